@@ -1,0 +1,1 @@
+"""From readings to events, from events to alerts, from alerts to people."""

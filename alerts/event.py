@@ -1,0 +1,41 @@
+"""What the engine concludes."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal[
+    "crossing",
+    "raise",
+    "escalate",
+    "step_down",
+    "clear",
+    "unverified",
+    "sensor_stale",
+    "sensor_lost",
+    "sensor_back",
+]
+Audience = Literal["public", "staff"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One conclusion, at an event time (µs since the epoch, UTC), about one station and measure.
+
+    `id` and `episode` are functions of what happened, so a replay makes the same ones. `level` is the
+    criterion's number (DWD level 2-4, gauge stage 1-4; 0 on clear), `window_min` the rain window in minutes
+    (None for levels), `value` in the measure's unit (mm, cm). `reason` says why in English words an operator
+    reads; texts for people are rendered later.
+    """
+
+    id: str
+    episode: str
+    time_us: int
+    station: str
+    kind: Kind
+    measure: str
+    level: int
+    window_min: int | None
+    value: float | None
+    rule: str
+    reason: str
+    audience: Audience | None = None

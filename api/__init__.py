@@ -1,0 +1,1 @@
+"""What the world sees: readings, warnings, open-data views, the pages."""

@@ -1,0 +1,1 @@
+"""What can be measured, and with what: device types, codecs, installed devices, the simulated city."""

@@ -1,0 +1,1 @@
+"""From the network server's MQTT message to durable, stored readings."""

@@ -1,0 +1,23 @@
+"""Every error of this package.
+
+IngestError
+ ├── JournalError     the journal cannot keep its promise (disk full, damaged file)
+ │    └── Fenced      somebody else has taken over this reader
+ └── StoreError       the time-series store refuses or is away
+"""
+
+
+class IngestError(Exception):
+    """Base of this package's errors."""
+
+
+class JournalError(IngestError):
+    """The journal cannot keep its promise (disk full, damaged file)."""
+
+
+class Fenced(JournalError):  # noqa: N818 - a state, not a mistake
+    """Somebody else has taken over this reader."""
+
+
+class StoreError(IngestError):
+    """The time-series store refuses or is away."""

@@ -1,0 +1,141 @@
+"""The journal's protocol: what is durable, who has read how far, what the engine concluded.
+
+SQLite is the default (`sqlite_journal`); a replicated journal can stand behind the same protocol.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from devices.measurement import Rejected
+from ingest.reading import Measured, Readings, Series
+from ingest.uplink import Message, Uplink
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An uplink that decoded. `keys` are its 64-bit dedup keys (transport, semantic)."""
+
+    uplink: Uplink
+    readings: tuple[Measured, ...]
+    keys: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A message that was not taken: kept raw, with its reason. `uplink` where it could be parsed."""
+
+    message: Message
+    rejected: Rejected
+    keys: tuple[int, ...]
+    uplink: Uplink | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A refused message as the operator sees it; `id` grows with time."""
+
+    id: int
+    message: Message
+    rejected: Rejected
+    uplink: Uplink | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many uplinks the journal holds; `by_reason` splits the rejected ones."""
+
+    stored: int
+    rejected: int
+    readings: int
+    by_reason: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """A conclusion of the engine, opaque to the journal. `id` is deterministic: a second one is ignored."""
+
+    id: str
+    time_us: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A reader's durable position: cursor (last seq it has done), fence, and its state pages."""
+
+    cursor: int
+    fence: int
+    state: Mapping[str, bytes]
+
+
+class Journal(Protocol):
+    """Durable log of uplinks with independent readers. Methods raise JournalError; all are thread-safe."""
+
+    def append(self, accepted: Sequence[Accepted], refused: Sequence[Refused] = ()) -> int:
+        """Make a batch durable, all or nothing; return the last seq. Empty input is allowed."""
+
+    def read(self, after: int, limit: int) -> tuple[int, Readings]:
+        """Readings of about `limit` uplinks after seq `after`, in seq order, and the last seq covered."""
+
+    def wait(self, after: int, timeout_s: float) -> bool:
+        """Block until there is something after seq `after`, or the time is up; say which."""
+
+    def last_seq(self) -> int:
+        """Seq of the newest uplink, 0 when empty."""
+
+    def series(self, start: int = 0) -> Sequence[Series]:
+        """Series from number `start` on; the index is the number minus `start`."""
+
+    def load(self, part: str) -> Part:
+        """Open a reader: its position and state, and a new fence that shuts out any older holder."""
+
+    def commit(
+        self,
+        part: str,
+        fence: int,
+        cursor: int,
+        state: Mapping[str, bytes] | None = None,
+        events: Sequence[EventRow] = (),
+    ) -> Sequence[EventRow]:
+        """Store cursor, changed state pages and new events, all or nothing; return the events that are new.
+
+        Raises Fenced when somebody has loaded the part since.
+        """
+
+    def events(self, after: int, limit: int) -> Sequence[tuple[int, EventRow]]:
+        """Events numbered after `after`, oldest first."""
+
+    def uplinks(
+        self, after: int = 0, limit: int = 1000, dev_eui: str | None = None
+    ) -> Iterator[tuple[int, Uplink, Readings]]:
+        """Raw uplinks with what was read from them, oldest first."""
+
+    def latest_uplinks(
+        self, limit: int, dev_eui: str | None = None
+    ) -> Sequence[tuple[int, Uplink, Readings]]:
+        """The newest raw uplinks, newest first."""
+
+    def rejected(
+        self,
+        limit: int = 100,
+        before: int | None = None,
+        dev_eui: str | None = None,
+        reason: str | None = None,
+    ) -> Sequence[RejectedRow]:
+        """Refused messages, newest first, with an id smaller than `before`."""
+
+    def accept_refused(self, ids: Sequence[int], accepted: Sequence[Accepted]) -> int:
+        """Turn refused messages into stored uplinks, all or nothing (a device was registered late)."""
+
+    def recent_keys(self, since_us: int) -> npt.NDArray[np.int64]:
+        """Dedup keys of everything that arrived since, for the start of the service."""
+
+    def counts(self) -> Counts:
+        """Totals since the journal was made."""
+
+    def close(self) -> None:
+        """Release files and wake whoever waits."""
