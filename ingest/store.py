@@ -17,6 +17,21 @@ class Point:
     quality: int
 
 
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Readings of some series with from_us <= time < to_us, at most `limit`, in (time, series) order.
+
+    `after` (time, series of the last point) continues a page; with `descending` the newest come first.
+    """
+
+    series: Sequence[Series]
+    from_us: int | None = None
+    to_us: int | None = None
+    limit: int = 1000
+    after: tuple[int, Series] | None = None
+    descending: bool = False
+
+
 class Store(Protocol):
     """Where readings live for good. Methods raise StoreError; all are thread-safe.
 
@@ -26,17 +41,8 @@ class Store(Protocol):
     def write(self, series: Sequence[Series], readings: Readings) -> None:
         """Make readings durable; `series[i]` is what number i in the readings stands for."""
 
-    def query(
-        self,
-        series: Sequence[Series],
-        from_us: int | None = None,
-        to_us: int | None = None,
-        limit: int = 1000,
-        after: tuple[int, Series] | None = None,
-        *,
-        descending: bool = False,
-    ) -> Iterator[Point]:
-        """Readings with from <= time < to, ordered by (time, series); `after` continues a page."""
+    def query(self, query: Query) -> Iterator[Point]:
+        """Readings in the order the query asks for, streamed."""
 
     def latest(self, series: Sequence[Series] | None = None) -> Sequence[Point]:
         """The newest reading of each series (None: of all)."""
