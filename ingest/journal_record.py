@@ -1,0 +1,91 @@
+"""How uplinks and readings look inside a journal row.
+
+Uplinks are msgpack arrays in field order, without names: a third of the size. So the order of the fields of
+Uplink, Gateway and Message is a file format: new fields go to the end and have a default.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from operator import attrgetter
+from struct import Struct
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from ingest.errors import JournalError
+from ingest.reading import READING, Measured, Readings, Series
+from ingest.uplink import Gateway, Message, TimeSource, Uplink
+
+_UPLINK = tuple(field.name for field in fields(Uplink))
+_TIME_SOURCE = _UPLINK.index("time_source")
+_GATEWAYS = _UPLINK.index("gateways")
+_uplink_fields = attrgetter(*_UPLINK)
+_gateway_fields = attrgetter(*(field.name for field in fields(Gateway)))
+_message_fields = attrgetter(*(field.name for field in fields(Message)))
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[list[Any]]).decode
+_reading = Struct("<qiBqd").pack
+
+
+def pack_uplinks(uplinks: Iterable[Uplink]) -> bytes:
+    """Bytes of some uplinks."""
+    rows = []
+    for uplink in uplinks:
+        row = _uplink_fields(uplink)
+        if row[_GATEWAYS]:
+            row = (*row[:_GATEWAYS], tuple(map(_gateway_fields, row[_GATEWAYS])), *row[_GATEWAYS + 1 :])
+        rows.append(row)
+    return _encode(rows)
+
+
+def unpack_uplinks(blob: bytes) -> list[Uplink]:
+    """Uplinks of `pack_uplinks`. Raises JournalError when the bytes are damaged."""
+    return [_uplink(row) for row in _rows(blob)]
+
+
+def pack_message(message: Message) -> bytes:
+    """Bytes of one MQTT message."""
+    return _encode([_message_fields(message)])
+
+
+def unpack_message(blob: bytes) -> Message:
+    """Message of `pack_message`. Raises JournalError when the bytes are damaged."""
+    return Message(*_rows(blob)[0])
+
+
+def pack_readings(seq: int, readings: Iterable[Measured], numbers: Mapping[Series, int]) -> list[bytes]:
+    """One READING record each, of the uplink with this seq."""
+    return [_reading(seq, numbers[row.series], row.quality, row.time_us, row.value) for row in readings]
+
+
+def unpack_readings(blob: bytes) -> Readings:
+    """Readings in seq order, read-only."""
+    return np.frombuffer(blob, READING)
+
+
+def pack_keys(keys: Iterable[Sequence[int]]) -> bytes:
+    """Dedup keys of some uplinks, one after the other."""
+    return np.fromiter((key for some in keys for key in some), np.int64).tobytes()
+
+
+def unpack_keys(blobs: Iterable[bytes]) -> npt.NDArray[np.int64]:
+    """Dedup keys of many rows."""
+    return np.frombuffer(b"".join(blobs), np.int64)
+
+
+def _rows(blob: bytes) -> list[list[Any]]:
+    try:
+        return _decode(blob)
+    except msgspec.DecodeError as fault:
+        raise JournalError(
+            f"a journal row is damaged ({fault}): restore the journal from a backup"
+        ) from fault
+
+
+def _uplink(row: list[Any]) -> Uplink:
+    row[_TIME_SOURCE] = TimeSource(row[_TIME_SOURCE])
+    if len(row) > _GATEWAYS:
+        row[_GATEWAYS] = tuple(Gateway(*gateway) for gateway in row[_GATEWAYS])
+    return Uplink(*row)

@@ -1,0 +1,433 @@
+"""The journal in one SQLite file: a row per batch of uplinks, not per uplink; that keeps durable cheap."""
+
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from devices.measurement import Rejected
+from ingest.errors import Fenced, JournalError
+from ingest.journal import Accepted, Counts, EventRow, Part, Refused, RejectedRow
+from ingest.journal_record import (
+    pack_keys,
+    pack_message,
+    pack_readings,
+    pack_uplinks,
+    unpack_keys,
+    unpack_message,
+    unpack_readings,
+    unpack_uplinks,
+)
+from ingest.reading import READING, Readings, Series
+from ingest.sqlite_file import SqliteFile, sqlite_path
+from ingest.uplink import Uplink
+
+_APPLICATION_ID = 0x53464A31
+_VERSION = 1
+# In `batches` the big blob stands last, so that reading the readings does not page through the uplinks.
+# `arrived_us` is the newest arrival in the batch.
+_SCHEMA = (
+    """CREATE TABLE batches(
+        first_seq INTEGER PRIMARY KEY, count INTEGER NOT NULL, arrived_us INTEGER NOT NULL,
+        keys BLOB NOT NULL, readings BLOB NOT NULL, uplinks BLOB NOT NULL)""",
+    "CREATE INDEX batches_by_arrival ON batches(arrived_us)",
+    """CREATE TABLE series(
+        number INTEGER PRIMARY KEY, station TEXT NOT NULL, property TEXT NOT NULL, channel TEXT NOT NULL,
+        dev_eui TEXT NOT NULL, UNIQUE(station, property, channel, dev_eui))""",
+    """CREATE TABLE refused(
+        id INTEGER PRIMARY KEY AUTOINCREMENT, arrived_us INTEGER NOT NULL, dev_eui TEXT NOT NULL,
+        reason TEXT NOT NULL, detail TEXT NOT NULL, keys BLOB NOT NULL, message BLOB NOT NULL,
+        uplink BLOB)""",
+    "CREATE INDEX refused_by_arrival ON refused(arrived_us)",
+    "CREATE INDEX refused_by_device ON refused(dev_eui, id)",
+    "CREATE INDEX refused_by_reason ON refused(reason, id)",
+    """CREATE TABLE totals(
+        one INTEGER PRIMARY KEY CHECK(one = 1), last_seq INTEGER NOT NULL, stored INTEGER NOT NULL,
+        rejected INTEGER NOT NULL, readings INTEGER NOT NULL)""",
+    "INSERT INTO totals VALUES(1, 0, 0, 0, 0)",
+    "CREATE TABLE reasons(reason TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE parts(
+        part TEXT PRIMARY KEY, cursor INTEGER NOT NULL, fence INTEGER NOT NULL) WITHOUT ROWID""",
+    "CREATE TABLE pages(part TEXT, page TEXT, blob BLOB NOT NULL, PRIMARY KEY(part, page))",
+    """CREATE TABLE events(
+        number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, time_us INTEGER NOT NULL,
+        body BLOB NOT NULL)""",
+)
+# from the batch that holds the first seq after `?` on
+_BATCHES = """SELECT first_seq, count, {} FROM batches
+    WHERE first_seq >= coalesce((SELECT max(first_seq) FROM batches WHERE first_seq <= ? + 1), 0)
+    AND first_seq + count - 1 > ? ORDER BY first_seq"""
+_SERIES = "SELECT station, property, channel, dev_eui FROM series WHERE number >= ? ORDER BY number"
+_BATCHES_A_PAGE = 64
+_POLL_S = 0.5
+
+
+def open_journal(url: str) -> "SqliteJournal":
+    """Journal behind a URL of the configuration. Raises JournalError."""
+    try:
+        return SqliteJournal(sqlite_path(url))
+    except ValueError as fault:
+        raise JournalError(f"[journal] url: {fault}") from fault
+
+
+class SqliteJournal:
+    """`ingest.journal.Journal` in one file. Several processes may hold it; each has one writer at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = SqliteFile(
+            path, application_id=_APPLICATION_ID, version=_VERSION, schema=_SCHEMA, error=JournalError
+        )
+        self._grown = threading.Condition()
+        self._closed = False
+        # the writer's view of the series table, dropped when another process has changed the file
+        self._numbers: dict[Series, int] = {}
+        self._data_version = -1
+
+    def append(self, accepted: Sequence[Accepted], refused: Sequence[Refused] = ()) -> int:
+        """Make a batch durable, all or nothing; return the last seq. Empty input is allowed."""
+        if not accepted and not refused:
+            return self.last_seq()
+        uplinks = pack_uplinks(row.uplink for row in accepted)
+        with self._write() as (connection, numbers):
+            last = _add(connection, numbers, accepted, uplinks)
+            _refuse(connection, refused)
+        self._wake()
+        return last
+
+    def read(self, after: int, limit: int) -> tuple[int, Readings]:
+        """Readings of about `limit` uplinks after seq `after`, in seq order, and the last seq covered."""
+        parts = []
+        covered = after
+        with self._file.read() as connection:
+            for first, count, blob in connection.execute(_BATCHES.format("readings"), (after, after)):
+                start = max(first, after + 1)
+                last = min(first + count - 1, start + limit - 1)
+                if last >= start:
+                    readings = unpack_readings(blob)
+                    if (start, last) != (first, first + count - 1):
+                        low, high = np.searchsorted(readings["seq"], (start, last + 1))
+                        readings = readings[low:high]
+                    parts.append(readings)
+                    covered = last
+                    limit -= last - start + 1
+                if limit <= 0:
+                    break
+        return covered, np.concatenate(parts) if parts else np.empty(0, READING)
+
+    def wait(self, after: int, timeout_s: float) -> bool:
+        """Block until there is something after seq `after`, or the time is up; say which."""
+        end = time.monotonic() + timeout_s
+        with self._grown:
+            while not self._closed:
+                if self.last_seq() > after:
+                    return True
+                left = end - time.monotonic()
+                if left <= 0:
+                    break
+                # another process can append, and cannot wake us
+                self._grown.wait(min(left, _POLL_S))
+        return False
+
+    def last_seq(self) -> int:
+        """Seq of the newest uplink, 0 when empty."""
+        with self._file.read() as connection:
+            return _last_seq(connection)
+
+    def series(self, start: int = 0) -> Sequence[Series]:
+        """Series from number `start` on; the index is the number minus `start`."""
+        with self._file.read() as connection:
+            return [Series(*row) for row in connection.execute(_SERIES, (start,))]
+
+    def load(self, part: str) -> Part:
+        """Open a reader: its position and state, and a new fence that shuts out any older holder."""
+        with self._file.write() as connection:
+            connection.execute(
+                "INSERT INTO parts VALUES(?, 0, 1) ON CONFLICT(part) DO UPDATE SET fence = fence + 1", (part,)
+            )
+            row = connection.execute("SELECT cursor, fence FROM parts WHERE part = ?", (part,)).fetchone()
+            pages = connection.execute("SELECT page, blob FROM pages WHERE part = ?", (part,)).fetchall()
+        return Part(cursor=row[0], fence=row[1], state=dict(pages))
+
+    def commit(
+        self,
+        part: str,
+        fence: int,
+        cursor: int,
+        state: Mapping[str, bytes] | None = None,
+        events: Sequence[EventRow] = (),
+    ) -> Sequence[EventRow]:
+        """Store cursor, changed state pages and new events, all or nothing; return the events that are new.
+
+        Raises Fenced when somebody has loaded the part since.
+        """
+        with self._file.write() as connection:
+            held = connection.execute(
+                "UPDATE parts SET cursor = ? WHERE part = ? AND fence = ?", (cursor, part, fence)
+            )
+            if held.rowcount != 1:
+                raise Fenced(f"part {part!r} has a new owner: end this one")
+            if state:
+                connection.executemany(
+                    "INSERT INTO pages VALUES(?, ?, ?) "
+                    "ON CONFLICT(part, page) DO UPDATE SET blob = excluded.blob",
+                    [(part, page, blob) for page, blob in state.items()],
+                )
+            return [
+                event
+                for event in events
+                if connection.execute(
+                    "INSERT INTO events(id, time_us, body) VALUES(?, ?, ?) ON CONFLICT(id) DO NOTHING",
+                    (event.id, event.time_us, event.body),
+                ).rowcount
+                == 1
+            ]
+
+    def events(self, after: int, limit: int) -> Sequence[tuple[int, EventRow]]:
+        """Events numbered after `after`, oldest first."""
+        with self._file.read() as connection:
+            rows = connection.execute(
+                "SELECT number, id, time_us, body FROM events WHERE number > ? ORDER BY number LIMIT ?",
+                (after, limit),
+            )
+            return [(number, EventRow(*rest)) for number, *rest in rows]
+
+    def uplinks(
+        self, after: int = 0, limit: int = 1000, dev_eui: str | None = None
+    ) -> Iterator[tuple[int, Uplink, Readings]]:
+        """Raw uplinks with what was read from them, oldest first."""
+        while limit > 0:
+            with self._file.read() as connection:
+                page = connection.execute(
+                    _BATCHES.format("readings, uplinks") + " LIMIT ?", (after, after, _BATCHES_A_PAGE)
+                ).fetchall()
+            if not page:
+                return
+            for first, count, readings, uplinks in page:
+                for seq, uplink, own in _unpack(first, readings, uplinks, dev_eui):
+                    if seq > after and limit > 0:
+                        limit -= 1
+                        yield seq, uplink, own
+                after = first + count - 1
+
+    def latest_uplinks(
+        self, limit: int, dev_eui: str | None = None
+    ) -> Sequence[tuple[int, Uplink, Readings]]:
+        """The newest raw uplinks, newest first."""
+        found: list[tuple[int, Uplink, Readings]] = []
+        with self._file.read() as connection:
+            for first, readings, uplinks in connection.execute(
+                "SELECT first_seq, readings, uplinks FROM batches ORDER BY first_seq DESC"
+            ):
+                found.extend(reversed(list(_unpack(first, readings, uplinks, dev_eui))))
+                if len(found) >= limit:
+                    break
+        return found[:limit]
+
+    def rejected(
+        self,
+        limit: int = 100,
+        before: int | None = None,
+        dev_eui: str | None = None,
+        reason: str | None = None,
+    ) -> Sequence[RejectedRow]:
+        """Refused messages, newest first, with an id smaller than `before`."""
+        tests: list[str] = []
+        values: list[int | str] = []
+        for test, value in (("id < ?", before), ("dev_eui = ?", dev_eui), ("reason = ?", reason)):
+            if value is not None:
+                tests.append(test)
+                values.append(value)
+        where = f" WHERE {' AND '.join(tests)}" if tests else ""
+        with self._file.read() as connection:
+            rows = connection.execute(
+                f"SELECT id, reason, detail, message, uplink FROM refused{where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - fixed words
+                (*values, limit),
+            ).fetchall()
+        return [
+            RejectedRow(
+                id=number,
+                message=unpack_message(message),
+                rejected=Rejected(why, detail),
+                uplink=unpack_uplinks(uplink)[0] if uplink is not None else None,
+            )
+            for number, why, detail, message, uplink in rows
+        ]
+
+    def accept_refused(self, ids: Sequence[int], accepted: Sequence[Accepted]) -> int:
+        """Turn refused messages into stored uplinks, all or nothing (a device was registered late).
+
+        `accepted[i]` is what `ids[i]` became. Returns the last seq. Raises JournalError when one of them is
+        no longer refused: somebody else has accepted it.
+        """
+        if len(ids) != len(accepted):
+            raise ValueError(f"{len(ids)} ids for {len(accepted)} uplinks")
+        if not ids:
+            return self.last_seq()
+        uplinks = pack_uplinks(row.uplink for row in accepted)
+        with self._write() as (connection, numbers):
+            for number in ids:
+                row = connection.execute(
+                    "DELETE FROM refused WHERE id = ? RETURNING reason", (number,)
+                ).fetchone()
+                if row is None:
+                    raise JournalError(f"message {number} is no longer refused: read the list again")
+                connection.execute("UPDATE reasons SET count = count - 1 WHERE reason = ?", row)
+            connection.execute("UPDATE totals SET rejected = rejected - ?", (len(ids),))
+            last = _add(connection, numbers, accepted, uplinks)
+        self._wake()
+        return last
+
+    def recent_keys(self, since_us: int) -> npt.NDArray[np.int64]:
+        """Dedup keys of everything that arrived since (whole batches: a few older ones may be among them)."""
+        with self._file.read() as connection:
+            rows = connection.execute(
+                "SELECT keys FROM batches WHERE arrived_us >= ? "
+                "UNION ALL SELECT keys FROM refused WHERE arrived_us >= ?",
+                (since_us, since_us),
+            )
+            return unpack_keys(keys for (keys,) in rows)
+
+    def counts(self) -> Counts:
+        """Totals since the journal was made."""
+        with self._file.read() as connection:
+            # one statement, so that the parts fit together
+            rows = connection.execute(
+                "SELECT stored, rejected, readings, reason, count FROM totals LEFT JOIN reasons ON count > 0"
+            ).fetchall()
+        stored, rejected, readings = rows[0][:3]
+        return Counts(
+            stored=stored,
+            rejected=rejected,
+            readings=readings,
+            by_reason={reason: count for *_, reason, count in rows if reason is not None},
+        )
+
+    def prune(self, before_us: int) -> int:
+        """Forget raw batches and refused messages that arrived before; return how many uplinks went.
+
+        Nothing goes that a reader has not done yet. Totals, series, events and state stay.
+        """
+        with self._file.write() as connection:
+            done = connection.execute("SELECT coalesce(min(cursor), 0) FROM parts").fetchone()[0]
+            gone = connection.execute(
+                "DELETE FROM batches WHERE arrived_us < ? AND first_seq + count - 1 <= ? RETURNING count",
+                (before_us, done),
+            ).fetchall()
+            connection.execute("DELETE FROM refused WHERE arrived_us < ?", (before_us,))
+        return sum(count for (count,) in gone)
+
+    def close(self) -> None:
+        """Release files and wake whoever waits."""
+        with self._grown:
+            self._closed = True
+            self._grown.notify_all()
+        self._file.close()
+
+    @contextmanager
+    def _write(self) -> Iterator[tuple[sqlite3.Connection, MutableMapping[Series, int]]]:
+        with self._file.write() as connection:
+            version = connection.execute("PRAGMA data_version").fetchone()[0]
+            if version != self._data_version:
+                rows = connection.execute(_SERIES, (0,))
+                self._numbers = {Series(*row): number for number, row in enumerate(rows)}
+            # until the commit has succeeded, what this adds may be rolled back
+            self._data_version = -1
+            yield connection, self._numbers
+        self._data_version = version
+
+    def _wake(self) -> None:
+        with self._grown:
+            self._grown.notify_all()
+
+
+def _add(
+    connection: sqlite3.Connection,
+    numbers: MutableMapping[Series, int],
+    accepted: Sequence[Accepted],
+    uplinks: bytes,
+) -> int:
+    last = _last_seq(connection)
+    if not accepted:
+        return last
+    readings: list[bytes] = []
+    for seq, row in enumerate(accepted, last + 1):
+        for measured in row.readings:
+            if measured.series not in numbers:
+                _number(connection, numbers, measured.series)
+        readings += pack_readings(seq, row.readings, numbers)
+    connection.execute(
+        "INSERT INTO batches(first_seq, count, arrived_us, keys, readings, uplinks) VALUES(?, ?, ?, ?, ?, ?)",
+        (
+            last + 1,
+            len(accepted),
+            max(row.uplink.arrived_us for row in accepted),
+            pack_keys(row.keys for row in accepted),
+            b"".join(readings),
+            uplinks,
+        ),
+    )
+    last += len(accepted)
+    connection.execute(
+        "UPDATE totals SET last_seq = ?, stored = stored + ?, readings = readings + ?",
+        (last, len(accepted), len(readings)),
+    )
+    return last
+
+
+def _number(connection: sqlite3.Connection, numbers: MutableMapping[Series, int], series: Series) -> None:
+    number = len(numbers)
+    connection.execute(
+        "INSERT INTO series VALUES(?, ?, ?, ?, ?)",
+        (number, series.station, series.property, series.channel, series.dev_eui),
+    )
+    numbers[series] = number
+
+
+def _refuse(connection: sqlite3.Connection, refused: Sequence[Refused]) -> None:
+    if not refused:
+        return
+    connection.executemany(
+        "INSERT INTO refused(arrived_us, dev_eui, reason, detail, keys, message, uplink) "
+        "VALUES(?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                row.message.arrived_us,
+                row.uplink.dev_eui if row.uplink else "",
+                row.rejected.reason,
+                row.rejected.detail,
+                pack_keys([row.keys]),
+                pack_message(row.message),
+                pack_uplinks([row.uplink]) if row.uplink else None,
+            )
+            for row in refused
+        ],
+    )
+    connection.executemany(
+        "INSERT INTO reasons VALUES(?, ?) ON CONFLICT(reason) DO UPDATE SET count = count + excluded.count",
+        Counter(row.rejected.reason for row in refused).items(),
+    )
+    connection.execute("UPDATE totals SET rejected = rejected + ?", (len(refused),))
+
+
+def _last_seq(connection: sqlite3.Connection) -> int:
+    last: int = connection.execute("SELECT last_seq FROM totals").fetchone()[0]
+    return last
+
+
+def _unpack(
+    first: int, readings: bytes, uplinks: bytes, dev_eui: str | None
+) -> Iterator[tuple[int, Uplink, Readings]]:
+    # the DevEUI stands in the bytes as it is: most batches need no unpacking
+    if dev_eui is not None and dev_eui.encode() not in uplinks:
+        return
+    rows = unpack_readings(readings)
+    for seq, uplink in enumerate(unpack_uplinks(uplinks), first):
+        if dev_eui is None or uplink.dev_eui == dev_eui:
+            low, high = np.searchsorted(rows["seq"], (seq, seq + 1))
+            yield seq, uplink, rows[low:high]
