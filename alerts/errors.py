@@ -1,0 +1,29 @@
+"""Every error of this package.
+
+AlertsError
+ ├── AlertsConfigError   rules, texts or channels that a person wrote cannot be used; lists all faults
+ ├── DeliveriesError     the file of deliveries cannot be used (damaged, disk full, held by another process)
+ └── TextError           a text for people cannot be made
+"""
+
+from devices.errors import Fault
+
+
+class AlertsError(Exception):
+    """Base of this package's errors."""
+
+
+class AlertsConfigError(AlertsError):
+    """Rules, texts or channels that a person wrote cannot be used; `faults` lists everything found."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = faults
+
+
+class DeliveriesError(AlertsError):
+    """The file of deliveries cannot be used (damaged, disk full, held by another process)."""
+
+
+class TextError(AlertsError):
+    """A text for people cannot be made."""
