@@ -93,6 +93,9 @@ class Journal(Protocol):
     def load(self, part: str) -> Part:
         """Open a reader: its position and state, and a new fence that shuts out any older holder."""
 
+    def cursor(self, part: str) -> int:
+        """Where a reader stands, without taking it over; 0 when it never was."""
+
     def commit(
         self,
         part: str,

@@ -14,9 +14,9 @@ epoch, UTC), value in the unit of its observed property (NaN: the sensor had non
 Readings = npt.NDArray[np.void]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Series:
-    """What a series of readings is of. The journal numbers series densely from 0, for ever."""
+    """What a series of readings is of, ordered by its fields. The journal numbers it densely, for ever."""
 
     station: str
     property: str

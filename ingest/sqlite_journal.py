@@ -154,6 +154,12 @@ class SqliteJournal:
             pages = connection.execute("SELECT page, blob FROM pages WHERE part = ?", (part,)).fetchall()
         return Part(cursor=row[0], fence=row[1], state=dict(pages))
 
+    def cursor(self, part: str) -> int:
+        """Where a reader stands, without taking it over; 0 when it never was."""
+        with self._file.read() as connection:
+            row = connection.execute("SELECT cursor FROM parts WHERE part = ?", (part,)).fetchone()
+        return row[0] if row else 0
+
     def commit(
         self,
         part: str,

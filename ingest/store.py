@@ -4,7 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
+from devices.measurement import Quality
 from ingest.reading import Readings, Series
+
+_FIRST_US, _LAST_US = -(2**63) // 1000, 2**63 // 1000 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,7 @@ class Point:
 class Query:
     """Readings of some series with from_us <= time < to_us, at most `limit`, in (time, series) order.
 
-    `after` (time, series of the last point) continues a page; with `descending` the newest come first.
+    `after` (time, series of the last point) continues a page; `descending` turns the whole order round.
     """
 
     series: Sequence[Series]
@@ -36,7 +42,11 @@ class Store(Protocol):
     """Where readings live for good. Methods raise StoreError; all are thread-safe.
 
     One value per series and time: writing it again overwrites, so a repeated batch changes nothing.
+    A reading without a finite value, or flagged MISSING, is kept as value None and quality MISSING.
     """
+
+    refused: int
+    """How many readings the store will never take (their type or time); the others went on."""
 
     def write(self, series: Sequence[Series], readings: Readings) -> None:
         """Make readings durable; `series[i]` is what number i in the readings stands for."""
@@ -52,3 +62,21 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Release files and connections."""
+
+
+def missing(readings: Readings) -> npt.NDArray[np.bool_]:
+    """Which readings have no value to keep."""
+    return ~np.isfinite(readings["value"]) | (readings["quality"] == Quality.MISSING)
+
+
+def time_bounds(query: Query, series: Series) -> tuple[int, int]:
+    """First and last time (µs, both included) a query may still return of one series."""
+    low = _FIRST_US if query.from_us is None else query.from_us
+    high = _LAST_US if query.to_us is None else query.to_us - 1
+    if query.after is not None:
+        time_us, last = query.after
+        if query.descending:
+            high = min(high, time_us if series < last else time_us - 1)
+        else:
+            low = max(low, time_us if series > last else time_us + 1)
+    return low, high
