@@ -1,0 +1,162 @@
+"""ChirpStack v4, JSON (`integration.UplinkEvent` as protobuf writes it in JSON).
+
+Source of the field names: chirpstack `api/proto/integration/integration.proto` and `api/proto/gw/gw.proto`.
+A missing field has its default (rssi 0, fPort 0), unknown fields are skipped.
+"""
+
+import msgspec
+
+from devices.measurement import Rejected
+from ingest.event_time import choose, gps_duration_us, rfc3339_us
+from ingest.network_servers.json_fields import (
+    Location,
+    UInt8,
+    UInt32,
+    given,
+    known,
+    read_dev_eui,
+    read_json,
+    read_payload,
+    read_place,
+)
+from ingest.network_servers.kind import Ignored, NetworkServerKind
+from ingest.uplink import Gateway, Message, Uplink
+
+
+class _Rx(msgspec.Struct, rename="camel"):
+    gateway_id: str = ""
+    rssi: float = 0.0
+    snr: float = 0.0
+    gw_time: str | None = None
+    time: str | None = None  # its name up to 4.2
+    ns_time: str | None = None
+    time_since_gps_epoch: str | None = None
+    location: Location | None = None
+
+
+class _Lora(msgspec.Struct, rename="camel"):
+    bandwidth: UInt32 = 0
+    spreading_factor: UInt8 = 0
+
+
+class _Modulation(msgspec.Struct):
+    lora: _Lora | None = None
+
+
+class _Tx(msgspec.Struct):
+    frequency: UInt32 = 0
+    modulation: _Modulation | None = None
+
+
+class _Device(msgspec.Struct, rename="camel"):
+    dev_eui: str
+    device_name: str = ""
+    device_profile_name: str = ""
+
+
+class _Up(msgspec.Struct, rename="camel"):
+    device_info: _Device
+    deduplication_id: str = ""
+    time: str | None = None
+    dev_addr: str = ""
+    dr: UInt8 = 0
+    f_cnt: UInt32 = 0
+    f_port: UInt8 = 0
+    confirmed: bool = False
+    data: str | None = None
+    object: msgspec.Raw = msgspec.Raw()
+    rx_info: list[_Rx] | None = None
+    tx_info: _Tx | None = None
+    join_server_context: msgspec.Raw = msgspec.Raw()
+
+
+_decoder = msgspec.json.Decoder(_Up)
+_OTHER_EVENTS = frozenset({"join", "status", "ack", "txack", "log", "location", "integration"})
+_PROTOBUF = b"\x0a"
+_NO_JSON = "this looks like Protobuf: set json=true under [integration.mqtt] in chirpstack.toml"
+_ENCRYPTED = "the application session key is with the join server: let ChirpStack decrypt the payload"
+
+
+def parse(message: Message) -> Uplink | Rejected | Ignored:
+    """The uplink in one MQTT message. Identity comes from the payload: the topic is configurable there."""
+    event = message.topic.rpartition("/")[2]
+    if event in _OTHER_EVENTS or message.retain:
+        return Ignored(event if event in _OTHER_EVENTS else "retained")
+    up = read_json(_decoder, message.payload)
+    if isinstance(up, Rejected):
+        protobuf = up.reason == "malformed_json" and message.payload.startswith(_PROTOBUF)
+        return Rejected(up.reason, _NO_JSON) if protobuf else up
+    payload = _payload(up)
+    if not isinstance(payload, bytes):
+        return payload
+    dev_eui = read_dev_eui(up.device_info.dev_eui)
+    if isinstance(dev_eui, Rejected):
+        return dev_eui
+    return _uplink(message, up, dev_eui, payload)
+
+
+def _payload(up: _Up) -> bytes | Rejected | Ignored:
+    if up.data is None or up.f_port == 0:
+        return Ignored("mac_only")
+    if given(up.join_server_context):
+        return Rejected("encrypted", _ENCRYPTED)
+    return read_payload(up.data)
+
+
+def _uplink(message: Message, up: _Up, dev_eui: str, payload: bytes) -> Uplink:
+    rx_info = up.rx_info or []
+    gateways = tuple(map(_gateway, rx_info))
+    when = choose(
+        gps_us=known(gps_duration_us(rx.time_since_gps_epoch) for rx in rx_info),
+        # where nsTime is missing (older versions), `time` is the clock ChirpStack chose
+        server_us=min(known(rfc3339_us(rx.ns_time) for rx in rx_info), default=rfc3339_us(up.time)),
+        gateway_us=next((gateway.time_us for gateway in gateways if gateway.time_us is not None), None),
+        arrived_us=message.arrived_us,
+    )
+    tx = up.tx_info or _Tx()
+    lora = (tx.modulation.lora if tx.modulation else None) or _Lora()
+    return Uplink(
+        server=message.server,
+        dev_eui=dev_eui,
+        f_port=up.f_port,
+        f_cnt=up.f_cnt,
+        session=up.dev_addr,
+        payload=payload,
+        received_us=when.received_us,
+        arrived_us=message.arrived_us,
+        time_us=when.time_us,
+        time_source=when.source,
+        transport_id=up.deduplication_id,
+        device_name=up.device_info.device_name,
+        codec_hint=up.device_info.device_profile_name,
+        confirmed=up.confirmed,
+        data_rate=up.dr,
+        spreading_factor=lora.spreading_factor or None,
+        bandwidth_hz=lora.bandwidth or None,
+        frequency_hz=tx.frequency or None,
+        gateways=gateways,
+        decoded=given(up.object),
+    )
+
+
+def _gateway(rx: _Rx) -> Gateway:
+    lat, lon, altitude = read_place(rx.location)
+    return Gateway(
+        id=rx.gateway_id,
+        rssi=rx.rssi,
+        snr=rx.snr,
+        time_us=rfc3339_us(rx.gw_time or rx.time),
+        lat=lat,
+        lon=lon,
+        altitude=altitude,
+    )
+
+
+KIND = NetworkServerKind(
+    kind="chirpstack-v4",
+    name="ChirpStack v4",
+    mqtt="5",
+    topics=("application/+/device/+/event/up",),
+    qos0_remedy="set qos=1 under [integration.mqtt] in chirpstack.toml",
+    parse=parse,
+)
