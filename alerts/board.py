@@ -1,0 +1,139 @@
+"""The warnings in force and those ended in the last 24 hours."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import msgspec
+import structlog
+
+from alerts.event import Event
+from alerts.warning import Warning, fold  # noqa: A004 - the field's word, see there
+from ingest.journal import EventRow, Journal
+
+KEPT_US = 24 * 3_600_000_000
+"""How long an ended warning stays on the board."""
+
+_PAGE = 1000
+_decoder = msgspec.json.Decoder(Event)
+_log = structlog.get_logger(__name__)
+
+Listener = Callable[[tuple[Warning, ...]], None]
+
+
+def event_of(row: EventRow) -> Event:
+    """The engine's conclusion in a journal row. Raises msgspec.DecodeError."""
+    return _decoder.decode(row.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The board at one moment: in force, then ended, each newest first. `version` grows with changes."""
+
+    version: int
+    warnings: tuple[Warning, ...]
+
+    @property
+    def in_force(self) -> tuple[Warning, ...]:
+        """Those not ended."""
+        return tuple(warning for warning in self.warnings if warning.in_force)
+
+
+class WarningBoard:
+    """Folds the engine's events into warnings; thread-safe, everything handed out is immutable.
+
+    The result depends on the events and their order alone: not on how they were split into calls, nor on how
+    often a call was repeated.
+    """
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._listeners: list[Listener] = []
+        self._warnings: Mapping[str, Warning] = MappingProxyType({})
+        # episodes that ended and left the board: a replay must not bring them back
+        self._gone: set[str] = set()
+        self._version = 0
+        self._cursor = 0
+
+    def catch_up(self, journal: Journal) -> int:
+        """Apply what the journal holds beyond the last call (all of it at first); say how many events."""
+        done = 0
+        with self._lock:
+            while page := journal.events(self._cursor, _PAGE):
+                self.apply([event for _, row in page if (event := _readable(row)) is not None])
+                self._cursor = page[-1][0]
+                done += len(page)
+        return done
+
+    def apply(self, events: Iterable[Event]) -> tuple[Warning, ...]:
+        """Fold events, oldest first; return and tell the listeners which warnings changed, as they are now."""
+        with self._lock:
+            warnings = dict(self._warnings)
+            changed: dict[str, Warning] = {}
+            for event in events:
+                if event.episode in self._gone:
+                    continue
+                before = warnings.get(event.episode)
+                after = fold(before, event)
+                if after is not None and after is not before:
+                    warnings[after.id] = changed[after.id] = after
+            if not changed:
+                return ()
+            self._warnings = MappingProxyType(self._kept(warnings))
+            self._version += 1
+            result = tuple(changed.values())
+            # inside the lock, so that listeners hear of changes in their order
+            for listener in tuple(self._listeners):
+                _tell(listener, result)
+        return result
+
+    def snapshot(self) -> Snapshot:
+        """The board now, by the clock."""
+        with self._lock:
+            warnings, version = self._warnings, self._version
+        since = self._clock() - KEPT_US
+        shown = [w for w in warnings.values() if w.ended_us is None or w.ended_us > since]
+        shown.sort(key=lambda w: (w.in_force, w.changed_us, w.id), reverse=True)
+        return Snapshot(version, tuple(shown))
+
+    def get(self, episode: str) -> Warning | None:
+        """One warning of the snapshot, None when it is not on the board."""
+        return next((warning for warning in self.snapshot().warnings if warning.id == episode), None)
+
+    def listen(self, callback: Listener) -> Callable[[], None]:
+        """Call back with the changed warnings after each change, in the thread that applied it.
+
+        Keep it short: it holds the board. Returns what ends the listening.
+        """
+        with self._lock:
+            self._listeners.append(callback)
+
+        def leave() -> None:
+            with self._lock:
+                if callback in self._listeners:
+                    self._listeners.remove(callback)
+
+        return leave
+
+    def _kept(self, warnings: Mapping[str, Warning]) -> dict[str, Warning]:
+        since = self._clock() - KEPT_US
+        kept = {key: w for key, w in warnings.items() if w.ended_us is None or w.ended_us > since}
+        self._gone.update(warnings.keys() - kept.keys())
+        return kept
+
+
+def _readable(row: EventRow) -> Event | None:
+    try:
+        return event_of(row)
+    except msgspec.DecodeError as fault:
+        _log.error("event_unreadable", event=row.id, fault=str(fault))
+        return None
+
+
+def _tell(listener: Listener, changed: tuple[Warning, ...]) -> None:
+    try:
+        listener(changed)
+    except Exception:  # noqa: BLE001 - a listener's fault must not stop the board
+        _log.exception("board_listener_failed")

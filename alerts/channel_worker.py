@@ -1,0 +1,151 @@
+"""One thread per channel: takes the channel's queue in order, repeats what failed, waits for nobody else."""
+
+import random
+import threading
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from alerts.channels import Channel, Outcome
+from alerts.deliveries import Deliveries, Due
+from alerts.stages import Delivery, Stage
+from ingest.health import Health
+
+_IDLE_S = 1.0
+_FAULT_S = 1.0
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When a failed attempt is repeated: after `first_s`, doubled each time up to `most_s`, less up to half.
+
+    These seconds are real ones; `give_up_s` is the age of the event by the service's clock.
+    """
+
+    first_s: float = 2.0
+    most_s: float = 300.0
+    give_up_s: float = 86_400.0
+
+    def pause_s(self, attempts: int) -> float:
+        """Seconds before the next attempt after this many."""
+        pause = min(self.most_s, self.first_s * 2.0 ** min(attempts - 1, 30))
+        # spread, so that many deliveries do not all come back in the same moment
+        return pause * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
+
+
+@dataclass(slots=True)
+class ChannelStats:
+    """Attempts since the start, by outcome."""
+
+    sent: int = 0
+    refused: int = 0
+    unknown: int = 0
+    misconfigured: int = 0
+    skipped: int = 0
+
+
+class ChannelWorker:
+    """Works off one channel's queue. A step never tried goes first, after the older steps of its episode.
+
+    So an alert does not wait behind what the channel refused, and an episode arrives in its order; an older
+    step that fails holds nothing up, and is superseded when a newer one of its episode arrives.
+    """
+
+    def __init__(  # noqa: PLR0913 - the outbox's parts, passed on
+        self,
+        channel: Channel,
+        stages: Sequence[Stage],
+        deliveries: Deliveries,
+        retry: Retry,
+        stopping: threading.Event,
+    ) -> None:
+        self.channel = channel
+        self.stats = ChannelStats()
+        self.health = Health(ok=True)
+        self._stages = stages
+        self._deliveries = deliveries
+        self._retry = retry
+        self._stopping = stopping
+        self._woken = threading.Event()
+        self._lock = threading.Lock()
+        # event -> (episode, monotonic time of its next attempt)
+        self._paused: dict[str, tuple[str, float]] = {}
+        self._thread = threading.Thread(target=self._run, name=f"outbox-{channel.name}", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the thread after `stopping` was set."""
+        self._woken.set()
+        self._thread.join(timeout_s)
+
+    def arrived(self, episodes: Collection[str]) -> None:
+        """There is something new about these episodes: their older steps need not wait any longer."""
+        with self._lock:
+            for event, (episode, _) in list(self._paused.items()):
+                if episode in episodes:
+                    del self._paused[event]
+        self._woken.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._woken.clear()
+            try:
+                due, wait_s = self._next()
+                if due is not None:
+                    self._deliver(due)
+                    continue
+            except Exception as fault:  # noqa: BLE001 - the thread survives whatever it is
+                _log.exception("channel_worker_failed", channel=self.channel.name)
+                self.health = Health(ok=False, detail=f"{type(fault).__name__}: {fault}")
+                wait_s = _FAULT_S
+            self._woken.wait(wait_s)
+
+    def _next(self) -> tuple[Due | None, float]:
+        queue = self._deliveries.queue(self.channel.name)
+        now = time.monotonic()
+        with self._lock:
+            waiting = {entry.event for entry in queue}
+            self._paused = {event: pause for event, pause in self._paused.items() if event in waiting}
+            due = [entry for entry in queue if self._paused.get(entry.event, ("", now))[1] <= now]
+            wait_s = min((when - now for _, when in self._paused.values()), default=_IDLE_S)
+        fresh = {entry.episode for entry in due if entry.attempts == 0}
+        due.sort(key=lambda entry: (entry.episode not in fresh, entry.seq))
+        return (due[0] if due else None), min(max(wait_s, 0.0), _IDLE_S)
+
+    def _deliver(self, due: Due) -> None:
+        # should anything below raise, this one must not come up again at once
+        self._pause(due)
+        delivery = Delivery(due, self.channel, self._deliveries.warning(due, self.channel.name))
+        for stage in self._stages:
+            delivery = stage.run(delivery)
+        if delivery.outcome is not None:
+            self._note(due, delivery.outcome)
+
+    def _pause(self, due: Due) -> None:
+        with self._lock:
+            pause_s = self._retry.pause_s(due.attempts + 1)
+            self._paused[due.event] = (due.episode, time.monotonic() + pause_s)
+
+    def _note(self, due: Due, outcome: Outcome) -> None:
+        setattr(self.stats, outcome.status, getattr(self.stats, outcome.status) + 1)
+        if outcome.status == "skipped":
+            return
+        _log.info(
+            "delivery",
+            channel=self.channel.name,
+            event=due.event,
+            outcome=outcome.status,
+            attempt=due.attempts + 1,
+            detail=outcome.detail,
+        )
+        if outcome.status == "sent":
+            self.health = Health(ok=True)
+            return
+        self._pause(due)
+        self.health = Health(ok=False, detail=f"{outcome.status}: {outcome.detail}")

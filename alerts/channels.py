@@ -1,0 +1,239 @@
+"""Where alerts go: one apprise address per channel, opened and checked before it is needed."""
+
+import logging
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, get_args
+from urllib.parse import unquote
+
+import apprise
+import structlog
+from apprise import NotifyFormat, NotifyType
+from apprise.plugins import NotifyBase
+from apprise.result import AppriseResult, AppriseResultStatus
+
+from alerts.errors import AlertsConfigError
+from alerts.event import Audience
+from alerts.severity import SEVERITIES, rank
+from alerts.texts import LANGUAGES, Language, Text
+from alerts.warning import STEPS, Step, Warning  # noqa: A004 - the field's word, see there
+from devices.errors import Fault
+
+TIMEOUT_S = 20.0
+"""How long one attempt may take: longer than apprise's own 15 s for an SMTP connection."""
+
+_MAX_HANGING = 8
+_POLL_S = 0.05
+_GRACE_S = 1.0
+_DETAIL_LIMIT = 200
+_SECRET_LENGTH = 3
+_log = structlog.get_logger(__name__)
+
+OutcomeStatus = Literal["sent", "refused", "unknown", "misconfigured", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Somebody to tell, as the configuration says.
+
+    `audience`: "staff" hears every alert, "public" only those meant for the public. `min_level` is the rank of
+    a severity (1 Minor to 4 Extreme) that an episode must have reached; from then on its end is told as well.
+    Raises AlertsConfigError.
+    """
+
+    name: str
+    url: str = field(repr=False)
+    language: Language = "de"
+    audience: tuple[Audience, ...] = ("staff",)
+    min_level: int = 1
+    kinds: tuple[Step, ...] = STEPS
+
+    def __post_init__(self) -> None:
+        wrong = [
+            (key, remedy)
+            for key, fine, remedy in (
+                ("name", bool(self.name.strip()) and self.name.isprintable(), "give it a short name"),
+                ("language", self.language in LANGUAGES, f"one of {', '.join(LANGUAGES)}"),
+                (
+                    "audience",
+                    bool(self.audience) and set(self.audience) <= set(get_args(Audience)),
+                    'one or both of "public", "staff"',
+                ),
+                (
+                    "min_level",
+                    1 <= self.min_level <= len(SEVERITIES),
+                    "1 Minor, 2 Moderate, 3 Severe, 4 Extreme",
+                ),
+                ("kinds", bool(self.kinds) and set(self.kinds) <= set(STEPS), f"some of {', '.join(STEPS)}"),
+            )
+            if not fine
+        ]
+        if wrong:
+            raise AlertsConfigError(
+                *(_fault(self.name, f"{key} is not usable", remedy) for key, remedy in wrong)
+            )
+
+    def deaf_to(self, warning: Warning) -> str:
+        """Why this channel is not told of a warning's latest step; "" when it is told."""
+        if warning.audience is None:
+            return "for nobody"
+        if warning.audience not in self.audience and "staff" not in self.audience:
+            return f"for {warning.audience} only"
+        if rank(warning.peak_severity) < self.min_level:
+            return f"below {SEVERITIES[self.min_level - 1]}"
+        if warning.history[-1].kind not in self.kinds:
+            return f"no {warning.history[-1].kind} here"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one attempt; `unknown`: it may have arrived. `detail` holds no secret."""
+
+    status: OutcomeStatus
+    detail: str = ""
+
+
+class Sender(Protocol):
+    """Hands one text to one channel."""
+
+    def send(self, text: Text, *, warns: bool, stopping: threading.Event) -> Outcome:
+        """Send and say what became of it; returns soon once `stopping` is set. Never raises."""
+
+
+class AppriseSender:
+    """One channel behind apprise. Raises AlertsConfigError when its address cannot work; sends nothing then.
+
+    A call that hangs is left behind in its own daemon thread, so that neither the channel's next attempt nor
+    the end of the process waits for it.
+    """
+
+    def __init__(self, channel: Channel, timeout_s: float = TIMEOUT_S) -> None:
+        # apprise prints addresses, headers and tokens at debug level; what matters is in its results
+        logging.getLogger("apprise").propagate = False
+        self._channel = channel
+        self._timeout_s = timeout_s
+        self._secrets = _secrets(channel.url)
+        self._hanging: list[threading.Thread] = []
+        self._apprise = self._open()
+
+    @property
+    def hanging(self) -> int:
+        """Calls left behind that have not come back."""
+        self._hanging = [call for call in self._hanging if call.is_alive()]
+        return len(self._hanging)
+
+    def send(self, text: Text, *, warns: bool, stopping: threading.Event) -> Outcome:
+        """Send and say what became of it; returns soon once `stopping` is set. Never raises."""
+        if self.hanging >= _MAX_HANGING:
+            return Outcome("refused", f"{_MAX_HANGING} earlier calls still hang")
+        results: list[Outcome] = []
+        done = threading.Event()
+        service = self._apprise
+
+        def call() -> None:
+            results.append(self._notify(service, text, warns=warns))
+            done.set()
+
+        thread = threading.Thread(target=call, name=f"send-{self._channel.name}", daemon=True)
+        thread.start()
+        end = time.monotonic() + self._timeout_s
+        while not done.wait(_POLL_S):
+            if stopping.is_set():
+                end = min(end, time.monotonic() + _GRACE_S)
+                done.wait(_GRACE_S)
+                break
+            if time.monotonic() >= end:
+                break
+        if done.is_set():
+            return results[0]
+        self._hanging.append(thread)
+        # a service left in the middle of a call is not used again
+        self._apprise = self._open()
+        if stopping.is_set():
+            return Outcome("unknown", "stopped in the middle of the call")
+        return Outcome("unknown", f"no answer within {self._timeout_s:g} s")
+
+    def _notify(self, service: apprise.Apprise, text: Text, *, warns: bool) -> Outcome:
+        try:
+            with service.notify(
+                body=text.body,
+                title=text.title,
+                notify_type=NotifyType.WARNING if warns else NotifyType.INFO,
+                body_format=NotifyFormat.TEXT,
+            ) as result:
+                return self._outcome(result)
+        except Exception as fault:  # noqa: BLE001 - a plugin may raise anything, and the alert must be tried again
+            return Outcome("unknown", self._masked(f"{type(fault).__name__}: {fault}"))
+
+    def _outcome(self, result: AppriseResult) -> Outcome:
+        if result.status == AppriseResultStatus.SUCCESS:
+            return Outcome("sent")
+        detail = self._masked("; ".join(entry.message for entry in result.logs()))
+        if result.status == AppriseResultStatus.NOMATCH:
+            return Outcome("misconfigured", detail or "nobody to send to")
+        if result.status == AppriseResultStatus.TIMEOUT:
+            return Outcome("unknown", detail or "no answer in time")
+        return Outcome("refused", detail or "the service refused it")
+
+    def _open(self) -> apprise.Apprise:
+        name, url = self._channel.name, self._channel.url
+        scheme = _scheme(url)
+        if re.search(r"[\s,]+[A-Za-z][A-Za-z0-9+.-]*://", url):
+            raise AlertsConfigError(
+                _fault(name, "the url holds several addresses", "one [[alerts.channel]] per address")
+            )
+        # no time limit of apprise's own: it would put the call into a pool that all channels share
+        asset = apprise.AppriseAsset(
+            app_id="Stadtfunk", app_desc="Stadtfunk", service_timeout=0, allow_templates=False
+        )
+        problem = ""
+        try:
+            service = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=False)
+        except Exception as fault:  # noqa: BLE001 - whatever a plugin's constructor raises, the address is at fault
+            service, problem = None, self._masked(str(fault))
+        if service is None:
+            raise AlertsConfigError(
+                _fault(
+                    name,
+                    f"apprise cannot use the address {scheme}***" + (f": {problem}" if problem else ""),
+                    "write it as apprise's page for that service says: https://appriseit.com/services/",
+                )
+            )
+        if service.optional:
+            raise AlertsConfigError(
+                _fault(name, "optional=yes would report a lost alert as sent", "remove it from the url")
+            )
+        service.retry = 0  # the outbox repeats, and keeps count
+        if type(service).request_rate_per_sec == NotifyBase.request_rate_per_sec:
+            # nobody chose these 5.5 s between two messages, and an alert has 2 s
+            service.request_rate_per_sec = 0
+        opened = apprise.Apprise(asset=asset)
+        opened.add(service)
+        if not opened:
+            raise AlertsConfigError(_fault(name, "nobody to send to", "name a recipient in the url"))
+        return opened
+
+    def _masked(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        text = " ".join(text.split())
+        return text if len(text) <= _DETAIL_LIMIT else text[: _DETAIL_LIMIT - 1] + "…"
+
+
+def _scheme(url: str) -> str:
+    match = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", url.strip())
+    return match[0] if match else ""
+
+
+def _secrets(url: str) -> tuple[str, ...]:
+    """Whatever stands in an address behind its scheme may be a secret: tokens stand in every place."""
+    rest = url.strip().removeprefix(_scheme(url))
+    parts = {form for part in re.split(r"[/:@?&=,;+\s]+", rest) for form in (part, unquote(part))}
+    return tuple(sorted((part for part in parts if len(part) >= _SECRET_LENGTH), key=len, reverse=True))
+
+
+def _fault(name: str, problem: str, remedy: str) -> Fault:
+    return Fault("[[alerts.channel]]", name or "?", problem, remedy)

@@ -1,0 +1,266 @@
+"""What was to be told to whom and what became of it: one SQLite file beside the journal."""
+
+import fcntl
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from alerts.errors import DeliveriesError
+from alerts.warning import Step, Warning  # noqa: A004 - the field's word, see there
+from ingest.sqlite_file import SqliteFile
+
+DeliveryStatus = Literal["pending", "sending", "sent", "skipped", "superseded", "failed", "expired"]
+"""skipped: not for this channel · superseded: a later step of the same episode has arrived there ·
+failed: given up after attempts, or the channel is misconfigured · expired: too old before any attempt."""
+
+_APPLICATION_ID = 0x53464431
+_VERSION = 1
+_SCHEMA = (
+    """CREATE TABLE deliveries(
+        event TEXT NOT NULL, channel TEXT NOT NULL, seq INTEGER NOT NULL, episode TEXT NOT NULL,
+        kind TEXT NOT NULL, event_us INTEGER NOT NULL, status TEXT NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0, interrupted INTEGER NOT NULL DEFAULT 0,
+        detail TEXT NOT NULL DEFAULT '', created_us INTEGER NOT NULL, started_us INTEGER, ended_us INTEGER,
+        warning BLOB NOT NULL, PRIMARY KEY(event, channel))""",
+    # the queue of each channel, and nothing of what is done
+    "CREATE INDEX deliveries_pending ON deliveries(channel, seq) WHERE status = 'pending'",
+    "CREATE INDEX deliveries_by_episode ON deliveries(episode, channel, seq)",
+    "CREATE INDEX deliveries_by_seq ON deliveries(seq)",
+    "CREATE TABLE episodes(id TEXT PRIMARY KEY, warning BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE position(one INTEGER PRIMARY KEY CHECK(one = 1), cursor INTEGER NOT NULL, event TEXT NOT NULL)",
+    "INSERT INTO position VALUES(1, 0, '')",
+)
+_RECEIPT = (
+    "event, channel, seq, episode, kind, event_us, status, attempts, interrupted, detail, "
+    "created_us, started_us, ended_us"
+)
+_encode = msgspec.json.encode
+_decoder = msgspec.json.Decoder(Warning)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One event for one channel and what became of it. Times µs since the epoch, UTC, by the service's clock.
+
+    `seq` is the event's number in the journal. `attempts` counts starts; `interrupted` those whose end nobody
+    saw (crash, stop, no answer in time): only they can have made a duplicate. `detail` is the last error.
+    """
+
+    event: str
+    channel: str
+    seq: int
+    episode: str
+    kind: Step
+    event_us: int
+    status: DeliveryStatus
+    attempts: int
+    interrupted: int
+    detail: str
+    created_us: int
+    started_us: int | None
+    ended_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An entry of a channel's queue."""
+
+    event: str
+    seq: int
+    episode: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """One event to tell, with the warning as it stood after it."""
+
+    event: str
+    seq: int
+    kind: Step
+    event_us: int
+    warning: Warning
+
+
+class Deliveries:
+    """The file of deliveries. One process holds it at a time. Methods raise DeliveriesError; thread-safe."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = _held(path)
+        try:
+            self._file = SqliteFile(
+                path,
+                application_id=_APPLICATION_ID,
+                version=_VERSION,
+                schema=_SCHEMA,
+                error=DeliveriesError,
+            )
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def close(self) -> None:
+        """Release the file."""
+        self._file.close()
+        os.close(self._lock)
+
+    def position(self) -> tuple[int, str]:
+        """Number and id of the journal's last event that has been expanded; 0 and "" before the first."""
+        with self._file.read() as connection:
+            row: tuple[int, str] = connection.execute("SELECT cursor, event FROM position").fetchone()
+            return row
+
+    def rewind(self) -> None:
+        """Expand the journal from its first event; what has a delivery already gets no second one."""
+        with self._file.write() as connection:
+            connection.execute("UPDATE position SET cursor = 0, event = ''")
+
+    def episodes(self, ids: Iterable[str]) -> dict[str, Warning]:
+        """The warnings of these episodes as of the position."""
+        with self._file.read() as connection:
+            rows = (
+                connection.execute("SELECT id, warning FROM episodes WHERE id = ?", (key,)).fetchone()
+                for key in ids
+            )
+            return {row[0]: _decoder.decode(row[1]) for row in rows if row}
+
+    def expand(  # noqa: PLR0913 - what one transaction holds
+        self,
+        position: tuple[int, str],
+        new: Sequence[New],
+        episodes: Mapping[str, Warning],
+        channels: Sequence[str],
+        now_us: int,
+    ) -> None:
+        """One delivery per event and channel, the changed episodes and the position, all or nothing."""
+        with self._file.write() as connection:
+            connection.executemany(
+                "INSERT INTO deliveries(event, channel, seq, episode, kind, event_us, status, created_us, "
+                "warning) VALUES(?, ?, ?, ?, ?, ?, 'pending', ?, ?) ON CONFLICT DO NOTHING",
+                [
+                    (n.event, channel, n.seq, n.warning.id, n.kind, n.event_us, now_us, _encode(n.warning))
+                    for n in new
+                    for channel in channels
+                ],
+            )
+            connection.executemany(
+                "INSERT INTO episodes VALUES(?, ?) ON CONFLICT(id) DO UPDATE SET warning = excluded.warning",
+                [(key, _encode(warning)) for key, warning in episodes.items()],
+            )
+            connection.execute("UPDATE position SET cursor = ?, event = ?", position)
+
+    def recover(self) -> int:
+        """Put attempts whose end nobody saw back into the queue; say how many."""
+        with self._file.write() as connection:
+            return connection.execute(
+                "UPDATE deliveries SET status = 'pending', interrupted = interrupted + 1, "
+                "detail = 'the service ended in the middle of the attempt' WHERE status = 'sending'"
+            ).rowcount
+
+    def expire(self, before_us: int, now_us: int) -> int:
+        """Give up what is about events before `before_us`; say how many."""
+        with self._file.read() as connection:
+            old = connection.execute(
+                "SELECT count(*) FROM deliveries WHERE status = 'pending' AND event_us < ?",
+                (before_us,),
+            ).fetchone()[0]
+        if not old:
+            return 0
+        with self._file.write() as connection:
+            return connection.execute(
+                "UPDATE deliveries SET status = CASE attempts WHEN 0 THEN 'expired' ELSE 'failed' END, "
+                "ended_us = ? WHERE status = 'pending' AND event_us < ?",
+                (now_us, before_us),
+            ).rowcount
+
+    def queue(self, channel: str) -> list[Due]:
+        """What a channel still has to be told, in the journal's order."""
+        with self._file.read() as connection:
+            rows = connection.execute(
+                "SELECT event, seq, episode, attempts FROM deliveries "
+                "WHERE status = 'pending' AND channel = ? ORDER BY seq",
+                (channel,),
+            )
+            return [Due(*row) for row in rows]
+
+    def warning(self, due: Due, channel: str) -> Warning:
+        """The warning as it stood after the event."""
+        with self._file.read() as connection:
+            row = connection.execute(
+                "SELECT warning FROM deliveries WHERE event = ? AND channel = ?", (due.event, channel)
+            ).fetchone()
+        if row is None:
+            raise DeliveriesError(f"no delivery of {due.event} to {channel}")
+        return _decoder.decode(row[0])
+
+    def begin(self, due: Due, channel: str, now_us: int) -> bool:
+        """Record that an attempt starts; False when it is not to be sent any more."""
+        with self._file.write() as connection:
+            changed = connection.execute(
+                "UPDATE deliveries SET status = 'sending', attempts = attempts + 1, started_us = ? "
+                "WHERE event = ? AND channel = ? AND status = 'pending'",
+                (now_us, due.event, channel),
+            )
+            return changed.rowcount == 1
+
+    def end(  # noqa: PLR0913 - the columns of a receipt
+        self, due: Due, channel: str, status: DeliveryStatus, detail: str, now_us: int, *, interrupted: bool
+    ) -> None:
+        """Record what became of an attempt; "sent" supersedes the episode's older steps in the queue."""
+        with self._file.write() as connection:
+            connection.execute(
+                "UPDATE deliveries SET status = ?, detail = ?, interrupted = interrupted + ?, ended_us = ? "
+                "WHERE event = ? AND channel = ?",
+                (status, detail, interrupted, None if status == "pending" else now_us, due.event, channel),
+            )
+            if status == "sent":
+                connection.execute(
+                    "UPDATE deliveries SET status = 'superseded', ended_us = ? "
+                    "WHERE episode = ? AND channel = ? AND seq < ? AND status = 'pending'",
+                    (now_us, due.episode, channel, due.seq),
+                )
+
+    def receipts(
+        self,
+        limit: int = 100,
+        before: int | None = None,
+        channel: str | None = None,
+        episode: str | None = None,
+        status: DeliveryStatus | None = None,
+    ) -> list[Receipt]:
+        """Newest first, of events numbered below `before`."""
+        conditions = {"seq < ?": before, "channel = ?": channel, "episode = ?": episode, "status = ?": status}
+        given = {text: value for text, value in conditions.items() if value is not None}
+        where = f"WHERE {' AND '.join(given)} " if given else ""
+        with self._file.read() as connection:
+            rows = connection.execute(
+                f"SELECT {_RECEIPT} FROM deliveries {where}ORDER BY seq DESC, channel LIMIT ?",  # noqa: S608 - fixed texts only
+                (*given.values(), limit),
+            )
+            return [Receipt(*row) for row in rows]
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """How many deliveries there are by (channel, status)."""
+        with self._file.read() as connection:
+            rows = connection.execute("SELECT channel, status, count(*) FROM deliveries GROUP BY 1, 2")
+            return {(channel, status): count for channel, status, count in rows}
+
+
+def _held(path: Path) -> int:
+    """Lock beside the file, gone with its process: two processes would tell everything twice."""
+    lock = path.with_name(path.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as fault:
+        raise DeliveriesError(f"{lock}: {fault.strerror}: make the folder writable for this user") from fault
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as fault:
+        os.close(handle)
+        raise DeliveriesError(f"{path}: another process sends from it: end that one first") from fault
+    return handle

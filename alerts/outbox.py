@@ -1,0 +1,246 @@
+"""The durable way from the engine's events to the channels.
+
+A thread turns the journal's events into deliveries, one per channel; each channel's own thread takes them
+through the stages. What stands in the file of deliveries survives every end of the process.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from alerts.board import event_of
+from alerts.channel_worker import ChannelStats, ChannelWorker, Retry
+from alerts.channels import AppriseSender, Channel, Sender
+from alerts.deliveries import Deliveries, DeliveryStatus, New, Receipt
+from alerts.errors import AlertsConfigError
+from alerts.event import Event
+from alerts.stages import Record, Render, Select, Send, Stage
+from alerts.texts import Texts
+from alerts.warning import Warning, fold, opened  # noqa: A004 - the field's word, see there
+from devices.errors import Fault
+from ingest.health import Health
+from ingest.journal import EventRow, Journal
+
+_PAGE = 500
+_POLL_S = 0.5
+_FAULT_S = 1.0
+_STOP_S = 1.9
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxStats:
+    """Deliveries by (channel, status) since the file was made, attempts by channel since the start."""
+
+    deliveries: Mapping[tuple[str, str], int]
+    attempts: Mapping[str, ChannelStats]
+    unreadable: int
+
+
+class Outbox:
+    """Tells every channel of every raise, escalate, step_down and clear that is meant for it.
+
+    `path`: the file of deliveries, beside the journal. Whatever can be wrong with the channels is found here:
+    raises AlertsConfigError with every fault, DeliveriesError for the file.
+    """
+
+    def __init__(  # noqa: PLR0913 - everything is injected
+        self,
+        journal: Journal,
+        path: Path,
+        channels: Sequence[Channel],
+        texts: Texts,
+        clock: Callable[[], int],
+        *,
+        retry: Retry | None = None,
+        open_sender: Callable[[Channel], Sender] = AppriseSender,
+    ) -> None:
+        senders = _opened(channels, open_sender)
+        self._journal = journal
+        self._clock = clock
+        self._retry = retry or Retry()
+        self._stopping = threading.Event()
+        self._woken = threading.Event()
+        self._fault = Health(ok=True)
+        self._unreadable = 0
+        self._deliveries = Deliveries(path)
+        self._workers = [
+            ChannelWorker(
+                channel,
+                self._stages(texts, senders[channel.name]),
+                self._deliveries,
+                self._retry,
+                self._stopping,
+            )
+            for channel in channels
+        ]
+        self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
+
+    def start(self) -> None:
+        """Take up what a former run left, then follow the journal."""
+        self._find_position()
+        repeated = self._deliveries.recover()
+        if repeated:
+            _log.warning("deliveries_interrupted", count=repeated)
+        self._thread.start()
+        for worker in self._workers:
+            worker.start()
+
+    def stop(self) -> None:
+        """End within 2 s, also while a call hangs; what is under way counts as interrupted."""
+        self._stopping.set()
+        self._woken.set()
+        end = time.monotonic() + _STOP_S
+        if self._thread.ident is not None:
+            self._thread.join(_STOP_S)
+            for worker in self._workers:
+                worker.join(max(0.0, end - time.monotonic()))
+        self._deliveries.close()
+
+    def wake(self) -> None:
+        """There are new events; callable from any thread, returns at once."""
+        self._woken.set()
+
+    @property
+    def health(self) -> Health:
+        """All channels and the outbox itself in one."""
+        if not self._fault.ok:
+            return self._fault
+        sick = {name: health for name, health in self.channel_health.items() if not health.ok}
+        if sick:
+            return Health(ok=False, detail="; ".join(f"{name}: {h.detail}" for name, h in sick.items()))
+        return Health(
+            ok=True, detail="" if self._workers else "no [[alerts.channel]]: nobody hears of alerts"
+        )
+
+    @property
+    def channel_health(self) -> Mapping[str, Health]:
+        """Each channel by its last attempt."""
+        return {worker.channel.name: worker.health for worker in self._workers}
+
+    @property
+    def stats(self) -> OutboxStats:
+        """Counts for the metrics."""
+        return OutboxStats(
+            deliveries=self._deliveries.counts(),
+            attempts={worker.channel.name: worker.stats for worker in self._workers},
+            unreadable=self._unreadable,
+        )
+
+    def receipts(
+        self,
+        limit: int = 100,
+        before: int | None = None,
+        channel: str | None = None,
+        episode: str | None = None,
+        status: DeliveryStatus | None = None,
+    ) -> list[Receipt]:
+        """Deliveries and what became of them, newest first, of events numbered below `before`."""
+        return self._deliveries.receipts(limit, before, channel, episode, status)
+
+    def _stages(self, texts: Texts, sender: Sender) -> Sequence[Stage]:
+        return (
+            Select(),
+            Render(texts),
+            Send(self._deliveries, sender, self._clock, self._stopping),
+            Record(self._deliveries, self._clock, self._stopping),
+        )
+
+    def _find_position(self) -> None:
+        """A journal that was replaced counts from 1 again: to wait for the old number would lose alerts."""
+        cursor, event = self._deliveries.position()
+        if not cursor:
+            return
+        found = self._journal.events(cursor - 1, 1)
+        if not found or (found[0][0], found[0][1].id) != (cursor, event):
+            _log.warning("journal_replaced", cursor=cursor, event=event)
+            self._deliveries.rewind()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._woken.clear()
+            try:
+                more = self._expand()
+                self._deliveries.expire(self._oldest_us(), self._clock())
+                self._fault = Health(ok=True)
+            except Exception as fault:  # noqa: BLE001 - the thread survives whatever it is
+                _log.exception("outbox_failed")
+                self._fault = Health(ok=False, detail=f"{type(fault).__name__}: {fault}")
+                self._stopping.wait(_FAULT_S)
+                continue
+            if not more:
+                self._woken.wait(_POLL_S)
+
+    def _expand(self) -> bool:
+        """One page of events into deliveries; True when there may be more."""
+        page = self._journal.events(self._deliveries.position()[0], _PAGE)
+        if not page:
+            return False
+        events = [(seq, event) for seq, row in page if (event := self._readable(row)) is not None]
+        known = self._deliveries.episodes({event.episode for _, event in events})
+        new, changed = _told(events, known)
+        names = [worker.channel.name for worker in self._workers]
+        last, row = page[-1]
+        self._deliveries.expand((last, row.id), new, changed, names, self._clock())
+        if new:
+            episodes = {entry.warning.id for entry in new}
+            for worker in self._workers:
+                worker.arrived(episodes)
+        return len(page) == _PAGE
+
+    def _readable(self, row: EventRow) -> Event | None:
+        try:
+            return event_of(row)
+        except msgspec.DecodeError as fault:
+            self._unreadable += 1
+            _log.error("event_unreadable", event=row.id, fault=str(fault))
+            return None
+
+    def _oldest_us(self) -> int:
+        return self._clock() - int(self._retry.give_up_s * 1_000_000)
+
+
+def _told(
+    events: Sequence[tuple[int, Event]], known: Mapping[str, Warning]
+) -> tuple[list[New], dict[str, Warning]]:
+    """What is to be told, and the episodes that changed. An event without an audience is for nobody."""
+    new: list[New] = []
+    changed: dict[str, Warning] = {}
+    for seq, event in events:
+        before = changed.get(event.episode) or known.get(event.episode)
+        after = fold(before, event)
+        if after is before and event.kind in ("raise", "escalate"):
+            # against the contract, yet somebody may be in danger: tell it as a warning of its own
+            _log.warning("raised_after_its_end", event=event.id, episode=event.episode)
+            after = opened(event)
+        elif after is None or after is before:
+            continue
+        else:
+            changed[event.episode] = after
+        if after.audience is not None:
+            new.append(New(event.id, seq, after.history[-1].kind, event.time_us, after))
+    return new, changed
+
+
+def _opened(channels: Sequence[Channel], open_sender: Callable[[Channel], Sender]) -> dict[str, Sender]:
+    faults: list[Fault] = []
+    senders: dict[str, Sender] = {}
+    for name, count in Counter(channel.name for channel in channels).items():
+        if count > 1:
+            faults.append(
+                Fault("[[alerts.channel]]", name, f"{count} channels of this name", "give each its own")
+            )
+    for channel in channels:
+        try:
+            senders[channel.name] = open_sender(channel)
+        except AlertsConfigError as error:
+            faults += error.faults
+    if faults:
+        raise AlertsConfigError(*faults)
+    return senders

@@ -1,0 +1,125 @@
+"""The way of one delivery: stages with one method each, in the order that the outbox lists them."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import structlog
+
+from alerts.channels import Channel, Outcome, Sender
+from alerts.deliveries import Deliveries, DeliveryStatus, Due
+from alerts.errors import DeliveriesError, TextError
+from alerts.texts import Text, Texts, plain
+from alerts.warning import Warning  # noqa: A004 - the field's word, see there
+
+_RECORD_AGAIN_S = 1.0
+_STATUS: dict[str, DeliveryStatus] = {
+    "sent": "sent",
+    "refused": "pending",
+    "unknown": "pending",
+    "misconfigured": "failed",
+    "skipped": "skipped",
+}
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event on its way to one channel. A stage that decides its end sets `outcome`."""
+
+    due: Due
+    channel: Channel
+    warning: Warning
+    text: Text | None = None
+    outcome: Outcome | None = None
+
+
+class Stage(Protocol):
+    """One thing done to a delivery."""
+
+    def run(self, delivery: Delivery) -> Delivery:
+        """The delivery after this stage; stages leave alone what has an outcome, up to the record."""
+
+
+class Select:
+    """Decides whether this channel is told of it."""
+
+    def run(self, delivery: Delivery) -> Delivery:
+        """Sets the outcome when it is not."""
+        reason = delivery.channel.deaf_to(delivery.warning)
+        return replace(delivery, outcome=Outcome("skipped", reason)) if reason else delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Render:
+    """The words, in the channel's language; a second attempt says that it may be one."""
+
+    texts: Texts
+
+    def run(self, delivery: Delivery) -> Delivery:
+        """Sets the text; when the templates fail it is a plain one, never none."""
+        if delivery.outcome is not None:
+            return delivery
+        try:
+            text = self.texts.render(
+                delivery.warning, delivery.channel.language, repeat=delivery.due.attempts > 0
+            )
+        except TextError as fault:
+            _log.error("text_failed", event=delivery.due.event, fault=str(fault))
+            text = plain(delivery.warning)
+        return replace(delivery, text=text)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """The attempt: its start is durable before anything leaves."""
+
+    deliveries: Deliveries
+    sender: Sender
+    clock: Callable[[], int]
+    stopping: threading.Event
+
+    def run(self, delivery: Delivery) -> Delivery:
+        """Sets the outcome; none when the delivery was given up meanwhile."""
+        if delivery.outcome is not None or delivery.text is None:
+            return delivery
+        try:
+            if not self.deliveries.begin(delivery.due, delivery.channel.name, self.clock()):
+                return delivery
+        except DeliveriesError as fault:
+            # a full disk must not swallow an alert: a duplicate after a crash beats a loss
+            _log.error("attempt_not_recorded", event=delivery.due.event, fault=str(fault))
+        warns = delivery.warning.history[-1].kind in ("raise", "escalate")
+        outcome = self.sender.send(delivery.text, warns=warns, stopping=self.stopping)
+        return replace(delivery, outcome=outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The receipt. Insists, because what is not recorded is sent again."""
+
+    deliveries: Deliveries
+    clock: Callable[[], int]
+    stopping: threading.Event
+
+    def run(self, delivery: Delivery) -> Delivery:
+        """Write the outcome down, again and again until it holds or the service stops."""
+        outcome = delivery.outcome
+        while outcome is not None:
+            try:
+                self.deliveries.end(
+                    delivery.due,
+                    delivery.channel.name,
+                    _STATUS[outcome.status],
+                    outcome.detail,
+                    self.clock(),
+                    interrupted=outcome.status == "unknown",
+                )
+            except DeliveriesError as fault:
+                _log.error("outcome_not_recorded", event=delivery.due.event, fault=str(fault))
+                if self.stopping.wait(_RECORD_AGAIN_S):
+                    break
+            else:
+                break
+        return delivery

@@ -1,0 +1,275 @@
+"""What people read: titles and bodies of notices, from data files per language."""
+
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from alerts.errors import AlertsConfigError, TextError
+from alerts.event import Event
+from alerts.severity import SEVERITIES, TABLE, Severity
+from alerts.warning import STEPS, Step, Warning, fold, opened  # noqa: A004 - the field's word, see there
+from devices.errors import Fault
+
+Language = Literal["de", "en"]
+LANGUAGES: tuple[Language, ...] = ("de", "en")
+TITLE_LIMIT = 80
+BODY_LIMIT = 600
+
+SHIPPED = Path(__file__).parent / "texts"
+_NAME_LIMIT = 40
+_ID_LIMIT = 80
+_OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One message to people: title of at most 80, body of at most 600 characters."""
+
+    title: str
+    body: str
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Templates(_Table):
+    title: str
+    body: str
+
+
+class _Measure(_Table):
+    name: str
+    unit: str
+    decimals: int = Field(ge=0, le=3)
+    stage: str
+    basis: str
+    level: dict[int, str] = Field(min_length=1)
+
+
+class _File(_Table):
+    """One language's file."""
+
+    decimal: Literal[",", "."]
+    when: str
+    months: Annotated[list[str], Field(min_length=12, max_length=12)]
+    minutes: str
+    hours: str
+    hour: str
+    repeat: str
+    notice: str
+    sender: str
+    severity: dict[Severity, str]
+    raise_: _Templates = Field(alias="raise")
+    escalate: _Templates
+    step_down: _Templates
+    clear: _Templates
+    measure: dict[str, _Measure]
+
+    def templates(self, step: Step) -> _Templates:
+        """Title and body of one kind of step."""
+        return {
+            "raise": self.raise_,
+            "escalate": self.escalate,
+            "step_down": self.step_down,
+            "clear": self.clear,
+        }[step]
+
+
+class Texts:
+    """Renders warnings. `station_name` turns a station's id into its name, `timezone` is the city's.
+
+    Everything a file says is tried out here: raises AlertsConfigError with every fault.
+    """
+
+    def __init__(
+        self,
+        station_name: Callable[[str], str],
+        timezone: str,
+        city: str = "",
+        folder: Path = SHIPPED,
+    ) -> None:
+        zone = ZoneInfo(timezone)
+        faults: list[Fault] = []
+        self._languages: dict[Language, _Language] = {}
+        for code in LANGUAGES:
+            path = folder / f"{code}.toml"
+            try:
+                language = _Language(_read(path), station_name, zone, _printable(city))
+            except AlertsConfigError as error:
+                faults += error.faults
+                continue
+            except TextError as error:
+                faults.append(Fault(str(path), "-", str(error), "correct the template"))
+                continue
+            self._languages[code] = language
+            faults += _tried(str(path), language)
+        if faults:
+            raise AlertsConfigError(*faults)
+
+    def render(self, warning: Warning, language: Language, *, repeat: bool = False) -> Text:
+        """Text of a warning's latest step; `repeat` says that it may have been delivered before.
+
+        Raises TextError.
+        """
+        return self._languages[language].render(warning, repeat=repeat)
+
+
+class _Language:
+    def __init__(self, file: _File, station_name: Callable[[str], str], zone: ZoneInfo, city: str) -> None:
+        self._file = file
+        self._station_name = station_name
+        self._zone = zone
+        self._city = city
+        environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
+        try:
+            self._titles = {step: environment.from_string(file.templates(step).title) for step in STEPS}
+            self._bodies = {step: environment.from_string(file.templates(step).body) for step in STEPS}
+            self._sender = environment.from_string(file.sender)
+        except jinja2.TemplateError as error:
+            raise TextError(f"not a Jinja2 template: {error}") from error
+
+    def render(self, warning: Warning, *, repeat: bool = False) -> Text:
+        step = warning.history[-1].kind
+        measure = self._file.measure.get(warning.measure) or self._file.measure[_OTHER]
+        try:
+            values = self._values(warning, measure)
+            title = self._titles[step].render(values)
+            body = self._bodies[step].render(values)
+            sender = self._sender.render(values)
+        except (jinja2.TemplateError, LookupError, ValueError, TypeError) as error:
+            raise TextError(f"{warning.measure}, {step}: {error}") from error
+        head = [self._file.repeat] if repeat else []
+        foot = f"{measure.basis} {self._file.notice}\n{sender}"
+        room = BODY_LIMIT - len(foot) - 1
+        return Text(
+            title=_shortened(" ".join(title.split()), TITLE_LIMIT),
+            body=_shortened(" ".join((*head, *body.split())), room) + "\n" + foot,
+        )
+
+    def _values(self, warning: Warning, measure: _Measure) -> Mapping[str, str]:
+        file = self._file
+        latest = warning.history[-1]
+        nearest = min(measure.level, key=lambda level: abs(level - latest.level))
+        return {
+            "measure": measure.name,
+            "station": _shortened(_printable(self._name(warning.station)), _NAME_LIMIT),
+            "stage": measure.stage.format(latest.level),
+            "meaning": measure.level[nearest],
+            "severity": file.severity[latest.severity],
+            "value": self._value(latest.value, measure),
+            "window": self._window(latest.window_min),
+            "time": self._time(latest.time_us),
+            "since": self._time(warning.raised_us),
+            "peak": self._value(warning.peak_value, measure),
+            "city": _shortened(self._city, _NAME_LIMIT),
+            "episode": _shortened(_printable(warning.id), _ID_LIMIT),
+            "event": _shortened(_printable(latest.event), _ID_LIMIT),
+        }
+
+    def _name(self, station: str) -> str:
+        try:
+            return self._station_name(station) or station
+        except LookupError:
+            return station
+
+    def _value(self, value: float | None, measure: _Measure) -> str:
+        if value is None:
+            return ""
+        number = f"{value:.{measure.decimals}f}".replace(".", self._file.decimal)
+        return f"{number} {measure.unit}".rstrip()
+
+    def _window(self, minutes: int | None) -> str:
+        if minutes is None:
+            return ""
+        if minutes % 60:
+            return self._file.minutes.format(minutes)
+        return self._file.hour if minutes == 60 else self._file.hours.format(minutes // 60)  # noqa: PLR2004 - minutes of an hour
+
+    def _time(self, time_us: int) -> str:
+        local = datetime.fromtimestamp(time_us // 1_000_000, UTC).astimezone(self._zone)
+        text = self._file.when.format(
+            day=local.day,
+            month=local.month,
+            month_name=self._file.months[local.month - 1],
+            year=local.year,
+            hour=local.hour,
+            minute=local.minute,
+        )
+        # the hour that a clock change repeats is said twice a year: only there the offset helps
+        if local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset():
+            text += f" (UTC{local:%z})"
+        return text
+
+
+def plain(warning: Warning) -> Text:
+    """Text without templates, in both languages, for when those fail: an alert goes out regardless."""
+    latest = warning.history[-1]
+    value = "" if latest.value is None else f", {latest.value:g}"
+    when = datetime.fromtimestamp(latest.time_us // 1_000_000, UTC)
+    body = (
+        f"{_printable(warning.station)}: {warning.measure} {latest.kind} {latest.level}{value}, "
+        f"{when:%Y-%m-%d %H:%M} UTC. Automatische Messwertmeldung, keine amtliche Warnung. "
+        "Automatic measurement notice, not an official warning. "
+        f"{_printable(warning.id)} {_printable(latest.event)}"
+    )
+    title = f"{warning.measure} {latest.kind} {latest.level}: {_printable(warning.station)}"
+    return Text(_shortened(title, TITLE_LIMIT), _shortened(body, BODY_LIMIT))
+
+
+def _read(path: Path) -> _File:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        file = _File.model_validate(data)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        fault = Fault(str(path), "-", f"cannot be read: {error}", "give a readable TOML file in UTF-8")
+        raise AlertsConfigError(fault) from error
+    except ValidationError as error:
+        faults = [
+            Fault(str(path), ".".join(map(str, item["loc"])), item["msg"], "compare with the shipped file")
+            for item in error.errors(include_url=False)
+        ]
+        raise AlertsConfigError(*faults) from error
+    missing = [
+        *(f"severity.{name}" for name in SEVERITIES if name not in file.severity),
+        *(f"measure.{name}" for name in (*TABLE, _OTHER) if name not in file.measure),
+    ]
+    if missing:
+        raise AlertsConfigError(
+            *(Fault(str(path), key, "missing", "copy it from the shipped file") for key in missing)
+        )
+    return file
+
+
+def _tried(path: str, language: _Language) -> Iterator[Fault]:
+    """Render every measure and step, with everything known and with as little as there can be."""
+    for measure in (*TABLE, _OTHER):
+        for step in STEPS:
+            for value, window in ((12.5, 60), (None, None)):
+                event = Event(
+                    "event", "episode", 0, "station", step, measure, 2, window, value, "rule", "reason"
+                )
+                warning = opened(event)
+                if step == "clear":
+                    warning = fold(opened(replace(event, id="first", kind="raise")), event) or warning
+                try:
+                    language.render(warning)
+                except TextError as error:
+                    yield Fault(path, step, str(error), "use the names that the file's head lists")
+
+
+def _shortened(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def _printable(text: str) -> str:
+    """One line: a name from a table must not start a mail header or hide the rest of a text."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

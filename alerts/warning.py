@@ -1,0 +1,155 @@
+"""A warning: one episode as a person sees it, folded from the engine's events."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import msgspec
+
+from alerts.event import Audience, Event
+from alerts.severity import Severity, severity_of
+
+Step = Literal["raise", "escalate", "step_down", "clear"]
+STEPS: tuple[Step, ...] = ("raise", "escalate", "step_down", "clear")
+Status = Literal["in_force", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One step of a warning. Times µs since the epoch, UTC; `value` in the measure's unit (mm, cm)."""
+
+    event: str
+    kind: Step
+    time_us: int
+    level: int
+    severity: Severity
+    window_min: int | None
+    value: float | None
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:  # noqa: A001 - the field's word; Python's own is not used in this package
+    """One episode. `level` is the criterion's number and stays the last one in force after the end.
+
+    `window_min` (minutes, None for levels) and `value` (mm, cm) belong to the latest step, the `peak_*` to
+    the highest level so far. `audience` is the widest that any step had; None: nobody is to be told.
+    """
+
+    id: str
+    station: str
+    measure: str
+    level: int
+    severity: Severity
+    status: Status
+    audience: Audience | None
+    raised_us: int
+    changed_us: int
+    ended_us: int | None
+    window_min: int | None
+    value: float | None
+    peak_level: int
+    peak_severity: Severity
+    peak_value: float | None
+    peak_window_min: int | None
+    history: tuple[Update, ...]
+
+    @property
+    def in_force(self) -> bool:
+        """Not ended."""
+        return self.status == "in_force"
+
+
+def fold(warning: Warning | None, event: Event) -> Warning | None:
+    """The warning after one event; the same object when the event changes nothing.
+
+    None stays None for an event that opens nothing (a clear of something never raised, a sensor event).
+    What ended stays ended: whatever comes later for the same episode is not an episode's step any more.
+    """
+    if event.kind not in STEPS:
+        return warning
+    if warning is None:
+        return None if event.kind == "clear" else opened(event)
+    if not warning.in_force or any(update.event == event.id for update in warning.history):
+        return warning
+    return _stepped(warning, event)
+
+
+def opened(event: Event) -> Warning:
+    """The warning that an event makes when nothing is known of its episode."""
+    update = _update(event, event.level)
+    return Warning(
+        id=event.episode,
+        station=event.station,
+        measure=event.measure,
+        level=event.level,
+        severity=update.severity,
+        status="in_force",
+        audience=event.audience,
+        raised_us=event.time_us,
+        changed_us=event.time_us,
+        ended_us=None,
+        window_min=event.window_min,
+        value=event.value,
+        peak_level=event.level,
+        peak_severity=update.severity,
+        peak_value=event.value,
+        peak_window_min=event.window_min,
+        history=(update,),
+    )
+
+
+def _stepped(warning: Warning, event: Event) -> Warning:
+    cleared = event.kind == "clear"
+    level = warning.level if cleared else event.level
+    update = _update(event, level)
+    stepped = replace(
+        warning,
+        level=level,
+        severity=update.severity,
+        status="ended" if cleared else "in_force",
+        audience=_widest(warning.audience, event.audience),
+        changed_us=event.time_us,
+        ended_us=event.time_us if cleared else None,
+        window_min=event.window_min,
+        value=event.value,
+        history=(*warning.history, update),
+    )
+    if cleared or not _higher(event, warning):
+        return stepped
+    return replace(
+        stepped,
+        peak_level=level,
+        peak_severity=update.severity,
+        peak_value=event.value,
+        peak_window_min=event.window_min,
+    )
+
+
+def _higher(event: Event, warning: Warning) -> bool:
+    if event.level != warning.peak_level:
+        return event.level > warning.peak_level
+    # values of different windows do not compare
+    return (
+        event.window_min == warning.peak_window_min
+        and event.value is not None
+        and (warning.peak_value is None or event.value > warning.peak_value)
+    )
+
+
+def _widest(one: Audience | None, other: Audience | None) -> Audience | None:
+    return "public" if "public" in (one, other) else one or other
+
+
+def _update(event: Event, level: int) -> Update:
+    return Update(
+        event=event.id,
+        kind=msgspec.convert(event.kind, Step),
+        time_us=event.time_us,
+        level=level,
+        severity=severity_of(event.measure, level),
+        window_min=event.window_min,
+        value=event.value,
+        rule=event.rule,
+        reason=event.reason,
+    )
