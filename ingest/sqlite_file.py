@@ -53,11 +53,10 @@ class SqliteFile:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = self._connect()
-        except (OSError, sqlite3.Error) as fault:
-            raise error(
-                f"{path}: cannot be opened ({fault}): make the folder writable for this user, "
-                "or name another file"
-            ) from fault
+        except OSError as fault:
+            raise error(f"{fault}: make the folder writable for this user, or name another file") from fault
+        except sqlite3.Error as fault:
+            raise self._failure(fault) from fault
         try:
             self._prepare(application_id, version, schema)
         except BaseException:

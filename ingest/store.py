@@ -10,7 +10,9 @@ import numpy.typing as npt
 from devices.measurement import Quality
 from ingest.reading import Readings, Series
 
-_FIRST_US, _LAST_US = -(2**63) // 1000, 2**63 // 1000 - 1
+# what InfluxDB can hold as nanoseconds
+_LAST_US = 2**63 // 1000 - 1
+_FIRST_US = -_LAST_US
 
 
 @dataclass(frozen=True, slots=True)
