@@ -19,10 +19,11 @@ SPIKE_MM = 40.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a device sends at one moment (µs since the epoch, UTC)."""
+    """What a device sends at one moment (µs since the epoch, UTC). `f_port` None: the usual one."""
 
     time_us: int
     values: Values
+    f_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def level_gauge(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
 
 
 def parking_space(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
-    """A sensor in one space: an uplink at every change, and one each interval in any case."""
+    """A sensor in one space: an uplink at every change, and a heartbeat when an interval has passed without."""
     occupied = -1
     heard_us = from_us - place.interval_us
     # Sensors of one car park do not look at the same second.
@@ -99,9 +100,14 @@ def parking_space(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
         now = occupied
         if occupied < 0 or rng.random() < _TURNOVER:
             now = int(rng.random() < share)
-        if now != occupied or time_us - heard_us >= place.interval_us:
+        if now != occupied:
             occupied, heard_us = now, time_us
             yield Sample(time_us, {"parking_occupied": occupied})
+        elif time_us - heard_us >= place.interval_us:
+            heard_us = time_us
+            air = place.weather.air(time_us, place.rain.delay_min)
+            values = {"parking_occupied": occupied, "device_temperature": round(air.temperature)}
+            yield Sample(time_us, values, _HEARTBEAT_PORT)
         time_us += PARKING_STEP_US + rng.randrange(-20, 20) * SECOND_US
 
 
@@ -158,6 +164,9 @@ def weather_station(place: Place, rng: Random, from_us: int) -> Iterator[Sample]
                 "air_pressure": round(air.pressure + rng.gauss(0, 0.05), 1),
                 "relative_humidity": round(air.humidity, 1),
                 "device_temperature": round(temperature + 0.6, 1),
+                ("device_tilt", "x"): 0.4,
+                ("device_tilt", "y"): -0.2,
+                "device_heading": 180,
                 "wind_speed_north": round(wind * math.cos(direction), 2),
                 "wind_speed_east": round(wind * math.sin(direction), 2),
                 "battery_voltage": next(battery),
@@ -181,6 +190,7 @@ def climate_sensor(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
         )
 
 
+_HEARTBEAT_PORT = 2
 _TURNOVER = 0.09
 """Chance that a parking space may change hands within five minutes."""
 

@@ -19,6 +19,7 @@ from devices.simulator.network import (
 UNKNOWN_DEV_EUI = "00005eef100000ee"
 _TOO_LONG = 600
 """Bytes: more than any LoRaWAN frame carries (242 at the fastest data rate)."""
+_HUGE = 100_000
 
 Fault = Callable[[Frame, Random], tuple[str, bytes]]
 
@@ -49,6 +50,11 @@ def empty(frame: Frame, rng: Random) -> tuple[str, bytes]:
 def oversized(frame: Frame, rng: Random) -> tuple[str, bytes]:
     """A LoRaWAN payload longer than any frame."""
     return _changed(frame, rng, {"data": base64.b64encode(rng.randbytes(_TOO_LONG)).decode()})
+
+
+def huge(frame: Frame, rng: Random) -> tuple[str, bytes]:
+    """A message far longer than any network server's."""
+    return _changed(frame, rng, {"object": {"log": "x" * _HUGE}})
 
 
 def garbage(frame: Frame, rng: Random) -> tuple[str, bytes]:
@@ -105,6 +111,7 @@ FAULTS: Sequence[Fault] = (
     unknown_device,
     empty,
     oversized,
+    huge,
     garbage,
     not_an_object,
     bad_base64,

@@ -171,12 +171,13 @@ class Simulator:
                 for key, value in sample.values.items()
                 if (key if isinstance(key, str) else key[0]) in type_.properties
             }
+            port = f_port if sample.f_port is None else sample.f_port
             frame = Frame(
                 device=device,
                 session=session,
-                f_port=f_port,
+                f_port=port,
                 f_cnt=next(counter),
-                payload=type_.encode(f_port, values),
+                payload=type_.encode(port, values),
                 received_us=sample.time_us + delay_us + rng.randrange(400_000),
                 radio=radio(rng, *_position(device)),
                 decoded={_flat(key): value for key, value in values.items()} if shows_object else None,
