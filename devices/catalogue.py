@@ -1,15 +1,41 @@
-"""The catalogue of device types."""
+"""The catalogue of device types: ours, and those of further folders."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
 
+from devices.errors import DeviceTypeError, Fault
+from devices.format import Text, TypeFile, read_type_file
 from devices.measurement import Measurement, Rejected
+from devices.table_codec import TableCodec, summarise
+from devices.table_encoder import Values
+from devices.vectors import Vector, read_vectors
+
+OWN_TYPES = Path(__file__).with_name("types")
+_VECTORS = ".vectors.yaml"
+
+
+class Codec(Protocol):
+    """What reads a payload: a field table here, later also a maker's JavaScript in a sandbox."""
+
+    def decode(self, f_port: int, payload: bytes) -> tuple[Measurement, ...] | Rejected:
+        """The measurements of one uplink; never raises on any bytes."""
+
+    def encode(self, f_port: int, values: Values) -> bytes:
+        """The payload that decodes to these values; raises DeviceTypeError where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceType:
-    """What a model sends and how to read it. `id` is maker-model in lower case."""
+    """What a model sends and how to read it.
+
+    `id` maker-model in lower case; `interval_s` the usual seconds between uplinks; `wraps` the count at which
+    a counter starts again at 0, by property, in its unit; `required` properties whose absence operators must
+    hear of; `f_ports` those that carry readings, empty: any; `sha256` of the type file.
+    """
 
     id: str
     maker: str
@@ -20,22 +46,31 @@ class DeviceType:
     interval_s: float
     properties: tuple[str, ...]
     sha256: str
+    codec: Codec
     wraps: Mapping[str, float] = field(default_factory=dict)
+    required: frozenset[str] = frozenset()
+    f_ports: tuple[int, ...] = ()
+    caveats: tuple[Text, ...] = ()
+    source: str = ""
+    vectors: tuple[Vector, ...] = ()
 
     def decode(self, f_port: int, payload: bytes) -> tuple[Measurement, ...] | Rejected:
-        """The measurements of one uplink; never raises on any bytes."""
-        raise NotImplementedError
+        """The measurements of one uplink, in the units of their properties; never raises on any bytes."""
+        return self.codec.decode(f_port, payload)
 
-    def encode(self, f_port: int, values: Mapping[str | tuple[str, str], float]) -> bytes:
-        """The payload that decodes to these values (key: property or (property, channel))."""
-        raise NotImplementedError
+    def encode(self, f_port: int, values: Values) -> bytes:
+        """The payload that decodes to these values.
+
+        Key: property or (property, channel); value None: the device has none. Raises DeviceTypeError.
+        """
+        return self.codec.encode(f_port, values)
 
 
 class Catalogue(Mapping[str, DeviceType]):
     """Device types by id."""
 
     def __init__(self, types: Mapping[str, DeviceType]) -> None:
-        self._types = dict(types)
+        self._types = dict(sorted(types.items()))
 
     def __getitem__(self, id_: str) -> DeviceType:
         return self._types[id_]
@@ -47,6 +82,63 @@ class Catalogue(Mapping[str, DeviceType]):
         return len(self._types)
 
 
-def load_catalogue(*folders: Path) -> Catalogue:  # noqa: ARG001 - the files follow
-    """Our own device types and those of the folders."""
-    return Catalogue({})
+def load_catalogue(*folders: Path) -> Catalogue:
+    """Our own device types and those in the folders; ours win.
+
+    Raises DeviceTypeError with the faults of all files.
+    """
+    types: dict[str, DeviceType] = {}
+    origin: dict[str, Path] = {}
+    faults: list[Fault] = []
+    for folder in (OWN_TYPES, *folders):
+        if not folder.is_dir():
+            faults.append(Fault(str(folder), "folder", "is no folder", "name a folder of device-type files"))
+            continue
+        for file in sorted(folder.glob("*.yaml")):
+            if file.name.endswith(_VECTORS):
+                continue
+            try:
+                loaded = load_type(file)
+            except DeviceTypeError as error:
+                faults += error.faults
+                continue
+            if loaded.id not in types:
+                types[loaded.id], origin[loaded.id] = loaded, folder
+            elif origin[loaded.id] not in (OWN_TYPES, folder):
+                problem = f"{loaded.id} stands already in {origin[loaded.id]}"
+                faults.append(Fault(str(file), "model", problem, "remove one of them"))
+    if faults:
+        raise DeviceTypeError(*faults)
+    return Catalogue(types)
+
+
+def load_type(file: Path) -> DeviceType:
+    """One device type and the vectors beside it. Raises DeviceTypeError with every fault found."""
+    type_file = read_type_file(file)
+    codec = TableCodec(file, type_file)
+    vectors = read_vectors(file.with_name(file.stem + _VECTORS))
+    return _device_type(type_file, codec, vectors, hashlib.sha256(file.read_bytes()).hexdigest())
+
+
+def _device_type(
+    type_file: TypeFile, codec: TableCodec, vectors: tuple[Vector, ...], sha256: str
+) -> DeviceType:
+    properties, wraps, required = summarise(codec)
+    return DeviceType(
+        id=type_file.id,
+        maker=type_file.maker,
+        model=type_file.model,
+        name_de=type_file.names.de,
+        name_en=type_file.names.en,
+        theme=type_file.theme,
+        interval_s=type_file.interval_s,
+        properties=properties,
+        sha256=sha256,
+        codec=codec,
+        wraps=MappingProxyType(dict(wraps)),
+        required=required,
+        f_ports=tuple(port for port, frame in codec.frames.items() if port is not None and frame.steps),
+        caveats=type_file.caveats,
+        source=type_file.source,
+        vectors=vectors,
+    )

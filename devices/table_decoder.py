@@ -1,0 +1,278 @@
+"""Compiles a plan into closures over struct operations: no name is looked up while an uplink is decoded."""
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+
+from devices.measurement import Measurement, Quality, Rejected
+from devices.readout import Read, Refused, reader
+from devices.table_plan import (
+    FieldPlan,
+    FlaggedPlan,
+    FramePlan,
+    MatchPlan,
+    OptionalPlan,
+    Plan,
+    Step,
+    TlvPlan,
+    inside,
+    walk,
+)
+
+Decode = Callable[[bytes], tuple[Measurement, ...] | Rejected]
+_Out = list[Measurement]
+_Variables = dict[str, int]
+_Run = Callable[[bytes, int, _Out, _Variables], int]
+
+_CODES = {("u", 1): "B", ("u", 2): "H", ("u", 4): "I", ("u", 8): "Q", ("s", 1): "b", ("s", 2): "h"} | {
+    ("s", 4): "i", ("s", 8): "q", ("f", 2): "e", ("f", 4): "f", ("f", 8): "d",
+}  # fmt: skip
+
+
+def compile_frame(frame: FramePlan) -> Decode:
+    """A function from payload to measurements or a rejection; it raises on no bytes."""
+    if not frame.steps:
+        return _no_reading
+    run = _chain(_steps(frame.steps, _referenced(frame.steps)))
+    readouts = list(walk(frame.steps))
+    required = {each.key: each.required for each in readouts if each.required}
+    most = len(readouts)
+
+    def decode(payload: bytes) -> tuple[Measurement, ...] | Rejected:
+        out: _Out = []
+        try:
+            end = run(payload, 0, out, {})
+        except (struct.error, IndexError):
+            return Rejected("payload_too_short", f"{len(payload)} bytes: {payload.hex()}")
+        except Refused as refused:
+            return refused.rejected
+        if end != len(payload):
+            if end > len(payload):
+                return Rejected("payload_too_short", f"{len(payload)} bytes: {payload.hex()}")
+            return Rejected("trailing_bytes", f"{end} bytes read, {len(payload)} came: {payload.hex()}")
+        if required and out and len(out) < most:
+            return _with_required(out, required)
+        return tuple(out)
+
+    return decode
+
+
+def _no_reading(payload: bytes) -> tuple[Measurement, ...]:  # noqa: ARG001 - any bytes will do
+    return ()
+
+
+def _with_required(out: _Out, required: Mapping[tuple[str, str], str]) -> tuple[Measurement, ...] | Rejected:
+    present = {(each.property, each.channel) for each in out}
+    for (property_, channel), manner in required.items():
+        if (property_, channel) not in present:
+            if manner == "reject":
+                return Rejected("missing_required", property_)
+            out.append(Measurement(property_, None, Quality.MISSING, channel))
+    return tuple(out)
+
+
+def _referenced(plan: Plan) -> set[str]:
+    names = {step.variable for step in plan if isinstance(step, FlaggedPlan | MatchPlan)}
+    return names.union(*(_referenced(inner) for step in plan for inner in inside(step)))
+
+
+def _chain(runs: Sequence[_Run]) -> _Run:
+    if len(runs) == 1:
+        return runs[0]
+
+    def chain(payload: bytes, pos: int, out: _Out, variables: _Variables) -> int:
+        for run in runs:
+            pos = run(payload, pos, out, variables)
+        return pos
+
+    return chain
+
+
+def _steps(plan: Plan, referenced: set[str]) -> list[_Run]:
+    runs: list[_Run] = []
+    plain: list[FieldPlan] = []
+
+    def flush() -> None:
+        if plain:
+            runs.append(_plain(tuple(plain), referenced))
+            plain.clear()
+
+    for step in plan:
+        if isinstance(step, FieldPlan) and _is_plain(step):
+            if plain and plain[-1].little != step.little:
+                flush()
+            plain.append(step)
+            continue
+        flush()
+        runs.append(_structure(step, referenced))
+    flush()
+    return runs
+
+
+def _structure(step: Step, referenced: set[str]) -> _Run:
+    if isinstance(step, FieldPlan):
+        return _bits(step, referenced)
+    if isinstance(step, FlaggedPlan):
+        return _flagged(step, referenced)
+    if isinstance(step, MatchPlan):
+        return _match(step, referenced)
+    if isinstance(step, OptionalPlan):
+        return _optional(step, referenced)
+    return _tlv(step, referenced)
+
+
+def _is_plain(step: FieldPlan) -> bool:
+    return step.advance == step.size and (step.wire is None or step.wire.low is None)
+
+
+def _plain(fields: Sequence[FieldPlan], referenced: set[str]) -> _Run:
+    """Neighbouring whole fields as one struct."""
+    layout = "<" if fields[0].little else ">"
+    readers: list[tuple[int, Read]] = []
+    named: list[tuple[int, str]] = []
+    index = 0
+    for each in fields:
+        if each.wire is None or (each.readout is None and each.name not in referenced):
+            layout += f"{each.size}x"
+            continue
+        code = None if each.wire.words else _CODES.get((each.wire.code, each.size))
+        layout += code or f"{each.size}s"
+        if each.readout is not None:
+            read = reader(each.readout)
+            readers.append((index, read if code else _from_bytes(each, read)))
+        if each.name in referenced:
+            named.append((index, each.name))
+        index += 1
+    packed = struct.Struct(layout)
+    unpack_from, size = packed.unpack_from, packed.size
+    little = "little" if fields[0].little else "big"
+
+    def run(payload: bytes, pos: int, out: _Out, variables: _Variables) -> int:
+        raw = unpack_from(payload, pos)
+        for i, read in readers:
+            measurement = read(raw[i])
+            if measurement is not None:
+                out.append(measurement)
+        for i, name in named:
+            value = raw[i]
+            variables[name] = int.from_bytes(value, little) if isinstance(value, bytes) else value  # type: ignore[arg-type]  # one of two literals
+        return pos + size
+
+    return run
+
+
+def _from_bytes(field: FieldPlan, read: Read) -> Read:
+    signed = field.wire is not None and field.wire.code == "s"
+    if field.wire is not None and field.wire.words and not field.little:
+        return lambda raw: read(int.from_bytes(raw[2:] + raw[:2], "big", signed=signed))
+    if field.little:
+        return lambda raw: read(int.from_bytes(raw, "little", signed=signed))
+    return lambda raw: read(int.from_bytes(raw, "big", signed=signed))
+
+
+def _bits(field: FieldPlan, referenced: set[str]) -> _Run:
+    """A bit range, which stands still unless it says `consume`."""
+    if field.wire is None:
+        advance_only = field.advance
+        return lambda payload, pos, out, variables: pos + advance_only  # noqa: ARG005 - one signature
+    size, advance, name = field.size, field.advance, field.name
+    low = field.wire.low or 0
+    high = 8 * size - 1 if field.wire.high is None else field.wire.high
+    mask = (1 << (high - low + 1)) - 1
+    endian = "little" if field.little else "big"
+    signed = field.wire.code == "s"
+    read = None if field.readout is None else reader(field.readout)
+    keep = name in referenced
+
+    def run(payload: bytes, pos: int, out: _Out, variables: _Variables) -> int:
+        held = payload[pos : pos + size]
+        if len(held) < size:
+            raise IndexError
+        raw = int.from_bytes(held, endian, signed=signed) >> low  # type: ignore[arg-type]  # one of two literals
+        if not signed:
+            raw &= mask
+        if read is not None:
+            measurement = read(raw)
+            if measurement is not None:
+                out.append(measurement)
+        if keep:
+            variables[name] = raw
+        return pos + advance
+
+    return run
+
+
+def _flagged(step: FlaggedPlan, referenced: set[str]) -> _Run:
+    groups = [(1 << bit, _chain(_steps(plan, referenced))) for bit, plan in step.groups]
+    variable = step.variable
+
+    def run(payload: bytes, pos: int, out: _Out, variables: _Variables) -> int:
+        flags = variables[variable]
+        for mask, group in groups:
+            if flags & mask:
+                pos = group(payload, pos, out, variables)
+        return pos
+
+    return run
+
+
+def _match(step: MatchPlan, referenced: set[str]) -> _Run:
+    exact = {low: _chain(_steps(plan, referenced)) for low, high, plan in step.cases if low == high}
+    ranges = [(low, high, _chain(_steps(plan, referenced))) for low, high, plan in step.cases if low != high]
+    otherwise = None if step.otherwise is None else _chain(_steps(step.otherwise, referenced))
+    variable = step.variable
+
+    def run(payload: bytes, pos: int, out: _Out, variables: _Variables) -> int:
+        value = variables[variable]
+        case = exact.get(value)
+        if case is None:
+            case = next((each for low, high, each in ranges if low <= value <= high), otherwise)
+        if case is None:
+            raise Refused("unknown_frame", f"{variable} is {value}: {payload.hex()}")
+        return case(payload, pos, out, variables)
+
+    return run
+
+
+def _optional(step: OptionalPlan, referenced: set[str]) -> _Run:
+    rest = _chain(_steps(step.rest, referenced))
+
+    def run(payload: bytes, pos: int, out: _Out, variables: _Variables) -> int:
+        return pos if pos == len(payload) else rest(payload, pos, out, variables)
+
+    return run
+
+
+def _tlv(step: TlvPlan, referenced: set[str]) -> _Run:
+    cases = {tag: _chain(_steps(plan, referenced)) for tag, plan in step.cases}
+    tag_size, length_size, skip = step.tag_size, step.length_size, step.skip_unknown
+    endian = "little" if step.little else "big"
+
+    def run(payload: bytes, pos: int, out: _Out, variables: _Variables) -> int:
+        end = len(payload)
+        seen = set()
+        while pos < end:
+            tag = payload[pos : pos + tag_size]
+            pos += tag_size
+            if pos > end:
+                raise IndexError
+            if tag in seen:
+                raise Refused("repeated_tag", f"{tag.hex()}: {payload.hex()}")
+            seen.add(tag)
+            case = cases.get(tag)
+            if case is None and not skip:
+                raise Refused("unknown_tag", f"{tag.hex()} at byte {pos - tag_size}: {payload.hex()}")
+            if not length_size:
+                if case is None:
+                    return end
+                pos = case(payload, pos, out, variables)
+                continue
+            start = pos + length_size
+            stop = start + int.from_bytes(payload[pos:start], endian)  # type: ignore[arg-type]  # one of two literals
+            if stop > end or start > end:
+                raise IndexError
+            if case is not None and case(payload[start:stop], 0, out, variables) != stop - start:
+                raise Refused("bad_payload", f"length of {tag.hex()}: {payload.hex()}")
+            pos = stop
+        return pos
+
+    return run

@@ -1,0 +1,187 @@
+"""Writes the payload that decodes to given values: the inverse of devices.table_decoder, by the same plan."""
+
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from devices.errors import DeviceTypeError, Fault
+from devices.table_plan import FieldPlan, FlaggedPlan, FramePlan, MatchPlan, OptionalPlan, Plan, TlvPlan, walk
+
+Key = tuple[str, str]
+Values = Mapping[str | tuple[str, str], float | None]
+_FLOATS = {2: "e", 4: "f", 8: "d"}
+
+
+class _Impossible(Exception):  # noqa: N818 - caught in this module, where cases are tried in turn
+    def __init__(self, key: str, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.key, self.problem, self.remedy = key, problem, remedy
+
+
+def encode_frame(type_id: str, frame: FramePlan, values: Values) -> bytes:
+    """The payload for `values`: property or (property, channel) -> value in the property's unit.
+
+    None: the device has none. Raises DeviceTypeError naming the value that cannot be sent.
+    """
+    wanted: dict[Key, float | None] = {
+        (key, "") if isinstance(key, str) else key: value for key, value in values.items()
+    }
+    writer = _Writer(wanted)
+    try:
+        writer.write(frame.steps)
+        writer.check_all_used(frame.steps)
+    except _Impossible as error:
+        raise DeviceTypeError(Fault(type_id, error.key, error.problem, error.remedy)) from error
+    return bytes(writer.out)
+
+
+def _label(key: Key) -> str:
+    return "/".join(part for part in key if part)
+
+
+@dataclass(slots=True)
+class _Writer:
+    values: Mapping[Key, float | None]
+    out: bytearray = field(default_factory=bytearray)
+    pos: int = 0
+    used: set[Key] = field(default_factory=set)
+    variables: dict[str, tuple[int, FieldPlan]] = field(default_factory=dict)
+
+    def write(self, plan: Plan) -> None:
+        for step in plan:
+            if isinstance(step, FieldPlan):
+                self._field(step)
+            elif isinstance(step, FlaggedPlan):
+                self._flagged(step)
+            elif isinstance(step, MatchPlan):
+                self._match(step)
+            elif isinstance(step, OptionalPlan):
+                if self._wanted(step.rest):
+                    self.write(step.rest)
+            else:
+                self._tlv(step)
+
+    def check_all_used(self, plan: Plan) -> None:
+        for key in self.values:
+            if key not in self.used:
+                names = ", ".join(dict.fromkeys(_label(each.key) for each in walk(plan)))
+                raise _Impossible(_label(key), "no place for it in this frame", f"the frame carries {names}")
+
+    def _field(self, step: FieldPlan) -> None:
+        raw: float = 0
+        if step.readout is not None:
+            raw = self._raw(step)
+        if step.wire is not None:
+            self.variables[step.name] = (self.pos, step)
+        self._put(self.pos, step, raw)
+        self.pos += step.advance
+        self._reserve(self.pos)
+
+    def _raw(self, step: FieldPlan) -> float:
+        readout = step.readout
+        if readout is None:
+            return 0
+        if readout.key not in self.values:
+            raise _Impossible(_label(readout.key), "no value given", "this frame always carries it")
+        self.used.add(readout.key)
+        value = self.values[readout.key]
+        if value is None:
+            if readout.sentinels:
+                return min(readout.sentinels)
+            if readout.floating:
+                return math.nan
+            raise _Impossible(_label(readout.key), "the device cannot say that it has none", "give a value")
+        try:
+            return readout.raw(value)
+        except (ValueError, OverflowError) as error:
+            remedy = "give what the device can send"
+            raise _Impossible(_label(readout.key), str(error), remedy) from error
+
+    def _put(self, pos: int, step: FieldPlan, raw: float) -> None:
+        self._reserve(pos + step.size)
+        if step.wire is None:
+            return
+        endian: Literal["little", "big"] = "little" if step.little else "big"
+        if step.wire.code == "f":
+            packed = struct.pack(("<" if step.little else ">") + _FLOATS[step.size], raw)
+        elif step.wire.low is not None:
+            held = int.from_bytes(self.out[pos : pos + step.size], endian)
+            packed = (held | int(raw) << step.wire.low).to_bytes(step.size, endian)
+        else:
+            packed = int(raw).to_bytes(step.size, endian, signed=step.wire.code == "s")
+            if step.wire.words and not step.little:
+                packed = packed[2:] + packed[:2]
+        self.out[pos : pos + step.size] = packed
+
+    def _reserve(self, size: int) -> None:
+        if len(self.out) < size:
+            self.out.extend(bytes(size - len(self.out)))
+
+    def _wanted(self, plan: Plan) -> bool:
+        """Whether a part that may be absent has something to say; a bare None is said by its absence."""
+        keys = [each for each in walk(plan) if each.key in self.values and each.key not in self.used]
+        if any(self.values[each.key] is not None or each.sentinels or each.floating for each in keys):
+            return True
+        self.used.update(each.key for each in keys if each.required == "report")
+        return False
+
+    def _flagged(self, step: FlaggedPlan) -> None:
+        pos, variable = self.variables[step.variable]
+        for bit, plan in step.groups:
+            if self._wanted(plan):
+                self._put_bits(pos, variable, 1 << bit)
+                self.write(plan)
+
+    def _put_bits(self, pos: int, step: FieldPlan, raw: int) -> None:
+        endian: Literal["little", "big"] = "little" if step.little else "big"
+        shift = 0 if step.wire is None else step.wire.low or 0
+        held = int.from_bytes(self.out[pos : pos + step.size], endian) | raw << shift
+        self.out[pos : pos + step.size] = held.to_bytes(step.size, endian)
+
+    def _match(self, step: MatchPlan) -> None:
+        """The first case that can say everything still unsaid."""
+        pos, variable = self.variables[step.variable]
+        cases = [(low, plan) for low, _, plan in step.cases]
+        if step.otherwise is not None:
+            taken = [(low, high) for low, high, _ in step.cases]
+            free = (
+                next(i for i in range(len(taken) + 1) if not any(a <= i <= b for a, b in taken))
+                if all(low == high for low, high in taken)
+                else max(high for _, high in taken) + 1
+            )
+            cases.append((free, step.otherwise))
+        failed: _Impossible | None = None
+        for value, plan in cases:
+            attempt = _Writer(
+                self.values, bytearray(self.out), self.pos, set(self.used), dict(self.variables)
+            )
+            try:
+                attempt._put_bits(pos, variable, value)
+                attempt.write(plan)
+            except _Impossible as error:
+                failed = failed or error
+                continue
+            if any(key not in attempt.used for key in self.values):
+                continue
+            self.out, self.pos, self.used = attempt.out, attempt.pos, attempt.used
+            self.variables = attempt.variables
+            return
+        raise failed or _Impossible(
+            step.variable, "no case carries these values together", "see the type file"
+        )
+
+    def _tlv(self, step: TlvPlan) -> None:
+        endian: Literal["little", "big"] = "little" if step.little else "big"
+        for tag, plan in step.cases:
+            if not self._wanted(plan):
+                continue
+            self._reserve(self.pos)
+            self.out[self.pos :] = tag + bytes(step.length_size)
+            self.pos += len(tag) + step.length_size
+            start = self.pos
+            self.write(plan)
+            if step.length_size:
+                length = (self.pos - start).to_bytes(step.length_size, endian)
+                self.out[start - step.length_size : start] = length

@@ -1,0 +1,72 @@
+"""Reads YAML by the 1.2 core schema: `on`, `no` and dates stay text, 010 is ten, keys may be sequences."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from devices.errors import DeviceTypeError, Fault
+
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Base):  # type: ignore[misc]  # the base depends on whether libyaml is there
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own name and shape
+
+
+for _tag, _pattern, _first in (
+    ("tag:yaml.org,2002:bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("tag:yaml.org,2002:null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("tag:yaml.org,2002:int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    (
+        "tag:yaml.org,2002:float",
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+):
+    # int stands before float in the list and is tried first
+    _Loader.add_implicit_resolver(_tag, re.compile(f"(?:{_pattern})$"), list(_first))
+
+
+def _integer(loader: Any, node: Any) -> int:
+    text = loader.construct_scalar(node)
+    base = {"0x": 16, "0o": 8}.get(text[:2])
+    return int(text) if base is None else int(text[2:], base)
+
+
+def _mapping(loader: Any, node: Any) -> dict[Any, Any]:
+    result: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if isinstance(key, list):
+            key = tuple(key)
+        if not isinstance(key, str | int | float | tuple | None):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"key {key!r} is no scalar", key_node.start_mark
+            )
+        if key in result:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"key {key!r} stands twice", key_node.start_mark
+            )
+        result[key] = loader.construct_object(value_node, deep=True)
+    return result
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def read_yaml(file: Path) -> Any:
+    """The document in the file. Raises DeviceTypeError when it cannot be read or is not YAML."""
+    try:
+        return yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except (OSError, UnicodeDecodeError) as error:
+        raise DeviceTypeError(Fault(str(file), "file", str(error), "give a readable UTF-8 file")) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"line {mark.line + 1}" if mark else "file"
+        problem = getattr(error, "problem", None) or str(error)
+        raise DeviceTypeError(Fault(str(file), place, f"not YAML: {problem}", "correct that line")) from error
+    except (RecursionError, ValueError) as error:
+        raise DeviceTypeError(Fault(str(file), "file", f"not YAML: {error}", "correct the file")) from error
