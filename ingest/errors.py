@@ -3,7 +3,8 @@
 IngestError
  ├── JournalError     the journal cannot keep its promise (disk full, damaged file)
  │    └── Fenced      somebody else has taken over this reader
- └── StoreError       the time-series store refuses or is away
+ ├── StoreError       the time-series store refuses or is away
+ └── BrokerError      a network server's url, kind or CA file cannot be used
 """
 
 
@@ -21,3 +22,7 @@ class Fenced(JournalError):  # noqa: N818 - a state, not a mistake
 
 class StoreError(IngestError):
     """The time-series store refuses or is away."""
+
+
+class BrokerError(IngestError):
+    """A network server's url, kind or CA file cannot be used."""

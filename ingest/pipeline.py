@@ -1,0 +1,266 @@
+"""Uplinks in: parse, drop duplicates, decode, append to the journal, acknowledge. One thread does it all.
+
+Nothing is acknowledged before the journal has it. While the journal fails (disk full), the same batch is
+tried again for ever: brokers keep what is not acknowledged, the bounded hand-over holds the consumers back.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from devices.catalogue import DeviceType
+from devices.measurement import Rejected
+from devices.registry import RegistryFile
+from ingest.decoding import Decoding
+from ingest.dedup import WINDOW_US, RecentKeys, keys, message_keys
+from ingest.errors import IngestError
+from ingest.hand_over import Delivery, HandOver
+from ingest.health import Health
+from ingest.intake_stats import IntakeStats, Taken
+from ingest.journal import Accepted, Journal, Refused
+from ingest.late_registration import LateRegistration
+from ingest.network_servers import Ignored
+from ingest.uplink import Message, Uplink
+
+MAX_MESSAGE_BYTES = 64 << 10
+BATCH = 2_000
+REGISTRY_POLL_S = 2.0
+_RETRY_S = (0.5, 30.0)
+_STOP_S = 1.5
+
+_log = structlog.get_logger(__name__)
+
+Parse = Callable[[Message], Uplink | Rejected | Ignored]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    message: Message
+    found: Uplink | Rejected
+    keys: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """`messages[i]` is what `accepted[i]` was made of."""
+
+    messages: list[Message] = field(default_factory=list)
+    accepted: list[Accepted] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+
+
+class Intake:
+    """Takes messages from the hand-over (or `take`'s caller) into the journal.
+
+    `parsers` maps the name of a network server to its `parse`. `clock` gives µs since the epoch, UTC.
+    """
+
+    def __init__(  # noqa: PLR0913 - everything it works with is given to it
+        self,
+        journal: Journal,
+        registry: RegistryFile,
+        catalogue: Mapping[str, DeviceType],
+        parsers: Mapping[str, Parse],
+        clock: Callable[[], int],
+        *,
+        hand_over: HandOver | None = None,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        registry_poll_s: float = REGISTRY_POLL_S,
+    ) -> None:
+        self.hand_over = hand_over or HandOver()
+        self.stats = IntakeStats()
+        self.decoding = Decoding(registry, catalogue)
+        self.late = LateRegistration(journal, registry, self.decoding, registry_poll_s)
+        self.health = Health(ok=False, detail="not started")
+        self._journal = journal
+        self._parsers = parsers
+        self._max_message_bytes = max_message_bytes
+        now_us = clock()
+        self.recent = RecentKeys(journal.recent_keys(now_us - WINDOW_US).tolist(), now_us=now_us)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="intake")
+
+    def start(self) -> None:
+        """Begin to take messages from the hand-over."""
+        self.health = Health(ok=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what was handed over, as far as that is quick. Stop the consumers after this."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(2.0)
+        self.health = Health(ok=False, detail="stopped")
+
+    def take(self, messages: Sequence[Message]) -> Taken:
+        """Make messages durable; when this returns, they may be acknowledged.
+
+        Raises JournalError when nothing, or not everything, is durable: call it again with the same messages.
+        """
+        parsed, ignored = self._parse(messages)
+        fresh = self._without_duplicates(parsed)
+        decoded = self._decode(fresh)
+        self._append(decoded)
+        taken = Taken(
+            accepted=len(decoded.accepted),
+            refused=len(decoded.refused),
+            duplicates=len(parsed) - len(fresh),
+            ignored=len(ignored),
+        )
+        self._count(messages, ignored, decoded, taken)
+        return taken
+
+    def _parse(self, messages: Iterable[Message]) -> tuple[list[_Parsed], list[Ignored]]:
+        parsed: list[_Parsed] = []
+        ignored: list[Ignored] = []
+        for message in messages:
+            found = self._parse_one(message)
+            if isinstance(found, Uplink):
+                parsed.append(_Parsed(message, found, keys(found)))
+            elif isinstance(found, Rejected):
+                parsed.append(_Parsed(self._capped(message), found, message_keys(message)))
+            else:
+                ignored.append(found)
+        return parsed, ignored
+
+    def _parse_one(self, message: Message) -> Uplink | Rejected | Ignored:
+        size = len(message.payload)
+        if size > self._max_message_bytes:
+            return Rejected("oversized_message", f"{size} bytes, at most {self._max_message_bytes}")
+        parse = self._parsers.get(message.server)
+        if parse is None:
+            return Rejected("unknown_network_server", message.server)
+        try:
+            return parse(message)
+        except Exception as error:  # noqa: BLE001 - one message must not stop the others
+            _log.exception("parser_error", server=message.server, topic=message.topic)
+            return Rejected("parser_error", f"{type(error).__name__}: {error}"[:500])
+
+    def _capped(self, message: Message) -> Message:
+        if len(message.payload) <= self._max_message_bytes:
+            return message
+        return replace(message, payload=message.payload[: self._max_message_bytes])
+
+    def _without_duplicates(self, parsed: Iterable[_Parsed]) -> list[_Parsed]:
+        """Those not seen before, neither in the journal's last 48 h nor earlier in this batch."""
+        fresh: list[_Parsed] = []
+        here: set[int] = set()
+        for each in parsed:
+            if here.isdisjoint(each.keys) and not self.recent.seen(each.keys):
+                fresh.append(each)
+                here.update(each.keys)
+        return fresh
+
+    def _decode(self, fresh: Iterable[_Parsed]) -> _Decoded:
+        decoded = _Decoded()
+        for each in fresh:
+            if isinstance(each.found, Rejected):
+                decoded.refused.append(Refused(each.message, each.found, each.keys))
+                continue
+            readings = self.decoding.readings(each.found)
+            if isinstance(readings, Rejected):
+                decoded.refused.append(Refused(each.message, readings, each.keys, each.found))
+            else:
+                decoded.messages.append(each.message)
+                decoded.accepted.append(Accepted(each.found, readings, each.keys))
+        return decoded
+
+    def _append(self, decoded: _Decoded) -> None:
+        if not decoded.accepted and not decoded.refused:
+            return
+        try:
+            self._journal.append(decoded.accepted, decoded.refused)
+        except IngestError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, it must not stop the others
+            _log.exception("batch_not_storable", accepted=len(decoded.accepted), refused=len(decoded.refused))
+            self._append_one_by_one(decoded)
+        else:
+            self._remember((*decoded.accepted, *decoded.refused))
+
+    def _append_one_by_one(self, decoded: _Decoded) -> None:
+        """Something in the batch breaks the journal: find it, so that the rest gets through."""
+        for message, row in zip(decoded.messages, decoded.accepted, strict=True):
+            try:
+                self._journal.append((row,))
+            except IngestError:
+                raise
+            except Exception as error:  # noqa: BLE001 - see above
+                self._refuse_unstorable(Refused(message, _not_storable(error), row.keys))
+            self._remember((row,))
+        for refused in decoded.refused:
+            self._refuse_unstorable(refused)
+            self._remember((refused,))
+
+    def _refuse_unstorable(self, refused: Refused) -> None:
+        try:
+            self._journal.append((), (refused,))
+        except IngestError:
+            raise
+        except Exception:  # noqa: BLE001 - see above
+            # never seen; kept from stopping every uplink after it
+            _log.exception("message_lost", topic=refused.message.topic, payload=refused.message.payload.hex())
+            self.stats.lost += 1
+
+    def _remember(self, rows: Iterable[Accepted | Refused]) -> None:
+        """Only now that they are durable: until then a second delivery must not pass for a duplicate."""
+        for row in rows:
+            arrived_us = row.uplink.arrived_us if isinstance(row, Accepted) else row.message.arrived_us
+            self.recent.remember(row.keys, arrived_us)
+
+    def _count(
+        self, messages: Sequence[Message], ignored: Iterable[Ignored], decoded: _Decoded, taken: Taken
+    ) -> None:
+        stats = self.stats
+        stats.batches += 1
+        stats.messages += len(messages)
+        stats.accepted += taken.accepted
+        stats.duplicates += taken.duplicates
+        stats.ignored.update(each.reason for each in ignored)
+        stats.refused.update(row.rejected.reason for row in decoded.refused)
+        stats.readings += sum(len(row.readings) for row in decoded.accepted)
+        stats.time_sources.update(row.uplink.time_source.value for row in decoded.accepted)
+        stats.bytes += sum(len(message.payload) for message in messages)
+        stats.qos0.update(message.server for message in messages if message.qos == 0)
+        for message in messages:
+            stats.last_message_us[message.server] = message.arrived_us
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._settle(self.hand_over.take(BATCH, 0.0 if self.late.busy else 0.2))
+            self.late.tick()
+        end = time.monotonic() + _STOP_S
+        while time.monotonic() < end and (deliveries := self.hand_over.take(BATCH, 0.0)):
+            self._settle(deliveries)
+
+    def _settle(self, deliveries: Sequence[Delivery]) -> None:
+        messages = [message for delivery in deliveries for message in delivery.messages]
+        if messages and self._take_at_last(messages):
+            for delivery in deliveries:
+                delivery.acknowledge()
+
+    def _take_at_last(self, messages: Sequence[Message]) -> bool:
+        """Take the messages, as often as it needs; False when stopped before they are durable."""
+        pause_s, longest_s = _RETRY_S
+        while True:
+            try:
+                self.take(messages)
+            except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be acknowledged or lost
+                self.stats.journal_failures += 1
+                self.health = Health(ok=False, detail=f"uplinks wait at the broker, unacknowledged: {error}")
+                _log.exception("journal_failed", retry_s=pause_s)
+            else:
+                if not self.health.ok:
+                    self.health = Health(ok=True)
+                    _log.info("journal_recovered")
+                return True
+            if self._stopping.wait(pause_s):
+                return False
+            pause_s = min(pause_s * 2, longest_s)
+
+
+def _not_storable(error: Exception) -> Rejected:
+    return Rejected("not_storable", f"{type(error).__name__}: {error}"[:500])
