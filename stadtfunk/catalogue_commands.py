@@ -1,0 +1,96 @@
+"""`stadtfunk devices` and `stadtfunk decode`: the catalogue on the command line."""
+
+import argparse
+import difflib
+import json
+import math
+import sys
+
+from devices.catalogue import load_catalogue
+from devices.measurement import Quality, Rejected
+from devices.properties import observed_properties
+
+_FAULTY = {Quality.FAIL}
+_MAX_PORT = 223
+
+
+def add_devices_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `stadtfunk devices`."""
+    parser.add_argument("--json", action="store_true", help="machine-readable")
+
+
+def add_decode_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `stadtfunk decode`."""
+    parser.add_argument(
+        "--type", required=True, metavar="TYPE", help="a device type, see `stadtfunk devices`"
+    )
+    parser.add_argument("--fport", required=True, type=_port, metavar="N", help="LoRaWAN FPort, 1 to 223")
+    parser.add_argument("payload", type=_hex, metavar="HEX", help="the payload in hex")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MAX_PORT:
+        message = f"an FPort is a number from 1 to {_MAX_PORT}"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
+
+
+def _hex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def devices(args: argparse.Namespace) -> int:
+    """List the device types."""
+    types = load_catalogue()
+    if args.json:
+        rows = [
+            {
+                "id": t.id,
+                "maker": t.maker,
+                "model": t.model,
+                "name_de": t.name_de,
+                "name_en": t.name_en,
+                "theme": t.theme,
+                "interval_s": t.interval_s,
+                "properties": list(t.properties),
+                "vectors": len(t.vectors),
+            }
+            for t in types.values()
+        ]
+        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        return 0
+    width = max(map(len, types))
+    for t in types.values():
+        print(f"{t.id:{width}}  {t.name_en}: {', '.join(t.properties)}")
+    return 0
+
+
+def decode(args: argparse.Namespace) -> int:
+    """Decode one payload; 0 fine, 1 rejected or faulty, 2 usage."""
+    types = load_catalogue()
+    if args.type not in types:
+        close = difflib.get_close_matches(args.type, types, n=1)
+        hint = f"did you mean {close[0]}?" if close else "`stadtfunk devices` lists them"
+        print(f"no device type {args.type!r}: {hint}", file=sys.stderr)
+        return 2
+    result = types[args.type].decode(args.fport, args.payload)
+    if isinstance(result, Rejected):
+        print(f"rejected: {result.reason}: {result.detail}", file=sys.stderr)
+        print("[]")
+        return 1
+    units = observed_properties()
+    rows = [
+        {
+            "property": m.property,
+            "value": m.value if m.value is None or math.isfinite(m.value) else None,
+            "unit": units[m.property].unit,
+            "quality": int(m.quality),
+            **({"channel": m.channel} if m.channel else {}),
+        }
+        for m in result
+    ]
+    print(json.dumps(rows, ensure_ascii=False))
+    return 1 if any(m.quality in _FAULTY for m in result) else 0

@@ -1,0 +1,96 @@
+"""`stadtfunk check`: everything that is wrong with a configuration, in one run, before it matters."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+from alerts.channels import AppriseSender, Channel
+from alerts.errors import AlertsConfigError
+from alerts.rules import load_rules
+from devices.catalogue import Catalogue, load_catalogue
+from devices.errors import DevicesError, Fault
+from devices.registry import Registry, load_registry
+from ingest.network_servers import PARSERS
+from stadtfunk.errors import ConfigError
+from stadtfunk.settings import Settings, load_settings
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print every fault and what to do about it; 0 when there is none."""
+    try:
+        settings = load_settings(args.config)
+    except ConfigError as error:
+        faults, advice = list(error.faults), []
+    else:
+        faults, advice = examine(settings)
+    for line in advice:
+        print(f"advice: {line}")
+    for fault in faults:
+        print(f"fault: {fault}", file=sys.stderr)
+    if faults:
+        print(f"{len(faults)} fault(s)", file=sys.stderr)
+        return 1
+    print("no fault found")
+    return 0
+
+
+def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
+    """Faults that keep the service from starting, and advice on what will not work as hoped."""
+    faults: list[Fault] = []
+    catalogue = Catalogue({})
+    registry = Registry()
+    try:
+        catalogue = load_catalogue(*map(settings.path, settings.devices.types))
+    except DevicesError as error:
+        faults += error.faults
+    try:
+        registry = load_registry(
+            settings.devices.file and settings.path(settings.devices.file),
+            settings.device,
+            catalogue=catalogue,
+            tables_file=str(settings.source),
+        )
+    except DevicesError as error:
+        faults += error.faults
+    try:
+        rules = load_rules(settings.alerts.rules and settings.path(settings.alerts.rules))
+        if registry.devices:  # an unreadable list must not make every rule's station unknown as well
+            faults += rules.check(registry)
+    except AlertsConfigError as error:
+        faults += error.faults
+    faults += _channels(settings)
+    faults += _network_servers(settings)
+    return faults, list(_advice(settings, catalogue, registry))
+
+
+def _channels(settings: Settings) -> Iterator[Fault]:
+    for channel in settings.alerts.channel:
+        try:
+            AppriseSender(Channel(**channel.model_dump()))
+        except AlertsConfigError as error:
+            yield from error.faults
+
+
+def _network_servers(settings: Settings) -> Iterator[Fault]:
+    for i, server in enumerate(settings.network_server):
+        if server.ca_file and not settings.path(server.ca_file).is_file():
+            key = f"network_server[{i}].ca_file"
+            yield Fault(str(settings.source), key, f"no file {server.ca_file}", "give the CA's PEM file")
+
+
+def _advice(settings: Settings, catalogue: Catalogue, registry: Registry) -> Iterator[str]:
+    if not settings.network_server:
+        yield "no [[network_server]]: nothing will be received"
+    for server in settings.network_server:
+        yield f"{server.name}: when it publishes at QoS 0, {PARSERS[server.kind].qos0_remedy}"
+    if not settings.alerts.channel:
+        yield "no [[alerts.channel]]: alerts show on the page only"
+    if not settings.api.token:
+        yield "no [[api.token]]: operators' pages answer 403; `stadtfunk token NAME` makes one"
+    if not any(station.public for station in registry.stations.values()):
+        yield "no station is public: set public = true where residents may see the readings"
+    for device in registry.devices.values():
+        properties = catalogue[device.type].properties if device.type in catalogue else ()
+        distance = {"water_distance", "water_depth"} & set(properties)
+        if distance and "water_level" not in properties and device.sensor_height_cm is None:
+            yield f"{device.station}: without sensor_height_cm there is no water_level, so no level alert"

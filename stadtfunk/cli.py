@@ -1,0 +1,62 @@
+"""The command line: `stadtfunk COMMAND`. Exit codes: 0 fine, 1 a fault was found, 2 wrong usage."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from stadtfunk import catalogue_commands, check, demo, logs, openapi, replay, serve, tokens
+from stadtfunk.errors import StadtfunkError
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its arguments."""
+    root = argparse.ArgumentParser(
+        prog="stadtfunk", description="Hears a city's sensors and warns its people."
+    )
+    root.add_argument("--version", action="version", version=f"stadtfunk {version('stadtfunk')}")
+    root.add_argument("--log", choices=("debug", "info", "warning"), default="info", help="least log level")
+    commands = root.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, summary: str, run: Command) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=summary, description=summary)
+        sub.set_defaults(run=run)
+        return sub
+
+    demo.add_arguments(command("demo", "a whole simulated city in one process", demo.run))
+    _config(command("serve", "run the service", serve.run))
+    _config(command("check", "validate everything the configuration names", check.run))
+    catalogue_commands.add_devices_arguments(
+        command("devices", "list the device types", catalogue_commands.devices)
+    )
+    catalogue_commands.add_decode_arguments(
+        command("decode", "decode one payload", catalogue_commands.decode)
+    )
+    replay.add_arguments(command("replay", "publish recorded MQTT messages", replay.run))
+    command("openapi", "print the OpenAPI document", openapi.run)
+    tokens.add_arguments(
+        command("token", "make a bearer token and the hash for the configuration", tokens.run)
+    )
+    return root
+
+
+def _config(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--config", type=Path, required=True, metavar="city.toml")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    args = parser().parse_args(arguments)
+    logs.configure(args.log)
+    try:
+        code: int = args.run(args)
+    except StadtfunkError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # `stadtfunk devices | head`
+        sys.stderr.close()
+        return 0
+    return code

@@ -1,0 +1,129 @@
+"""Prometheus metrics, read from the parts when somebody asks."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from stadtfunk.service import Service
+
+_US = 1e-6
+
+
+class Metrics(Collector):
+    """The metrics of one service; several services do not meet."""
+
+    def __init__(self, service: "Service") -> None:
+        self._service = service
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+
+    def render(self) -> bytes:
+        """The text format."""
+        return generate_latest(self._registry)
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing in advance: a scrape must not begin while the service is being built."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Every figure, now."""
+        yield from self._intake()
+        yield from self._network_servers()
+        yield from self._journal()
+        yield from self._readers()
+        yield from self._alerts()
+        health = self._service.health()
+        yield _gauge(
+            "part_ok", "1 when a part of the service works", "part", {k: h.ok for k, h in health.items()}
+        )
+
+    def _intake(self) -> Iterator[Metric]:
+        stats, decoding = self._service.intake.stats, self._service.intake.decoding
+        yield _counter("messages", "MQTT messages received", stats.messages)
+        yield _counter("message_bytes", "Bytes of MQTT payloads received", stats.bytes)
+        yield _counter("intake_batches", "Journal transactions of the intake", stats.batches)
+        yield _counter("uplinks_accepted", "Uplinks decoded and stored in the journal", stats.accepted)
+        yield _counter("readings", "Readings stored in the journal", stats.readings)
+        yield _counter("uplinks_duplicate", "Uplinks that had arrived before", stats.duplicates)
+        yield _counters("uplinks_rejected", "Uplinks rejected", "reason", stats.refused)
+        yield _counters("messages_ignored", "Messages that carry no uplink", "reason", stats.ignored)
+        yield _counters("event_time", "Uplinks by the clock their time is from", "source", stats.time_sources)
+        yield _counters("decoder_errors", "Decoders that raised", "type", decoding.errors)
+        yield _counter("payload_times_corrected", "Times in payloads not believed", decoding.times_corrected)
+        yield _counter("values_not_finite", "Decoded values that were NaN or infinite", decoding.not_finite)
+        yield _counter("journal_failures", "Attempts to append that failed", stats.journal_failures)
+        yield _counter("messages_lost", "Messages that could not even be refused", stats.lost)
+        yield _counters("messages_qos0", "Messages published at QoS 0", "network_server", stats.qos0)
+        yield _gauge(
+            "last_message_seconds",
+            "Arrival of the newest message, Unix time",
+            "network_server",
+            {name: time_us * _US for name, time_us in stats.last_message_us.copy().items()},
+        )
+
+    def _network_servers(self) -> Iterator[Metric]:
+        stats = {each.server.name: each.stats for each in self._service.consumers}
+        for field, text in (
+            ("connections", "Connections to the broker"),
+            ("sessions_lost", "Connections at which the broker had forgotten the session"),
+            ("acks_void", "Acknowledgements void because the connection was gone"),
+        ):
+            values = {name: getattr(each, field) for name, each in stats.items()}
+            yield _counters(f"mqtt_{field}", text, "network_server", values)
+
+    def _journal(self) -> Iterator[Metric]:
+        counts = self._service.journal.counts()
+        yield _one("journal_uplinks", "Uplinks in the journal", counts.stored)
+        yield _one("journal_rejected", "Rejected uplinks in the journal", counts.rejected)
+        yield _one("journal_readings", "Readings in the journal", counts.readings)
+
+    def _readers(self) -> Iterator[Metric]:
+        store, engine = self._service.writer.stats, self._service.engine.stats
+        yield _counter("store_readings_written", "Readings written to the store", store.written)
+        yield _counter("store_readings_refused", "Readings that the store refused for good", store.refused)
+        yield _counter("store_failures", "Failed attempts to write to the store", store.failures)
+        yield _one("store_uplinks_behind", "Uplinks in the journal, not yet in the store", store.behind)
+        yield _counter("engine_readings", "Readings judged by the rules", engine.readings)
+        yield _counter("engine_events", "Events that the rules concluded", engine.events)
+        yield _counter("engine_readings_skipped", "Readings that a kernel could not digest", engine.skipped)
+        yield _one("engine_uplinks_behind", "Uplinks in the journal, not yet judged", engine.behind)
+
+    def _alerts(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "stadtfunk_deliveries", "Deliveries of alerts", labels=("channel", "status")
+        )
+        for labels, count in self._service.outbox.stats.deliveries.items():
+            family.add_metric(labels, count)
+        yield family
+        in_force = self._service.board.snapshot().in_force
+        yield _one("warnings_in_force", "Warnings in force", len(in_force))
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    family = CounterMetricFamily(f"stadtfunk_{name}", text)
+    family.add_metric((), value)
+    return family
+
+
+def _counters(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = CounterMetricFamily(f"stadtfunk_{name}", text, labels=(label,))
+    for key, value in dict(values).items():
+        family.add_metric((key,), value)
+    return family
+
+
+def _one(name: str, text: str, value: float) -> Metric:
+    family = GaugeMetricFamily(f"stadtfunk_{name}", text)
+    family.add_metric((), value)
+    return family
+
+
+def _gauge(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(f"stadtfunk_{name}", text, labels=(label,))
+    for key, value in values.items():
+        family.add_metric((key,), value)
+    return family

@@ -1,0 +1,69 @@
+"""`stadtfunk serve`: the service until somebody stops it."""
+
+import argparse
+import socket
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from api.app import close_streams
+from stadtfunk.errors import StartError
+from stadtfunk.service import Service
+from stadtfunk.settings import load_settings
+
+_log = structlog.get_logger(__name__)
+_GRACE_S = 5
+
+
+class Server(uvicorn.Server):
+    """uvicorn that ends the live streams before it waits for open answers."""
+
+    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                log_level="warning",
+                access_log=False,
+                timeout_graceful_shutdown=_GRACE_S,
+                server_header=False,
+            )
+        )
+        self._streaming = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then as usual."""
+        close_streams(self._streaming)
+        await super().shutdown(sockets)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening address, taken before anything starts. Raises StartError."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise StartError(f"[api] host and port: {host}:{port}: {error.strerror}: choose another") from error
+    return listener
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until SIGINT or SIGTERM."""
+    settings = load_settings(args.config)
+    service = Service(settings)
+    with bind(settings.api.host, settings.api.port) as listener:
+        server = Server(service.app(), settings.api.host, settings.api.port)
+        service.start()
+        host, port = listener.getsockname()[:2]
+        _log.info("serving", url=f"http://{host}:{port}/")
+        try:
+            server.run(sockets=[listener])
+        except KeyboardInterrupt:
+            pass  # uvicorn repeats the signal once it has shut down
+        finally:
+            service.stop()
+    return 0

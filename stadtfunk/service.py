@@ -1,0 +1,206 @@
+"""The wiring: which parts there are, who gets whom, in which order they start and stop."""
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+
+import msgspec
+import structlog
+from fastapi import FastAPI
+
+from alerts.board import WarningBoard
+from alerts.channels import Channel
+from alerts.engine import Engine
+from alerts.errors import AlertsConfigError
+from alerts.outbox import Outbox
+from alerts.rules import load_rules
+from alerts.texts import Texts
+from api.app import create_app
+from api.services import BaseMap, City, Services, TokenHash
+from devices.catalogue import load_catalogue
+from devices.errors import DevicesError
+from devices.properties import observed_properties
+from devices.registry import RegistryFile
+from ingest.consumer import Consumer, ServerConfig
+from ingest.errors import IngestError
+from ingest.health import Health
+from ingest.latest import LatestValues
+from ingest.network_servers import PARSERS
+from ingest.pipeline import Intake
+from ingest.sqlite_file import sqlite_path
+from ingest.sqlite_journal import open_journal
+from ingest.store_writer import StoreWriter
+from ingest.stores import open_store
+from stadtfunk.errors import ConfigError, StartError
+from stadtfunk.metrics import Metrics
+from stadtfunk.retention import Retention
+from stadtfunk.settings import NetworkServer, Settings
+
+_log = structlog.get_logger(__name__)
+
+
+def wall_clock_us() -> int:
+    """Microseconds since the epoch, UTC."""
+    return time.time_ns() // 1000
+
+
+class Service:
+    """One city's service. Several can run in one process.
+
+    Building it opens the files and finds whatever is wrong with the configuration: raises ConfigError with
+    every fault, StartError for a journal or store that cannot be used. `start()` and `stop()` once each.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], int] = wall_clock_us) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._opened = ExitStack()
+        try:
+            self._build()
+        except (DevicesError, AlertsConfigError) as error:
+            self._opened.close()
+            raise ConfigError(*error.faults) from error
+        except IngestError as error:
+            self._opened.close()
+            raise StartError(str(error)) from error
+
+    def _build(self) -> None:
+        settings, clock = self.settings, self.clock
+        self.catalogue = load_catalogue(*map(settings.path, settings.devices.types))
+        self.registry = RegistryFile(
+            settings.devices.file and settings.path(settings.devices.file),
+            settings.device,
+            catalogue=self.catalogue,
+            tables_file=str(settings.source),
+        )
+        rules = load_rules(settings.alerts.rules and settings.path(settings.alerts.rules))
+        if faults := rules.check(self.registry.current):
+            raise ConfigError(*faults)
+        texts = Texts(self._station_name, settings.city.timezone, settings.city.name)
+        channels = [Channel(**channel.model_dump()) for channel in settings.alerts.channel]
+
+        self.journal = open_journal(settings.journal.url)
+        self._opened.callback(self.journal.close)
+        self.store = open_store(settings.store.url)
+        self._opened.callback(self.store.close)
+
+        parsers = {server.name: PARSERS[server.kind].parse for server in settings.network_server}
+        self.intake = Intake(self.journal, self.registry, self.catalogue, parsers, clock)
+        self.consumers = [
+            Consumer(_server_config(server, settings), self.intake.hand_over, clock)
+            for server in settings.network_server
+        ]
+        self.writer = StoreWriter(self.journal, self.store)
+        self.latest = LatestValues(self.journal, self.store)
+        self.engine = Engine(self.journal, rules, lambda: self.registry.current, self.catalogue, clock)
+        self.board = WarningBoard(clock)
+        deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")
+        self.outbox = Outbox(self.journal, deliveries, channels, texts, clock)
+        self.retention = Retention(self.journal, settings.journal.retention_days, clock)
+        self.metrics = Metrics(self)
+
+    def start(self) -> None:
+        """Readers first, then whoever fills the journal."""
+        self.board.catch_up(self.journal)
+        self.engine.listen(lambda _: self._tell())
+        for part in (
+            self.latest,
+            self.outbox,
+            self.engine,
+            self.writer,
+            self.retention,
+            self.intake,
+            *self.consumers,
+        ):
+            part.start()
+        _log.info("started", devices=len(self.registry.current.devices), servers=len(self.consumers))
+
+    def stop(self) -> None:
+        """Whoever fills the journal first, then the readers; what is under way is finished, or repeated later."""
+        for part in (
+            self.intake,
+            *self.consumers,
+            self.retention,
+            self.writer,
+            self.engine,
+            self.outbox,
+            self.latest,
+        ):
+            part.stop()
+        self._opened.close()
+        _log.info("stopped")
+
+    def app(self) -> FastAPI:
+        """The web application over the running parts."""
+        settings = self.settings
+        return create_app(
+            Services(
+                city=City(
+                    name=settings.city.name,
+                    ars=settings.city.ars or "",
+                    timezone=settings.city.timezone,
+                    license=settings.open_data.license,
+                    attribution=settings.open_data.attribution or settings.city.name,
+                ),
+                registry=lambda: self.registry.current,
+                properties=observed_properties(),
+                catalogue=self.catalogue,
+                store=self.store,
+                latest=self.latest,
+                journal=self.journal,
+                board=self.board,
+                parking=self.engine.parking,
+                traffic=self.engine.traffic,
+                deliveries=lambda limit: [msgspec.to_builtins(row) for row in self.outbox.receipts(limit)],
+                health=self.health,
+                metrics=self.metrics.render,
+                clock=self.clock,
+                tokens=[TokenHash(token.name, token.hash) for token in settings.api.token],
+                overrides={name: table.public for name, table in settings.property.items()},
+                basemap=BaseMap(settings.api.basemap_url, settings.api.basemap_attribution)
+                if settings.api.basemap_url
+                else None,
+                loss_window=self.loss_window,
+            )
+        )
+
+    def health(self) -> Mapping[str, Health]:
+        """Every part's own word on how it is."""
+        fault = self.registry.fault
+        return {
+            **{f"network_server {each.server.name}": each.health for each in self.consumers},
+            "intake": self.intake.health,
+            "engine": self.engine.health,
+            "outbox": self.outbox.health,
+            "store": self.writer.health,
+            "latest": self.latest.health,
+            "devices": Health(ok=fault is None, detail=f"old list in force: {fault}" if fault else ""),
+        }
+
+    def loss_window(self) -> Mapping[str, str]:
+        """Per network server that publishes at QoS 0: when an uplink can be lost before it reaches us."""
+        return {
+            each.server.name: "publishes at QoS 0: what comes while this service or its broker is away is lost; "
+            + PARSERS[each.server.kind].qos0_remedy
+            for each in self.consumers
+            if each.stats.qos0_seen
+        }
+
+    def _tell(self) -> None:
+        self.board.catch_up(self.journal)
+        self.outbox.wake()
+
+    def _station_name(self, station: str) -> str:
+        known = self.registry.current.stations.get(station)
+        return known.name if known else station
+
+
+def _server_config(server: NetworkServer, settings: Settings) -> ServerConfig:
+    return ServerConfig(
+        name=server.name,
+        kind=server.kind,
+        url=server.url,
+        topics=server.topics,
+        client_id=server.client_id,
+        ca_file=server.ca_file and settings.path(server.ca_file),
+    )
