@@ -4,7 +4,7 @@ Uplinks are msgpack arrays in field order, without names: a third of the size. S
 Uplink, Gateway and Message is a file format: new fields go to the end and have a default.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from struct import Struct
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.errors import JournalError
-from ingest.reading import READING, Measured, Readings, Series
+from ingest.reading import READING, Readings
 from ingest.uplink import Gateway, Message, TimeSource, Uplink
 
 _UPLINK = tuple(field.name for field in fields(Uplink))
@@ -26,7 +26,8 @@ _gateway_fields = attrgetter(*(field.name for field in fields(Gateway)))
 _message_fields = attrgetter(*(field.name for field in fields(Message)))
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[list[Any]]).decode
-_reading = Struct("<qiBqd").pack
+pack_reading = Struct("<qiBqd").pack
+"""One READING record from seq, series, quality, time_us, value."""
 
 
 def pack_uplinks(uplinks: Iterable[Uplink]) -> bytes:
@@ -53,11 +54,6 @@ def pack_message(message: Message) -> bytes:
 def unpack_message(blob: bytes) -> Message:
     """Message of `pack_message`. Raises JournalError when the bytes are damaged."""
     return Message(*_rows(blob)[0])
-
-
-def pack_readings(seq: int, readings: Iterable[Measured], numbers: Mapping[Series, int]) -> list[bytes]:
-    """One READING record each, of the uplink with this seq."""
-    return [_reading(seq, numbers[row.series], row.quality, row.time_us, row.value) for row in readings]
 
 
 def unpack_readings(blob: bytes) -> Readings:

@@ -17,7 +17,7 @@ from ingest.journal import Accepted, Counts, EventRow, Part, Refused, RejectedRo
 from ingest.journal_record import (
     pack_keys,
     pack_message,
-    pack_readings,
+    pack_reading,
     pack_uplinks,
     unpack_keys,
     unpack_message,
@@ -364,9 +364,10 @@ def _add(
     readings: list[bytes] = []
     for seq, row in enumerate(accepted, last + 1):
         for measured in row.readings:
-            if measured.series not in numbers:
-                _number(connection, numbers, measured.series)
-        readings += pack_readings(seq, row.readings, numbers)
+            number = numbers.get(measured.series)
+            if number is None:
+                number = _number(connection, numbers, measured.series)
+            readings.append(pack_reading(seq, number, measured.quality, measured.time_us, measured.value))
     connection.execute(
         "INSERT INTO batches(first_seq, count, arrived_us, keys, readings, uplinks) VALUES(?, ?, ?, ?, ?, ?)",
         (
@@ -386,13 +387,14 @@ def _add(
     return last
 
 
-def _number(connection: sqlite3.Connection, numbers: MutableMapping[Series, int], series: Series) -> None:
+def _number(connection: sqlite3.Connection, numbers: MutableMapping[Series, int], series: Series) -> int:
     number = len(numbers)
     connection.execute(
         "INSERT INTO series VALUES(?, ?, ?, ?, ?)",
         (number, series.station, series.property, series.channel, series.dev_eui),
     )
     numbers[series] = number
+    return number
 
 
 def _refuse(connection: sqlite3.Connection, refused: Sequence[Refused]) -> None:

@@ -394,6 +394,13 @@ def test_a_newer_or_foreign_file_is_left_alone(new_journal, tmp_path):
     assert (tmp_path / "text.db").read_text().startswith("dev_eui")
 
 
+def test_every_commit_is_synced_to_the_disk(journal):
+    # what a power cut leaves cannot be shown here; that SQLite is told to sync each commit can
+    writer = journal._file._writer
+    assert writer.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 def test_a_damaged_row_says_so(journal):
     journal.append([accepted(1)])
     journal._file._writer.execute("UPDATE batches SET uplinks = x'c1ff'")
