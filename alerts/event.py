@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
+from ingest.journal import EventRow
+
 Kind = Literal[
     "crossing",
     "raise",
@@ -39,3 +43,16 @@ class Event:
     rule: str
     reason: str
     audience: Audience | None = None
+
+
+def to_row(event: Event) -> EventRow:
+    """The event as the journal keeps it."""
+    return EventRow(event.id, event.time_us, msgspec.json.encode(event))
+
+
+def from_row(row: EventRow) -> Event:
+    """The event that to_row() was given. Raises msgspec.DecodeError."""
+    return _decoder.decode(row.body)
+
+
+_decoder = msgspec.json.Decoder(Event)

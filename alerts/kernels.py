@@ -1,0 +1,161 @@
+"""The kernels as one machine: readings in, events out; no I/O and no clock."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+
+import numpy as np
+
+from alerts import counts, level, parking, rain
+from alerts.counts import SiteCounts
+from alerts.curve import Tally
+from alerts.event import Event
+from alerts.parking import CarPark
+from alerts.plan import make_plan
+from alerts.rows import Batch, Bools, Rows, Slots, Table
+from alerts.rules import Rules
+from devices.catalogue import DeviceType
+from devices.measurement import Quality
+from devices.registry import Registry
+from ingest.reading import Readings, Series
+
+BEGINNING_US = -(1 << 62)
+"""Older than every reading: with it as `since_us` nothing is history."""
+
+
+class Kernels:
+    """Rain, levels, parking and counts with their state.
+
+    The events depend on the readings and their order alone, not on how they were split into batches.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        registry: Registry,
+        catalogue: Mapping[str, DeviceType] | None = None,
+        series: Sequence[Series] = (),
+        state: Mapping[str, bytes] | None = None,
+    ) -> None:
+        self.tally = Tally()
+        self._rules = rules
+        self._catalogue = catalogue or {}
+        self._rain = Table("rain", rain.ROW)
+        self._level = Table("level", level.ROW)
+        self._sensors = Table("parking", parking.SENSOR)
+        self._parks = Table("car_park", parking.PARK)
+        self._counts = Table("counts", counts.ROW)
+        self._tables = (self._rain, self._level, self._sensors, self._parks, self._counts)
+        pages: MutableMapping[str, bytes] = dict(state or {})
+        for table in self._tables:
+            table.restore(pages)
+        self.arrange(registry, series)
+
+    def arrange(self, registry: Registry, series: Sequence[Series]) -> None:
+        """Follow a new registry or more series; the state stays."""
+        self._plan = make_plan(self._rules, registry, series, self._catalogue)
+        self._rain.claim(self._plan.rain_keys)
+        self._level.claim(self._plan.level_keys)
+        self._sensors.claim(self._plan.parking_keys)
+        self._parks.claim(self._plan.parking.stations)
+        self._counts.claim(self._plan.counts_keys)
+
+    @property
+    def series(self) -> int:
+        """How many series the plan knows; readings of others must wait for arrange()."""
+        return self._plan.series
+
+    def step(self, readings: Readings, since_us: int = BEGINNING_US) -> list[Event]:
+        """Take readings in their order; return what they mean, in the order of the readings.
+
+        Readings that are not quality 1 or 2, or no number, change nothing. Readings before `since_us` make
+        history: their events have no audience.
+        """
+        plan = self._plan
+        good: Bools = (readings["quality"] == Quality.GOOD) | (readings["quality"] == Quality.NOT_EVALUATED)
+        good &= np.isfinite(readings["value"]) & (np.abs(readings["value"]) < _LARGEST)
+        positions = np.flatnonzero(good)
+        readings = readings[positions]
+        found: list[tuple[int, Event]] = []
+        for batch, place in _of(readings, plan.rain.slot_of):
+            self._rain.touch(batch.slot)
+            events = rain.step(self._rain.rows, plan.rain, batch, since_us, self.tally)
+            found += [(int(place[i]), event) for i, event in events]
+        for batch, place in _of(readings, plan.level.slot_of):
+            self._level.touch(batch.slot)
+            events = level.step(self._level.rows, plan.level, batch, since_us)
+            found += [(int(place[i]), event) for i, event in events]
+        for batch, _ in _of(readings, plan.parking.slot_of):
+            self._sensors.touch(batch.slot)
+            self._parks.touch(plan.parking.park[batch.slot])
+            parking.step(self._sensors.rows, self._parks.rows, plan.parking, batch)
+        for batch, _ in _of(readings, plan.counts.slot_of):
+            self._counts.touch(batch.slot)
+            counts.step(self._counts.rows, plan.counts, batch, self.tally)
+        # no reading goes to two kernels that raise events, so the position alone decides
+        found.sort(key=_position)
+        return [event for _, event in found]
+
+    def step_carefully(
+        self, readings: Readings, since_us: int, skipped: Callable[[Readings, Exception], None]
+    ) -> list[Event]:
+        """step() that survives a kernel that raises: the readings that do it are left out and named.
+
+        Halves the batch until the reading is alone; the state before each half is kept to go back to.
+        """
+        kept = [table.rows.copy() for table in self._tables]
+        try:
+            return self.step(readings, since_us)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the other readings must be judged
+            for table, rows in zip(self._tables, kept, strict=True):
+                table.rows[:] = rows
+            if len(readings) == 1:
+                skipped(readings, fault)
+                return []
+        half = len(readings) // 2
+        events = self.step_carefully(readings[:half], since_us, skipped)
+        return events + self.step_carefully(readings[half:], since_us, skipped)
+
+    def pages(self) -> dict[str, bytes]:
+        """State that changed since durable(), as pages of a few hundred bytes to a few KB."""
+        return {key: page for table in self._tables for key, page in table.pages()}
+
+    def durable(self) -> None:
+        """What pages() gave is in the journal."""
+        for table in self._tables:
+            table.durable()
+
+    def parking(self) -> tuple[CarPark, ...]:
+        """Every car park as it is now."""
+        return parking.car_parks(self._sensors.rows, self._parks.rows, self._plan.parking)
+
+    def traffic(self) -> tuple[SiteCounts, ...]:
+        """Every counting site's last 24 hours."""
+        return counts.site_counts(self._counts.rows, self._plan.counts)
+
+
+def run(
+    rules: Rules,
+    registry: Registry,
+    series: Sequence[Series],
+    batches: Iterable[Readings],
+    catalogue: Mapping[str, DeviceType] | None = None,
+) -> Iterator[Event]:
+    """Events of a whole history, without a journal: what a backtest and a test need."""
+    kernels = Kernels(rules, registry, catalogue, series)
+    for readings in batches:
+        yield from kernels.step(readings)
+
+
+_LARGEST = 1e12
+
+
+def _of(readings: Readings, slot_of: Slots) -> Iterator[tuple[Batch, Slots]]:
+    """A kernel's part of the readings and its positions in them, where there is any."""
+    slot = slot_of[readings["series"]]
+    place = np.flatnonzero(slot >= 0)
+    if len(place):
+        mine: Rows = readings[place]
+        yield Batch(slot[place], mine["time_us"].astype(np.int64), mine["value"].astype(np.float64)), place
+
+
+def _position(found: tuple[int, Event]) -> int:
+    return found[0]

@@ -1,0 +1,226 @@
+"""rules.toml: which stations are judged by what, and for whom an alert is."""
+
+import difflib
+import fnmatch
+import itertools
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from alerts.errors import AlertsConfigError
+from alerts.event import Audience
+from devices.errors import Fault
+from devices.registry import Registry
+
+Minutes = Annotated[float, Field(ge=0, le=1440)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Kind = Literal["dwd_rain", "water_level", "parking", "counts"]
+
+_GLOB = frozenset("*?[")
+
+
+class _Rule(BaseModel):
+    """What every rule has. `stations`: station ids or globs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    stations: tuple[str, ...] = Field(default=("*",), min_length=1)
+
+    @field_validator("stations", mode="before")
+    @classmethod
+    def _one_or_many(cls, stations: Any) -> Any:
+        return [stations] if isinstance(stations, str) else stations
+
+    def covers(self, station: str) -> bool:
+        """Whether the rule is for a station."""
+        return any(fnmatch.fnmatchcase(station, pattern) for pattern in self.stations)
+
+
+class DwdRain(_Rule):
+    """The DWD's Starkregen and Dauerregen. Depths mm, times minutes."""
+
+    kind: Literal["dwd_rain"]
+    audience: Mapping[Annotated[int, Field(ge=2, le=4)], Audience] = {2: "staff", 3: "public", 4: "public"}
+    calm_mm: Annotated[float, Field(gt=0, le=5)] = 0.5
+    calm_min: Minutes = 60
+    step_min: Minutes = 30
+    rearm_mm: Positive = 5.0
+    max_mm_per_min: Positive = 20.0
+
+
+class WaterLevel(_Rule):
+    """Marks of a gauge, cm above its zero; without `stages_cm` those of the station."""
+
+    kind: Literal["water_level"]
+    audience: Mapping[Annotated[int, Field(ge=1, le=4)], Audience] = {
+        1: "staff",
+        2: "staff",
+        3: "public",
+        4: "public",
+    }
+    stages_cm: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] | None = Field(
+        default=None, min_length=1, max_length=4
+    )
+    hysteresis_cm: Annotated[float, Field(ge=0, le=100)] = 5.0
+    hysteresis_percent: Annotated[float, Field(ge=0, le=50)] = 5.0
+    hold_min: Minutes = 30
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        stages = self.stages_cm or ()
+        if any(low >= high for low, high in itertools.pairwise(stages)):
+            raise ValueError("stages_cm must rise from the first to the last")
+        return self
+
+
+class Parking(_Rule):
+    """Occupancy of car parks; `source` auto takes counters only where sensors do not cover the capacity."""
+
+    kind: Literal["parking"]
+    source: Literal["auto", "spaces", "counters"] = "auto"
+    max_per_min: Positive = 60.0
+
+
+class Counts(_Rule):
+    """Counts of vehicles, people and bicycles."""
+
+    kind: Literal["counts"]
+    max_per_min: Positive = 600.0
+
+
+Rule = Annotated[DwdRain | WaterLevel | Parking | Counts, Field(discriminator="kind")]
+_MODELS: Mapping[str, type[_Rule]] = {
+    "dwd_rain": DwdRain,
+    "water_level": WaterLevel,
+    "parking": Parking,
+    "counts": Counts,
+}
+_rule = pydantic.TypeAdapter[Rule](Rule)
+_R = TypeVar("_R", bound=_Rule)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of one file in their order."""
+
+    file: str
+    rules: tuple[DwdRain | WaterLevel | Parking | Counts, ...]
+
+    def of(self, kind: type[_R], station: str) -> _R | None:
+        """The rule of a kind for a station: the first that covers it."""
+        return next((rule for rule in self.rules if isinstance(rule, kind) and rule.covers(station)), None)
+
+    def check(self, registry: Registry) -> list[Fault]:
+        """What does not fit the installed devices: unknown stations, gauges without marks, dead rules."""
+        faults: list[Fault] = []
+        for number, rule in enumerate(self.rules, 1):
+            key = f"rule {number} ({rule.id})"
+            for station in rule.stations:
+                faults += self._unknown(f"{key}.stations", station, registry)
+            if isinstance(rule, WaterLevel) and rule.stages_cm is None:
+                faults += [
+                    Fault(
+                        self.file,
+                        f"{key}.stations",
+                        f"station {station} has no marks",
+                        "give stages_cm in the rule or in the station's row of the device list",
+                    )
+                    for station in rule.stations
+                    if station in registry.stations and not registry.stations[station].stages_cm
+                ]
+            earlier = [each for each in self.rules[: number - 1] if each.kind == rule.kind]
+            mine = [station for station in registry.stations if rule.covers(station)]
+            if mine and all(any(each.covers(station) for each in earlier) for station in mine):
+                taken = ", ".join(each.id for each in earlier if any(each.covers(one) for one in mine))
+                faults.append(
+                    Fault(
+                        self.file,
+                        f"{key}.stations",
+                        f"the rule never applies: {taken} above it covers all its stations",
+                        "put the rule for few stations above the rule for many",
+                    )
+                )
+        return faults
+
+    def _unknown(self, key: str, station: str, registry: Registry) -> Iterable[Fault]:
+        if station == "*" or any(fnmatch.fnmatchcase(each, station) for each in registry.stations):
+            return
+        what = "no station matches" if _GLOB & set(station) else "unknown station"
+        remedy = _meant(station, registry.stations) or "use a station of the device list, or take it out"
+        yield Fault(self.file, key, f"{what} {station!r}", remedy)
+
+
+def load_rules(file: Path | None = None) -> Rules:
+    """Rules of a file, the shipped ones without one. Raises AlertsConfigError with all faults in it."""
+    path = file or Path(__file__).with_name("rules.toml")
+    name = str(file) if file else "rules.toml (shipped)"
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as fault:
+        raise AlertsConfigError(
+            Fault(name, "file", f"cannot be read: {fault}", "give a readable TOML file in [alerts] rules")
+        ) from fault
+    except tomllib.TOMLDecodeError as fault:
+        raise AlertsConfigError(Fault(name, "file", f"is not TOML: {fault}", "correct the line")) from fault
+    return parse_rules(document, name)
+
+
+def parse_rules(document: Mapping[str, Any], file: str) -> Rules:
+    """Rules of a parsed document. Raises AlertsConfigError with all faults in it."""
+    faults = [
+        Fault(file, key, "unknown key", _meant(key, ["rule"]) or "rules are [[rule]] tables")
+        for key in document
+        if key != "rule"
+    ]
+    tables = document.get("rule", [])
+    if not isinstance(tables, list):
+        tables = []
+        faults.append(Fault(file, "rule", "is no list of tables", "write [[rule]] above every rule"))
+    rules: list[DwdRain | WaterLevel | Parking | Counts] = []
+    seen: dict[str, int] = {}
+    for number, table in enumerate(tables, 1):
+        key = f"rule {number}" + (f" ({table['id']})" if isinstance(table, dict) and "id" in table else "")
+        try:
+            rule = _rule.validate_python(table)
+        except pydantic.ValidationError as fault:
+            faults += [_fault(file, key, table, error) for error in fault.errors()]
+            continue
+        if rule.id in seen:
+            problem = f"rule {seen[rule.id]} has the same id"
+            faults.append(Fault(file, f"{key}.id", problem, "give every rule its own id"))
+        seen.setdefault(rule.id, number)
+        rules.append(rule)
+    if not tables and not faults:
+        faults.append(Fault(file, "rule", "there is no rule", "write at least one [[rule]]"))
+    if faults:
+        raise AlertsConfigError(*faults)
+    return Rules(file, tuple(rules))
+
+
+def _fault(file: str, key: str, table: Any, error: Any) -> Fault:
+    kind = table.get("kind") if isinstance(table, dict) else None
+    # the first part of the place is the kind that the rule was read as
+    place = [str(part) for part in error["loc"] if part not in (kind, "[key]")]
+    where = ".".join([key, *place])
+    if error["type"] == "extra_forbidden":
+        known = list(_MODELS[str(kind)].model_fields)
+        return Fault(file, where, "unknown key", _meant(place[-1], known) or f"keys: {', '.join(known)}")
+    if error["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        kinds = get_args(Kind)
+        problem = f"unknown kind {kind!r}" if kind is not None else "kind is missing"
+        return Fault(file, f"{key}.kind", problem, _meant(str(kind), kinds) or f"one of {', '.join(kinds)}")
+    if error["type"] == "missing":
+        return Fault(file, where, "is missing", "every rule needs it")
+    problem = f"{error['msg'].removeprefix('Value error, ')} (it is {error['input']!r})"
+    return Fault(file, where, problem, "see docs/rules.md for its meaning and range")
+
+
+def _meant(word: str, known: Iterable[str] | Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean {close[0]}?" if close else ""
