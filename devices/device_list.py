@@ -1,5 +1,6 @@
 """Reads the list of installed devices (CSV as Excel writes it, or TOML tables) into checked rows."""
 
+import contextlib
 import csv
 import difflib
 import io
@@ -131,11 +132,15 @@ class DeviceRow(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A row and where it stands: `place` reads "line 3" or "[[device]] 2"."""
+    """A row and where it stands: `place` reads "line 3" or "[[device]] 2".
+
+    `bad` names the columns that were at fault and left out, so that the rest can still be checked.
+    """
 
     file: str
     place: str
     row: DeviceRow
+    bad: frozenset[str] = frozenset()
 
     def fault(self, column: str, problem: str, remedy: str) -> Fault:
         """A fault in one column of this row."""
@@ -145,7 +150,7 @@ class Located:
 def read_device_list(
     file: Path | None, tables: Sequence[Mapping[str, Any]] = (), tables_file: str = "city.toml"
 ) -> tuple[list[Located], list[Fault]]:
-    """Every row of the file and of the given tables, and every fault that kept one out.
+    """Every row of the file and of the given tables, and every fault of a single row.
 
     Raises RegistryError when the file as a whole cannot be read.
     """
@@ -161,7 +166,19 @@ def read_device_list(
             located.append(Located(name, place, DeviceRow.model_validate(dict(fields))))
         except ValidationError as error:
             faults += _faults(name, place, error)
+            located += _without_faults(name, place, fields, error)
     return located, faults
+
+
+def _without_faults(
+    file: str, place: str, fields: Mapping[str, Any], error: ValidationError
+) -> Iterator[Located]:
+    bad = {str(part) for each in error.errors() for part in (each["loc"][:1] or ("lat", "lon"))}
+    if bad & {"lat", "lon"}:
+        bad |= {"lat", "lon"}
+    rest = {column: value for column, value in fields.items() if column not in bad}
+    with contextlib.suppress(ValidationError):
+        yield Located(file, place, DeviceRow.model_validate(rest), frozenset(bad))
 
 
 def _rows_of(file: Path) -> Iterable[tuple[str, Mapping[str, Any]]]:

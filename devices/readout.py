@@ -24,8 +24,8 @@ class Readout:
     """A field that is an observed property: value = (a * raw + b) / c in the property's unit.
 
     `key` is (property, channel). a, b and c are integers, so that one correctly rounded division gives the
-    nearest float. `lookup` replaces the formula where the file has a table; `strict` says that a value outside
-    the table is an error. `low`, `high`: the sensor's range, `wrap`: the counter's modulus, all in the
+    nearest float. `lookup` replaces the formula where the file has a table; `strict`: a value outside it is
+    an error. `low`, `high`: the sensor's range, `wrap`: the counter's modulus, all in the
     property's unit.
     """
 

@@ -132,7 +132,7 @@ def load_registry(
         faults += [
             first.fault("lat", f"station {id_} has no coordinates", "give lat and lon in one of its rows")
             for id_, (station, first) in stations.items()
-            if station.lat is None
+            if station.lat is None and not any("lat" in each.bad for each in rows if each.row.station == id_)
         ]
     if faults:
         raise RegistryError(*faults)
@@ -156,7 +156,7 @@ def _missing(rows: Iterable[Located]) -> list[Fault]:
             ("dev_eui", "write the 16 hex digits on the device's label"),
             ("type", "write an id that `stadtfunk devices` lists"),
         )
-        if not getattr(located.row, column)
+        if not getattr(located.row, column) and column not in located.bad
     ]
 
 

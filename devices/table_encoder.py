@@ -105,7 +105,7 @@ class _Writer:
             return
         endian: Literal["little", "big"] = "little" if step.little else "big"
         if step.wire.code == "f":
-            packed = struct.pack(("<" if step.little else ">") + _FLOATS[step.size], raw)
+            packed = self._packed_float(step, raw)
         elif step.wire.low is not None:
             held = int.from_bytes(self.out[pos : pos + step.size], endian)
             packed = (held | int(raw) << step.wire.low).to_bytes(step.size, endian)
@@ -115,16 +115,29 @@ class _Writer:
                 packed = packed[2:] + packed[:2]
         self.out[pos : pos + step.size] = packed
 
+    @staticmethod
+    def _packed_float(step: FieldPlan, raw: float) -> bytes:
+        try:
+            return struct.pack(("<" if step.little else ">") + _FLOATS[step.size], raw)
+        except OverflowError as error:
+            raise _Impossible(step.name, f"{raw} is too large", "give what the device can send") from error
+
     def _reserve(self, size: int) -> None:
         if len(self.out) < size:
             self.out.extend(bytes(size - len(self.out)))
 
     def _wanted(self, plan: Plan) -> bool:
-        """Whether a part that may be absent has something to say; a bare None is said by its absence."""
-        keys = [each for each in walk(plan) if each.key in self.values and each.key not in self.used]
-        if any(self.values[each.key] is not None or each.sentinels or each.floating for each in keys):
+        """Whether a part that may be absent has something to say.
+
+        Where all it could say is that there is no value, it says so if it can, and else by its absence.
+        """
+        readouts = [each for each in walk(plan) if each.key not in self.used]
+        given = [each for each in readouts if each.key in self.values]
+        if any(self.values[each.key] is not None for each in given):
             return True
-        self.used.update(each.key for each in keys if each.required == "report")
+        if given and len(given) == len(readouts) and all(each.sentinels or each.floating for each in given):
+            return True
+        self.used.update(each.key for each in given if each.required == "report")
         return False
 
     def _flagged(self, step: FlaggedPlan) -> None:

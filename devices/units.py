@@ -58,6 +58,11 @@ def ucum(unit: str) -> str:
     return _SPELLINGS.get(unit, unit)
 
 
+def is_known(unit: str) -> bool:
+    """Whether this UCUM code is one we convert."""
+    return unit in _UNITS
+
+
 def conversion(unit: str, into: str) -> tuple[Fraction, Fraction] | None:
     """(a, b) with value_into = a * value + b; None where they measure different things or are unknown."""
     if unit == into:
