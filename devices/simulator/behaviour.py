@@ -90,7 +90,7 @@ def level_gauge(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
 
 
 def parking_space(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
-    """A sensor in one space: an uplink at every change, and a heartbeat when an interval has passed without."""
+    """A sensor in one space: an uplink at every change, and a heartbeat after an interval without."""
     occupied = -1
     heard_us = from_us - place.interval_us
     # Sensors of one car park do not look at the same second.
@@ -106,8 +106,12 @@ def parking_space(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
         elif time_us - heard_us >= place.interval_us:
             heard_us = time_us
             air = place.weather.air(time_us, place.rain.delay_min)
-            values = {"parking_occupied": occupied, "device_temperature": round(air.temperature)}
-            yield Sample(time_us, values, _HEARTBEAT_PORT)
+            temperature = round(air.temperature)
+            yield Sample(
+                time_us,
+                {"parking_occupied": occupied, "device_temperature": temperature},
+                _HEARTBEAT_PORT,
+            )
         time_us += PARKING_STEP_US + rng.randrange(-20, 20) * SECOND_US
 
 
@@ -118,23 +122,26 @@ def car_counter(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
         storm = place.weather.disturbance(time_us, place.rain.delay_min)
         rate = 1.2 + 10.0 * _busy(place.weather.hour(time_us), (8.0, 1.6), (17.0, 2.4))
         total += _poisson(rng, rate * (1 - 0.35 * storm) * place.interval_us / MINUTE_US)
-        yield Sample(time_us, {"vehicle_count": total})
+        yield Sample(time_us, {"vehicle_count": total % _SIXTEEN_BITS})
 
 
 def people_counter(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
     """People passing a radar in two directions: the interval's counts and the sums."""
     sums = {"ltr": rng.randrange(200, 4_000), "rtl": rng.randrange(200, 4_000)}
+    battery = _battery(rng)
     for time_us in _moments(place, from_us, rng.randrange(place.interval_us)):
         storm = place.weather.disturbance(time_us, place.rain.delay_min)
         rate = 0.4 + 4.0 * _busy(place.weather.hour(time_us), (12.5, 3.0), (17.5, 2.0))
         values: dict[str | tuple[str, str], float] = {}
         for direction, before in sums.items():
             count = _poisson(rng, rate * (1 - 0.85 * storm) * place.interval_us / MINUTE_US)
-            sums[direction] = before + count
+            sums[direction] = (before + count) % _SIXTEEN_BITS
             values["people_count_interval", direction] = count
-            values["people_count", direction] = before + count
+            values["people_count", direction] = sums[direction]
         air = place.weather.air(time_us, place.rain.delay_min)
-        values["device_temperature"] = round(air.temperature + 4)
+        values["battery_voltage"] = next(battery)
+        values["solar_power"] = round(2 * air.sun)
+        values["device_temperature"] = round(air.temperature + 4, 1)
         yield Sample(time_us, values)
 
 
@@ -191,6 +198,7 @@ def climate_sensor(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
 
 
 _HEARTBEAT_PORT = 2
+_SIXTEEN_BITS = 1 << 16
 _TURNOVER = 0.09
 """Chance that a parking space may change hands within five minutes."""
 

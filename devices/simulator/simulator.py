@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from devices.catalogue import Catalogue
 from devices.registry import InstalledDevice, Registry
-from devices.simulator.behaviour import BEHAVIOURS, SECOND_US, Place
+from devices.simulator.behaviour import BEHAVIOURS, SECOND_US, Place, rain_gauge
 from devices.simulator.creek import STORAGE_MIN, WAVE_M_PER_MIN, Reach, discharge
 from devices.simulator.faults import FAULTS
 from devices.simulator.network import Frame, chirpstack_v4, join, message_id, radio, tts_v3
@@ -61,7 +61,7 @@ class Script:
     first_fault_min: int = 3
     fault_every_min: int = 7
     spike_min: float = 120.0
-    silent_min: tuple[float, float] = (30.0, 140.0)
+    silent_min: tuple[float, float] = (45.0, 140.0)
     timezone: str = "Europe/Berlin"
 
 
@@ -224,11 +224,8 @@ def _downstream(devices: Sequence[InstalledDevice]) -> Mapping[str, Sequence[Ins
 def _centre(registry: Registry) -> tuple[float, float]:
     """The first rain gauge's place, else the first device's: there the rain is the design rain itself."""
     devices = list(registry.devices.values())
-    gauges = [device for device in devices if BEHAVIOURS.get(device.type, (0, None))[1] is _RAIN]
-    return _position((gauges or devices)[0])
-
-
-_RAIN = BEHAVIOURS["decentlab-dl-tbrg"][1]
+    gauges = [device for device in devices if BEHAVIOURS.get(device.type, (0, None))[1] is rain_gauge]
+    return _position((gauges or devices)[0]) if devices else (0.0, 0.0)
 
 
 def _position(device: InstalledDevice) -> tuple[float, float]:

@@ -1,0 +1,282 @@
+"""`stadtfunk demo`: a whole city in one process, with a broker, a simulated network and a storm."""
+
+import argparse
+import json
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from alerts import engine
+from alerts.board import event_of
+from devices.catalogue import load_catalogue
+from devices.registry import load_registry
+from devices.simulator.simulator import Delivery, Kind, Simulator
+from ingest import store_writer
+from ingest.journal import Journal
+from stadtfunk.demo_broker import Addresses, demo_broker
+from stadtfunk.publisher import Publisher
+from stadtfunk.serve import Server, bind
+from stadtfunk.service import Service
+from stadtfunk.settings import Settings, load_settings
+from stadtfunk.tokens import new_token
+
+CITY = Path(__file__).with_name("demo_city")
+SEED = 1
+_LAG = 150
+"""Messages that may be under way before the simulated clock has to wait."""
+_NAP_S = 0.25
+_STUCK_S = 90.0
+_POLL_S = 0.01
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `stadtfunk demo`."""
+    parser.add_argument("--port", type=int, default=8080, help="of the pages and the API (default 8080)")
+    parser.add_argument("--speed", type=float, default=60.0, help="simulated seconds per second (default 60)")
+    parser.add_argument("--until-done", action="store_true", help="end after one storm, with a report")
+    parser.add_argument("--seed", type=int, default=SEED, help="another number, another day")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the databases in DIR")
+
+
+def run(args: argparse.Namespace) -> int:
+    """The demo until Ctrl-C, or until the storm is over and everything is accounted for."""
+    if args.speed <= 0:
+        print("--speed: give a number above 0", file=sys.stderr)
+        return 2
+    result = None
+    try:
+        with _interruptible():
+            result = _demo(args)
+    except TimeoutError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if result is None:  # Ctrl-C
+        return 0
+    # Last of all, when nothing can write any more.
+    print(json.dumps(asdict(result)), flush=True)
+    return 0 if result.complete else 1
+
+
+def _demo(args: argparse.Namespace) -> "Report":
+    token, digest = new_token()
+    with (
+        bind("127.0.0.1", args.port) as listener,
+        _folder(args.keep) as folder,
+        demo_broker(folder) as broker,
+    ):
+        settings = _settings(folder, broker, listener.getsockname()[1], digest)
+        registry = load_registry(settings.path(settings.devices.file or Path("devices.csv")))
+        simulator = Simulator(load_catalogue(), registry, args.seed)
+        clock = DemoClock(time.time_ns() // 1000, args.speed)
+        with (
+            _running(settings, clock, listener) as service,
+            Publisher(broker.mqtt_311, "stadtfunk-demo-network-servers") as publisher,
+        ):
+            print(_welcome(args, settings, token, simulator), flush=True)
+            messages = simulator.messages(clock(), storms=1 if args.until_done else None)
+            sent = play(messages, clock, publisher, lambda: service.intake.stats.messages)
+            publisher.flush()
+            return _drained(service, sent)
+
+
+class DemoClock:
+    """µs since the epoch that pass `speed` times as fast as real ones, but never beyond the limit.
+
+    The limit is the next message that has not been published: a machine that cannot keep up makes time
+    slower, it does not make sensors look silent. Thread-safe.
+    """
+
+    def __init__(
+        self, start_us: int, speed: float, monotonic_ns: Callable[[], int] = time.monotonic_ns
+    ) -> None:
+        self.speed = speed
+        self._monotonic_ns = monotonic_ns
+        self._lock = threading.Lock()
+        self._now_us = float(start_us)
+        self._limit_us = start_us
+        self._seen_ns = monotonic_ns()
+
+    def __call__(self) -> int:
+        """The simulated time."""
+        with self._lock:
+            return self._advance()
+
+    def limit(self, time_us: int) -> None:
+        """Let time pass up to here (never back)."""
+        with self._lock:
+            self._advance()
+            self._limit_us = max(self._limit_us, time_us)
+
+    def _advance(self) -> int:
+        seen_ns = self._monotonic_ns()
+        passed_us = (seen_ns - self._seen_ns) / 1000 * self.speed
+        self._seen_ns = seen_ns
+        self._now_us = min(self._limit_us, self._now_us + passed_us)
+        return int(self._now_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The last line of `--until-done`: uplinks sent by the simulator, and what the journal holds of them."""
+
+    sent: int
+    stored: int
+    rejected: int
+    readings: int
+    warnings_raised: int
+    warnings_cleared: int
+
+    @property
+    def complete(self) -> bool:
+        """Nothing lost, nothing doubled."""
+        return self.sent == self.stored + self.rejected
+
+
+def play(
+    messages: Iterable[Delivery], clock: DemoClock, publisher: Publisher, taken: Callable[[], int]
+) -> int:
+    """Publish each message when it is due; the number of distinct uplinks among them.
+
+    `taken` says how many messages the service has dealt with: it is never left far behind.
+    """
+    distinct = 0
+    for published, message in enumerate(messages):
+        clock.limit(message.due_us)
+        while (wait_us := message.due_us - clock()) > 0:
+            time.sleep(min(_NAP_S, wait_us / 1e6 / clock.speed))
+        _wait(lambda under_way=published: under_way - taken() < _LAG, "the service takes no messages")
+        publisher.publish(message.topic, message.payload)
+        distinct += message.kind is not Kind.DUPLICATE
+    return distinct
+
+
+def report(journal: Journal, sent: int) -> Report:
+    """What the journal holds, beside what was sent."""
+    counts = journal.counts()
+    raised, cleared, after = set(), set(), 0
+    while page := journal.events(after, 1000):
+        after = page[-1][0]
+        for _, row in page:
+            event = event_of(row)
+            if event.kind == "raise":
+                raised.add(event.episode)
+            elif event.kind == "clear":
+                cleared.add(event.episode)
+    return Report(sent, counts.stored, counts.rejected, counts.readings, len(raised), len(cleared & raised))
+
+
+def _drained(service: Service, sent: int) -> Report:
+    """The report once the journal holds everything and its readers are through."""
+    journal = service.journal
+
+    def done() -> bool:
+        counts = journal.counts()
+        last = journal.last_seq()
+        return counts.stored + counts.rejected >= sent and all(
+            journal.cursor(part) >= last for part in (store_writer.PART, engine.PART)
+        )
+
+    with suppress(TimeoutError):  # the report then says what is missing
+        _wait(done, "the service does not catch up")
+    return report(journal, sent)
+
+
+@contextmanager
+def _running(settings: Settings, clock: DemoClock, listener: socket.socket) -> Iterator[Service]:
+    """The service with its pages, once it hears the broker."""
+    service = Service(settings, clock=clock)
+    server = Server(service.app(), settings.api.host, settings.api.port)
+    pages = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="demo-pages")
+    service.start()
+    pages.start()
+    try:
+        _wait(
+            lambda: server.started and all(consumer.health.ok for consumer in service.consumers),
+            "the service does not start",
+        )
+        yield service
+    finally:
+        server.should_exit = True
+        pages.join()
+        service.stop()
+
+
+def _wait(condition: Callable[[], bool], problem: str) -> None:
+    until = time.monotonic() + _STUCK_S
+    while not condition():
+        if time.monotonic() > until:
+            raise TimeoutError(f"{problem} for {_STUCK_S:.0f} s")
+        time.sleep(_POLL_S)
+
+
+def _settings(folder: Path, broker: Addresses, port: int, digest: str) -> Settings:
+    values = {
+        "DEMO_CHIRPSTACK": broker.mqtt_5,
+        "DEMO_TTS": broker.mqtt_311,
+        "DEMO_FOLDER": str(folder),
+        "DEMO_PORT": str(port),
+        "DEMO_TOKEN_SHA256": digest,
+    }
+    return load_settings(CITY / "city.toml", values)
+
+
+def _welcome(args: argparse.Namespace, settings: Settings, token: str, simulator: Simulator) -> str:
+    url = f"http://{settings.api.host}:{settings.api.port}"
+    script = simulator.script
+    onset_s = script.onset_min * 60 / args.speed
+    again = "" if args.until_done else f", and returns after {script.calm_min} calm minutes"
+    return f"""
+Stadtfunk demo: a simulated Bergisch Gladbach. Devices and values are fictitious.
+
+  {url}/                  map, stations, warnings in force (live)
+  {url}/docs              the API
+  {url}/api/v1/warnings   the same warnings as JSON
+  {url}/metrics           for operators: Authorization: Bearer {token}
+
+Operator token: {token}
+
+One second is {args.speed / 60:g} simulated minutes. A storm begins in about {onset_s:.0f} s{again}:
+{script.rain_min} minutes of rain as it falls once in {script.return_period_a} years
+(Euler Typ II, from KOSTRA-DWD-2010R of Deutscher Wetterdienst).
+Watch the Strunde rise from Herrenstrunden down to Gierath. One gauge falls silent, one shows an absurd
+value, some uplinks are broken. Ctrl-C ends the demo.
+"""
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep.resolve()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="stadtfunk-demo-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end what is inside, quietly."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
