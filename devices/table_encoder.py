@@ -1,5 +1,6 @@
 """Writes the payload that decodes to given values: the inverse of devices.table_decoder, by the same plan."""
 
+import itertools
 import math
 import struct
 from collections.abc import Mapping
@@ -158,11 +159,10 @@ class _Writer:
         pos, variable = self.variables[step.variable]
         cases = [(low, plan) for low, _, plan in step.cases]
         if step.otherwise is not None:
-            taken = [(low, high) for low, high, _ in step.cases]
-            free = (
-                next(i for i in range(len(taken) + 1) if not any(a <= i <= b for a, b in taken))
-                if all(low == high for low, high in taken)
-                else max(high for _, high in taken) + 1
+            free = next(
+                value
+                for value in itertools.count()
+                if not any(low <= value <= high for low, high, _ in step.cases)
             )
             cases.append((free, step.otherwise))
         failed: _Impossible | None = None
