@@ -3,7 +3,6 @@
 import sqlite3
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,55 +14,27 @@ from devices.measurement import Rejected
 from ingest.errors import Fenced, JournalError
 from ingest.journal import Accepted, Counts, EventRow, Part, Refused, RejectedRow
 from ingest.journal_record import (
-    pack_keys,
-    pack_message,
-    pack_reading,
     pack_uplinks,
     unpack_keys,
     unpack_message,
     unpack_readings,
     unpack_uplinks,
 )
+from ingest.journal_tables import (
+    APPLICATION_ID,
+    BATCHES,
+    SCHEMA,
+    SERIES,
+    VERSION,
+    add,
+    last_seq,
+    refuse,
+    unpack,
+)
 from ingest.reading import READING, Readings, Series
 from ingest.sqlite_file import SqliteFile, sqlite_path
 from ingest.uplink import Uplink
 
-_APPLICATION_ID = 0x53464A31
-_VERSION = 1
-# In `batches` the big blob stands last, so that reading the readings does not page through the uplinks.
-# `arrived_us` is the newest arrival in the batch.
-_SCHEMA = (
-    """CREATE TABLE batches(
-        first_seq INTEGER PRIMARY KEY, count INTEGER NOT NULL, arrived_us INTEGER NOT NULL,
-        keys BLOB NOT NULL, readings BLOB NOT NULL, uplinks BLOB NOT NULL)""",
-    "CREATE INDEX batches_by_arrival ON batches(arrived_us)",
-    """CREATE TABLE series(
-        number INTEGER PRIMARY KEY, station TEXT NOT NULL, property TEXT NOT NULL, channel TEXT NOT NULL,
-        dev_eui TEXT NOT NULL, UNIQUE(station, property, channel, dev_eui))""",
-    """CREATE TABLE refused(
-        id INTEGER PRIMARY KEY AUTOINCREMENT, arrived_us INTEGER NOT NULL, dev_eui TEXT NOT NULL,
-        reason TEXT NOT NULL, detail TEXT NOT NULL, keys BLOB NOT NULL, message BLOB NOT NULL,
-        uplink BLOB)""",
-    "CREATE INDEX refused_by_arrival ON refused(arrived_us)",
-    "CREATE INDEX refused_by_device ON refused(dev_eui, id)",
-    "CREATE INDEX refused_by_reason ON refused(reason, id)",
-    """CREATE TABLE totals(
-        one INTEGER PRIMARY KEY CHECK(one = 1), last_seq INTEGER NOT NULL, stored INTEGER NOT NULL,
-        rejected INTEGER NOT NULL, readings INTEGER NOT NULL)""",
-    "INSERT INTO totals VALUES(1, 0, 0, 0, 0)",
-    "CREATE TABLE reasons(reason TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE parts(
-        part TEXT PRIMARY KEY, cursor INTEGER NOT NULL, fence INTEGER NOT NULL) WITHOUT ROWID""",
-    "CREATE TABLE pages(part TEXT, page TEXT, blob BLOB NOT NULL, PRIMARY KEY(part, page))",
-    """CREATE TABLE events(
-        number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, time_us INTEGER NOT NULL,
-        body BLOB NOT NULL)""",
-)
-# from the batch that holds the first seq after `?` on
-_BATCHES = """SELECT first_seq, count, {} FROM batches
-    WHERE first_seq >= coalesce((SELECT max(first_seq) FROM batches WHERE first_seq <= ? + 1), 0)
-    AND first_seq + count - 1 > ? ORDER BY first_seq"""
-_SERIES = "SELECT station, property, channel, dev_eui FROM series WHERE number >= ? ORDER BY number"
 _BATCHES_A_PAGE = 64
 _POLL_S = 0.5
 
@@ -81,11 +52,12 @@ class SqliteJournal:
 
     def __init__(self, path: Path) -> None:
         self._file = SqliteFile(
-            path, application_id=_APPLICATION_ID, version=_VERSION, schema=_SCHEMA, error=JournalError
+            path, application_id=APPLICATION_ID, version=VERSION, schema=SCHEMA, error=JournalError
         )
         self._grown = threading.Condition()
         self._closed = False
-        # the writer's view of the series table, dropped when another process has changed the file
+        self._appending = threading.Lock()
+        # under `_appending`: the series table, read again when another process has changed the file
         self._numbers: dict[Series, int] = {}
         self._data_version = -1
 
@@ -95,8 +67,8 @@ class SqliteJournal:
             return self.last_seq()
         uplinks = pack_uplinks(row.uplink for row in accepted)
         with self._write() as (connection, numbers):
-            last = _add(connection, numbers, accepted, uplinks)
-            _refuse(connection, refused)
+            last = add(connection, numbers, accepted, uplinks)
+            refuse(connection, refused)
         self._wake()
         return last
 
@@ -105,7 +77,7 @@ class SqliteJournal:
         parts = []
         covered = after
         with self._file.read() as connection:
-            for first, count, blob in connection.execute(_BATCHES.format("readings"), (after, after)):
+            for first, count, blob in connection.execute(BATCHES.format("readings"), (after, after)):
                 start = max(first, after + 1)
                 last = min(first + count - 1, start + limit - 1)
                 if last >= start:
@@ -137,12 +109,12 @@ class SqliteJournal:
     def last_seq(self) -> int:
         """Seq of the newest uplink, 0 when empty."""
         with self._file.read() as connection:
-            return _last_seq(connection)
+            return last_seq(connection)
 
     def series(self, start: int = 0) -> Sequence[Series]:
         """Series from number `start` on; the index is the number minus `start`."""
         with self._file.read() as connection:
-            return [Series(*row) for row in connection.execute(_SERIES, (start,))]
+            return [Series(*row) for row in connection.execute(SERIES, (start,))]
 
     def load(self, part: str) -> Part:
         """Open a reader: its position and state, and a new fence that shuts out any older holder."""
@@ -210,12 +182,12 @@ class SqliteJournal:
         while limit > 0:
             with self._file.read() as connection:
                 page = connection.execute(
-                    _BATCHES.format("readings, uplinks") + " LIMIT ?", (after, after, _BATCHES_A_PAGE)
+                    BATCHES.format("readings, uplinks") + " LIMIT ?", (after, after, _BATCHES_A_PAGE)
                 ).fetchall()
             if not page:
                 return
             for first, count, readings, uplinks in page:
-                for seq, uplink, own in _unpack(first, readings, uplinks, dev_eui):
+                for seq, uplink, own in unpack(first, readings, uplinks, dev_eui):
                     if seq > after and limit > 0:
                         limit -= 1
                         yield seq, uplink, own
@@ -230,7 +202,7 @@ class SqliteJournal:
             for first, readings, uplinks in connection.execute(
                 "SELECT first_seq, readings, uplinks FROM batches ORDER BY first_seq DESC"
             ):
-                found.extend(reversed(list(_unpack(first, readings, uplinks, dev_eui))))
+                found.extend(reversed(list(unpack(first, readings, uplinks, dev_eui))))
                 if len(found) >= limit:
                     break
         return found[:limit]
@@ -285,7 +257,7 @@ class SqliteJournal:
                     raise JournalError(f"message {number} is no longer refused: read the list again")
                 connection.execute("UPDATE reasons SET count = count - 1 WHERE reason = ?", row)
             connection.execute("UPDATE totals SET rejected = rejected - ?", (len(ids),))
-            last = _add(connection, numbers, accepted, uplinks)
+            last = add(connection, numbers, accepted, uplinks)
         self._wake()
         return last
 
@@ -337,105 +309,17 @@ class SqliteJournal:
 
     @contextmanager
     def _write(self) -> Iterator[tuple[sqlite3.Connection, MutableMapping[Series, int]]]:
-        with self._file.write() as connection:
-            version = connection.execute("PRAGMA data_version").fetchone()[0]
-            if version != self._data_version:
-                rows = connection.execute(_SERIES, (0,))
-                self._numbers = {Series(*row): number for number, row in enumerate(rows)}
-            # until the commit has succeeded, what this adds may be rolled back
-            self._data_version = -1
-            yield connection, self._numbers
-        self._data_version = version
+        with self._appending:
+            with self._file.write() as connection:
+                version = connection.execute("PRAGMA data_version").fetchone()[0]
+                if version != self._data_version:
+                    rows = connection.execute(SERIES, (0,))
+                    self._numbers = {Series(*row): number for number, row in enumerate(rows)}
+                # until the commit has succeeded, what this adds may be rolled back
+                self._data_version = -1
+                yield connection, self._numbers
+            self._data_version = version
 
     def _wake(self) -> None:
         with self._grown:
             self._grown.notify_all()
-
-
-def _add(
-    connection: sqlite3.Connection,
-    numbers: MutableMapping[Series, int],
-    accepted: Sequence[Accepted],
-    uplinks: bytes,
-) -> int:
-    last = _last_seq(connection)
-    if not accepted:
-        return last
-    readings: list[bytes] = []
-    for seq, row in enumerate(accepted, last + 1):
-        for measured in row.readings:
-            number = numbers.get(measured.series)
-            if number is None:
-                number = _number(connection, numbers, measured.series)
-            readings.append(pack_reading(seq, number, measured.quality, measured.time_us, measured.value))
-    connection.execute(
-        "INSERT INTO batches(first_seq, count, arrived_us, keys, readings, uplinks) VALUES(?, ?, ?, ?, ?, ?)",
-        (
-            last + 1,
-            len(accepted),
-            max(row.uplink.arrived_us for row in accepted),
-            pack_keys(row.keys for row in accepted),
-            b"".join(readings),
-            uplinks,
-        ),
-    )
-    last += len(accepted)
-    connection.execute(
-        "UPDATE totals SET last_seq = ?, stored = stored + ?, readings = readings + ?",
-        (last, len(accepted), len(readings)),
-    )
-    return last
-
-
-def _number(connection: sqlite3.Connection, numbers: MutableMapping[Series, int], series: Series) -> int:
-    number = len(numbers)
-    connection.execute(
-        "INSERT INTO series VALUES(?, ?, ?, ?, ?)",
-        (number, series.station, series.property, series.channel, series.dev_eui),
-    )
-    numbers[series] = number
-    return number
-
-
-def _refuse(connection: sqlite3.Connection, refused: Sequence[Refused]) -> None:
-    if not refused:
-        return
-    connection.executemany(
-        "INSERT INTO refused(arrived_us, dev_eui, reason, detail, keys, message, uplink) "
-        "VALUES(?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                row.message.arrived_us,
-                row.uplink.dev_eui if row.uplink else "",
-                row.rejected.reason,
-                row.rejected.detail,
-                pack_keys([row.keys]),
-                pack_message(row.message),
-                pack_uplinks([row.uplink]) if row.uplink else None,
-            )
-            for row in refused
-        ],
-    )
-    connection.executemany(
-        "INSERT INTO reasons VALUES(?, ?) ON CONFLICT(reason) DO UPDATE SET count = count + excluded.count",
-        Counter(row.rejected.reason for row in refused).items(),
-    )
-    connection.execute("UPDATE totals SET rejected = rejected + ?", (len(refused),))
-
-
-def _last_seq(connection: sqlite3.Connection) -> int:
-    last: int = connection.execute("SELECT last_seq FROM totals").fetchone()[0]
-    return last
-
-
-def _unpack(
-    first: int, readings: bytes, uplinks: bytes, dev_eui: str | None
-) -> Iterator[tuple[int, Uplink, Readings]]:
-    # the DevEUI stands in the bytes as it is: most batches need no unpacking
-    if dev_eui is not None and dev_eui.encode() not in uplinks:
-        return
-    rows = unpack_readings(readings)
-    for seq, uplink in enumerate(unpack_uplinks(uplinks), first):
-        if dev_eui is None or uplink.dev_eui == dev_eui:
-            low, high = np.searchsorted(rows["seq"], (seq, seq + 1))
-            yield seq, uplink, rows[low:high]

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from storage_samples import ACCEPTED, LEVEL, RAIN, T0, accepted, refused, uplink
 
 from ingest.errors import Fenced, JournalError
 from ingest.journal import Accepted, EventRow
-from ingest.reading import Measured
+from ingest.reading import Measured, Series
 from ingest.sqlite_file import sqlite_path
 from ingest.sqlite_journal import SqliteJournal, open_journal
 from ingest.sqlite_store import SqliteStore
@@ -262,6 +263,23 @@ def test_many_threads_at_once(journal):
     assert {row.f_cnt for _, row, _ in journal.uplinks()} == {
         w * 100 + n for w in range(5) for n in range(30)
     }
+
+
+def test_failed_batches_between_good_ones_leave_no_number_of_a_series(journal):
+    def work(worker):
+        for number in range(40):
+            series = Series(f"station-{worker}-{number}", "water_level", "", "70b3d57ed0000001")
+            beyond = Accepted(uplink(1), (Measured(series, 2**70, 1.0, 1),), ())
+            with pytest.raises(Exception, match=r"too large|out of range|format requires"):
+                journal.append([beyond])
+            journal.append([accepted(worker, series)])
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(work, range(1, 6)))
+    found = read_all(journal)
+    assert len(found) == 200
+    assert all(series.station.startswith(f"station-{int(value)}-") for _, series, _, value, _ in found)
+    assert len({series for _, series, *_ in found}) == 200
 
 
 def test_two_processes_share_numbers_of_series_and_of_uplinks(new_journal):
