@@ -1,0 +1,69 @@
+"""The application: every route over the services it is given. Two can run in one process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from api import problems
+from api.headers import Headers
+from api.rfc3339 import format_us
+from api.routes import admin, mobility, operations, pages, readings, stations, stream, warnings
+from api.routes.openapi import DESCRIPTION, complete
+from api.services import Services
+from api.stream import HEARTBEAT_S, Stream
+from api.vendor import NODE_MODULES, installed
+from api.visibility import SeriesBook
+
+_ROUTERS = (stations, readings, warnings, mobility, stream, admin, operations, pages)
+
+
+def create_app(
+    services: Services, *, node_modules: Path = NODE_MODULES, heartbeat_s: float = HEARTBEAT_S
+) -> FastAPI:
+    """The application over its services.
+
+    Its lifespan starts and stops the live stream. A server that shuts down calls `close_streams`
+    first, because it waits for every open answer.
+    """
+    book = SeriesBook(services.journal)
+    hub = Stream(services, book, heartbeat_s)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with hub.running():
+            yield
+
+    app = _application(lifespan=lifespan)
+    app.state.services = services
+    app.state.book = book
+    app.state.stream = hub
+    app.state.downloads = readings.Downloads()
+    app.state.pages = pages.Pages(services, installed(node_modules))
+    app.add_middleware(Headers, basemap=services.basemap, now=lambda: format_us(services.clock()))
+    return app
+
+
+def close_streams(app: FastAPI) -> None:
+    """End every open stream; from any thread."""
+    hub: Stream = app.state.stream
+    hub.close()
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document, without any services."""
+    return _application().openapi()
+
+
+def _application(**options: Any) -> FastAPI:
+    app = FastAPI(
+        title="Stadtfunk", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None, **options
+    )
+    problems.install(app)
+    for each in _ROUTERS:
+        app.include_router(each.router)
+    plain = app.openapi
+    app.openapi = lambda: app.openapi_schema or complete(plain())  # type: ignore[method-assign]  # FastAPI's documented way
+    return app

@@ -1,0 +1,73 @@
+"""Headers of every answer, and HEAD, as one thin ASGI layer."""
+
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.services import BaseMap
+
+_EXPOSED = "ETag, Link, Stadtfunk-Now, Retry-After"
+_PREFLIGHT = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"GET, HEAD"),
+    (b"access-control-allow-headers", b"If-None-Match, Last-Event-ID, Cache-Control"),
+    (b"access-control-max-age", b"86400"),
+)
+_NEVER_ENDS = "/api/v1/stream"
+_OPERATORS = ("/api/v1/admin", "/metrics", "/console")
+
+
+def content_security_policy(basemap: BaseMap | None) -> str:
+    """Nothing inline, nothing from elsewhere but the tiles of the configured base map."""
+    images = "'self' data:"
+    if basemap is not None:
+        parts = urlsplit(basemap.url)
+        images += f" {parts.scheme}://{parts.netloc.replace('{s}', '*')}"
+    return (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {images}; connect-src 'self'; "
+        "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+    )
+
+
+class Headers:
+    """Adds security headers, CORS for public reading and the service's clock; answers HEAD and preflights."""
+
+    def __init__(self, app: ASGIApp, basemap: BaseMap | None, now: Callable[[], str]) -> None:
+        self._app = app
+        self._now = now
+        self._always = (
+            (b"content-security-policy", content_security_policy(basemap).encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"no-referrer"),
+            (b"permissions-policy", b"camera=(), microphone=(), geolocation=(self)"),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = {name for name, _ in scope["headers"]}
+        public = not scope["path"].startswith(_OPERATORS) and b"authorization" not in given
+        if scope["method"] == "OPTIONS" and public and b"access-control-request-method" in given:
+            await send({"type": "http.response.start", "status": 204, "headers": list(_PREFLIGHT)})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        head = scope["method"] == "HEAD" and scope["path"] != _NEVER_ENDS
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *self._headers(public=public)]
+            elif head:
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self._app({**scope, "method": "GET"} if head else scope, receive, send_with_headers)
+
+    def _headers(self, *, public: bool) -> Iterable[tuple[bytes, bytes]]:
+        yield from self._always
+        yield b"stadtfunk-now", self._now().encode()
+        if public:
+            yield b"access-control-allow-origin", b"*"
+            yield b"access-control-expose-headers", _EXPOSED.encode()

@@ -1,0 +1,48 @@
+// The history of one property of one station: fetched page by page, made ready to draw.
+
+import { getJson } from "./api.js";
+import { now } from "./format.js";
+import { model, themeOf } from "./model.js";
+
+const HOUR = 3_600_000;
+const PREFERRED = ["water_level", "precipitation", "air_temperature", "vehicle_count", "people_count", "bicycle_count"];
+const BUCKET = 900_000;
+
+/** The property whose history says most, or null. */
+export function mainProperty(station) {
+  const own = PREFERRED.find((name) => station.properties.includes(name));
+  const theme = themeOf(station);
+  return own ?? station.properties.find((name) => model.properties.get(name)?.theme === theme) ?? station.properties[0] ?? null;
+}
+
+export async function history(station, property, hours) {
+  const to = now();
+  const from = to - hours * HOUR;
+  const query = new URLSearchParams({ station: station.id, property, from: new Date(from).toISOString(), limit: "10000" });
+  const rows = [];
+  let next = `/api/v1/readings?${query}`;
+  for (let page = 0; next && page < 4; page += 1) {
+    const answer = await getJson(next);
+    rows.push(...answer.body.items);
+    next = answer.next;
+  }
+  const kind = model.properties.get(property)?.kind;
+  const counted = kind === "counter";
+  const points = counted ? differences(rows) : rows.map((row) => ({ ms: Date.parse(row.time), value: row.quality === 4 ? null : row.value }));
+  return { points, bars: counted || kind === "count", from, to, csv: `/api/v1/readings?${query}&f=csv` };
+}
+
+/** What a running counter counted in each quarter of an hour, all channels together; a fall is a restart. */
+function differences(rows) {
+  const before = new Map();
+  const sums = new Map();
+  for (const row of rows) {
+    if (row.value === null) continue;
+    const last = before.get(row.channel ?? "");
+    before.set(row.channel ?? "", row.value);
+    if (last === undefined) continue;
+    const end = Math.ceil(Date.parse(row.time) / BUCKET) * BUCKET;
+    sums.set(end, (sums.get(end) ?? 0) + Math.max(0, row.value - last));
+  }
+  return [...sums].map(([ms, value]) => ({ ms, value }));
+}

@@ -1,0 +1,146 @@
+// The residents' page: read everything once, then keep up with the stream.
+
+import { getAll } from "./api.js";
+import { showDetail } from "./detail.js";
+import { now } from "./format.js";
+import { showStations, showThemes } from "./list.js";
+import { connect, showConnection } from "./live.js";
+import { panTo, relabelMap, showMap, startMap } from "./map.js";
+import { model, takeRain, takeReading } from "./model.js";
+import { setLanguage, translatePage } from "./texts.js";
+import { showWarnings, takeWarnings } from "./warnings.js";
+
+const HOUR = 3_600_000;
+const REFRESH_MS = 15_000;
+const REDRAW_MS = 1_000;
+const CHART_MS = 30_000;
+let theme = "all";
+let chosen = null;
+let changed = true;
+let loading = null;
+let announced = false;
+
+/** Read all collections; warnings first, and each on its own: one that fails keeps none of the others. */
+function load() {
+  loading ??= read().finally(() => {
+    loading = null;
+  });
+  return loading;
+}
+
+async function read() {
+  await Promise.allSettled([readWarnings(), readStations().then(() => Promise.allSettled([readLatest(), readRain(), readMobility()]))]);
+  redraw();
+}
+
+async function readWarnings() {
+  try {
+    const items = await getAll("/api/v1/warnings");
+    const known = new Set(items.map((item) => item.id));
+    for (const id of model.warnings.keys()) if (!known.has(id)) model.warnings.delete(id);
+    takeWarnings(items, announced);
+    model.warningsKnown = true;
+    announced = true;
+  } finally {
+    showWarnings(choose);
+  }
+}
+
+async function readStations() {
+  const [stations, properties] = await Promise.all([getAll("/api/v1/stations"), getAll("/api/v1/properties")]);
+  model.stations = new Map(stations.map((each) => [each.id, each]));
+  model.properties = new Map(properties.map((each) => [each.name, each]));
+  redraw();
+}
+
+async function readLatest() {
+  (await getAll("/api/v1/readings/latest?limit=10000")).forEach(takeReading);
+}
+
+async function readRain() {
+  if (!model.properties.has("precipitation")) return;
+  const from = new Date(now() - 2 * HOUR).toISOString();
+  const rows = await getAll(`/api/v1/readings?property=precipitation&from=${from}&limit=10000`);
+  for (const row of rows) takeRain(row.station, Date.parse(row.time), row.value);
+}
+
+async function readMobility() {
+  const [parking, traffic] = await Promise.all([getAll("/api/v1/parking"), getAll("/api/v1/traffic?interval=PT15M")]);
+  model.parking = new Map(parking.map((each) => [each.station, each]));
+  model.traffic = Map.groupBy ? Map.groupBy(traffic, (each) => each.station) : grouped(traffic);
+  changed = true;
+}
+
+function grouped(items) {
+  const groups = new Map();
+  for (const item of items) groups.set(item.station, [...(groups.get(item.station) ?? []), item]);
+  return groups;
+}
+
+function choose(id) {
+  chosen = id;
+  redraw();
+  panTo(id);
+  showDetail(id);
+  const detail = document.getElementById("detail");
+  const { top, bottom } = detail.getBoundingClientRect();
+  if (top > innerHeight - 160 || bottom < 160) {
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    detail.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "nearest" });
+  }
+}
+
+function chooseTheme(next) {
+  theme = next;
+  redraw();
+}
+
+function redraw() {
+  changed = false;
+  showThemes(theme, chooseTheme);
+  showStations(theme, chosen, choose);
+  showMap(theme, chosen, choose);
+}
+
+function redrawAll() {
+  translatePage();
+  relabelMap();
+  showConnection();
+  showWarnings(choose);
+  redraw();
+  if (chosen) showDetail(chosen);
+}
+
+for (const button of document.querySelectorAll("[data-language]")) {
+  button.addEventListener("click", () => {
+    setLanguage(button.dataset.language);
+    redrawAll();
+  });
+}
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chosen && showDetail(chosen));
+
+translatePage();
+startMap();
+relabelMap();
+load();
+connect({
+  onGap: load,
+  onWarnings: (items) => {
+    takeWarnings(items, announced);
+    showWarnings(choose);
+    changed = true;
+  },
+  onReadings: (items) => {
+    items.forEach(takeReading);
+    changed = true;
+  },
+});
+setInterval(() => changed && redraw(), REDRAW_MS);
+setInterval(() => {
+  showConnection();
+  showWarnings(choose);
+  if (model.stations.size) readMobility().catch(() => {}); // the connection's state says it already
+  else load();
+  redraw();
+}, REFRESH_MS);
+setInterval(() => chosen && !document.hidden && showDetail(chosen), CHART_MS);

@@ -1,0 +1,123 @@
+// The map: stations on paper with a grid of coordinates, or on the city's base map. Leaflet is optional.
+
+import { iconMarkup } from "./dom.js";
+import { line, model, themeOf, warningAt } from "./model.js";
+import { t } from "./texts.js";
+
+const L = window.L;
+const settings = document.documentElement.dataset;
+const STEPS = [0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002];
+let map = null;
+let grid = null;
+let zoom = null;
+let fitted = false;
+const pins = new Map();
+
+export const hasMap = Boolean(L);
+
+export function startMap() {
+  if (!L) {
+    document.getElementById("map-panel").hidden = true;
+    return;
+  }
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  map = L.map("map", { zoomControl: false, zoomSnap: 0.5, zoomAnimation: !calm, fadeAnimation: !calm, markerZoomAnimation: !calm });
+  map.attributionControl.setPrefix(false);
+  L.control.scale({ imperial: false }).addTo(map);
+  map.setView([51, 10], 6);
+  if (settings.basemap) {
+    const credit = document.createElement("span");
+    credit.textContent = settings.basemapAttribution;
+    L.tileLayer(settings.basemap, { attribution: credit.innerHTML, maxZoom: 19 }).addTo(map);
+  } else {
+    grid = L.layerGroup().addTo(map);
+    map.on("moveend", drawGrid);
+  }
+}
+
+export function showMap(theme, chosen, choose) {
+  if (!map) return;
+  if (zoom) zoom.remove();
+  zoom = L.control.zoom({ zoomInTitle: t().zoomIn, zoomOutTitle: t().zoomOut }).addTo(map);
+  const shown = new Set();
+  for (const station of model.stations.values()) {
+    if (station.lat === null || station.lon === null) continue;
+    if (theme !== "all" && themeOf(station) !== theme) continue;
+    shown.add(station.id);
+    draw(station, station.id === chosen, choose);
+  }
+  for (const [id, pin] of pins) {
+    if (shown.has(id)) continue;
+    pin.marker.remove();
+    pins.delete(id);
+  }
+  if (!fitted && pins.size) {
+    fitted = true;
+    map.fitBounds(L.latLngBounds([...pins.values()].map((pin) => pin.marker.getLatLng())), { padding: [36, 36], maxZoom: 15, animate: false });
+  }
+}
+
+export function panTo(id) {
+  const pin = pins.get(id);
+  if (pin && !map.getBounds().pad(-0.1).contains(pin.marker.getLatLng())) map.panTo(pin.marker.getLatLng());
+}
+
+function draw(station, chosen, choose) {
+  const said = line(station);
+  const warning = warningAt(station.id);
+  const look = ["pin", warning ? "alert" : said.stale ? "stale" : "", chosen ? "chosen" : ""].join(" ").trim();
+  const tip = `${station.name}: ${said.value} ${said.unit}`;
+  const key = `${look} ${warning?.severity ?? ""} ${themeOf(station)}`;
+  let pin = pins.get(station.id);
+  if (!pin) {
+    // the list beside it does the same by keyboard; sixty more stops before it would help nobody
+    const marker = L.marker([station.lat, station.lon], { keyboard: false, icon: image(look, station, warning) });
+    marker.bindTooltip("", { direction: "top", offset: [0, -14] }).on("click", () => choose(station.id)).addTo(map);
+    pin = { marker, key };
+    pins.set(station.id, pin);
+  } else if (pin.key !== key) {
+    pin.marker.setIcon(image(look, station, warning));
+    pin.key = key;
+  }
+  pin.marker.setZIndexOffset(chosen ? 2000 : warning ? 1000 : 0);
+  const text = document.createElement("span");
+  text.textContent = tip;
+  pin.marker.setTooltipContent(text);
+}
+
+function image(look, station, warning) {
+  const size = warning ? 36 : 30;
+  const box = document.createElement("span");
+  box.className = look;
+  if (warning) box.dataset.severity = warning.severity;
+  box.innerHTML = iconMarkup(themeOf(station));
+  return L.divIcon({ html: box, className: "", iconSize: [size, size] });
+}
+
+function drawGrid() {
+  grid.clearLayers();
+  const bounds = map.getBounds().pad(0.2);
+  const span = bounds.getNorth() - bounds.getSouth();
+  const step = STEPS.findLast((each) => span / each <= 9) ?? STEPS[0];
+  const digits = step < 0.01 ? 3 : 2;
+  const range = (from, to) => Array.from({ length: Math.ceil((to - from) / step) }, (_, i) => (Math.ceil(from / step) + i) * step);
+  if ((bounds.getEast() - bounds.getWest()) / step > 60) return;
+  const view = map.getBounds();
+  for (const lat of range(bounds.getSouth(), bounds.getNorth())) {
+    rule([[lat, bounds.getWest()], [lat, bounds.getEast()]]);
+    if (lat < view.getNorth()) note([lat, view.getWest()], `${lat.toFixed(digits)}° N`, [-48, 14]);
+  }
+  for (const lon of range(bounds.getWest(), bounds.getEast())) rule([[bounds.getSouth(), lon], [bounds.getNorth(), lon]]);
+}
+
+function rule(points) {
+  L.polyline(points, { className: "grid-line", interactive: false, stroke: true, color: "currentColor", weight: 1 }).addTo(grid);
+}
+
+function note(at, text, anchor) {
+  L.marker(at, { interactive: false, keyboard: false, icon: L.divIcon({ className: "grid-label", html: text, iconSize: null, iconAnchor: anchor }) }).addTo(grid);
+}
+
+export function relabelMap() {
+  if (map) map.getContainer().setAttribute("aria-label", t().map);
+}

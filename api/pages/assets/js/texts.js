@@ -1,0 +1,175 @@
+// What the page says, in German and English; static texts stand in index.html and are found by data-t.
+
+const TEXTS = {
+  de: {
+    skip: "Zur Liste der Stationen",
+    claim: "Was unsere Sensoren gerade messen",
+    connecting: "Verbindung wird aufgebaut",
+    live: (time) => `Live · ${time}`,
+    lost: (time) => `Verbindung unterbrochen${time ? ` · Stand ${time}` : ""}`,
+    warnings: "Warnungen",
+    notice: "Automatische Messwertmeldung, keine amtliche Warnung.",
+    calm: "Zurzeit ist keine Warnung in Kraft.",
+    calmMore: "Diese Seite meldet es sofort, wenn ein Messwert eine Warnschwelle erreicht.",
+    warningsUnknown: "Die Warnungen konnten nicht geladen werden.",
+    warningsUnknownMore: "Wir versuchen es weiter. Diese Anzeige ist keine Entwarnung.",
+    newWarning: (title) => `Neue Warnung: ${title}`,
+    changedWarning: (title) => `Warnung geändert: ${title}`,
+    endedWarning: (title) => `Warnung beendet: ${title}`,
+    endedTitle: (n) => `In den letzten 24 Stunden beendet (${n})`,
+    endedLine: (title, from, to) => `${title}: ${from} bis ${to}`,
+    severity: { Minor: "gering", Moderate: "mittel", Severe: "hoch", Extreme: "sehr hoch" },
+    levelChip: (measure, level, severity) => `${measure === "water_level" ? "Marke" : "Stufe"} ${level} · Schwere ${severity}`,
+    measure: { dwd_starkregen: "Starkregen", dwd_dauerregen: "Dauerregen", water_level: "Wasserstand" },
+    in: "in",
+    since: (time, ago) => `Seit ${time} (${ago})`,
+    showStation: "Station zeigen",
+    themes: "Themen",
+    theme: { all: "Alle", rain: "Regen", level: "Pegel", parking: "Parken", traffic: "Verkehr", weather: "Wetter", other: "Weitere" },
+    map: "Karte",
+    mapHint: "Alle Stationen der Karte stehen auch in der Liste.",
+    choose: "Station wählen",
+    chooseHint: "Wählen Sie eine Station in der Liste oder auf der Karte, um ihren Verlauf zu sehen.",
+    stations: "Stationen",
+    noStations: "Hier ist noch keine Station öffentlich.",
+    loading: "Wird geladen …",
+    failed: "Die Daten konnten nicht geladen werden. Wir versuchen es weiter.",
+    lastHour: "letzte Stunde",
+    free: "frei",
+    ofSpaces: (n) => `von ${n} Plätzen`,
+    sensors: (known, total) => `${known} von ${total} Sensoren melden`,
+    per: { PT5M: "in 5 min", PT15M: "in 15 min", PT1H: "in 1 h" },
+    noValue: "kein Wert",
+    never: "noch keine Daten",
+    old: (age) => `veraltet, ${age}`,
+    justNow: "gerade eben",
+    minAgo: (n) => `vor ${n} min`,
+    hoursAgo: (n) => `vor ${n} h`,
+    daysAgo: (n) => (n === 1 ? "vor 1 Tag" : `vor ${n} Tagen`),
+    clock: (time) => `${time} Uhr`,
+    quality: { 3: "fraglich", 4: "fehlerhaft" },
+    mark: (i, cm) => `Marke ${i}: ${cm} cm`,
+    reached: (i) => `Marke ${i} erreicht`,
+    ranges: "Zeitraum",
+    range: { 6: "6 h", 24: "24 h", 168: "7 Tage" },
+    noData: "Keine Werte in diesem Zeitraum.",
+    noHistory: "Für diese Station gibt es keinen öffentlichen Verlauf.",
+    noChart: "Das Diagramm ist auf dieser Installation nicht verfügbar.",
+    chartOf: (name, unit, lo, hi) => `Verlauf ${name}: zwischen ${lo} und ${hi} ${unit}. Die Werte stehen in der Tabelle darunter.`,
+    table: "Werte als Tabelle",
+    csv: "CSV herunterladen",
+    time: "Zeit",
+    source: "Quelle",
+    license: "Lizenz",
+    unchecked: "Alle Werte sind automatisch gemessen und können fehlerhaft sein.",
+    api: "Offene Daten und Schnittstelle",
+    sumHour: "Regen in der letzten Stunde",
+    zoomIn: "Vergrößern",
+    zoomOut: "Verkleinern",
+  },
+  en: {
+    skip: "Skip to the list of stations",
+    claim: "What our sensors measure right now",
+    connecting: "Connecting",
+    live: (time) => `Live · ${time}`,
+    lost: (time) => `Connection lost${time ? ` · as of ${time}` : ""}`,
+    warnings: "Warnings",
+    notice: "Automatic measurement notice, not an official warning.",
+    calm: "No warning is in force.",
+    calmMore: "This page tells you at once when a measurement reaches a warning threshold.",
+    warningsUnknown: "The warnings could not be loaded.",
+    warningsUnknownMore: "We keep trying. This is not an all-clear.",
+    newWarning: (title) => `New warning: ${title}`,
+    changedWarning: (title) => `Warning changed: ${title}`,
+    endedWarning: (title) => `Warning ended: ${title}`,
+    endedTitle: (n) => `Ended in the last 24 hours (${n})`,
+    endedLine: (title, from, to) => `${title}: ${from} to ${to}`,
+    severity: { Minor: "minor", Moderate: "moderate", Severe: "severe", Extreme: "extreme" },
+    levelChip: (measure, level, severity) => `${measure === "water_level" ? "Mark" : "Level"} ${level} · ${severity}`,
+    measure: { dwd_starkregen: "Heavy rain", dwd_dauerregen: "Persistent rain", water_level: "Water level" },
+    in: "in",
+    since: (time, ago) => `Since ${time} (${ago})`,
+    showStation: "Show station",
+    themes: "Themes",
+    theme: { all: "All", rain: "Rain", level: "Water levels", parking: "Parking", traffic: "Traffic", weather: "Weather", other: "Other" },
+    map: "Map",
+    mapHint: "Every station on the map is also in the list.",
+    choose: "Choose a station",
+    chooseHint: "Choose a station in the list or on the map to see its history.",
+    stations: "Stations",
+    noStations: "No station is public here yet.",
+    loading: "Loading …",
+    failed: "The data could not be loaded. We keep trying.",
+    lastHour: "last hour",
+    free: "free",
+    ofSpaces: (n) => `of ${n} spaces`,
+    sensors: (known, total) => `${known} of ${total} sensors report`,
+    per: { PT5M: "in 5 min", PT15M: "in 15 min", PT1H: "in 1 h" },
+    noValue: "no value",
+    never: "no data yet",
+    old: (age) => `outdated, ${age}`,
+    justNow: "just now",
+    minAgo: (n) => `${n} min ago`,
+    hoursAgo: (n) => `${n} h ago`,
+    daysAgo: (n) => (n === 1 ? "1 day ago" : `${n} days ago`),
+    clock: (time) => time,
+    quality: { 3: "suspect", 4: "faulty" },
+    mark: (i, cm) => `Mark ${i}: ${cm} cm`,
+    reached: (i) => `mark ${i} reached`,
+    ranges: "Time span",
+    range: { 6: "6 h", 24: "24 h", 168: "7 days" },
+    noData: "No values in this time span.",
+    noHistory: "There is no public history of this station.",
+    noChart: "The chart is not available on this installation.",
+    chartOf: (name, unit, lo, hi) => `History of ${name}: between ${lo} and ${hi} ${unit}. The values are in the table below.`,
+    table: "Values as a table",
+    csv: "Download CSV",
+    time: "Time",
+    source: "Source",
+    license: "Licence",
+    unchecked: "All values are measured automatically and may be wrong.",
+    api: "Open data and interface",
+    sumHour: "Rain in the last hour",
+    zoomIn: "Zoom in",
+    zoomOut: "Zoom out",
+  },
+};
+
+const KEY = "stadtfunk-language";
+const asked = new URLSearchParams(location.search).get("lang");
+let language = [asked, stored()].find((each) => each in TEXTS) ?? "de";
+
+function stored() {
+  try {
+    return localStorage.getItem(KEY);
+  } catch {
+    return null; // storage is switched off
+  }
+}
+
+export const lang = () => language;
+export const t = () => TEXTS[language];
+
+export function setLanguage(next) {
+  language = next;
+  try {
+    localStorage.setItem(KEY, next);
+  } catch {
+    // the choice lasts as long as the page
+  }
+}
+
+/** Put the language into the static parts of the page. */
+export function translatePage() {
+  document.documentElement.lang = language;
+  for (const element of document.querySelectorAll("[data-t]")) {
+    const text = t()[element.dataset.t];
+    if (typeof text === "string") element.textContent = text;
+  }
+  for (const element of document.querySelectorAll("[data-t-label]")) {
+    element.setAttribute("aria-label", t()[element.dataset.tLabel]);
+  }
+  for (const button of document.querySelectorAll("[data-language]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.language === language));
+  }
+}

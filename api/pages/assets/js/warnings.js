@@ -1,0 +1,87 @@
+// Warnings in force, first on the page; new ones are said aloud.
+
+import { el, icon } from "./dom.js";
+import { ago, moment, number } from "./format.js";
+import { model } from "./model.js";
+import { lang, t } from "./texts.js";
+
+const place = document.getElementById("warnings");
+const announcer = document.getElementById("announce");
+const fresh = new Set();
+let drawn = "";
+
+export function showWarnings(choose) {
+  const all = [...model.warnings.values()];
+  const inForce = all.filter((each) => each.status === "in_force");
+  const scale = ["Extreme", "Severe", "Moderate", "Minor"];
+  inForce.sort((a, b) => scale.indexOf(a.severity) - scale.indexOf(b.severity) || b.since.localeCompare(a.since));
+  showEnded(all.filter((each) => each.status === "ended"));
+  const shape = JSON.stringify([lang(), model.warningsKnown, inForce, inForce.map((each) => [ago(Date.parse(each.since)), model.stations.has(each.station)])]);
+  if (shape === drawn) return;
+  drawn = shape;
+  // a redraw must not take the focus away from whoever reads by keyboard
+  const focused = document.activeElement?.dataset?.warning;
+  place.replaceChildren(...(inForce.length ? inForce.map((each) => card(each, choose)) : [calm()]));
+  if (focused) place.querySelector(`[data-warning="${CSS.escape(focused)}"]`)?.focus();
+  fresh.clear();
+}
+
+/** Take changed warnings; say what happened. */
+export function takeWarnings(items, announced) {
+  for (const item of items) {
+    const before = model.warnings.get(item.id);
+    model.warnings.set(item.id, item);
+    if (!announced || (before && before.changed === item.changed)) continue;
+    const title = item.headline[lang()];
+    const say = item.status === "ended" ? t().endedWarning : before ? t().changedWarning : t().newWarning;
+    if (!before) fresh.add(item.id);
+    announcer.append(el("span", {}, `${say(title)} `));
+    while (announcer.childElementCount > 5) announcer.firstElementChild.remove();
+  }
+}
+
+function calm() {
+  const [title, more] = model.warningsKnown ? [t().calm, t().calmMore] : [t().warningsUnknown, t().warningsUnknownMore];
+  return el("div", { class: "calm" }, icon(model.warningsKnown ? "check" : "alert"), el("p", {}, el("b", {}, title), el("span", {}, more)));
+}
+
+function card(item, choose) {
+  const known = model.stations.has(item.station);
+  // the text's last line names the sender and the episode: for mails, not for a page
+  const [say, basis] = item.text[lang()].split("\n");
+  const since = Date.parse(item.since);
+  return el(
+    "article",
+    { class: fresh.has(item.id) ? "warning new" : "warning", data: { severity: item.severity, id: item.id } },
+    el("span", { class: "level" }, t().levelChip(item.measure, item.level, t().severity[item.severity])),
+    el("h3", {}, `${t().measure[item.measure] ?? item.headline[lang()]}: ${item.station_name}`),
+    item.value === null ? null : el("p", { class: "figure" }, figure(item), " ", el("small", {}, window_(item))),
+    el("p", { class: "since" }, t().since(moment(since), ago(since))),
+    el("p", { class: "say" }, say),
+    el("p", { class: "basis" }, basis ?? item.notice[lang()]),
+    known ? el("button", { type: "button", data: { warning: item.id }, onclick: () => choose(item.station) }, t().showStation) : null,
+  );
+}
+
+function figure(item) {
+  return `${number(item.value, item.unit === "mm" ? 1 : 0)} ${item.unit === "mm" ? "l/m²" : item.unit}`;
+}
+
+function window_(item) {
+  if (item.window_min === null) return "";
+  const span = item.window_min % 60 ? `${item.window_min} min` : `${item.window_min / 60} h`;
+  return `${t().in} ${span}`;
+}
+
+function showEnded(items) {
+  const box = document.getElementById("ended");
+  box.hidden = !items.length;
+  document.getElementById("ended-title").textContent = t().endedTitle(items.length);
+  const lines = items
+    .sort((a, b) => b.ended.localeCompare(a.ended))
+    .map((item) => {
+      const name = `${t().measure[item.measure] ?? item.measure}, ${item.station_name}`;
+      return el("li", {}, t().endedLine(name, moment(Date.parse(item.since)), moment(Date.parse(item.ended))));
+    });
+  document.getElementById("ended-list").replaceChildren(...lines);
+}

@@ -1,0 +1,144 @@
+"""Errors as RFC 9457 problem details, whatever raised them."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ingest.errors import IngestError
+
+MEDIA_TYPE = "application/problem+json"
+_RETRY_AFTER_S = "10"
+log = structlog.get_logger(__name__)
+
+
+class Problem(Exception):  # noqa: N818 - RFC 9457's word
+    """An answer that is an error. `hint` says what to do; `extra` becomes members of the document."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        hint: str = "",
+        headers: Mapping[str, str] | None = None,
+        **extra: object,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.hint = hint
+        self.headers = dict(headers or {})
+        self.extra = extra
+
+    def response(self) -> Response:
+        """The problem as its HTTP answer; never cached."""
+        body: dict[str, object] = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.hint:
+            body["hint"] = self.hint
+        headers = {"Cache-Control": "no-store", **self.headers}
+        content = orjson.dumps({**body, **self.extra}, default=str)
+        return Response(content, self.status, headers, MEDIA_TYPE)
+
+
+def not_found(what: str, name: str) -> Problem:
+    """The same answer for what does not exist and what is not public."""
+    return Problem(
+        404, f"there is no public {what} {name[:100]!r}", f"the list of what there is: /api/v1/{_LISTS[what]}"
+    )
+
+
+_LISTS = {"station": "stations", "property": "properties", "warning": "warnings"}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application with a problem document."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(IngestError, _unavailable)
+    app.add_middleware(Unexpected)
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)  # noqa: S101 - registered for this class
+    return error.response()
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    hints = {
+        404: "the addresses of this service: /docs",
+        405: "this address is for reading: use GET",
+    }
+    details = {
+        404: "nothing has this address",
+        405: f"{request.method} is not possible here",
+    }
+    code = error.status_code
+    detail = details.get(code, str(error.detail))
+    return Problem(code, detail, hints.get(code, ""), error.headers).response()
+
+
+async def _validation(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    faults: dict[str, list[str]] = {}
+    for item in error.errors():
+        # a parameter that may be of several types has a fault for each of them
+        parameter = str(item["loc"][1] if len(item["loc"]) > 1 else item["loc"][0])[:100]
+        unknown = item["type"] == "extra_forbidden"
+        faults.setdefault(parameter, []).append("no such parameter" if unknown else str(item["msg"]))
+    named = {parameter: " or ".join(dict.fromkeys(problems)) for parameter, problems in faults.items()}
+    return Problem(
+        422,
+        "; ".join(f"{parameter}: {problem}" for parameter, problem in named.items()),
+        "the parameters of each address: /docs",
+        errors=[{"parameter": parameter, "problem": problem} for parameter, problem in named.items()],
+    ).response()
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    log.warning("cannot answer", path=request.url.path, error=str(error))
+    return Problem(
+        503,
+        "the stored readings cannot be read at the moment",
+        "try again in some seconds; warnings and latest readings are not affected",
+        {"Retry-After": _RETRY_AFTER_S},
+    ).response()
+
+
+class Unexpected:
+    """Answers what nobody expected with a problem document, inside the layer that adds the headers.
+
+    An answer that has begun cannot be taken back: its connection is cut, so that nobody takes it for whole.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        except Exception:
+            log.exception("request failed", path=scope.get("path"))
+            if started or scope["type"] != "http":
+                raise
+            detail = "the service failed to answer; the operators find the reason in its log"
+            await Problem(500, detail).response()(scope, receive, send)

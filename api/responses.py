@@ -1,0 +1,63 @@
+"""Answers with what a cache needs: a strong ETag, 304, Cache-Control, and the Link headers."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from fastapi import Request, Response
+
+from api.formats import MEDIA_TYPES, Encoder, Format, Item, Layout
+from api.visibility import View
+
+PRIVATE = "private, no-store"
+
+
+def respond(  # noqa: PLR0913 - what an HTTP answer is made of
+    request: Request,
+    view: View,
+    body: bytes,
+    *,
+    media_type: str = "application/json",
+    cache: str = "no-cache",
+    links: Sequence[str | None] = (),
+) -> Response:
+    """The body, or 304 where the client has these very bytes. What an operator gets is never cached."""
+    etag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+    headers = {"ETag": etag, **common_headers(view, cache, links)}
+    if _matches(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type=media_type)
+
+
+def collection(  # noqa: PLR0913 - what an HTTP answer is made of
+    request: Request,
+    view: View,
+    form: Format,
+    *,
+    items: Sequence[Item],
+    layout: Layout,
+    cache: str,
+    link: str | None = None,
+) -> Response:
+    """One page of a collection in the format asked for."""
+    body = Encoder(form, layout, view.services.city).whole(items)
+    return respond(request, view, body, media_type=MEDIA_TYPES[form], cache=cache, links=[link])
+
+
+def common_headers(view: View, cache: str, links: Sequence[str | None] = ()) -> Mapping[str, str]:
+    """Headers of every answer with data; the licence is linked where it is named by its address."""
+    license_ = view.services.city.license
+    licence = f'<{license_}>; rel="license"' if license_.startswith(("http://", "https://")) else None
+    link = ", ".join(each for each in (*links, licence) if each)
+    return {
+        "Cache-Control": PRIVATE if view.operator is not None else cache,
+        "Vary": "Authorization",
+        **({"Link": link} if link else {}),
+    }
+
+
+def _matches(if_none_match: str | None, etag: str) -> bool:
+    """Whether If-None-Match names the ETag (RFC 9110: the comparison is weak)."""
+    if if_none_match is None:
+        return False
+    given = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
+    return "*" in given or etag in given

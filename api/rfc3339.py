@@ -1,0 +1,34 @@
+"""Times on the wire: RFC 3339 in UTC with Z out, RFC 3339 with any offset in."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?")
+_PLUS_LOST = re.compile(r" (\d\d:\d\d)$")
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def format_us(time_us: int) -> str:
+    """Microseconds since the epoch as `2026-07-14T18:30:00Z`, with a fraction only where there is one."""
+    return (EPOCH + timedelta(microseconds=int(time_us))).isoformat()[:-6] + "Z"
+
+
+def parse_us(text: str) -> int:
+    """RFC 3339 text as microseconds since the epoch; raises ValueError with a hint a person can follow.
+
+    A `+` that a query string turned into a space is understood.
+    """
+    text = _PLUS_LOST.sub(r"+\1", text.strip())
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise ValueError("write a time such as 2026-07-14T18:30:00Z or 2026-07-14T20:30:00+02:00")
+    if match[3] is None:
+        raise ValueError(
+            "a time needs its offset from UTC: append Z, or +02:00 (in an address: %2B02:00) for summer time"
+        )
+    try:
+        moment = datetime.fromisoformat(text.upper())
+        return (moment - EPOCH) // _MICROSECOND
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"no such time: {error}") from error

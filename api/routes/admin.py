@@ -1,0 +1,159 @@
+"""/api/v1/admin: what operators see - refused messages, raw uplinks, devices, receipts."""
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.caller import Operator
+from api.formats import Layout
+from api.paging import decode_cursor, link_next, page
+from api.responses import PRIVATE, collection
+from api.rfc3339 import format_us
+from api.routes.openapi import collection_of, errors
+from api.routes.query import CollectionQuery, Id
+from api.routes.reading_item import reading_items
+from api.routes.stations import nowhere
+from api.schemas import AdminDevice, AdminUplink, Delivery, RejectedUplink
+from api.visibility import View
+from ingest.journal import RejectedRow
+from ingest.reading import Readings
+from ingest.store import Point
+from ingest.uplink import Uplink
+
+router = APIRouter(prefix="/api/v1/admin", tags=["operators"])
+_SHOWN_PAYLOAD = 4_000
+_MOST_UPLINKS = 1_000
+Device = Annotated[Id | None, Field(description="DevEUI, 16 hex digits")]
+
+
+class RejectedQuery(CollectionQuery):
+    """Refused messages of a device or reason."""
+
+    device: Device = None
+    reason: Annotated[Id | None, Field(description="as counted, such as unknown_device")] = None
+
+
+class UplinksQuery(BaseModel):
+    """The newest uplinks."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    device: Device = None
+    limit: Annotated[int, Field(ge=1, le=_MOST_UPLINKS)] = 100
+
+
+def _admin(model: type) -> dict[int | str, dict[str, Any]]:
+    return {**collection_of(model, geojson=False), **errors(403)}
+
+
+@router.get("/rejected", response_class=Response, responses=_admin(RejectedUplink))
+def rejected(request: Request, view: Operator, query: Annotated[RejectedQuery, Query()]) -> Response:
+    """Refused messages, newest first, with their reasons."""
+    after = decode_cursor(query.cursor, int)
+    before = None if after is None else int(after[0])
+    rows = view.services.journal.rejected(query.limit + 1, before, _eui(query.device), query.reason)
+    chosen = rows[: query.limit]
+    last = (chosen[-1].id,) if len(rows) > query.limit else None
+    layout = Layout(("id", "time", "reason", "detail", "server", "topic", "device", "payload"), nowhere)
+    items = [_refused(row) for row in chosen]
+    return collection(
+        request, view, query.f, items=items, layout=layout, cache=PRIVATE, link=link_next(request, last)
+    )
+
+
+@router.get("/uplinks", response_class=Response, responses=_admin(AdminUplink))
+def uplinks(request: Request, view: Operator, query: Annotated[UplinksQuery, Query()]) -> Response:
+    """The newest stored uplinks, newest first, raw and with what was read from them."""
+    rows = view.services.journal.latest_uplinks(query.limit, _eui(query.device))
+    items = [_uplink(view, *row) for row in rows]
+    return collection(
+        request, view, CollectionQuery().f, items=items, layout=Layout((), nowhere), cache=PRIVATE
+    )
+
+
+@router.get("/devices", response_class=Response, responses=_admin(AdminDevice))
+def devices(request: Request, view: Operator, query: Annotated[CollectionQuery, Query()]) -> Response:
+    """Installed devices and when each was last heard."""
+    heard: dict[str, int] = {}
+    for point in view.services.latest.latest():
+        eui = point.series.dev_eui
+        heard[eui] = max(point.time_us, heard.get(eui, point.time_us))
+    items = [
+        {
+            "device": each.dev_eui,
+            "type": each.type,
+            "station": each.station,
+            "name": each.name,
+            "public": each.public,
+            "interval_s": each.interval_s,
+            "last_time": format_us(heard[each.dev_eui]) if each.dev_eui in heard else None,
+            "note": each.note,
+        }
+        for _, each in sorted(view.registry.devices.items())
+    ]
+    after = decode_cursor(query.cursor, str)
+    chosen, last = page(items, lambda item: (str(item["device"]),), after, query.limit)
+    columns = ("device", "type", "station", "name", "public", "interval_s", "last_time", "note")
+    layout = Layout(columns, nowhere)
+    return collection(
+        request, view, query.f, items=chosen, layout=layout, cache=PRIVATE, link=link_next(request, last)
+    )
+
+
+@router.get("/deliveries", response_class=Response, responses=_admin(Delivery))
+def deliveries(request: Request, view: Operator, query: Annotated[UplinksQuery, Query()]) -> Response:
+    """Receipts of alerts, newest first."""
+    items = view.services.deliveries(query.limit)
+    return collection(
+        request, view, CollectionQuery().f, items=items, layout=Layout((), nowhere), cache=PRIVATE
+    )
+
+
+def _eui(text: str | None) -> str | None:
+    return None if text is None else text.lower().replace("-", "").replace(":", "")
+
+
+def _refused(row: RejectedRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "time": format_us(row.message.arrived_us),
+        "reason": row.rejected.reason,
+        "detail": row.rejected.detail,
+        "server": row.message.server,
+        "topic": row.message.topic,
+        "device": None if row.uplink is None else row.uplink.dev_eui,
+        "payload": row.message.payload[:_SHOWN_PAYLOAD].decode("utf-8", "replace"),
+    }
+
+
+def _uplink(view: View, seq: int, uplink: Uplink, readings: Readings) -> dict[str, Any]:
+    return {
+        "seq": seq,
+        "device": uplink.dev_eui,
+        "server": uplink.server,
+        "time": format_us(uplink.time_us),
+        "time_source": uplink.time_source,
+        "arrived": format_us(uplink.arrived_us),
+        "f_port": uplink.f_port,
+        "f_cnt": uplink.f_cnt,
+        "payload": uplink.payload.hex(),
+        "spreading_factor": uplink.spreading_factor,
+        "gateways": [{"id": each.id, "rssi": each.rssi, "snr": each.snr} for each in uplink.gateways],
+        "readings": reading_items(view, _points(view, readings)),
+    }
+
+
+def _points(view: View, readings: Readings) -> Sequence[Point]:
+    known = view.book.all()
+    return [
+        Point(
+            known[row["series"]],
+            int(row["time_us"]),
+            None if math.isnan(row["value"]) else float(row["value"]),
+            int(row["quality"]),
+        )
+        for row in readings
+    ]

@@ -1,0 +1,67 @@
+"""/livez, /readyz and /metrics: for whoever keeps the service running."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Response
+
+from api.caller import AnyCaller, Operator
+from api.problems import Problem
+from api.routes.openapi import errors
+from api.schemas import Readiness
+from ingest.health import Health
+
+router = APIRouter(tags=["operation"])
+_METRICS = "text/plain; version=0.0.4; charset=utf-8"
+_CAN_WAIT = frozenset({"store", "latest", "devices", "retention"})
+"""Parts that neither an uplink nor an alert waits for."""
+
+
+@router.get("/livez", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+async def livez() -> Response:
+    """The process answers."""
+    return Response("ok\n", headers={"Cache-Control": "no-store"}, media_type="text/plain")
+
+
+@router.get("/readyz", response_class=Response, responses={200: {"model": Readiness}, **errors(401, 503)})
+def readyz(view: AnyCaller) -> Response:
+    """Ready: uplinks can be taken and alerts can go out. 503 when not.
+
+    A store that is away makes it `degraded`, still 200: nothing is lost, the journal keeps what the store
+    gets later, and no alert waits for it. The same holds for a device list that cannot be used: the old one
+    stays in force. Details of the parts are for operators.
+    """
+    health = view.services.health()
+    failed = [name for name, each in health.items() if not each.ok]
+    body: dict[str, Any] = {
+        "state": _state(failed),
+        "parts": {name: _part(each, detailed=view.operator is not None) for name, each in health.items()},
+        "loss_window": {name: text for name, text in view.services.loss_window().items() if text},
+    }
+    if body["state"] == "unready":
+        essential = ", ".join(name for name in failed if not _can_wait(name))
+        raise Problem(503, f"not working: {essential}", "operators see the details with their token", **body)
+    return Response(orjson.dumps(body), headers={"Cache-Control": "no-store"}, media_type="application/json")
+
+
+@router.get(
+    "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **errors(401, 403)}
+)
+def metrics(view: Operator) -> Response:
+    """Counters and gauges for Prometheus."""
+    return Response(view.services.metrics(), headers={"Cache-Control": "no-store"}, media_type=_METRICS)
+
+
+def _can_wait(part: str) -> bool:
+    return part in _CAN_WAIT
+
+
+def _state(failed: list[str]) -> str:
+    if not failed:
+        return "ready"
+    return "degraded" if all(map(_can_wait, failed)) else "unready"
+
+
+def _part(health: Health, *, detailed: bool) -> Mapping[str, Any]:
+    return {"ok": health.ok, "detail": health.detail} if detailed else {"ok": health.ok}

@@ -1,0 +1,103 @@
+"""The pages people open in a browser: / and /docs, and the files they are made of."""
+
+import mimetypes
+from collections.abc import Mapping
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from api.caller import AnyCaller
+from api.problems import Problem
+from api.responses import respond
+from api.routes.warning_item import NOTICE, warning_item, warnings_seen
+from api.services import Services
+from api.vendor import FILES, PAGES
+from api.visibility import View
+
+router = APIRouter(include_in_schema=False)
+_FOLDER = PAGES / "assets"
+_CACHE = "public, max-age=3600"
+log = structlog.get_logger(__name__)
+
+
+class Pages:
+    """Templates and files of the pages, read once. `vendor`: files of npm packages by the name we serve."""
+
+    def __init__(self, services: Services, vendor: Mapping[str, Path]) -> None:
+        missing = sorted(FILES.keys() - vendor.keys())
+        if missing:
+            log.warning(
+                "pages without map, chart or API viewer",
+                missing=missing,
+                remedy="run `npm ci` in api/pages, or use ./run, which does",
+            )
+        self.vendor = vendor
+        own = {path.relative_to(_FOLDER).as_posix(): path for path in _FOLDER.rglob("*") if path.is_file()}
+        self.files = {**own, **{f"vendor/{name}": path for name, path in vendor.items()}}
+        self._templates = Environment(
+            loader=FileSystemLoader(PAGES / "templates"),
+            autoescape=select_autoescape(),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._common = {
+            "city": services.city,
+            "basemap": services.basemap,
+            "has": {name.partition(".")[0] for name in vendor if name.endswith(".js")},
+            "notice": NOTICE,
+        }
+        self.zone = ZoneInfo(services.city.timezone)
+
+    def render(self, template: str, **values: object) -> bytes:
+        """One page."""
+        return self._templates.get_template(template).render({**self._common, **values}).encode()
+
+
+@router.get("/")
+async def residents(request: Request, view: AnyCaller) -> Response:
+    """What residents see. The warnings in force stand in the page itself, for browsers without scripts."""
+    in_force = view.services.board.snapshot().in_force
+    items = [warning_item(view, each) for each in warnings_seen(_public(view), in_force)]
+    return _page(request, view, "index.html", warnings=items)
+
+
+@router.get("/docs")
+async def docs(request: Request, view: AnyCaller) -> Response:
+    """The API, to read and to try."""
+    paths = [
+        (path, operation.get("summary", ""), operation.get("description", ""))
+        for path, methods in request.app.openapi()["paths"].items()
+        for operation in methods.values()
+    ]
+    return _page(request, view, "docs.html", paths=paths)
+
+
+@router.get("/favicon.ico")
+def favicon(request: Request, view: AnyCaller) -> Response:
+    """The icon, where browsers look for it unasked."""
+    return asset(request, view, "icon.svg")
+
+
+@router.get("/assets/{name:path}")
+def asset(request: Request, view: AnyCaller, name: str) -> Response:
+    """A file of the pages; only files known at the start have an address."""
+    pages: Pages = request.app.state.pages
+    path = pages.files.get(name)
+    if path is None:
+        raise Problem(404, "no such file of the pages")
+    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    cache = _CACHE if name.startswith("vendor/") else "no-cache"
+    return respond(request, view, path.read_bytes(), media_type=media_type, cache=cache)
+
+
+def _page(request: Request, view: View, template: str, **values: object) -> Response:
+    pages: Pages = request.app.state.pages
+    return respond(request, view, pages.render(template, **values), media_type="text/html")
+
+
+def _public(view: View) -> View:
+    return View(view.services, view.book)

@@ -1,0 +1,40 @@
+"""A reading as the API writes it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from api.formats import Layout
+from api.rfc3339 import format_us
+from api.visibility import View
+from ingest.store import Point
+
+_SIGNIFICANT = ".12g"
+
+
+def reading_items(view: View, points: Iterable[Point]) -> list[dict[str, Any]]:
+    """Readings as JSON objects; the device is named to operators only.
+
+    Values are written with 12 significant digits: what float arithmetic adds behind them was never measured.
+    """
+    units = {name: each.unit for name, each in view.services.properties.items()}
+    for_operator = view.operator is not None
+    items = []
+    for point in points:
+        series = point.series
+        item: dict[str, Any] = {"station": series.station, "property": series.property}
+        if series.channel:
+            item["channel"] = series.channel
+        item["time"] = format_us(point.time_us)
+        item["value"] = None if point.value is None else float(format(point.value, _SIGNIFICANT))
+        item["unit"] = units.get(series.property, "")
+        item["quality"] = point.quality
+        if for_operator:
+            item["device"] = series.dev_eui
+        items.append(item)
+    return items
+
+
+def reading_layout(view: View) -> Layout:
+    """Readings as CSV and on the map: where their station is."""
+    columns = ("station", "property", "channel", "time", "value", "unit", "quality")
+    return Layout(columns if view.operator is None else (*columns, "device"), view.locate)

@@ -1,0 +1,156 @@
+"""/api/v1/readings: what was measured, newest values and history."""
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from api.caller import AnyCaller
+from api.formats import MEDIA_TYPES, Encoder, Format, Layout
+from api.paging import Key, bad_cursor, decode_cursor, link_next, page
+from api.problems import Problem
+from api.responses import collection, common_headers
+from api.rfc3339 import format_us
+from api.routes.openapi import collection_of, errors
+from api.routes.query import LatestQuery, ReadingsQuery, moment
+from api.routes.reading_item import reading_items, reading_layout
+from api.schemas import Reading
+from api.visibility import SeriesBook, View
+from ingest.reading import Series
+from ingest.store import Point, Store
+from ingest.store import Query as StoreQuery
+
+router = APIRouter(prefix="/api/v1", tags=["readings"])
+_CACHE = "public, max-age=30"
+_DAY_US = 86_400_000_000
+_CHUNK = 5_000
+
+
+@router.get("/readings/latest", response_class=Response, responses=collection_of(Reading))
+async def latest(request: Request, view: AnyCaller, query: Annotated[LatestQuery, Query()]) -> Response:
+    """The newest reading of every station, property and channel."""
+    stations = {view.station(id_).id for id_ in query.station} or None
+    properties = {view.property(name).name for name in query.property} or None
+    points = view.services.latest.latest(stations, properties)
+    newest = newest_by_place(point for point in points if view.sees(point.series))
+    points = [newest[key] for key in sorted(newest)]
+    after = decode_cursor(query.cursor, str, str, str)
+    chosen, last = page(points, _place_key, after, query.limit)
+    items, layout = reading_items(view, chosen), reading_layout(view)
+    return collection(
+        request, view, query.f, items=items, layout=layout, cache=_CACHE, link=link_next(request, last)
+    )
+
+
+@router.get("/readings", response_class=Response, responses={**collection_of(Reading), **errors(503)})
+async def readings(request: Request, view: AnyCaller, query: Annotated[ReadingsQuery, Query()]) -> Response:
+    """Readings with from <= time < to, in the order of their times.
+
+    `from` defaults to 24 hours before `to`, and `to` to the end of what there is.
+    """
+    to_us = moment("to", query.to)
+    from_us = moment("from", query.from_)
+    if from_us is None:
+        from_us = (view.services.clock() if to_us is None else to_us) - _DAY_US
+    if to_us is not None and from_us > to_us:
+        raise Problem(400, f"from {query.from_} is later than to {query.to}", "exchange from and to")
+    series = await run_in_threadpool(view.series, query.station, query.property)
+    wanted = StoreQuery(
+        series,
+        from_us,
+        to_us,
+        after=_position(view.book, query.cursor),
+        descending=query.order == "desc",
+    )
+    layout = reading_layout(view)
+    if query.limit == "all":
+        return _stream(request, view, query.f, wanted, layout)
+    found = await run_in_threadpool(_fetch, view.services.store, replace(wanted, limit=query.limit + 1))
+    more = len(found) > query.limit
+    chosen = found[: query.limit]
+    last = _key(view.book, chosen[-1]) if more else None
+    link = link_next(request, last, **{"from": format_us(from_us)})
+    return collection(
+        request, view, query.f, items=reading_items(view, chosen), layout=layout, cache=_CACHE, link=link
+    )
+
+
+def _stream(
+    request: Request, view: View, form: Format, wanted: StoreQuery, layout: Layout
+) -> StreamingResponse:
+    """The whole span in bounded memory: a chunk is in memory, never the answer."""
+    downloads: Downloads = request.app.state.downloads
+    store = view.services.store
+
+    async def body() -> AsyncIterator[bytes]:
+        with downloads:
+            encoder = Encoder(form, layout, view.services.city)
+            yield encoder.head()
+            query: StoreQuery | None = replace(wanted, limit=_CHUNK)
+            while query is not None:
+                points = await run_in_threadpool(_fetch, store, query)
+                yield encoder.chunk(reading_items(view, points))
+                full = len(points) == _CHUNK
+                query = replace(query, after=(points[-1].time_us, points[-1].series)) if full else None
+            yield encoder.tail()
+
+    downloads.admit()
+    return StreamingResponse(body(), headers=common_headers(view, "no-store"), media_type=MEDIA_TYPES[form])
+
+
+class Downloads:
+    """How many long answers run at once; each holds a thread and the store's file while it reads."""
+
+    def __init__(self, most: int = 4) -> None:
+        self._most = most
+        self._running = 0
+
+    def admit(self) -> None:
+        """Raises Problem 503 when there are enough."""
+        if self._running >= self._most:
+            raise Problem(
+                503, "too many long downloads at once", "try again in a minute", {"Retry-After": "60"}
+            )
+
+    def __enter__(self) -> None:
+        self._running += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._running -= 1
+
+
+def newest_by_place(points: Iterable[Point]) -> dict[tuple[str, str, str], Point]:
+    """The newest point of each station, property and channel: an exchanged device leaves an older one."""
+    newest: dict[tuple[str, str, str], Point] = {}
+    for point in points:
+        key = _place_key(point)
+        if key not in newest or newest[key].time_us < point.time_us:
+            newest[key] = point
+    return newest
+
+
+def _place_key(point: Point) -> tuple[str, str, str]:
+    return point.series.station, point.series.property, point.series.channel
+
+
+def _fetch(store: Store, query: StoreQuery) -> list[Point]:
+    return list(store.query(query)) if query.series else []
+
+
+def _key(book: SeriesBook, point: Point) -> Key:
+    return point.time_us, book.number(point.series)
+
+
+def _position(book: SeriesBook, cursor: str | None) -> tuple[int, Series] | None:
+    """Where a cursor stands. It carries the series' number: its device must not be told."""
+    key = decode_cursor(cursor, int, int)
+    if key is None:
+        return None
+    time_us, number = key
+    known = book.all()
+    if not (isinstance(time_us, int) and isinstance(number, int) and 0 <= number < len(known)):
+        raise bad_cursor()
+    return time_us, known[number]

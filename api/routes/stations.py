@@ -1,0 +1,124 @@
+"""/api/v1/stations and /api/v1/properties: what measures here, and what is measured."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from api.caller import AnyCaller
+from api.formats import Item, Layout, document
+from api.paging import decode_cursor, link_next, page
+from api.responses import collection, respond
+from api.routes.openapi import collection_of, errors
+from api.routes.query import CollectionQuery
+from api.schemas import Property, Station
+from api.visibility import View
+
+router = APIRouter(prefix="/api/v1", tags=["stations"])
+_CACHE = "public, max-age=60"
+_COLUMNS = (
+    *("id", "name", "lat", "lon", "themes", "properties", "interval_s", "capacity", "stages_cm"),
+    *("gauge_zero_m", "water", "public"),
+)
+
+
+def place(item: Item) -> tuple[float, float] | None:
+    """Longitude and latitude of an item that carries its own."""
+    return None if item["lat"] is None or item["lon"] is None else (item["lon"], item["lat"])
+
+
+def nowhere(_: Item) -> None:
+    """For items without a place."""
+
+
+@router.get("/stations", response_class=Response, responses=collection_of(Station))
+def stations(request: Request, view: AnyCaller, query: Annotated[CollectionQuery, Query()]) -> Response:
+    """All stations."""
+    observed = _observed(view)
+    items = [_item(view, id_, observed.get(id_, ())) for id_ in sorted(view.stations)]
+    after = decode_cursor(query.cursor, str)
+    chosen, last = page(items, lambda item: (item["id"],), after, query.limit)
+    columns = _COLUMNS if view.operator is None else (*_COLUMNS, "devices")
+    return collection(
+        request,
+        view,
+        query.f,
+        items=chosen,
+        layout=Layout(columns, place),
+        cache=_CACHE,
+        link=link_next(request, last),
+    )
+
+
+@router.get(
+    "/stations/{station_id}",
+    response_class=Response,
+    responses={200: {"model": Station}, **errors(401, 404)},
+)
+def station(request: Request, view: AnyCaller, station_id: Annotated[str, Path(max_length=200)]) -> Response:
+    """One station."""
+    view.station(station_id)
+    item = _item(view, station_id, _observed(view).get(station_id, ()))
+    return respond(request, view, document(item, view.services.city), cache=_CACHE)
+
+
+@router.get("/properties", response_class=Response, responses=collection_of(Property, geojson=False))
+def properties(request: Request, view: AnyCaller, query: Annotated[CollectionQuery, Query()]) -> Response:
+    """Observed properties: names, units, labels."""
+    items = [
+        {
+            "name": each.name,
+            "unit": each.unit,
+            "kind": each.kind,
+            "theme": each.theme,
+            "label": {"de": each.name_de, "en": each.name_en},
+            "decimals": each.decimals,
+        }
+        for _, each in sorted(view.properties.items())
+    ]
+    after = decode_cursor(query.cursor, str)
+    chosen, last = page(items, lambda item: (str(item["name"]),), after, query.limit)
+    layout = Layout(("name", "unit", "kind", "theme", "decimals"), nowhere)
+    return collection(
+        request, view, query.f, items=chosen, layout=layout, cache=_CACHE, link=link_next(request, last)
+    )
+
+
+def _observed(view: View) -> Mapping[str, Sequence[str]]:
+    """Names of the properties each station has readings of, as far as this caller may know."""
+    found: dict[str, set[str]] = {}
+    for series in view.series():
+        found.setdefault(series.station, set()).add(series.property)
+    return {id_: sorted(names) for id_, names in found.items()}
+
+
+def _item(view: View, id_: str, observed: Sequence[str]) -> dict[str, Any]:
+    station = view.stations[id_]
+    registry, catalogue = view.registry, view.services.catalogue
+    devices = [registry.devices[eui] for eui in station.devices]
+    types = [catalogue[device.type] for device in devices if device.type in catalogue]
+    intervals = [
+        device.interval_s or (catalogue[device.type].interval_s if device.type in catalogue else None)
+        for device in devices
+    ]
+    item: dict[str, Any] = {
+        "id": station.id,
+        "name": station.name,
+        "lat": station.lat,
+        "lon": station.lon,
+        "themes": sorted({each.theme for each in types} or _themes(view, observed)),
+        "properties": observed,
+        "interval_s": max(filter(None, intervals), default=None),
+        "capacity": station.capacity,
+        "stages_cm": list(station.stages_cm),
+        "gauge_zero_m": station.gauge_zero_m,
+        "water": station.water,
+        "public": station.public,
+    }
+    if view.operator is not None:
+        item["devices"] = list(station.devices)
+    return item
+
+
+def _themes(view: View, observed: Sequence[str]) -> set[str]:
+    return {view.properties[name].theme for name in observed if name in view.properties}

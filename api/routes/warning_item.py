@@ -1,0 +1,68 @@
+"""A warning as the API writes it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from alerts.errors import TextError
+from alerts.texts import LANGUAGES, Language, Text, plain
+from alerts.warning import Warning  # noqa: A004 - the field's word, see there
+from api.formats import Layout
+from api.rfc3339 import format_us
+from api.routes.stations import place
+from api.visibility import View
+
+NOTICE = {
+    "de": "Automatische Messwertmeldung, keine amtliche Warnung.",
+    "en": "Automatic measurement notice, not an official warning.",
+}
+_UNITS = {"water_level": "cm", "dwd_starkregen": "mm", "dwd_dauerregen": "mm"}
+LAYOUT = Layout(
+    (
+        *("id", "status", "station", "station_name", "measure", "level", "severity", "window_min"),
+        *("value", "unit", "since", "changed", "ended", "peak_level", "peak_value", "audience"),
+    ),
+    place,
+)
+
+
+def warnings_seen(view: View, warnings: Sequence[Warning]) -> list[Warning]:
+    """The warnings this caller may see: the public those for the public, at public stations."""
+    if view.operator is not None:
+        return list(warnings)
+    return [each for each in warnings if each.audience == "public" and each.station in view.stations]
+
+
+def warning_item(view: View, warning: Warning) -> dict[str, Any]:
+    """One warning as a JSON object, with its texts in every language."""
+    station = view.stations.get(warning.station)
+    texts = {language: _text(view, warning, language) for language in LANGUAGES}
+    return {
+        "id": warning.id,
+        "status": warning.status,
+        "station": warning.station,
+        "station_name": warning.station if station is None else station.name,
+        "lat": None if station is None else station.lat,
+        "lon": None if station is None else station.lon,
+        "measure": warning.measure,
+        "level": warning.level,
+        "severity": warning.severity,
+        "window_min": warning.window_min,
+        "value": warning.value,
+        "unit": _UNITS.get(warning.measure, ""),
+        "since": format_us(warning.raised_us),
+        "changed": format_us(warning.changed_us),
+        "ended": None if warning.ended_us is None else format_us(warning.ended_us),
+        "peak_level": warning.peak_level,
+        "peak_value": warning.peak_value,
+        "headline": {language: text.title for language, text in texts.items()},
+        "text": {language: text.body for language, text in texts.items()},
+        "notice": NOTICE,
+        "audience": warning.audience,
+    }
+
+
+def _text(view: View, warning: Warning, language: Language) -> Text:
+    try:
+        return view.services.texts.render(warning, language)
+    except TextError:
+        return plain(warning)

@@ -1,0 +1,208 @@
+"""Shapes of the answers, for the OpenAPI document; the routes write the bytes themselves."""
+
+from typing import Generic, Literal, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+Item = TypeVar("Item")
+Text = dict[Literal["de", "en"], str]
+
+
+class Collection(BaseModel, Generic[Item]):
+    """One page; the next one is in the Link header."""
+
+    items: list[Item]
+    license: str = Field(examples=["http://dcat-ap.de/def/licenses/dl-zero-de/2.0"])
+    attribution: str = Field(examples=["Stadt Bergisch Gladbach"])
+
+
+class Reading(BaseModel):
+    """One value of one observed property at one time."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "station": "strunde-gierath",
+                    "property": "water_level",
+                    "time": "2026-07-14T18:30:00Z",
+                    "value": 52.4,
+                    "unit": "cm",
+                    "quality": 1,
+                }
+            ]
+        }
+    )
+
+    station: str
+    property: str
+    channel: str = Field(default="", description="Direction or depth; left out where there is only one")
+    time: AwareDatetime = Field(description="RFC 3339, UTC; of a count or a depth: the END of its interval")
+    value: float | None = Field(description="null where the sensor had none")
+    unit: str = Field(description="UCUM")
+    quality: Literal[1, 2, 3, 4, 9] = Field(
+        description="QARTOD: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing"
+    )
+    device: str = Field(default="", description="DevEUI; for operators only")
+
+
+class Station(BaseModel):
+    """A place of measurement."""
+
+    id: str = Field(examples=["strunde-gierath"])
+    name: str = Field(examples=["Strunde, Gierath"])
+    lat: float | None = Field(description="WGS 84, degrees")
+    lon: float | None = Field(description="WGS 84, degrees")
+    themes: list[str] = Field(examples=[["level"]])
+    properties: list[str] = Field(examples=[["water_level"]])
+    interval_s: float | None = Field(description="Usual seconds between two readings")
+    capacity: int | None = Field(description="Parking spaces")
+    stages_cm: list[float] = Field(description="Levels of the warning stages above the gauge zero")
+    gauge_zero_m: float | None = Field(description="Gauge zero, m NHN")
+    water: str = Field(examples=["Strunde"])
+    public: bool
+    devices: list[str] = Field(default=[], description="DevEUIs; for operators only")
+
+
+class Property(BaseModel):
+    """What can be observed."""
+
+    name: str = Field(examples=["water_level"])
+    unit: str = Field(description="UCUM", examples=["cm"])
+    kind: Literal["gauge", "counter", "state", "count"]
+    theme: str = Field(examples=["level"])
+    label: Text = Field(examples=[{"de": "Wasserstand", "en": "Water level"}])
+    decimals: int = Field(description="How many decimals a person gets to see")
+
+
+class Notice(BaseModel):
+    """An automatic measurement notice; not an official warning."""
+
+    model_config = ConfigDict(title="Warning")
+
+    id: str
+    status: Literal["in_force", "ended"]
+    station: str
+    station_name: str
+    lat: float | None
+    lon: float | None
+    measure: str = Field(examples=["dwd_starkregen", "dwd_dauerregen", "water_level"])
+    level: int = Field(
+        description="DWD level 2-4 for rain, gauge stage 1-4 for water; once ended the last one in force"
+    )
+    severity: Literal["Minor", "Moderate", "Severe", "Extreme"]
+    window_min: int | None = Field(description="Rain window in minutes")
+    value: float | None
+    unit: str = Field(examples=["mm", "cm"])
+    since: AwareDatetime
+    changed: AwareDatetime
+    ended: AwareDatetime | None
+    peak_level: int
+    peak_value: float | None
+    headline: Text
+    text: Text
+    notice: Text
+    audience: Literal["public", "staff"] | None
+
+
+class Parking(BaseModel):
+    """Free spaces of one car park; null where nothing is known."""
+
+    station: str
+    name: str
+    capacity: int
+    occupied: int | None
+    free: int | None = Field(description="Spaces whose sensor has never reported count as free")
+    time: AwareDatetime | None
+    sensors_known: int = Field(description="Sensors that have reported")
+    sensors_total: int
+
+
+class Traffic(BaseModel):
+    """What passed a counter in an interval."""
+
+    station: str
+    property: str = Field(examples=["vehicle_count"])
+    channel: str = Field(examples=["in"])
+    interval: Literal["PT5M", "PT15M", "PT1H"]
+    time: AwareDatetime = Field(description="END of the interval")
+    value: int
+    completeness: float = Field(description="Share of the interval that was observed, 0-1")
+
+
+class RejectedUplink(BaseModel):
+    """A message that was not taken."""
+
+    id: int
+    time: AwareDatetime
+    reason: str
+    detail: str
+    server: str
+    topic: str
+    device: str | None
+    payload: str = Field(description="UTF-8 text, cut at 4,000 characters")
+
+
+class AdminUplink(BaseModel):
+    """A stored uplink and what was read from it."""
+
+    seq: int
+    device: str
+    server: str
+    time: AwareDatetime
+    time_source: str
+    arrived: AwareDatetime
+    f_port: int
+    f_cnt: int
+    payload: str = Field(description="Hexadecimal")
+    spreading_factor: int | None
+    gateways: list[dict[str, object]]
+    readings: list[Reading]
+
+
+class AdminDevice(BaseModel):
+    """An installed device."""
+
+    device: str
+    type: str
+    station: str
+    name: str
+    public: bool
+    interval_s: float | None
+    last_time: AwareDatetime | None
+    note: str
+
+
+class Delivery(BaseModel):
+    """Receipt of an alert that was sent, or could not be."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Part(BaseModel):
+    """One part of the service; `detail` for operators only."""
+
+    ok: bool
+    detail: str = ""
+
+
+class Readiness(BaseModel):
+    """Whether uplinks can be taken and alerts can go out; `degraded`: yes, but the store is away."""
+
+    state: Literal["ready", "degraded", "unready"]
+    parts: dict[str, Part]
+    loss_window: dict[str, str] = Field(
+        description="Per network server: in which window an uplink can be lost before it reaches us"
+    )
+
+
+class ProblemDetails(BaseModel):
+    """An error (RFC 9457)."""
+
+    model_config = ConfigDict(extra="allow", title="Problem")
+
+    type: str = Field(examples=["about:blank"])
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["there is no public station 'x'"])
+    hint: str = Field(default="", examples=["the list of what there is: /api/v1/stations"])

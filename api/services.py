@@ -1,0 +1,73 @@
+"""What the API is given: every collaborator injected, none looked up."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from alerts.board import WarningBoard
+from alerts.counts import SiteCounts
+from alerts.parking import CarPark
+from alerts.texts import Texts
+from devices.catalogue import Catalogue
+from devices.properties import ObservedProperty
+from devices.registry import Registry
+from ingest.health import Health
+from ingest.journal import Journal
+from ingest.latest import LatestValues
+from ingest.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """Whose data this is. `license` is an IRI or an identifier; every payload carries both."""
+
+    name: str
+    ars: str = ""
+    timezone: str = "Europe/Berlin"
+    license: str = ""
+    attribution: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseMap:
+    """Map tiles from a host of the city's choice: `https://host/{z}/{x}/{y}.png`."""
+
+    url: str
+    attribution: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenHash:
+    """A bearer token by the SHA-256 of its text, 64 hex digits."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything the routes read. Callables return immutable snapshots and may be called from any thread.
+
+    `health` maps the parts of the service to their state; `loss_window` says, per network server, in which
+    window an uplink can be lost before it reaches us ("" values are left out). `deliveries(limit)` lists the
+    newest receipts of alerts as plain mappings. `overrides` are the city's decisions by property.
+    """
+
+    city: City
+    registry: Callable[[], Registry]
+    properties: Mapping[str, ObservedProperty]
+    catalogue: Catalogue
+    store: Store
+    latest: LatestValues
+    journal: Journal
+    board: WarningBoard
+    texts: Texts
+    parking: Callable[[], Sequence[CarPark]]
+    traffic: Callable[[], Sequence[SiteCounts]]
+    deliveries: Callable[[int], Sequence[Mapping[str, object]]]
+    health: Callable[[], Mapping[str, Health]]
+    metrics: Callable[[], bytes]
+    clock: Callable[[], int]
+    tokens: Sequence[TokenHash] = ()
+    overrides: Mapping[str, bool] = field(default_factory=dict)
+    basemap: BaseMap | None = None
+    loss_window: Callable[[], Mapping[str, str]] = dict
