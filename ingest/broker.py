@@ -11,11 +11,12 @@ from paho.mqtt.reasoncodes import ReasonCode
 from ingest.errors import BrokerError
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
+_LET_IN = "correct user and password in the url of this network server, or let this user in at the broker"
 _REMEDIES = {
     0x84: "the broker does not speak this version of MQTT: update it",
     0x85: "the broker does not like the client id: choose another client_id",
-    0x86: "correct user and password in the url of this network server",
-    0x87: "let this user in, and let it read the topics, in the broker's access list",
+    0x86: _LET_IN,
+    0x87: _LET_IN,  # what mosquitto says to a wrong password, too
     0x8A: "the broker has banned this client: lift that there",
     0x8E: "another client has the same client_id: stop the second Stadtfunk, or give it another client_id",
 }
@@ -79,6 +80,8 @@ def why_no_connection(broker: Broker, fault: Exception) -> str:
             what = "host name not found: correct the url, or check the name server"
         case ConnectionRefusedError():
             what = "nothing listens there: start the broker, or correct host and port in the url"
+        case ConnectionResetError():
+            what = "closed before it answered: is this an MQTT port, and mqtts:// one with TLS?"
         case TimeoutError():
             what = "no answer: is the broker up, does a firewall let us through?"
         case _:

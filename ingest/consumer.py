@@ -42,6 +42,7 @@ ANSWER_TIMEOUT_S = 10.0
 RESUBSCRIBE_S = 30.0
 LONG_ENOUGH_S = 10.0
 """A connection that held this long was a good one: the pauses start small again."""
+LOST_IN_A_ROW = 3
 PAUSE_S = (0.5, 30.0)
 _STOP_S = 2.0
 
@@ -95,6 +96,7 @@ class Consumer:
         self._broker = read_broker_url(server.url)
         if self._broker.tls:
             tls_context(server.ca_file)
+        self._client_id = server.client_id or f"stadtfunk-{server.name}"
         self._sink = sink
         self._clock = clock
         self._acks: deque[Delivery] = deque()
@@ -138,11 +140,11 @@ class Consumer:
 
     def _run(self) -> None:
         shortest_s, longest_s = PAUSE_S
-        pause_s = shortest_s
+        pause_s, lost_early = shortest_s, 0
         while not self._stopping.is_set():
             began = time.monotonic()
             self._number += 1
-            self._failed = ""
+            self._failed, self._connected = "", False
             try:
                 self._serve()
             except Exception as fault:  # noqa: BLE001 - whatever it is: show it and try again
@@ -151,18 +153,25 @@ class Consumer:
                 self._failed = why_no_connection(self._broker, fault)
             if self._stopping.is_set():
                 break
-            self._say(ok=False, detail=self._failed or f"{self._broker}: connection lost")
+            lost_early = lost_early + 1 if self._connected else 0
             if time.monotonic() - began >= LONG_ENOUGH_S:
-                pause_s = shortest_s
+                pause_s, lost_early = shortest_s, 0
+            self._say(ok=False, detail=self._failed or self._why_lost(lost_early))
             # jitter: a city's services must not all come back in the same second
             self._stopping.wait(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             pause_s = min(pause_s * 2, longest_s)
         self._wake_in.close()
         self._wake_out.close()
 
+    def _why_lost(self, lost_early: int) -> str:
+        lost = f"{self._broker}: connection lost"
+        if lost_early < LOST_IN_A_ROW:
+            return lost
+        # mosquitto does not tell a client that another one has taken its session
+        return f"{lost} soon again and again: does another client use the client_id {self._client_id}?"
+
     def _serve(self) -> None:
         """One connection, from its beginning to its end."""
-        self._connected = False
         self._refused_topics = []
         client = self._client()
         try:
@@ -223,7 +232,7 @@ class Consumer:
     def _client(self) -> Client:
         client = Client(
             CallbackAPIVersion.VERSION2,
-            client_id=self.server.client_id or f"stadtfunk-{self.server.name}",
+            client_id=self._client_id,
             clean_session=None if self._kind.mqtt == "5" else False,
             protocol=MQTTProtocolVersion.MQTTv5 if self._kind.mqtt == "5" else MQTTProtocolVersion.MQTTv311,
             reconnect_on_failure=False,
@@ -275,9 +284,7 @@ class Consumer:
         if flags.is_disconnect_packet_from_server:
             self._failed = why_refused(self._broker, reason)
         elif not self._connected:
-            self._failed = (
-                f"{self._broker}: closed before it answered: is this an MQTT port, and mqtts:// TLS?"
-            )
+            self._failed = why_no_connection(self._broker, ConnectionResetError())
 
     def _on_subscribe(
         self, _client: Client, _userdata: Any, packet_id: int, reasons: list[ReasonCode], _properties: Any

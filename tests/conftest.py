@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from servers import Mosquitto
 
 ON_CI = os.environ.get("CI") == "true"
 
@@ -27,3 +28,17 @@ def _missing_part_is_failure(report):
         report.outcome = "failed"
         report.longrepr = f"CI=true, and this was skipped: {reason}"
     return report
+
+
+@pytest.fixture
+def mosquitto(tmp_path):
+    """Starts mosquittos (see servers.Mosquitto for the arguments); they end with the test."""
+    started = []
+
+    def start(**options):
+        started.append(Mosquitto(tmp_path / f"mosquitto-{len(started)}", **options))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()

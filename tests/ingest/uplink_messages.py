@@ -1,0 +1,98 @@
+"""Messages shaped like the captures, field by field."""
+
+import base64
+import itertools
+import json
+import uuid
+from datetime import UTC, datetime
+
+from ingest.uplink import Message
+
+NOW_US = 1_780_000_000_000_000  # 2026-05-28T20:26:40Z
+CHIRPSTACK_TOPIC = "application/app/device/{}/event/up"
+TTS_TOPIC = "v3/city@ttn/devices/{}/up"
+EUI = "a84041ffff000001"
+_TOPIC = CHIRPSTACK_TOPIC.format(EUI)
+RAIN = bytes.fromhex("0202f8000300040258409a00000c54")  # Decentlab DL-TBRG: 0.4 mm in 600 s
+
+_counter = itertools.count(1)
+
+
+def rfc3339(time_us):
+    return datetime.fromtimestamp(time_us / 1e6, UTC).isoformat().replace("+00:00", "Z")
+
+
+def chirpstack(dev_eui=EUI, payload=RAIN, f_cnt=None, f_port=1, time_us=NOW_US, **changes):
+    """The JSON object of a ChirpStack v4 uplink event."""
+    return {
+        "deduplicationId": str(uuid.uuid4()),
+        "time": rfc3339(time_us),
+        "deviceInfo": {
+            "tenantId": "52f14cd4-c6f1-4fbd-8f87-4025e1d49242",
+            "applicationId": "app",
+            "deviceProfileName": "profile",
+            "deviceName": f"device-{dev_eui}",
+            "devEui": dev_eui,
+            "tags": {},
+        },
+        "devAddr": "01087309",
+        "adr": True,
+        "dr": 0,
+        "fCnt": next(_counter) if f_cnt is None else f_cnt,
+        "fPort": f_port,
+        "confirmed": False,
+        "data": base64.b64encode(payload).decode(),
+        "rxInfo": [
+            {
+                "gatewayId": "0016c001f1237a90",
+                "uplinkId": 1615525998,
+                "nsTime": rfc3339(time_us),
+                "rssi": -102,
+                "snr": -12,
+                "location": {},
+                "crcStatus": "CRC_OK",
+            }
+        ],
+        "txInfo": {
+            "frequency": 867300000,
+            "modulation": {"lora": {"bandwidth": 125000, "spreadingFactor": 12, "codeRate": "CR_4_5"}},
+        },
+        "regionConfigId": "eu868",
+        **changes,
+    }
+
+
+def tts(dev_eui=EUI, payload=RAIN, f_cnt=None, f_port=1, time_us=NOW_US, **changes):
+    """The JSON object of a The Things Stack v3 uplink message; `changes` are those of `uplink_message`."""
+    return {
+        "end_device_ids": {
+            "device_id": f"device-{dev_eui}",
+            "application_ids": {"application_id": "city"},
+            "dev_eui": dev_eui.upper(),
+            "dev_addr": "27FD483F",
+        },
+        "correlation_ids": [f"gs:uplink:{uuid.uuid4()}"],
+        "received_at": rfc3339(time_us + 200_000),
+        "uplink_message": {
+            "session_key_id": "AZdgUOigXtnCMxmdIcruZA==",
+            "f_port": f_port,
+            "f_cnt": next(_counter) if f_cnt is None else f_cnt,
+            "frm_payload": base64.b64encode(payload).decode(),
+            "rx_metadata": [
+                {"gateway_ids": {"gateway_id": "gw", "eui": "24E124FFFEF2F8C3"}, "rssi": -52, "snr": 14.2}
+            ],
+            "settings": {
+                "data_rate": {"lora": {"bandwidth": 125000, "spreading_factor": 8, "coding_rate": "4/5"}},
+                "frequency": "868100000",
+            },
+            "received_at": rfc3339(time_us),
+            **changes,
+        },
+    }
+
+
+def message(body, server="stadtwerke", topic=_TOPIC, arrived_us=NOW_US, **changes):
+    """A message as the consumer makes it; `body` is JSON or bytes."""
+    payload = body if isinstance(body, bytes) else json.dumps(body).encode()
+    values = {"qos": 1, "retain": False, **changes}
+    return Message(server, topic, payload, arrived_us=arrived_us, **values)
