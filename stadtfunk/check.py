@@ -17,10 +17,11 @@ from stadtfunk.settings import Settings, load_settings
 
 def run(args: argparse.Namespace) -> int:
     """Print every fault and what to do about it; 0 when there is none."""
+    advice: list[str] = []
     try:
         settings = load_settings(args.config)
     except ConfigError as error:
-        faults, advice = list(error.faults), []
+        faults = list(error.faults)
     else:
         faults, advice = examine(settings)
     for line in advice:

@@ -9,7 +9,7 @@ import structlog
 def configure(level: str) -> None:
     """Send structlog and the libraries' logging to standard error from `level` on."""
     number = getattr(logging, level.upper())
-    processors = [
+    processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

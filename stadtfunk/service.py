@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -44,6 +45,11 @@ def wall_clock_us() -> int:
     return time.time_ns() // 1000
 
 
+class _Part(Protocol):
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
 class Service:
     """One city's service. Several can run in one process.
 
@@ -76,7 +82,7 @@ class Service:
         rules = load_rules(settings.alerts.rules and settings.path(settings.alerts.rules))
         if faults := rules.check(self.registry.current):
             raise ConfigError(*faults)
-        texts = Texts(self._station_name, settings.city.timezone, settings.city.name)
+        self.texts = Texts(self._station_name, settings.city.timezone, settings.city.name)
         channels = [Channel(**channel.model_dump()) for channel in settings.alerts.channel]
 
         self.journal = open_journal(settings.journal.url)
@@ -92,10 +98,12 @@ class Service:
         ]
         self.writer = StoreWriter(self.journal, self.store)
         self.latest = LatestValues(self.journal, self.store)
-        self.engine = Engine(self.journal, rules, lambda: self.registry.current, self.catalogue, clock)
+        self.engine = Engine(
+            self.journal, rules, lambda: self.registry.current, clock, catalogue=self.catalogue
+        )
         self.board = WarningBoard(clock)
         deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")
-        self.outbox = Outbox(self.journal, deliveries, channels, texts, clock)
+        self.outbox = Outbox(self.journal, deliveries, channels, self.texts, clock)
         self.retention = Retention(self.journal, settings.journal.retention_days, clock)
         self.metrics = Metrics(self)
 
@@ -103,32 +111,22 @@ class Service:
         """Readers first, then whoever fills the journal."""
         self.board.catch_up(self.journal)
         self.engine.listen(lambda _: self._tell())
-        for part in (
-            self.latest,
-            self.outbox,
-            self.engine,
-            self.writer,
-            self.retention,
-            self.intake,
-            *self.consumers,
-        ):
+        for part in (*self._readers(), *self._feeders()):
             part.start()
         _log.info("started", devices=len(self.registry.current.devices), servers=len(self.consumers))
 
     def stop(self) -> None:
-        """Whoever fills the journal first, then the readers; what is under way is finished, or repeated later."""
-        for part in (
-            self.intake,
-            *self.consumers,
-            self.retention,
-            self.writer,
-            self.engine,
-            self.outbox,
-            self.latest,
-        ):
+        """Whoever fills the journal first, then the readers; what is under way is finished or repeated."""
+        for part in (*self._feeders(), *reversed(self._readers())):
             part.stop()
         self._opened.close()
         _log.info("stopped")
+
+    def _readers(self) -> tuple[_Part, ...]:
+        return (self.latest, self.outbox, self.engine, self.writer, self.retention)
+
+    def _feeders(self) -> tuple[_Part, ...]:
+        return (self.intake, *self.consumers)
 
     def app(self) -> FastAPI:
         """The web application over the running parts."""
@@ -149,6 +147,7 @@ class Service:
                 latest=self.latest,
                 journal=self.journal,
                 board=self.board,
+                texts=self.texts,
                 parking=self.engine.parking,
                 traffic=self.engine.traffic,
                 deliveries=lambda limit: [msgspec.to_builtins(row) for row in self.outbox.receipts(limit)],
@@ -180,7 +179,7 @@ class Service:
     def loss_window(self) -> Mapping[str, str]:
         """Per network server that publishes at QoS 0: when an uplink can be lost before it reaches us."""
         return {
-            each.server.name: "publishes at QoS 0: what comes while this service or its broker is away is lost; "
+            each.server.name: "publishes at QoS 0: what comes while Stadtfunk or the broker is away is lost; "
             + PARSERS[each.server.kind].qos0_remedy
             for each in self.consumers
             if each.stats.qos0_seen

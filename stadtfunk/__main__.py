@@ -1,0 +1,7 @@
+"""`python -m stadtfunk`."""
+
+import sys
+
+from stadtfunk.cli import main
+
+sys.exit(main())
