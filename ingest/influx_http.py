@@ -8,8 +8,9 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 import orjson
 import urllib3
-from influxdb_client import InfluxDBClient, WritePrecision
+from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
+from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.rest import ApiException
 from urllib3.util import make_headers
 
@@ -192,7 +193,7 @@ class _Version2:
                 bucket=self._address.database,
                 org=self._address.org,
                 record=body,
-                write_precision=WritePrecision.US,
+                write_precision=WritePrecision.US,  # type: ignore[arg-type] # the library's constants are strings
             )
         except ApiException as fault:
             text = fault.body or fault.reason or ""
@@ -205,7 +206,7 @@ class _Version2:
 
     def close(self) -> None:
         self._http.close()
-        self._client.close()
+        self._client.close()  # type: ignore[no-untyped-call] # the library's types have gaps
 
 
 class MissingDatabaseError(StoreError):

@@ -68,7 +68,10 @@ class Store(Protocol):
 
 def missing(readings: Readings) -> npt.NDArray[np.bool_]:
     """Which readings have no value to keep."""
-    return ~np.isfinite(readings["value"]) | (readings["quality"] == Quality.MISSING)
+    without: npt.NDArray[np.bool_] = ~np.isfinite(readings["value"]) | (
+        readings["quality"] == Quality.MISSING
+    )
+    return without
 
 
 def time_bounds(query: Query, series: Series) -> tuple[int, int]:
