@@ -67,6 +67,7 @@ class ConsumerStats:
     """Totals since the start. `acks_void`: for a connection that was gone; the broker delivers again.
 
     `sessions_lost`: reconnects at which the broker knew nothing of us, so what came meanwhile is lost.
+    `away_s`: seconds without a connection, until the last one came about.
     """
 
     messages: int = 0
@@ -77,6 +78,7 @@ class ConsumerStats:
     connections: int = 0
     sessions_lost: int = 0
     last_message_us: int = 0
+    away_s: float = 0.0
 
 
 class Consumer:
@@ -109,11 +111,17 @@ class Consumer:
         # of the present connection, used by its thread only
         self._number = 0
         self._connected = False
+        self._away_since = 0.0
         self._failed = ""
         self._burst: list[Message] = []
         self._packet_ids: list[int] = []
         self._subscribing: dict[int, Sequence[str]] = {}
         self._refused_topics: list[str] = []
+
+    @property
+    def loss_window(self) -> str:
+        """When an uplink can be lost on its way here, for the operators."""
+        return self._kind.loss_window
 
     def start(self) -> None:
         """Begin to connect."""
@@ -141,6 +149,7 @@ class Consumer:
     def _run(self) -> None:
         shortest_s, longest_s = PAUSE_S
         pause_s, lost_early = shortest_s, 0
+        self._away_since = time.monotonic()
         while not self._stopping.is_set():
             began = time.monotonic()
             self._number += 1
@@ -153,6 +162,8 @@ class Consumer:
                 self._failed = why_no_connection(self._broker, fault)
             if self._stopping.is_set():
                 break
+            if self._connected:
+                self._away_since = time.monotonic()
             lost_early = lost_early + 1 if self._connected else 0
             if time.monotonic() - began >= LONG_ENOUGH_S:
                 pause_s, lost_early = shortest_s, 0
@@ -269,6 +280,7 @@ class Consumer:
             self._failed = why_refused(self._broker, reason)
             return
         self._connected = True
+        self.stats.away_s += time.monotonic() - self._away_since
         if self.stats.connections and not flags.session_present:
             self.stats.sessions_lost += 1
             _log.warning("session_lost", server=self.server.name, broker=str(self._broker))

@@ -251,7 +251,8 @@ class Intake:
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be acknowledged or lost
                 self.stats.journal_failures += 1
                 self.health = Health(ok=False, detail=f"uplinks wait at the broker, unacknowledged: {error}")
-                _log.exception("journal_failed", retry_s=pause_s)
+                known = isinstance(error, IngestError)
+                _log.error("journal_failed", error=str(error), retry_s=pause_s, exc_info=not known)
             else:
                 if not self.health.ok:
                     self.health = Health(ok=True)

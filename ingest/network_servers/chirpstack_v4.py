@@ -158,5 +158,7 @@ KIND = NetworkServerKind(
     mqtt="5",
     topics=("application/+/device/+/event/up",),
     qos0_remedy="set qos=1 under [integration.mqtt] in chirpstack.toml",
+    loss_window="QoS 1: none, while the broker keeps our session (7 days, and what it may queue). QoS 0, "
+    "ChirpStack's default: whatever is sent while we or the broker are away.",
     parse=parse,
 )

@@ -21,6 +21,7 @@ class NetworkServerKind:
 
     `mqtt` is the newest protocol it is sure to speak, `topics` what to subscribe when the configuration names
     none. `parse` never raises, whatever the message. `qos0_remedy`: what to do when uplinks come at QoS 0.
+    `loss_window`: when an uplink can be lost before it reaches us.
     """
 
     kind: str
@@ -28,4 +29,5 @@ class NetworkServerKind:
     mqtt: Literal["3.1.1", "5"]
     topics: tuple[str, ...]
     qos0_remedy: str
+    loss_window: str
     parse: Callable[[Message], Uplink | Rejected | Ignored]

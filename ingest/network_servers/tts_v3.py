@@ -218,5 +218,7 @@ KIND = NetworkServerKind(
     topics=("v3/+/devices/+/up",),
     qos0_remedy="The Things Stack knows no other: what it sends while we are away is lost to us; its Storage "
     "Integration keeps it",
+    loss_window="Whatever is sent while we are away, and beyond 128 messages when we fall behind: "
+    "The Things Stack publishes at QoS 0 only.",
     parse=parse,
 )

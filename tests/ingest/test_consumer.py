@@ -129,9 +129,11 @@ def test_a_restarted_broker_is_found_again_and_has_kept_everything(mosquitto, co
     [delivery] = collect(consumer._sink, 1)
     delivery.acknowledge()
     wait_for(lambda: consumer.stats.acks == 1)
+    away_s = consumer.stats.away_s
     broker.restart()
     wait_for(lambda: consumer.stats.connections == 2 and consumer.health.ok)
     assert consumer.stats.sessions_lost == 0
+    assert consumer.stats.away_s > away_s
     broker.publish(TOPIC, "after")
     assert payloads(collect(consumer._sink, 1)) == [b"after"]
 
