@@ -121,7 +121,8 @@ def _of_site(rows: Rows, site: Site, slots: Sequence[int]) -> SiteCounts:
     seconds = np.sum([np.diff(_at_marks(rows[slot], "cover", "covered", marks)) for slot in slots], axis=0)
     share = np.clip(seconds / (len(slots) * curve.MARK_US / 1e6), 0, 1).round(3)
     # nothing was heard of the site before
-    begin = int(np.argmax((share > 0) | (count != 0)))
+    heard = np.flatnonzero((share > 0) | (count != 0))
+    begin = int(heard[0]) if len(heard) else len(count)
     return SiteCounts(
         site=site,
         newest_us=newest,

@@ -228,11 +228,12 @@ class _Curve:
         if self._counter:
             before_time, before, _ = self._knots[-1]
             suspect_time, suspect = int(self._head["suspect_time"]), int(self._head["suspect"])
+            confirms = 0 < suspect_time < time and suspect <= amount
             if time - before_time > MAX_GAP_US:
                 self._append(time, amount, broken=True)
             elif self._follows(before_time, before, time, amount):
                 self._append(time, amount, broken=False)
-            elif suspect_time and suspect <= amount and self._follows(suspect_time, suspect, time, amount):
+            elif confirms and self._follows(suspect_time, suspect, time, amount):
                 # two readings agree: the counter was reset or exchanged
                 self._append(suspect_time, suspect, broken=True)
                 self._append(time, amount, broken=False)

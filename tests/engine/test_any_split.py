@@ -1,0 +1,88 @@
+"""One batch equals any split of it, events and state included; a repeated reading changes nothing."""
+
+import numpy as np
+from engine_city import MIN, T0, catalogue, kernels, readings, registry
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.kernels import Kernels
+from alerts.rules import load_rules
+from ingest.reading import Series
+
+CITY = [
+    Series("a", "precipitation", "", "0000000000000001"),
+    Series("b", "precipitation_total", "", "0000000000000002"),
+    Series("c", "water_level", "", "0000000000000003"),
+    Series("c", "water_level", "", "0000000000000004"),
+    Series("d", "vehicle_count", "in", "0000000000000005"),
+    Series("d", "vehicle_count", "out", "0000000000000006"),
+    Series("e", "parking_occupied", "", "0000000000000007"),
+    Series("e", "parking_occupied", "", "0000000000000008"),
+    Series("f", "vehicle_count_interval", "ltr", "0000000000000009"),
+]
+HOW = {
+    "types": catalogue("precipitation_total", 100.0),
+    "type_": "sensor",
+    "stages_cm": (20.0, 30.0, 40.0),
+    "capacity": 10,
+}
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, len(CITY) - 1),
+        # jittered, late, repeated, sometimes the same again
+        st.one_of(st.integers(0, 60).map(lambda n: n * 5 * MIN), st.integers(0, 300 * MIN)),
+        st.integers(0, 60).map(float),
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+def city():
+    machine = kernels(CITY, **HOW)
+    assert machine._rules.rules == load_rules().rules
+    return machine
+
+
+def whole(machine):
+    return machine.pages(), machine.parking(), machine.traffic()
+
+
+@settings(max_examples=150, deadline=None)
+@given(ROWS, st.data())
+def test_one_batch_equals_any_split(rows, data):
+    batch = readings(*((series, T0 + time, value) for series, time, value in rows))
+    cuts = data.draw(st.lists(st.integers(0, len(rows)), max_size=8).map(sorted))
+    one, other = city(), city()
+    together = one.step(batch)
+    apart = [event for part in np.split(batch, cuts) for event in other.step(part)]
+    assert together == apart
+    assert whole(one) == whole(other)
+    assert len({event.id for event in together}) == len(together)
+
+
+@settings(max_examples=80, deadline=None)
+@given(ROWS)
+def test_a_reading_given_again_at_once_changes_nothing(rows):
+    batch = readings(*((series, T0 + time, value) for series, time, value in rows))
+    one, other = city(), city()
+    assert one.step(batch) == other.step(np.repeat(batch, 2))
+    assert (one.parking(), one.traffic()) == (other.parking(), other.traffic())
+    totals = [machine._rain.rows["head"]["total"].tolist() for machine in (one, other)]
+    assert totals[0] == totals[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS, st.integers(0, 60))
+def test_state_restored_from_pages_goes_on_alike(rows, cut):
+    batch = readings(*((series, T0 + time, value) for series, time, value in rows))
+    one, first = city(), city()
+    events = one.step(batch)
+    before = first.step(batch[:cut])
+    saved = first.pages()
+    # the registry knew only half of the series at first
+    installed = registry(CITY, **{key: value for key, value in HOW.items() if key != "types"})
+    later = Kernels(load_rules(), registry(CITY[:4]), HOW["types"], CITY[:4], saved)
+    later.arrange(installed, CITY)
+    assert before + later.step(batch[cut:]) == events
+    assert (one.parking(), one.traffic()) == (later.parking(), later.traffic())

@@ -1,0 +1,143 @@
+"""rules.toml: every fault in one pass, each with file, key and remedy."""
+
+import pytest
+from engine_city import one_series, registry
+
+from alerts.errors import AlertsConfigError
+from alerts.rules import DwdRain, WaterLevel, load_rules
+
+
+def faults(tmp_path, text):
+    file = tmp_path / "rules.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(AlertsConfigError) as caught:
+        load_rules(file)
+    assert {fault.file for fault in caught.value.faults} == {str(file)}
+    assert all(fault.remedy for fault in caught.value.faults)
+    return [(fault.key, fault.problem, fault.remedy) for fault in caught.value.faults]
+
+
+def loaded(tmp_path, text):
+    file = tmp_path / "rules.toml"
+    file.write_text(text, encoding="utf-8")
+    return load_rules(file)
+
+
+def test_the_shipped_rules_cover_every_station():
+    rules = load_rules()
+    assert [rule.kind for rule in rules.rules] == ["dwd_rain", "water_level", "parking", "counts"]
+    assert rules.of(DwdRain, "anything").audience == {2: "staff", 3: "public", 4: "public"}
+    assert rules.check(registry([one_series("precipitation")])) == []
+
+
+def test_all_faults_in_one_pass(tmp_path):
+    found = faults(
+        tmp_path,
+        """
+        colour = "red"
+        [[rule]]
+        id = "one"
+        kind = "dwd_rain"
+        calm_mmm = 0.5
+        calm_min = -3
+        audience = { 5 = "public", 3 = "everybody" }
+        [[rule]]
+        id = "one"
+        kind = "counts"
+        [[rule]]
+        id = "one"
+        kind = "parking"
+        [[rule]]
+        id = "three"
+        kind = "water_levels"
+        [[rule]]
+        kind = "water_level"
+        stages_cm = [100, 50]
+        """,
+    )
+    keys = [key for key, _, _ in found]
+    assert keys == [
+        "colour",
+        "rule 1 (one).audience.5",
+        "rule 1 (one).audience.3",
+        "rule 1 (one).calm_min",
+        "rule 1 (one).calm_mmm",
+        "rule 3 (one).id",
+        "rule 4 (three).kind",
+        "rule 5.id",
+    ]
+    told = dict(zip(keys, found, strict=True))
+    assert told["rule 1 (one).calm_mmm"][2] == "did you mean calm_mm?"
+    assert told["rule 4 (three).kind"][1:] == ("unknown kind 'water_levels'", "did you mean water_level?")
+
+
+def test_marks_must_rise(tmp_path):
+    text = '[[rule]]\nid = "l"\nkind = "water_level"\nstages_cm = [100, 50]'
+    ((key, problem, _),) = faults(tmp_path, text)
+    assert key == "rule 1 (l)"
+    assert "stages_cm must rise" in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[[rule]\n", "is not TOML"),
+        ("", "there is no rule"),
+        ("rule = 3", "is no list of tables"),
+        ("[[rule]]\nid = 'x'", "kind is missing"),
+        ("rule = [7]", "valid dictionary"),
+    ],
+)
+def test_what_is_no_list_of_rules(tmp_path, text, problem):
+    assert any(problem in found for _, found, _ in faults(tmp_path, text))
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(AlertsConfigError, match="cannot be read"):
+        load_rules(tmp_path / "none.toml")
+
+
+def test_the_first_rule_that_covers_a_station_is_its_rule(tmp_path):
+    rules = loaded(
+        tmp_path,
+        """
+        [[rule]]
+        id = "gierath"
+        kind = "water_level"
+        stations = "gierath-*"
+        stages_cm = [52, 79]
+        [[rule]]
+        id = "others"
+        kind = "water_level"
+        """,
+    )
+    assert rules.of(WaterLevel, "gierath-pegel").id == "gierath"
+    assert rules.of(WaterLevel, "strunde").id == "others"
+    assert rules.of(DwdRain, "strunde") is None
+
+
+def test_stations_that_do_not_exist_and_rules_that_never_apply(tmp_path):
+    rules = loaded(
+        tmp_path,
+        """
+        [[rule]]
+        id = "all"
+        kind = "dwd_rain"
+        [[rule]]
+        id = "dead"
+        kind = "dwd_rain"
+        stations = ["gierath-pegel"]
+        [[rule]]
+        id = "levels"
+        kind = "water_level"
+        stations = ["gierath-pegl", "x-*", "gierath-pegel"]
+        """,
+    )
+    found = rules.check(registry([one_series("water_level", station="gierath-pegel")]))
+    assert [(fault.key, fault.problem) for fault in found] == [
+        ("rule 2 (dead).stations", "the rule never applies: all above it covers all its stations"),
+        ("rule 3 (levels).stations", "unknown station 'gierath-pegl'"),
+        ("rule 3 (levels).stations", "no station matches 'x-*'"),
+        ("rule 3 (levels).stations", "station gierath-pegel has no marks"),
+    ]
+    assert found[1].remedy == "did you mean gierath-pegel?"
