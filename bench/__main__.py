@@ -7,24 +7,26 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NAMES = sorted(path.stem for path in HERE.glob("[a-z]*.py") if path.stem not in {"report", "cpu", "workload"})
+NAMES = sorted(path.stem for path in HERE.glob("[a-z]*.py") if path.stem not in {"report", "workload"})
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"one of {', '.join(NAMES)}; none: all")
     parser.add_argument("--scale", default="1", help="share of the full size, for a quick look")
+    parser.add_argument("--out", type=Path, default=HERE / "results", help="folder of the JSON files")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(NAMES))
     if unknown:
         parser.error(f"no bench {', '.join(unknown)}; there are {', '.join(NAMES)}")
     failed, missed = [], []
     for name in arguments.names or NAMES:
-        done = subprocess.run([sys.executable, HERE / f"{name}.py", "--scale", arguments.scale], check=False)
+        command = [sys.executable, HERE / f"{name}.py", "--scale", arguments.scale, "--out", arguments.out]
+        done = subprocess.run(command, check=False)
         if done.returncode:
             failed.append(name)
         else:
-            result = json.loads((HERE / "results" / f"{name}.json").read_text())
+            result = json.loads((arguments.out / f"{name}.json").read_text())
             missed += [f"{name}: {each}" for each in result["missed"]]
         print()
     print("\n".join(["goals missed:", *missed]) if missed else "no goal missed")

@@ -77,8 +77,8 @@ class Report:
         missed = [f"MISSED  {each}" for each in self.missed] or ["every goal met"]
         return "\n".join([f"{self.name}: {self.about}", "", *lines, "", *self.notes, *missed, ""])
 
-    def write(self, scale: float) -> Path:
-        RESULTS.mkdir(exist_ok=True)
+    def write(self, scale: float, folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
         body = {
             "bench": self.name,
             "about": self.about,
@@ -95,7 +95,7 @@ class Report:
             "notes": self.notes,
             "missed": self.missed,
         }
-        path = RESULTS / f"{self.name}.json"
+        path = folder / f"{self.name}.json"
         path.write_text(json.dumps(body, indent=2) + "\n")
         return path
 
@@ -104,10 +104,11 @@ def run(measure: Callable[[float], Report]) -> None:
     """Run one bench as a program: print its table, write its JSON."""
     parser = argparse.ArgumentParser(description=measure.__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full size, for a quick look")
-    scale: float = parser.parse_args().scale
-    report = measure(scale)
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON file")
+    arguments = parser.parse_args()
+    report = measure(arguments.scale)
     print(report.table())
-    print(f"written to {report.write(scale)}")
+    print(f"written to {report.write(arguments.scale, arguments.out)}")
 
 
 def best(times: int, task: Callable[[], float]) -> float:
