@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import msgspec
 import structlog
 
-from alerts.event import Event
+from alerts.event import Event, from_row
 from alerts.warning import Warning, fold  # noqa: A004 - the field's word, see there
 from ingest.journal import EventRow, Journal
 
@@ -16,15 +17,9 @@ KEPT_US = 24 * 3_600_000_000
 """How long an ended warning stays on the board."""
 
 _PAGE = 1000
-_decoder = msgspec.json.Decoder(Event)
 _log = structlog.get_logger(__name__)
 
 Listener = Callable[[tuple[Warning, ...]], None]
-
-
-def event_of(row: EventRow) -> Event:
-    """The engine's conclusion in a journal row. Raises msgspec.DecodeError."""
-    return _decoder.decode(row.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +49,8 @@ class WarningBoard:
         self._warnings: Mapping[str, Warning] = MappingProxyType({})
         # episodes that ended and left the board: a replay must not bring them back
         self._gone: set[str] = set()
+        # events that came before their episode and changed nothing: nor must they when repeated
+        self._void: set[str] = set()
         self._version = 0
         self._cursor = 0
 
@@ -68,16 +65,18 @@ class WarningBoard:
         return done
 
     def apply(self, events: Iterable[Event]) -> tuple[Warning, ...]:
-        """Fold events, oldest first; return and tell the listeners which warnings changed, as they are now."""
+        """Fold events, oldest first; return the warnings that changed, and tell the listeners."""
         with self._lock:
             warnings = dict(self._warnings)
             changed: dict[str, Warning] = {}
             for event in events:
-                if event.episode in self._gone:
+                if event.episode in self._gone or event.id in self._void:
                     continue
                 before = warnings.get(event.episode)
                 after = fold(before, event)
-                if after is not None and after is not before:
+                if after is None and event.kind == "clear":
+                    self._void.add(event.id)
+                elif after is not None and after is not before:
                     warnings[after.id] = changed[after.id] = after
             if not changed:
                 return ()
@@ -126,9 +125,10 @@ class WarningBoard:
 
 def _readable(row: EventRow) -> Event | None:
     try:
-        return event_of(row)
+        return from_row(row)
     except msgspec.DecodeError as fault:
-        _log.error("event_unreadable", event=row.id, fault=str(fault))
+        with suppress(OSError, ValueError):
+            _log.error("event_unreadable", event_id=row.id, fault=str(fault))
         return None
 
 
@@ -136,4 +136,5 @@ def _tell(listener: Listener, changed: tuple[Warning, ...]) -> None:
     try:
         listener(changed)
     except Exception:  # noqa: BLE001 - a listener's fault must not stop the board
-        _log.exception("board_listener_failed")
+        with suppress(OSError, ValueError):
+            _log.exception("board_listener_failed")

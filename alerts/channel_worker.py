@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -54,7 +55,7 @@ class ChannelWorker:
     step that fails holds nothing up, and is superseded when a newer one of its episode arrives.
     """
 
-    def __init__(  # noqa: PLR0913 - the outbox's parts, passed on
+    def __init__(
         self,
         channel: Channel,
         stages: Sequence[Stage],
@@ -101,9 +102,11 @@ class ChannelWorker:
                     self._deliver(due)
                     continue
             except Exception as fault:  # noqa: BLE001 - the thread survives whatever it is
-                _log.exception("channel_worker_failed", channel=self.channel.name)
                 self.health = Health(ok=False, detail=f"{type(fault).__name__}: {fault}")
                 wait_s = _FAULT_S
+                # a log that cannot be written must not end the thread
+                with suppress(OSError, ValueError):
+                    _log.exception("channel_worker_failed", channel=self.channel.name)
             self._woken.wait(wait_s)
 
     def _next(self) -> tuple[Due | None, float]:
@@ -136,16 +139,17 @@ class ChannelWorker:
         setattr(self.stats, outcome.status, getattr(self.stats, outcome.status) + 1)
         if outcome.status == "skipped":
             return
-        _log.info(
-            "delivery",
-            channel=self.channel.name,
-            event=due.event,
-            outcome=outcome.status,
-            attempt=due.attempts + 1,
-            detail=outcome.detail,
-        )
         if outcome.status == "sent":
             self.health = Health(ok=True)
-            return
-        self._pause(due)
-        self.health = Health(ok=False, detail=f"{outcome.status}: {outcome.detail}")
+        else:
+            self._pause(due)
+            self.health = Health(ok=False, detail=f"{outcome.status}: {outcome.detail}")
+        with suppress(OSError, ValueError):
+            _log.info(
+                "delivery",
+                channel=self.channel.name,
+                event_id=due.event,
+                outcome=outcome.status,
+                attempt=due.attempts + 1,
+                detail=outcome.detail,
+            )

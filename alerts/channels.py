@@ -38,8 +38,8 @@ OutcomeStatus = Literal["sent", "refused", "unknown", "misconfigured", "skipped"
 class Channel:
     """Somebody to tell, as the configuration says.
 
-    `audience`: "staff" hears every alert, "public" only those meant for the public. `min_level` is the rank of
-    a severity (1 Minor to 4 Extreme) that an episode must have reached; from then on its end is told as well.
+    `audience`: "staff" hears every alert, "public" only those meant for the public. `min_level` is the rank
+    of a severity (1 Minor to 4 Extreme) that an episode must have reached; then its end is told as well.
     Raises AlertsConfigError.
     """
 
@@ -111,8 +111,9 @@ class AppriseSender:
     """
 
     def __init__(self, channel: Channel, timeout_s: float = TIMEOUT_S) -> None:
-        # apprise prints addresses, headers and tokens at debug level; what matters is in its results
+        # they print addresses, headers and tokens; what matters of it is in apprise's results
         logging.getLogger("apprise").propagate = False
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
         self._channel = channel
         self._timeout_s = timeout_s
         self._secrets = _secrets(channel.url)

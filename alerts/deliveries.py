@@ -31,7 +31,8 @@ _SCHEMA = (
     "CREATE INDEX deliveries_by_episode ON deliveries(episode, channel, seq)",
     "CREATE INDEX deliveries_by_seq ON deliveries(seq)",
     "CREATE TABLE episodes(id TEXT PRIMARY KEY, warning BLOB NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE position(one INTEGER PRIMARY KEY CHECK(one = 1), cursor INTEGER NOT NULL, event TEXT NOT NULL)",
+    """CREATE TABLE position(
+        one INTEGER PRIMARY KEY CHECK(one = 1), cursor INTEGER NOT NULL, event TEXT NOT NULL)""",
     "INSERT INTO position VALUES(1, 0, '')",
 )
 _RECEIPT = (
@@ -128,7 +129,7 @@ class Deliveries:
             )
             return {row[0]: _decoder.decode(row[1]) for row in rows if row}
 
-    def expand(  # noqa: PLR0913 - what one transaction holds
+    def expand(
         self,
         position: tuple[int, str],
         new: Sequence[New],

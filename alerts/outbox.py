@@ -8,18 +8,18 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import structlog
 
-from alerts.board import event_of
 from alerts.channel_worker import ChannelStats, ChannelWorker, Retry
 from alerts.channels import AppriseSender, Channel, Sender
 from alerts.deliveries import Deliveries, DeliveryStatus, New, Receipt
 from alerts.errors import AlertsConfigError
-from alerts.event import Event
+from alerts.event import Event, from_row
 from alerts.stages import Record, Render, Select, Send, Stage
 from alerts.texts import Texts
 from alerts.warning import Warning, fold, opened  # noqa: A004 - the field's word, see there
@@ -159,7 +159,7 @@ class Outbox:
             return
         found = self._journal.events(cursor - 1, 1)
         if not found or (found[0][0], found[0][1].id) != (cursor, event):
-            _log.warning("journal_replaced", cursor=cursor, event=event)
+            _log.warning("journal_replaced", cursor=cursor, event_id=event)
             self._deliveries.rewind()
 
     def _run(self) -> None:
@@ -170,8 +170,9 @@ class Outbox:
                 self._deliveries.expire(self._oldest_us(), self._clock())
                 self._fault = Health(ok=True)
             except Exception as fault:  # noqa: BLE001 - the thread survives whatever it is
-                _log.exception("outbox_failed")
                 self._fault = Health(ok=False, detail=f"{type(fault).__name__}: {fault}")
+                with suppress(OSError, ValueError):
+                    _log.exception("outbox_failed")
                 self._stopping.wait(_FAULT_S)
                 continue
             if not more:
@@ -196,10 +197,11 @@ class Outbox:
 
     def _readable(self, row: EventRow) -> Event | None:
         try:
-            return event_of(row)
+            return from_row(row)
         except msgspec.DecodeError as fault:
             self._unreadable += 1
-            _log.error("event_unreadable", event=row.id, fault=str(fault))
+            with suppress(OSError, ValueError):
+                _log.error("event_unreadable", event_id=row.id, fault=str(fault))
             return None
 
     def _oldest_us(self) -> int:
@@ -217,7 +219,8 @@ def _told(
         after = fold(before, event)
         if after is before and event.kind in ("raise", "escalate"):
             # against the contract, yet somebody may be in danger: tell it as a warning of its own
-            _log.warning("raised_after_its_end", event=event.id, episode=event.episode)
+            with suppress(OSError, ValueError):
+                _log.warning("raised_after_its_end", event_id=event.id, episode=event.episode)
             after = opened(event)
         elif after is None or after is before:
             continue

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -9,7 +10,7 @@ import structlog
 
 from alerts.channels import Channel, Outcome, Sender
 from alerts.deliveries import Deliveries, DeliveryStatus, Due
-from alerts.errors import DeliveriesError, TextError
+from alerts.errors import DeliveriesError
 from alerts.texts import Text, Texts, plain
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 
@@ -65,8 +66,8 @@ class Render:
             text = self.texts.render(
                 delivery.warning, delivery.channel.language, repeat=delivery.due.attempts > 0
             )
-        except TextError as fault:
-            _log.error("text_failed", event=delivery.due.event, fault=str(fault))
+        except Exception:  # noqa: BLE001 - an alert without its words is better than none
+            _complain("text_failed", delivery)
             text = plain(delivery.warning)
         return replace(delivery, text=text)
 
@@ -87,11 +88,15 @@ class Send:
         try:
             if not self.deliveries.begin(delivery.due, delivery.channel.name, self.clock()):
                 return delivery
-        except DeliveriesError as fault:
+        except DeliveriesError:
             # a full disk must not swallow an alert: a duplicate after a crash beats a loss
-            _log.error("attempt_not_recorded", event=delivery.due.event, fault=str(fault))
+            _complain("attempt_not_recorded", delivery)
         warns = delivery.warning.history[-1].kind in ("raise", "escalate")
-        outcome = self.sender.send(delivery.text, warns=warns, stopping=self.stopping)
+        try:
+            outcome = self.sender.send(delivery.text, warns=warns, stopping=self.stopping)
+        except Exception as fault:  # noqa: BLE001 - what is left in "sending" would wait for a restart
+            _complain("sender_failed", delivery)
+            outcome = Outcome("unknown", type(fault).__name__)
         return replace(delivery, outcome=outcome)
 
 
@@ -116,10 +121,16 @@ class Record:
                     self.clock(),
                     interrupted=outcome.status == "unknown",
                 )
-            except DeliveriesError as fault:
-                _log.error("outcome_not_recorded", event=delivery.due.event, fault=str(fault))
+            except DeliveriesError:
+                _complain("outcome_not_recorded", delivery)
                 if self.stopping.wait(_RECORD_AGAIN_S):
                     break
             else:
                 break
         return delivery
+
+
+def _complain(message: str, delivery: Delivery) -> None:
+    # the log may lie on the disk that is full
+    with suppress(OSError, ValueError):
+        _log.exception(message, event_id=delivery.due.event, channel=delivery.channel.name)
