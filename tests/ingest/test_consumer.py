@@ -58,7 +58,6 @@ def test_a_late_acknowledgement_never_acknowledges_another_message(mosquitto, wi
     broker.publish(TOPIC, "old")
     [old] = collect(consumer._sink, 1)
     broker.restart()
-    line.cut()
     wait_for(lambda: consumer.stats.connections == 2 and consumer.health.ok)
     assert consumer.stats.sessions_lost == 1
     broker.publish(TOPIC, "new")
