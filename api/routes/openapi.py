@@ -24,8 +24,8 @@ DESCRIPTION = """Measurements of the city's own sensors, and what follows from t
 
 Times are RFC 3339 in UTC; units are UCUM; `quality` is a QARTOD flag (1 good, 2 not evaluated, 3 suspect,
 4 fail, 9 missing). Collections page by the Link header: follow `rel="next"` as it is. Every answer has a
-strong ETag; send it back in If-None-Match. The header `Stadtfunk-Now` is the clock the data lives by. Errors are
-RFC 9457 problem documents. Warnings are automatic measurement notices, not official warnings.
+strong ETag; send it back in If-None-Match. The header `Stadtfunk-Now` is the clock the data lives by.
+Errors are RFC 9457 problem documents. Warnings are automatic measurement notices, not official warnings.
 
 Messwerte der städtischen Sensoren. Zeiten in UTC, Einheiten nach UCUM. Warnungen sind automatische
 Messwertmeldungen, keine amtlichen Warnungen."""
@@ -52,7 +52,16 @@ def collection_of(model: type, *, geojson: bool = True) -> dict[int | str, dict[
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:
-    """Add the problem's schema, which the routes refer to."""
+    """Add the problem's schema, which the routes refer to; titles from the routes' docstrings.
+
+    A token is optional where there is something public to see.
+    """
     schema = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     document["components"]["schemas"]["Problem"] = schema
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            summary, _, more = operation["description"].partition("\n")
+            operation["summary"], operation["description"] = summary.rstrip("."), more.strip()
+            if "security" in operation and "403" not in operation["responses"]:
+                operation["security"].insert(0, {})
     return document

@@ -2,7 +2,7 @@
 
 import { el } from "./dom.js";
 import { number, stamp, time, unit } from "./format.js";
-import { label, model } from "./model.js";
+import { label, model, themeOf } from "./model.js";
 import { t } from "./texts.js";
 
 const uPlot = window.uPlot;
@@ -33,6 +33,7 @@ export function resizeChart(place) {
 function options(place, station, property, data, ucum, decimals) {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(`--${name}`).trim();
+  const tone = colour(themeOf(station));
   const marks = property === "water_level" ? station.stages_cm : [];
   const span = (data.to - data.from) / 1000;
   const axis = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
@@ -58,9 +59,9 @@ function options(place, station, property, data, ucum, decimals) {
       { label: t().time, value: (_, at) => (at === null ? "–" : stamp(at * 1000)) },
       {
         label: `${label(property)}${ucum ? ` (${ucum})` : ""}`,
-        stroke: colour("accent"),
+        stroke: tone,
         width: data.bars ? 0 : 2,
-        fill: data.bars ? colour("accent") : undefined,
+        fill: data.bars ? tone : undefined,
         paths: data.bars ? uPlot.paths.bars({ size: [0.8, 26, 1], align: -1 }) : undefined,
         points: { show: false },
         value: (_, value) => (value === null ? "–" : number(value, decimals)),
@@ -76,6 +77,8 @@ function drawMarks(u, marks, colour) {
   const ratio = devicePixelRatio;
   u.ctx.save();
   u.ctx.font = `${12 * ratio}px system-ui, sans-serif`;
+  u.ctx.textAlign = "left";
+  u.ctx.textBaseline = "alphabetic";
   u.ctx.lineWidth = 1.5 * ratio;
   u.ctx.setLineDash([6 * ratio, 4 * ratio]);
   marks.forEach((mark, i) => {

@@ -7,91 +7,98 @@ import { history, mainProperty } from "./history.js";
 import { label, line, model, rainInLastHour, show, themeOf } from "./model.js";
 import { t } from "./texts.js";
 
-const title = document.getElementById("detail-title");
-const body = document.getElementById("detail-body");
-const chart = el("div", { class: "chart" });
-const figures = el("dl", { class: "now" });
-const after = el("div", { class: "after-chart" });
 const RANGES = [6, 24, 168];
 const SHOWN = 6;
 const ROWS = 100;
-let hours = 24;
-let drawn = 0;
+const title = document.getElementById("detail-title");
+const body = document.getElementById("detail-body");
+const under = el("p", { class: "quiet" });
+const figures = el("dl", { class: "now" });
+const chart = el("div", { class: "chart" });
+const rows = el("tbody");
+const column = el("th", { scope: "col" });
+const csv = el("a", { download: "stadtfunk.csv" });
+let station = null;
+let property = null;
+let hours = RANGES[0];
+let asked = 0;
 
 new ResizeObserver(() => resizeChart(chart)).observe(chart);
 
-export async function showDetail(id) {
-  const station = model.stations.get(id);
+/** Show a station, or show it anew after the language changed. */
+export function openDetail(id) {
+  station = model.stations.get(id);
   if (!station) return;
+  property = mainProperty(station);
   title.textContent = station.name;
+  const head = el("div", { class: "detail-head" }, under, property ? ranges() : null);
+  const nothing = el("p", { class: "quiet" }, t().noHistory);
+  body.replaceChildren(head, figures, ...(property ? [chart, after()] : [nothing]));
+  refreshFigures();
+  refreshChart();
+}
+
+export function refreshFigures() {
+  if (!station) return;
   const said = line(station);
-  const under = [t().theme[themeOf(station)], station.water, said.ms === null ? t().never : ago(said.ms)].filter(Boolean).join(" · ");
-  const property = mainProperty(station);
-  const head = el("div", { class: "detail-head" }, el("p", { class: "quiet" }, under), property ? ranges(id) : null);
-  const focused = body.contains(document.activeElement) && document.activeElement.dataset.hours;
-  body.replaceChildren(head, figures, ...(property ? [chart, after] : []));
-  if (focused) body.querySelector(`[data-hours="${focused}"]`)?.focus();
-  showFigures(station, said);
-  if (!property) {
-    body.append(el("p", { class: "quiet" }, themeOf(station) === "parking" ? parkingNote(station) : t().noHistory));
-    return;
-  }
-  drawn += 1;
-  const mine = drawn;
+  const parts = [t().theme[themeOf(station)], station.water, said.ms === null ? t().never : ago(said.ms)];
+  under.textContent = parts.filter(Boolean).join(" · ");
+  const shown = valuesNow(said).map(([name, value, unit]) => el("div", {}, el("dt", {}, name), el("dd", {}, value, " ", el("small", {}, unit))));
+  figures.replaceChildren(...shown);
+}
+
+export async function refreshChart() {
+  if (!station || !property) return;
+  asked += 1;
+  const mine = asked;
   try {
     const data = await history(station, property, hours);
-    if (mine !== drawn) return; // somebody chose another station meanwhile
+    if (mine !== asked) return; // somebody chose another station meanwhile
     drawChart(chart, station, property, data);
-    showTable(property, data);
+    fillTable(data);
   } catch {
-    if (mine === drawn) chart.replaceChildren(el("p", { class: "chart-note" }, t().failed));
+    if (mine === asked) chart.replaceChildren(el("p", { class: "chart-note" }, t().failed));
   }
 }
 
-function ranges(id) {
-  const choose = (each) => {
-    hours = each;
-    showDetail(id);
-  };
-  return el(
-    "div",
-    { class: "ranges", role: "group", "aria-label": t().ranges },
-    RANGES.map((each) => el("button", { type: "button", data: { hours: each }, "aria-pressed": String(each === hours), onclick: () => choose(each) }, t().range[each])),
-  );
+function ranges() {
+  const button = (each) =>
+    el("button", { type: "button", "aria-pressed": String(each === hours), onclick: (event) => choose(each, event.currentTarget) }, t().range[each]);
+  return el("div", { class: "ranges", role: "group", "aria-label": t().ranges }, RANGES.map(button));
 }
 
-function showFigures(station, said) {
+function choose(each, button) {
+  hours = each;
+  for (const other of button.parentElement.children) other.setAttribute("aria-pressed", String(other === button));
+  refreshChart();
+}
+
+function valuesNow(said) {
   const shown = [];
   const rain = rainInLastHour(station);
   if (rain) shown.push([t().sumHour, number(rain.value, 1), "mm"]);
-  if (themeOf(station) === "parking" || themeOf(station) === "traffic") shown.push([said.sub || t().theme[themeOf(station)], said.value, said.unit]);
+  if (["parking", "traffic"].includes(themeOf(station))) shown.push([said.sub || t().theme[themeOf(station)], said.value, said.unit]);
   for (const reading of model.readings.get(station.id)?.values() ?? []) {
-    const property = model.properties.get(reading.property);
-    if (!property || property.kind === "counter" || shown.length >= SHOWN) continue;
+    const kind = model.properties.get(reading.property)?.kind;
+    if (!["gauge", "count"].includes(kind) || shown.length >= SHOWN) continue;
     const { value, unit } = show(reading);
     const doubt = t().quality[reading.quality];
     shown.push([`${label(reading.property)}${reading.channel ? ` (${reading.channel})` : ""}${doubt ? `, ${doubt}` : ""}`, value, unit]);
   }
-  figures.replaceChildren(...shown.map(([name, value, unit]) => el("div", {}, el("dt", {}, name), el("dd", {}, value, " ", el("small", {}, unit)))));
+  return shown;
 }
 
-function parkingNote(station) {
-  const site = model.parking.get(station.id);
-  return site ? t().sensors(site.sensors_known, site.sensors_total) : t().noHistory;
+function after() {
+  column.textContent = label(property);
+  csv.textContent = t().csv;
+  const table = el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, t().time), column)), rows);
+  const box = el("div", { class: "table-box", tabindex: "0", role: "region", "aria-label": t().table }, table);
+  return el("div", { class: "after-chart" }, el("details", {}, el("summary", {}, t().table), box), csv);
 }
 
-function showTable(property, data) {
+function fillTable(data) {
   const decimals = model.properties.get(property)?.decimals ?? 1;
-  const rows = data.points.slice(-ROWS).reverse();
-  const open = after.querySelector("details")?.open;
-  const table = el(
-    "table",
-    {},
-    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, t().time), el("th", { scope: "col" }, label(property)))),
-    el("tbody", {}, rows.map((row) => el("tr", {}, el("td", {}, stamp(row.ms)), el("td", {}, row.value === null ? t().noValue : number(row.value, decimals))))),
-  );
-  after.replaceChildren(
-    el("details", { open }, el("summary", {}, t().table), el("div", { class: "table-box", tabindex: "0", role: "region", "aria-label": t().table }, table)),
-    el("a", { href: data.csv, download: "stadtfunk.csv" }, t().csv),
-  );
+  const shown = (value) => (value === null ? t().noValue : number(value, decimals));
+  rows.replaceChildren(...data.points.slice(-ROWS).reverse().map((row) => el("tr", {}, el("td", {}, stamp(row.ms)), el("td", {}, shown(row.value)))));
+  csv.href = data.csv;
 }

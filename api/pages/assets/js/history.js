@@ -11,8 +11,8 @@ const BUCKET = 900_000;
 /** The property whose history says most, or null. */
 export function mainProperty(station) {
   const own = PREFERRED.find((name) => station.properties.includes(name));
-  const theme = themeOf(station);
-  return own ?? station.properties.find((name) => model.properties.get(name)?.theme === theme) ?? station.properties[0] ?? null;
+  const drawn = station.properties.filter((name) => model.properties.get(name)?.kind !== "state");
+  return own ?? drawn.find((name) => model.properties.get(name)?.theme === themeOf(station)) ?? drawn[0] ?? null;
 }
 
 export async function history(station, property, hours) {

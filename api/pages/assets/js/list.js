@@ -54,7 +54,7 @@ export function showStations(theme, chosen, choose) {
 function group(theme, stations, choose) {
   return el(
     "section",
-    { class: "group", "aria-label": t().theme[theme] },
+    { class: "group", data: { theme }, "aria-label": t().theme[theme] },
     el("h3", {}, icon(theme), t().theme[theme]),
     el("ul", { role: "list" }, stations.map((station) => el("li", {}, row(station, choose)))),
   );
@@ -77,7 +77,8 @@ function update(button, station, pressed) {
   if (button.dataset.said === said) return;
   button.dataset.said = said;
   button.className = shown.stale ? "station stale" : "station";
-  if (warning) button.dataset.severity = warning.severity;
+  const severity = warning?.severity ?? shown.severity;
+  if (severity) button.dataset.severity = severity;
   else delete button.dataset.severity;
   button.replaceChildren(
     el("span", { class: "name" }, station.name),

@@ -1,7 +1,7 @@
 // The residents' page: read everything once, then keep up with the stream.
 
 import { getAll } from "./api.js";
-import { showDetail } from "./detail.js";
+import { openDetail, refreshChart, refreshFigures } from "./detail.js";
 import { now } from "./format.js";
 import { showStations, showThemes } from "./list.js";
 import { connect, showConnection } from "./live.js";
@@ -13,12 +13,13 @@ import { showWarnings, takeWarnings } from "./warnings.js";
 const HOUR = 3_600_000;
 const REFRESH_MS = 15_000;
 const REDRAW_MS = 1_000;
-const CHART_MS = 30_000;
+const CHART_MS = 5_000;
 let theme = "all";
 let chosen = null;
 let changed = true;
 let loading = null;
 let announced = false;
+let chartOld = false;
 
 /** Read all collections; warnings first, and each on its own: one that fails keeps none of the others. */
 function load() {
@@ -51,6 +52,7 @@ async function readStations() {
   model.stations = new Map(stations.map((each) => [each.id, each]));
   model.properties = new Map(properties.map((each) => [each.name, each]));
   redraw();
+  showWarnings(choose); // now that their stations can be shown
 }
 
 async function readLatest() {
@@ -81,7 +83,7 @@ function choose(id) {
   chosen = id;
   redraw();
   panTo(id);
-  showDetail(id);
+  openDetail(id);
   const detail = document.getElementById("detail");
   const { top, bottom } = detail.getBoundingClientRect();
   if (top > innerHeight - 160 || bottom < 160) {
@@ -100,6 +102,7 @@ function redraw() {
   showThemes(theme, chooseTheme);
   showStations(theme, chosen, choose);
   showMap(theme, chosen, choose);
+  refreshFigures();
 }
 
 function redrawAll() {
@@ -108,7 +111,7 @@ function redrawAll() {
   showConnection();
   showWarnings(choose);
   redraw();
-  if (chosen) showDetail(chosen);
+  if (chosen) openDetail(chosen);
 }
 
 for (const button of document.querySelectorAll("[data-language]")) {
@@ -117,7 +120,7 @@ for (const button of document.querySelectorAll("[data-language]")) {
     redrawAll();
   });
 }
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chosen && showDetail(chosen));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => refreshChart());
 
 translatePage();
 startMap();
@@ -133,6 +136,7 @@ connect({
   onReadings: (items) => {
     items.forEach(takeReading);
     changed = true;
+    chartOld ||= items.some((item) => item.station === chosen);
   },
 });
 setInterval(() => changed && redraw(), REDRAW_MS);
@@ -143,4 +147,8 @@ setInterval(() => {
   else load();
   redraw();
 }, REFRESH_MS);
-setInterval(() => chosen && !document.hidden && showDetail(chosen), CHART_MS);
+setInterval(() => {
+  if (!chartOld || document.hidden) return;
+  chartOld = false;
+  refreshChart();
+}, CHART_MS);

@@ -86,9 +86,10 @@ function draw(station, chosen, choose) {
 }
 
 function image(look, station, warning) {
-  const size = warning ? 36 : 30;
+  const size = warning ? 36 : 28;
   const box = document.createElement("span");
   box.className = look;
+  box.dataset.theme = themeOf(station);
   if (warning) box.dataset.severity = warning.severity;
   box.innerHTML = iconMarkup(themeOf(station));
   return L.divIcon({ html: box, className: "", iconSize: [size, size] });

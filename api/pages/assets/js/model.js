@@ -6,6 +6,7 @@ import { lang, t } from "./texts.js";
 const HOUR = 3_600_000;
 const ORDER = ["level", "rain", "parking", "traffic", "weather"];
 const THEME_OF = { climate: "weather" };
+const SEVERITIES = ["Minor", "Moderate", "Severe", "Extreme"];
 const COUNTED = /^(vehicle|people|bicycle)/;
 
 export const model = {
@@ -75,10 +76,9 @@ export function show(reading) {
 
 /** The most serious warning in force at a station. */
 export function warningAt(id) {
-  const scale = ["Minor", "Moderate", "Severe", "Extreme"];
   return [...model.warnings.values()]
     .filter((each) => each.station === id && each.status === "in_force")
-    .sort((a, b) => scale.indexOf(b.severity) - scale.indexOf(a.severity))[0];
+    .sort((a, b) => SEVERITIES.indexOf(b.severity) - SEVERITIES.indexOf(a.severity))[0];
 }
 
 /** One station's line: value, unit, what stands beside it, and how old it is. */
@@ -98,7 +98,7 @@ const LINES = {
     if (!reading) return general(station);
     const stage = reading.value === null ? 0 : station.stages_cm.filter((cm) => reading.value >= cm).length;
     const state = stage ? t().reached(stage) : "";
-    return { ...show(reading), sub: station.water, state, ms: reading.ms };
+    return { ...show(reading), sub: station.water, state, severity: SEVERITIES[stage - 1], ms: reading.ms };
   },
   parking(station) {
     const site = model.parking.get(station.id);
@@ -106,7 +106,8 @@ const LINES = {
     const ms = site.time ? Date.parse(site.time) : null;
     if (site.free === null) return { value: t().noValue, ms };
     const taken = site.capacity ? 1 - site.free / site.capacity : null;
-    return { value: number(site.free), unit: t().free, sub: t().ofSpaces(site.capacity), taken, ms };
+    const heard = site.sensors_known < site.sensors_total ? `, ${t().sensors(site.sensors_known, site.sensors_total)}` : "";
+    return { value: number(site.free), unit: t().free, sub: t().ofSpaces(site.capacity) + heard, taken, ms };
   },
   traffic(station) {
     const counts = model.traffic.get(station.id) ?? [];
@@ -116,7 +117,7 @@ const LINES = {
     if (!last.length) return general(station);
     const property = last[0].property;
     const sum = last.filter((each) => each.property === property).reduce((all, each) => all + each.value, 0);
-    return { value: number(sum), unit: t().per[last[0].interval], sub: label(property), ms };
+    return { value: number(sum), unit: t().per[last[0].interval], sub: t().counted[property] ?? label(property), ms };
   },
   weather(station) {
     const temperature = newest(station, "air_temperature");

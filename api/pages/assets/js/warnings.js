@@ -21,6 +21,7 @@ export function showWarnings(choose) {
   drawn = shape;
   // a redraw must not take the focus away from whoever reads by keyboard
   const focused = document.activeElement?.dataset?.warning;
+  document.getElementById("notice").hidden = inForce.length > 0; // then it stands in each of them
   place.replaceChildren(...(inForce.length ? inForce.map((each) => card(each, choose)) : [calm()]));
   if (focused) place.querySelector(`[data-warning="${CSS.escape(focused)}"]`)?.focus();
   fresh.clear();
