@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from alerts import engine
-from alerts.board import event_of
+from alerts.event import from_row
 from devices.catalogue import load_catalogue
 from devices.registry import load_registry
 from devices.simulator.simulator import Delivery, Kind, Simulator
@@ -152,10 +153,15 @@ def play(
         clock.limit(message.due_us)
         while (wait_us := message.due_us - clock()) > 0:
             time.sleep(min(_NAP_S, wait_us / 1e6 / clock.speed))
-        _wait(lambda under_way=published: under_way - taken() < _LAG, "the service takes no messages")
+        least = published - _LAG
+        _wait(partial(_reached, taken, least), "the service takes no messages")
         publisher.publish(message.topic, message.payload)
         distinct += message.kind is not Kind.DUPLICATE
     return distinct
+
+
+def _reached(count: Callable[[], int], least: int) -> bool:
+    return count() > least
 
 
 def report(journal: Journal, sent: int) -> Report:
@@ -165,7 +171,7 @@ def report(journal: Journal, sent: int) -> Report:
     while page := journal.events(after, 1000):
         after = page[-1][0]
         for _, row in page:
-            event = event_of(row)
+            event = from_row(row)
             if event.kind == "raise":
                 raised.add(event.episode)
             elif event.kind == "clear":
@@ -266,17 +272,18 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end what is inside, quietly."""
+    """Ctrl-C and SIGTERM end what is inside, quietly; a second one does not disturb the stopping."""
+    signals = (signal.SIGINT, signal.SIGTERM)
 
     def interrupt(_number: int, _frame: object) -> None:
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = [signal.signal(each, interrupt) for each in signals]
     try:
-        with suppress(KeyboardInterrupt):
-            yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        yield
+    except KeyboardInterrupt:
+        return
+    for each, handler in zip(signals, before, strict=True):
+        signal.signal(each, handler)

@@ -1,6 +1,8 @@
 """The demo's MQTT broker: rumqttd in a child process, on loopback, on free ports."""
 
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,11 +50,26 @@ def demo_broker(folder: Path) -> Iterator[Addresses]:
     ]
     config = folder / "broker.toml"
     config.write_text(_ROUTER + "".join(listeners), encoding="utf-8")
-    broker = Broker(config_path=str(config)).start()
+    broker = Broker(config_path=str(config))
+    with _deaf_to_ctrl_c():
+        broker.start()
     try:
         yield Addresses(*(f"mqtt://{_HOST}:{port}" for port in ports))
     finally:
         broker.stop()
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """A child started in here outlives Ctrl-C, so that the service can take its leave."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -4,17 +4,15 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from simulated_messages import MINUTE_US, START_US, parse
 
 import stadtfunk
 from devices.catalogue import load_catalogue
 from devices.measurement import Rejected
 from devices.registry import load_registry
 from devices.simulator.simulator import Kind, Simulator
-from ingest.network_servers import PARSERS
-from ingest.uplink import Message, Uplink
+from ingest.uplink import Uplink
 
-START_US = 1_784_030_512_345_678  # 2026-07-14, 14:01:52 in Bergisch Gladbach
-MINUTE_US = 60_000_000
 CITY = Path(stadtfunk.__file__).parent / "demo_city"
 
 
@@ -36,16 +34,6 @@ def simulator(catalogue, registry):
 @pytest.fixture(scope="session")
 def deliveries(simulator):
     return list(simulator.messages(START_US))
-
-
-def as_message(delivery):
-    kind = "tts-v3" if delivery.topic.startswith("v3/") else "chirpstack-v4"
-    return Message(kind, delivery.topic, delivery.payload, 1, retain=False, arrived_us=delivery.due_us)
-
-
-def parse(delivery):
-    message = as_message(delivery)
-    return PARSERS[message.server].parse(message)
 
 
 @pytest.fixture(scope="session")

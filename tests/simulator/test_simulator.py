@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from itertools import islice, pairwise
 
 import pytest
-from conftest import MINUTE_US, START_US, as_message, parse
+from simulated_messages import MINUTE_US, START_US, as_message, parse
 
 from devices.measurement import Quality, Rejected
 from devices.registry import Registry, RegistryFile
