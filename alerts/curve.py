@@ -101,7 +101,8 @@ def add(rows: Rows, plan: CurvePlan, readings: Amounts, tally: Tally) -> None:
     last, phase, total, counter = head["time"], head["phase"], head["total"], plan.counter[slot]
     spacing = time - last
     interval = plan.interval_us[slot]
-    interval = np.where(interval == 0, np.clip(spacing, 0, _HOUR_US), interval)
+    if not interval.all():
+        interval = np.where(interval == 0, np.clip(spacing, 0, _HOUR_US), interval)
     depth = np.where(counter, amount - head["last"], amount)
     start = np.where(counter, last, np.maximum(last, time - interval))
     limit = plan.cap[slot] * np.where(counter, np.maximum(spacing, _MINUTE_US), interval) // _MINUTE_US
@@ -116,9 +117,9 @@ def add(rows: Rows, plan: CurvePlan, readings: Amounts, tally: Tally) -> None:
         drift = (time - phase + MARK_US // 2) % MARK_US - MARK_US // 2
         clean &= (np.abs(drift) <= _MISALIGNED_US) | (depth == 0) | (ring[slot, (mark + 1) % size] != total)
     if not clean.all():
-        for i in np.flatnonzero(~clean).tolist():
+        for i in (~clean).nonzero()[0].tolist():
             _Curve(rows[slot[i]], plan, int(slot[i]), tally).take(int(time[i]), int(amount[i]))
-        kept = np.flatnonzero(clean)
+        kept = clean.nonzero()[0]
         if not len(kept):
             return
         slot, time, amount, start, depth = slot[kept], time[kept], amount[kept], start[kept], depth[kept]
@@ -149,31 +150,34 @@ def _fill(
 ) -> None:
     """Write the marks that a reading has passed."""
     start, length_ms, phase, mark, marks = course
-    for step in range(1, int(marks.max(initial=0)) + 1):
-        on = np.flatnonzero(marks >= step)
+    for step in range(1, int(marks.max()) + 1):
+        on = (marks >= step).nonzero()[0]
         k = mark[on] + step
         share = np.maximum(phase[on] + k * MARK_US - start[on], 0) // 1000
         ring[slot[on], k % ring.shape[1]] = total[on] + amount[on] * share // length_ms[on]
 
 
-def windows(rows: Rows, slot: Slots, lengths_us: Ints) -> Ints:
-    """Amount in (time - length, time] at each slot's newest reading: shape (slots, lengths)."""
+def windows(rows: Rows, slot: Slots, lengths: Ints) -> Ints:
+    """Amount in (time - length, time] at each slot's newest reading: shape (slots, lengths).
+
+    Lengths count marks: at least one, at most three less than a ring has. Between marks the total is taken as
+    rising evenly.
+    """
     ring = rows["ring"]
     marks = ring.shape[1]
     newest: Rows = rows["head"][slot]
-    time, phase, total = newest["time"], newest["phase"], newest["total"]
-    begin = (time - phase)[:, None] - lengths_us
-    k = begin // MARK_US
-    rest = begin - k * MARK_US
+    since = newest["time"] - newest["phase"]
+    mark = since // MARK_US
+    rest_ms = (since - mark * MARK_US) // 1000
     line = slot[:, None]
-    before: npt.NDArray[np.int64] = ring[line, k % marks].astype(np.int64)
-    if rest.any():
-        head = ((time - phase) // MARK_US)[:, None]
-        after = np.where(k + 1 <= head, ring[line, (k + 1) % marks], total[:, None])
-        # a window inside the unfinished mark
-        width = np.where(k + 1 <= head, MARK_US, np.maximum((time - phase)[:, None] - k * MARK_US, 1))
-        before += (after - before) * (rest // 1000) // (width // 1000)
-    return total[:, None] - before
+    at = (mark % marks)[:, None] - lengths
+    at += marks * (at < 0)
+    before: npt.NDArray[np.int64] = ring[line, at].astype(np.int64)
+    if rest_ms.any():
+        at += 1
+        at[at == marks] = 0
+        before += (ring[line, at] - before) * rest_ms[:, None] // (MARK_US // 1000)
+    return newest["total"][:, None] - before
 
 
 def unheard_us(row: np.void, plan: CurvePlan, slot: int, window_us: int) -> int:

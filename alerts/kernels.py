@@ -10,7 +10,7 @@ from alerts.curve import Tally
 from alerts.event import Event
 from alerts.parking import CarPark
 from alerts.plan import make_plan
-from alerts.rows import Batch, Bools, Rows, Slots, Table
+from alerts.rows import Batch, Bools, Slots, Table
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
 from devices.measurement import Quality
@@ -70,10 +70,11 @@ class Kernels:
         history: their events have no audience.
         """
         plan = self._plan
-        good: Bools = (readings["quality"] == Quality.GOOD) | (readings["quality"] == Quality.NOT_EVALUATED)
-        good &= np.isfinite(readings["value"]) & (np.abs(readings["value"]) < _LARGEST)
-        positions = np.flatnonzero(good)
-        readings = readings[positions]
+        quality = readings["quality"]
+        # neither is NaN
+        good: Bools = (np.abs(readings["value"]) < _LARGEST) & ((quality == _GOOD) | (quality == _UNJUDGED))
+        if not good.all():
+            readings = readings[good]
         found: list[tuple[int, Event]] = []
         for batch, place in _of(readings, plan.rain.slot_of):
             self._rain.touch(batch.slot)
@@ -146,15 +147,16 @@ def run(
 
 
 _LARGEST = 1e12
+_GOOD, _UNJUDGED = int(Quality.GOOD), int(Quality.NOT_EVALUATED)
 
 
 def _of(readings: Readings, slot_of: Slots) -> Iterator[tuple[Batch, Slots]]:
     """A kernel's part of the readings and its positions in them, where there is any."""
     slot = slot_of[readings["series"]]
-    place = np.flatnonzero(slot >= 0)
-    if len(place):
-        mine: Rows = readings[place]
-        yield Batch(slot[place], mine["time_us"].astype(np.int64), mine["value"].astype(np.float64)), place
+    taken = slot >= 0
+    if taken.any():
+        place = taken.nonzero()[0]
+        yield Batch(slot[place], readings["time_us"][place], readings["value"][place]), place
 
 
 def _position(found: tuple[int, Event]) -> int:

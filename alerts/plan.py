@@ -135,6 +135,7 @@ def _rain(place: Place, numbers: Sequence[int]) -> RainPlan:
         ),
         variant=variant.astype(np.int64),
         limits=np.stack(limits),
+        lowest=np.stack(limits).min(axis=(1, 3)),
         rules=[_rain_rule(rule) for rule in rules],
         subjects=[
             [Subject(series[n].station, gauges[n], measure, *_of_rule(rule)) for measure in rain.MEASURES]

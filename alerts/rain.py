@@ -29,7 +29,7 @@ DWD_MM: Mapping[str, Mapping[int, tuple[float, float, float]]] = {
 
 _NAMES = {"dwd_starkregen": "Starkregen", "dwd_dauerregen": "Dauerregen"}
 _HOUR = WINDOWS_MIN.index(60)
-_WINDOWS_US = np.array(WINDOWS_MIN, np.int64) * 60_000_000
+_WINDOWS = np.array(WINDOWS_MIN, np.int64) * 60_000_000 // curve.MARK_US
 _MARKS = WINDOWS_MIN[-1] * 60_000_000 // curve.MARK_US + 4
 _HOUR_US = 3_600_000_000
 _UNHEARD_US = 900_000_000
@@ -67,12 +67,14 @@ class RainRule:
 
 @dataclass(frozen=True, slots=True)
 class RainPlan:
-    """Slots are rain series. `limits[variant[slot]]`: depths (µm) to exceed, by measure, window and level."""
+    """Slots are rain series. `limits[variant[slot]]`: depths (µm) to exceed, by measure, window and level;
+    `lowest[variant[slot]]` the least of them by window."""  # noqa: D205, D209 - one thought
 
     slot_of: Slots
     curves: CurvePlan
     variant: Slots
     limits: Ints
+    lowest: Ints
     rules: Sequence[RainRule]
     subjects: Sequence[Sequence[Subject]]
 
@@ -103,14 +105,13 @@ def step(rows: Rows, plan: RainPlan, batch: Batch, since_us: int, tally: Tally) 
     """
     slot, time, value = batch
     amount = np.rint(value * UM_PER_MM).astype(np.int64)
-    lowest = plan.limits[..., 0].min(axis=1)
     found: list[tuple[int, Event]] = []
     for part in rounds(slot):
         at = slot[part]
         curve.add(rows, plan.curves, Amounts(at, time[part], amount[part]), tally)
-        sums = curve.windows(rows, at, _WINDOWS_US)
-        hot: Bools = (sums > lowest[plan.variant[at]]).any(axis=1) | rows["busy"][at]
-        for i in np.flatnonzero(hot).tolist():
+        sums = curve.windows(rows, at, _WINDOWS)
+        hot: Bools = (sums > plan.lowest[plan.variant[at]]).any(axis=1) | rows["busy"][at]
+        for i in hot.nonzero()[0].tolist():
             s = int(at[i])
             place = int(part[i])
             found += [(place, event) for event in _judge(rows[s], plan, s, sums[i], since_us)]

@@ -21,7 +21,7 @@ def every_5(*values, series=0, start=T0):
 def sums(machine, window=60):
     """Depth (mm) in a window of slot 0."""
     rows = machine._rain.rows
-    length = np.array([window * MIN])
+    length = np.array([window // 5])
     return int(curve.windows(rows, np.array([0]), length)[0, 0]) / 1000
 
 
