@@ -25,7 +25,7 @@ BODY_LIMIT = 600
 
 SHIPPED = Path(__file__).parent / "texts"
 _NAME_LIMIT = 40
-_ID_LIMIT = 80
+_ID_LIMIT = 160
 _OTHER = "other"
 
 
