@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from alerts.rules import parse_rules
 from devices.catalogue import load_catalogue
 from devices.device_list import DeviceRow
 from devices.registry import load_registry
@@ -80,6 +81,9 @@ def test_every_command_in_the_text_exists(page):
 @pytest.mark.parametrize(("page", "language", "text"), blocks("toml"))
 def test_every_configuration_is_accepted(page, language, text, tmp_path):
     tables = tomllib.loads(text)
+    if "rule" in tables:
+        assert parse_rules(tables, page.name).rules
+        return
     if "integration" in tables:
         shipped = tomllib.loads((ROOT / "deploy/chirpstack/chirpstack.toml").read_text())
         assert tables["integration"]["mqtt"].items() <= shipped["integration"]["mqtt"].items()
