@@ -162,7 +162,7 @@ def _move(  # noqa: PLR0913, PLR0917 - what one decision rests on
         lower = LEVELS.index(episode.level)
         row["spent"][m] = np.where(row["met"][m] > lower, row["met"][m], row["spent"][m])
         reason = (
-            f"{sums[_HOUR] / UM_PER_MM:g} mm in the last 60 min, less than {rule.calm / UM_PER_MM:g} mm: "
+            f"{sums[_HOUR] / UM_PER_MM:.1f} mm in the last 60 min, less than {rule.calm / UM_PER_MM:g} mm: "
             "what is left in the windows is old rain"
         )
         finding = Finding(time, WINDOWS_MIN[_HOUR], int(sums[_HOUR]) / UM_PER_MM, reason)

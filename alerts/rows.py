@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import structlog
 
 Rows = npt.NDArray[np.void]
 Ints = npt.NDArray[np.int64]
@@ -15,6 +16,7 @@ Bools = npt.NDArray[np.bool_]
 Slots = npt.NDArray[np.int64]
 
 _SCHEMA = "schema."
+_log = structlog.get_logger(__name__)
 
 
 class Batch(NamedTuple):
@@ -61,7 +63,7 @@ class Table:
         for slot, key in enumerate(new, first):
             page = self._saved.pop(key, None)
             if page is not None:
-                self._restore(slot, page)
+                self._restore_or_begin(slot, key, page)
 
     def touch(self, slots: Slots) -> None:
         """Mark slots as changed since their page was last durable."""
@@ -92,6 +94,13 @@ class Table:
                 )
             else:
                 self._saved[name] = page
+
+    def _restore_or_begin(self, slot: int, key: str, page: bytes) -> None:
+        try:
+            self._restore(slot, page)
+        except (KeyError, ValueError, zlib.error) as fault:
+            # one gauge that begins anew is better than none that is judged
+            _log.error("state_page_damaged", page=f"{self.name}/{key}", fault=repr(fault))
 
     def _restore(self, slot: int, page: bytes) -> None:
         """Copy the fields that the saved version and this one know in the same shape."""
