@@ -3,8 +3,8 @@
 import os
 
 import pytest
+import servers
 from hypothesis import settings
-from servers import Mosquitto
 
 # a busy machine must not fail a test: speed lives in bench/
 settings.register_profile("untimed", deadline=None)
@@ -41,9 +41,18 @@ def mosquitto(tmp_path):
     started = []
 
     def start(**options):
-        started.append(Mosquitto(tmp_path / f"mosquitto-{len(started)}", **options))
+        started.append(servers.Mosquitto(tmp_path / f"mosquitto-{len(started)}", **options))
         return started[-1]
 
     yield start
     for each in started:
         each.stop()
+
+
+@pytest.fixture
+def own_influxd(tmp_path):
+    """One that the test may stop and start."""
+    server = servers.influxd(tmp_path)
+    server.start()
+    yield server
+    server.stop()

@@ -5,6 +5,8 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.error
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
@@ -165,3 +167,58 @@ class Wire:
         with suppress(threading.BrokenBarrierError):
             closing.wait(5)
         source.close()
+
+
+_INFLUXD = """
+reporting-enabled = false
+bind-address = "127.0.0.1:{rpc}"
+[meta]
+dir = "{folder}/meta"
+[data]
+dir = "{folder}/data"
+wal-dir = "{folder}/wal"
+query-log-enabled = false
+[monitor]
+store-enabled = false
+[http]
+bind-address = "127.0.0.1:{port}"
+log-enabled = false
+"""
+
+
+class HttpServer:
+    """A real server of this test run, that can be stopped and started again on the same port and files."""
+
+    def __init__(self, command, port, alive, log):
+        self.command = command
+        self.port = port
+        self._alive = f"http://127.0.0.1:{port}{alive}"
+        self._log = log
+        self._process = None
+
+    def start(self):
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self.command, stdout=log, stderr=log)
+        end = time.monotonic() + 30
+        while True:
+            try:
+                urllib.request.urlopen(self._alive, timeout=1).close()
+            except (urllib.error.URLError, OSError):
+                if self._process.poll() is not None or time.monotonic() > end:
+                    raise RuntimeError(self._log.read_text()[-2000:]) from None
+                time.sleep(0.05)
+            else:
+                return
+
+    def stop(self):
+        self._process.terminate()
+        self._process.wait(10)
+
+
+def influxd(folder: Path) -> HttpServer:
+    """InfluxDB 1.x as Debian ships it, not started yet."""
+    binary = program("influxd")
+    port = free_port()
+    config = folder / "influxdb.conf"
+    config.write_text(_INFLUXD.format(rpc=free_port(), port=port, folder=folder))
+    return HttpServer([binary, "-config", str(config)], port, "/ping", folder / "log")
