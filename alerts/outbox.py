@@ -109,12 +109,13 @@ class Outbox:
 
     @property
     def health(self) -> Health:
-        """All channels and the outbox itself in one."""
+        """Not ok when nobody can be told: the outbox itself, or every one of its channels, fails."""
         if not self._fault.ok:
             return self._fault
         sick = {name: health for name, health in self.channel_health.items() if not health.ok}
         if sick:
-            return Health(ok=False, detail="; ".join(f"{name}: {h.detail}" for name, h in sick.items()))
+            detail = "; ".join(f"{name}: {each.detail}" for name, each in sick.items())
+            return Health(ok=len(sick) < len(self._workers), detail=detail)
         return Health(
             ok=True, detail="" if self._workers else "no [[alerts.channel]]: nobody hears of alerts"
         )

@@ -125,7 +125,7 @@ class Consumer:
 
     def start(self) -> None:
         """Begin to connect."""
-        self._say(ok=False, detail=f"connecting to {self._broker}")
+        self.health = Health(ok=False, detail=f"connecting to {self._broker}")
         self._thread.start()
 
     def stop(self) -> None:

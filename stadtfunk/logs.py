@@ -2,8 +2,20 @@
 
 import logging
 import sys
+from contextlib import suppress
 
 import structlog
+
+
+class _Lines(structlog.PrintLogger):
+    """Writes lines; a full disk or a closed terminal costs the line, never the thread that wrote it."""
+
+    def msg(self, message: str) -> None:
+        """Write one line, if that is possible."""
+        with suppress(OSError, ValueError):
+            super().msg(message)
+
+    log = debug = info = warning = error = critical = exception = failure = fatal = err = warn = msg
 
 
 def configure(level: str) -> None:
@@ -17,6 +29,6 @@ def configure(level: str) -> None:
     structlog.configure(
         processors=[*processors, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _Lines(sys.stderr),
     )
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)

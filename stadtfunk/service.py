@@ -171,23 +171,27 @@ class Service:
             "intake": self.intake.health,
             "engine": self.engine.health,
             "outbox": self.outbox.health,
+            **{f"channel {name}": health for name, health in self.outbox.channel_health.items()},
             "store": self.writer.health,
             "latest": self.latest.health,
             "devices": Health(ok=fault is None, detail=f"old list in force: {fault}" if fault else ""),
         }
 
     def loss_window(self) -> Mapping[str, str]:
-        """Per network server that publishes at QoS 0: when an uplink can be lost before it reaches us."""
+        """Per network server: when an uplink can be lost before it reaches us."""
         return {
-            each.server.name: "publishes at QoS 0: what comes while Stadtfunk or the broker is away is lost; "
-            + PARSERS[each.server.kind].qos0_remedy
+            each.server.name: each.loss_window
+            + (
+                f" It publishes at QoS 0 now: {PARSERS[each.server.kind].qos0_remedy}"
+                if each.stats.qos0_seen
+                else ""
+            )
             for each in self.consumers
-            if each.stats.qos0_seen
         }
 
     def _tell(self) -> None:
-        self.board.catch_up(self.journal)
         self.outbox.wake()
+        self.board.catch_up(self.journal)
 
     def _station_name(self, station: str) -> str:
         known = self.registry.current.stations.get(station)
