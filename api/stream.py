@@ -68,6 +68,7 @@ class Stream:
     async def running(self) -> AsyncIterator[None]:
         """Hear from the services while the application runs."""
         self._loop = asyncio.get_running_loop()
+        self._news, self._grown, self._closed = asyncio.Event(), asyncio.Condition(), False
         leave: list[Callable[[], None]] = [
             self._services.latest.listen(self._hear_points),
             self._services.board.listen(self._hear_warnings),

@@ -53,7 +53,7 @@ def stations(request: Request, view: AnyCaller, query: Annotated[CollectionQuery
 @router.get(
     "/stations/{station_id}",
     response_class=Response,
-    responses={200: {"model": Station}, **errors(401, 404)},
+    responses={200: {"model": Station}, **errors(401, 404, 422)},
 )
 def station(request: Request, view: AnyCaller, station_id: Annotated[str, Path(max_length=200)]) -> Response:
     """One station."""

@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/v1", tags=["stream"])
     response_class=Response,
     responses={
         200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
-        **errors(401, 503),
+        **errors(401, 422, 503),
     },
 )
 async def stream(

@@ -48,7 +48,7 @@ async def warnings(request: Request, view: AnyCaller, query: Annotated[WarningsQ
 @router.get(
     "/warnings/{warning_id:path}",
     response_class=Response,
-    responses={200: {"model": Notice}, **errors(401, 404)},
+    responses={200: {"model": Notice}, **errors(401, 404, 422)},
 )
 async def warning(
     request: Request, view: AnyCaller, warning_id: Annotated[str, Path(max_length=300)]

@@ -10,6 +10,7 @@ import { t } from "./texts.js";
 const RANGES = [6, 24, 168];
 const SHOWN = 6;
 const ROWS = 100;
+const BEHIND = new Set(["water_distance", "precipitation_intensity"]); // what a level and a sum are made of
 const title = document.getElementById("detail-title");
 const body = document.getElementById("detail-body");
 const under = el("p", { class: "quiet" });
@@ -80,7 +81,7 @@ function valuesNow(said) {
   if (["parking", "traffic"].includes(themeOf(station))) shown.push([said.sub || t().theme[themeOf(station)], said.value, said.unit]);
   for (const reading of model.readings.get(station.id)?.values() ?? []) {
     const kind = model.properties.get(reading.property)?.kind;
-    if (!["gauge", "count"].includes(kind) || shown.length >= SHOWN) continue;
+    if (!["gauge", "count"].includes(kind) || BEHIND.has(reading.property) || shown.length >= SHOWN) continue;
     const { value, unit } = show(reading);
     const doubt = t().quality[reading.quality];
     shown.push([`${label(reading.property)}${reading.channel ? ` (${reading.channel})` : ""}${doubt ? `, ${doubt}` : ""}`, value, unit]);

@@ -6,25 +6,50 @@ import { model } from "./model.js";
 import { lang, t } from "./texts.js";
 
 const place = document.getElementById("warnings");
+const heading = document.getElementById("warnings-title");
 const announcer = document.getElementById("announce");
 const fresh = new Set();
+const opened = new Set();
+const SCALE = ["Extreme", "Severe", "Moderate", "Minor"];
+const FEW = 3;
+const MOST = 6;
 let drawn = "";
 
 export function showWarnings(choose) {
   const all = [...model.warnings.values()];
   const inForce = all.filter((each) => each.status === "in_force");
-  const scale = ["Extreme", "Severe", "Moderate", "Minor"];
-  inForce.sort((a, b) => scale.indexOf(a.severity) - scale.indexOf(b.severity) || b.since.localeCompare(a.since));
+  inForce.sort((a, b) => SCALE.indexOf(a.severity) - SCALE.indexOf(b.severity) || b.since.localeCompare(a.since) || a.id.localeCompare(b.id));
   showEnded(all.filter((each) => each.status === "ended"));
   const shape = JSON.stringify([lang(), model.warningsKnown, inForce, inForce.map((each) => [ago(Date.parse(each.since)), model.stations.has(each.station)])]);
   if (shape === drawn) return;
   drawn = shape;
+  heading.textContent = inForce.length > 1 ? t().warningsCount(inForce.length) : t().warnings;
   // a redraw must not take the focus away from whoever reads by keyboard
   const focused = document.activeElement?.dataset?.warning;
-  document.getElementById("notice").hidden = inForce.length > 0; // then it stands in each of them
-  place.replaceChildren(...(inForce.length ? inForce.map((each) => card(each, choose)) : [calm()]));
+  const first = foremost(inForce);
+  const cards = inForce.filter((each) => first.has(each)).map((each) => card(each, choose, inForce.length <= FEW));
+  const rest = inForce.filter((each) => !first.has(each)).map((each) => card(each, choose, false));
+  place.replaceChildren(...(inForce.length ? cards : [calm()]), ...(rest.length ? [more(rest)] : []));
   if (focused) place.querySelector(`[data-warning="${CSS.escape(focused)}"]`)?.focus();
   fresh.clear();
+}
+
+/** Those to see at once: the most serious, and of every measure its most serious: rain must not hide the creek. */
+function foremost(sorted) {
+  const first = new Set(new Map([...sorted].reverse().map((each) => [each.measure, each])).values());
+  for (const each of sorted) if (first.size < MOST) first.add(each);
+  return first;
+}
+
+function more(cards) {
+  return keptOpen("more", el("details", { class: "more" }, el("summary", { data: { warning: "more" } }, t().moreWarnings(cards.length)), el("div", { class: "cards" }, cards)));
+}
+
+/** A details element that stays as its reader left it when it is drawn anew. */
+function keptOpen(id, details) {
+  details.open = opened.has(id);
+  details.addEventListener("toggle", () => (details.open ? opened.add(id) : opened.delete(id)));
+  return details;
 }
 
 /** Take changed warnings; say what happened. */
@@ -32,7 +57,7 @@ export function takeWarnings(items, announced) {
   for (const item of items) {
     const before = model.warnings.get(item.id);
     model.warnings.set(item.id, item);
-    if (!announced || (before && before.changed === item.changed)) continue;
+    if (!announced || (before && before.status === item.status && before.level === item.level)) continue;
     const title = item.headline[lang()];
     const say = item.status === "ended" ? t().endedWarning : before ? t().changedWarning : t().newWarning;
     if (!before) fresh.add(item.id);
@@ -46,10 +71,7 @@ function calm() {
   return el("div", { class: "calm" }, icon(model.warningsKnown ? "check" : "alert"), el("p", {}, el("b", {}, title), el("span", {}, more)));
 }
 
-function card(item, choose) {
-  const known = model.stations.has(item.station);
-  // the text's last line names the sender and the episode: for mails, not for a page
-  const [say, basis] = item.text[lang()].split("\n");
+function card(item, choose, roomy) {
   const since = Date.parse(item.since);
   return el(
     "article",
@@ -58,10 +80,19 @@ function card(item, choose) {
     el("h3", {}, `${t().measure[item.measure] ?? item.headline[lang()]}: ${item.station_name}`),
     item.value === null ? null : el("p", { class: "figure" }, figure(item), " ", el("small", {}, window_(item))),
     el("p", { class: "since" }, t().since(moment(since), ago(since))),
+    roomy ? said(item, choose) : keptOpen(item.id, el("details", {}, el("summary", { data: { warning: `${item.id} more` } }, t().more), said(item, choose))),
+  );
+}
+
+function said(item, choose) {
+  // the text's last line names the sender and the episode: for mails, not for a page
+  const [say, basis] = item.text[lang()].split("\n");
+  const known = model.stations.has(item.station);
+  return [
     el("p", { class: "say" }, say),
     el("p", { class: "basis" }, basis ?? item.notice[lang()]),
     known ? el("button", { type: "button", data: { warning: item.id }, onclick: () => choose(item.station) }, t().showStation) : null,
-  );
+  ];
 }
 
 function figure(item) {

@@ -1,0 +1,197 @@
+import pytest
+from conftest import MINUTE, T0, TOKEN
+from starlette.testclient import TestClient
+
+from api import schemas
+from api.app import create_app, openapi
+
+
+@pytest.mark.parametrize(
+    "address", ["stations", "properties", "readings", "readings/latest", "warnings", "parking", "traffic"]
+)
+def test_every_collection_carries_licence_and_attribution(client, address):
+    answer = client.get(f"/api/v1/{address}")
+    document = answer.json()
+    assert document["items"]
+    assert document["license"] == "http://dcat-ap.de/def/licenses/dl-zero-de/2.0"
+    assert document["attribution"] == "Stadt Bergisch Gladbach"
+    assert answer.links["license"]["url"] == document["license"]
+
+
+@pytest.mark.parametrize(
+    "address", ["stations", "properties", "readings/latest", "traffic?from=2026-07-14T16:00:00Z"]
+)
+@pytest.mark.parametrize("limit", [1, 2, 3, 1000])
+def test_every_collection_pages(client, address, limit):
+    joiner = "&" if "?" in address else "?"
+    whole = client.get(f"/api/v1/{address}{joiner}limit=10000").json()["items"]
+    assert whole
+    found, next_ = [], f"/api/v1/{address}{joiner}limit={limit}"
+    while next_:
+        answer = client.get(next_)
+        found += answer.json()["items"]
+        next_ = answer.links.get("next", {}).get("url")
+    assert found == whole
+
+
+def test_a_link_does_not_repeat_a_host_that_is_none(client):
+    answer = client.get("/api/v1/stations?limit=1", headers={"Host": "evil>;rel=next"})
+    assert "evil" not in answer.headers["link"]
+
+
+def test_stations_say_what_is_measured_there(client):
+    items = {item["id"]: item for item in client.get("/api/v1/stations").json()["items"]}
+    assert set(items) == {"regen-gierath", "strunde-gierath", "p-markt", "z-haupt"}
+    assert items["strunde-gierath"]["properties"] == ["water_level"]
+    assert items["strunde-gierath"]["stages_cm"] == [40, 60]
+    assert items["strunde-gierath"]["themes"] == ["level"]
+    one = client.get("/api/v1/stations/strunde-gierath").json()
+    assert one.pop("license")
+    assert one.pop("attribution")
+    assert one == items["strunde-gierath"]
+
+
+def test_operators_see_every_station_and_its_devices(operator):
+    items = {item["id"]: item for item in operator.get("/api/v1/stations").json()["items"]}
+    assert items["geheim-pegel"]["devices"] == ["70b3d57ed0000005"]
+
+
+def test_a_warning_says_what_where_since_when_and_what_it_is_not(client):
+    [item] = client.get("/api/v1/warnings").json()["items"]
+    assert (item["status"], item["level"], item["severity"], item["value"]) == (
+        "in_force",
+        3,
+        "Severe",
+        31.24,
+    )
+    assert item["since"] == "2026-07-14T18:30:00Z"
+    assert item["notice"]["de"] == "Automatische Messwertmeldung, keine amtliche Warnung."
+    assert item["headline"]["de"] == "Starkregen, Stufe 3: Regen Gierath"
+    assert item["headline"]["en"]
+    assert client.get(f"/api/v1/warnings/{item['id']}").json()["id"] == item["id"]
+
+
+def test_what_only_staff_hear_is_not_public(client, operator):
+    assert {item["station"] for item in operator.get("/api/v1/warnings").json()["items"]} == {
+        "regen-gierath",
+        "geheim-pegel",
+        "strunde-gierath",
+    }
+    assert client.get("/api/v1/warnings/level:geheim:1").status_code == 404
+
+
+def test_an_ended_warning_stays_for_a_day(city):
+    with TestClient(city.app()) as client:
+        city.warn("regen-gierath", 0, "clear", episode="starkregen:regen-gierath:1", at_us=T0 + MINUTE)
+        [item] = client.get("/api/v1/warnings").json()["items"]
+        assert (item["status"], item["ended"]) == ("ended", "2026-07-14T18:31:00Z")
+        assert client.get("/api/v1/warnings?status=in_force").json()["items"] == []
+        city.now_us += 24 * 60 * MINUTE + 2 * MINUTE
+        assert client.get("/api/v1/warnings").json()["items"] == []
+
+
+def test_warnings_page_with_those_in_force_first(city):
+    for i in range(5):
+        city.warn("regen-gierath", episode=f"e{i}", at_us=T0 + i * MINUTE)
+    city.warn("regen-gierath", 0, "clear", episode="e4", at_us=T0 + 6 * MINUTE)
+    with TestClient(city.app()) as client:
+        found, next_ = [], "/api/v1/warnings?limit=2"
+        while next_:
+            answer = client.get(next_)
+            found += [item["id"] for item in answer.json()["items"]]
+            next_ = answer.links.get("next", {}).get("url")
+    assert found == ["e3", "e2", "e1", "e0", "starkregen:regen-gierath:1", "e4"]
+
+
+def test_parking_has_the_agreed_members(client):
+    assert client.get("/api/v1/parking").json()["items"] == [
+        {
+            "station": "p-markt",
+            "name": "Parkplatz Markt",
+            "capacity": 40,
+            "occupied": 12,
+            "free": 28,
+            "time": "2026-07-14T18:30:00Z",
+            "sensors_known": 40,
+            "sensors_total": 40,
+        }
+    ]
+
+
+def test_a_silent_car_park_claims_no_free_spaces(operator):
+    silent = next(
+        item for item in operator.get("/api/v1/parking").json()["items"] if item["station"] == "geheim-pegel"
+    )
+    assert (silent["free"], silent["occupied"], silent["time"]) == (None, None, None)
+
+
+def test_traffic_gives_the_newest_finished_interval(client):
+    items = client.get("/api/v1/traffic?interval=PT15M").json()["items"]
+    assert items[0] == {
+        "station": "z-haupt",
+        "property": "vehicle_count",
+        "channel": "in",
+        "interval": "PT15M",
+        "time": "2026-07-14T18:30:00Z",
+        "value": 10 + 11 + 12,
+        "completeness": 1.0,
+    }
+    assert len(items) == 2
+    assert (
+        len(client.get("/api/v1/traffic?interval=PT5M&from=2026-07-14T17:30:00Z").json()["items"]) == 2 * 12
+    )
+
+
+def test_the_document_describes_every_answer():
+    document = openapi()
+    assert document["openapi"].startswith("3.1")
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert operation["summary"], path
+            content = operation["responses"]["200"]["content"]
+            assert content, path
+            for status, response in operation["responses"].items():
+                if status[0] in "45":
+                    assert list(response["content"]) == ["application/problem+json"], (path, status)
+    reading = document["components"]["schemas"]["Reading"]
+    assert reading["examples"]
+    assert {"station", "property", "time", "value", "unit", "quality"} <= set(reading["required"])
+
+
+def test_the_answers_are_as_the_document_says(operator, client):
+    models = {
+        "stations": schemas.Station,
+        "properties": schemas.Property,
+        "readings": schemas.Reading,
+        "readings/latest": schemas.Reading,
+        "warnings": schemas.Notice,
+        "parking": schemas.Parking,
+        "traffic": schemas.Traffic,
+        "admin/rejected": schemas.RejectedUplink,
+        "admin/uplinks": schemas.AdminUplink,
+        "admin/devices": schemas.AdminDevice,
+    }
+    for address, model in models.items():
+        for caller in (operator, client) if "admin" not in address else (operator,):
+            items = caller.get(f"/api/v1/{address}").json()["items"]
+            assert items, address
+            for item in items:
+                model.model_validate(item)
+                assert item.keys() <= model.model_fields.keys(), address
+
+
+def test_the_page_works_without_the_npm_packages(city, tmp_path):
+    with TestClient(create_app(city.services(), node_modules=tmp_path)) as client:
+        page = client.get("/")
+        assert page.status_code == 200
+        assert "/assets/vendor/" not in page.text
+        assert "/api/v1/stations" in client.get("/docs").text
+        assert client.get("/assets/vendor/leaflet.js").status_code == 404
+
+
+def test_the_page_names_warnings_and_escapes_names(city):
+    city.warn("strunde-gierath", 2, episode="w", measure="water_level", window_min=None, value=44.0)
+    with TestClient(city.app()) as client:
+        text = client.get("/").text
+        assert "Wasserstand, Marke 2: Strunde, &#34;Gierath&#34;" in text
+        assert "geheim" not in client.get("/", headers={"Authorization": f"Bearer {TOKEN}"}).text
