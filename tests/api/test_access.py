@@ -1,5 +1,5 @@
 import pytest
-from conftest import SECRETS, TOKEN, Town
+from small_town import SECRETS, TOKEN, Town
 from starlette.testclient import TestClient
 
 from api.app import openapi

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from conftest import MINUTE, RAIN, wait_for
+from small_town import MINUTE, RAIN, wait_for
 
 from api.app import close_streams
 from api.vendor import NODE_MODULES

@@ -1,5 +1,5 @@
 import pytest
-from conftest import T0, Town, fill
+from small_town import T0, Town, fill
 from starlette.testclient import TestClient
 
 from ingest.errors import StoreError

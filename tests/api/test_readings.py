@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
-from conftest import LEVEL, MINUTE, RAIN, T0, wait_for
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from small_town import LEVEL, MINUTE, RAIN, T0, wait_for
 from starlette.testclient import TestClient
 
 from api import routes

@@ -1,5 +1,5 @@
 import pytest
-from conftest import MINUTE, T0, TOKEN
+from small_town import MINUTE, T0, TOKEN
 from starlette.testclient import TestClient
 
 from api import schemas

@@ -3,7 +3,7 @@ import json
 import threading
 
 import pytest
-from conftest import MINUTE, RAIN, SECRET, T0
+from small_town import MINUTE, RAIN, SECRET, T0
 from starlette.testclient import TestClient
 
 from api.stream import Stream
