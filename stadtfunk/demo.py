@@ -3,7 +3,6 @@
 import argparse
 import json
 import shutil
-import signal
 import socket
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from ingest import store_writer
 from ingest.journal import Journal
 from stadtfunk.demo_broker import Addresses, demo_broker
 from stadtfunk.publisher import Publisher
-from stadtfunk.serve import Server, bind
+from stadtfunk.serve import Server, bind, interruptible
 from stadtfunk.service import Service
 from stadtfunk.settings import Settings, load_settings
 from stadtfunk.tokens import new_token
@@ -54,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         return 2
     result = None
     try:
-        with _interruptible():
+        with interruptible():
             result = _demo(args)
     except TimeoutError as error:
         print(error, file=sys.stderr)
@@ -268,22 +267,3 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end what is inside, quietly; a second one does not disturb the stopping."""
-    signals = (signal.SIGINT, signal.SIGTERM)
-
-    def interrupt(_number: int, _frame: object) -> None:
-        for each in signals:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = [signal.signal(each, interrupt) for each in signals]
-    try:
-        yield
-    except KeyboardInterrupt:
-        return
-    for each, handler in zip(signals, before, strict=True):
-        signal.signal(each, handler)

@@ -1,7 +1,10 @@
 """`stadtfunk serve`: the service until somebody stops it."""
 
 import argparse
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 import uvicorn
@@ -51,19 +54,44 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end what is inside, quietly; a second one does not disturb the stopping.
+
+    uvicorn repeats a signal when it has shut down: with the default handler the process would die there.
+    """
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def interrupt(_number: int, _frame: object) -> None:
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = [signal.signal(each, interrupt) for each in signals]
+    try:
+        yield
+    except KeyboardInterrupt:
+        return
+    for each, handler in zip(signals, before, strict=True):
+        signal.signal(each, handler)
+
+
 def run(args: argparse.Namespace) -> int:
     """Run until SIGINT or SIGTERM."""
+    with interruptible():
+        _serve(args)
+    return 0
+
+
+def _serve(args: argparse.Namespace) -> None:
     settings = load_settings(args.config)
     service = Service(settings)
     with bind(settings.api.host, settings.api.port) as listener:
         server = Server(service.app(), settings.api.host, settings.api.port)
-        service.start()
-        host, port = listener.getsockname()[:2]
-        _log.info("serving", url=f"http://{host}:{port}/")
         try:
+            service.start()
+            host, port = listener.getsockname()[:2]
+            _log.info("serving", url=f"http://{host}:{port}/")
             server.run(sockets=[listener])
-        except KeyboardInterrupt:
-            pass  # uvicorn repeats the signal once it has shut down
         finally:
             service.stop()
-    return 0

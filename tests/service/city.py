@@ -219,9 +219,9 @@ port = {self.port}
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
-    def stop(self) -> int:
+    def stop(self, number=signal.SIGTERM) -> int:
         if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(number)
         return self._process.wait(15)
 
     def get(self, path: str, *, token=True):
