@@ -39,8 +39,9 @@ function options(place, station, property, data, ucum, decimals) {
   const axis = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
   const whole = span > 2 * DAY_S ? { day: "numeric", month: "numeric" } : { hour: "2-digit", minute: "2-digit" };
   const values = data.points.map((each) => each.value).filter((value) => value !== null);
-  const top = Math.max(...values, ...marks.filter((mark) => mark <= 1.6 * Math.max(...values) + 10));
-  const low = data.bars ? 0 : Math.min(...values);
+  // a level stands over its gauge zero and under its first mark, so that calm water looks calm
+  const top = Math.max(...values, ...marks.slice(0, 1), ...marks.filter((mark) => mark <= 1.6 * Math.max(...values)));
+  const low = data.bars ? 0 : Math.min(...values, ...(property === "water_level" ? [0] : []));
   const room = (top - low || Math.abs(top) || 1) * 0.12;
   return {
     width: place.clientWidth,
@@ -49,7 +50,7 @@ function options(place, station, property, data, ucum, decimals) {
     legend: { show: true, live: true },
     scales: {
       x: { time: true, range: [data.from / 1000, data.to / 1000] },
-      y: { range: [data.bars ? 0 : low - room, top + room] },
+      y: { range: [low === 0 ? 0 : low - room, top + room] },
     },
     axes: [
       { ...axis, values: (_, splits) => splits.map((at) => time(at * 1000, whole)), space: 64 },
