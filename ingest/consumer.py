@@ -37,6 +37,8 @@ KEEPALIVE_S = 30
 SESSION_EXPIRY_S = 7 * 86_400
 BURST = 256
 """Messages handed over at once."""
+BURST_BYTES = 1 << 20
+"""A delivery that has grown beyond this is handed over: MQTT allows 256 MB a message."""
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 10.0
 RESUBSCRIBE_S = 30.0
@@ -114,6 +116,7 @@ class Consumer:
         self._away_since = 0.0
         self._failed = ""
         self._burst: list[Message] = []
+        self._burst_bytes = 0
         self._packet_ids: list[int] = []
         self._subscribing: dict[int, Sequence[str]] = {}
         self._refused_topics: list[str] = []
@@ -184,6 +187,8 @@ class Consumer:
     def _serve(self) -> None:
         """One connection, from its beginning to its end."""
         self._refused_topics = []
+        # what an earlier connection broke off in the middle of: its packet ids mean nothing on this one
+        self._burst, self._burst_bytes, self._packet_ids = [], 0, []
         client = self._client()
         try:
             client.connect(self._broker.host, self._broker.port, KEEPALIVE_S, **self._session())
@@ -221,13 +226,13 @@ class Consumer:
 
     def _read(self, client: Client) -> None:
         """Read what is there, at most a burst, and hand it over; waits while the hand-over is full."""
-        while len(self._burst) < BURST:
+        while len(self._burst) < BURST and self._burst_bytes < BURST_BYTES:
             before = len(self._burst)
             if client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS or len(self._burst) == before:
                 break
         if self._burst:
             delivery = Delivery(self._burst, self, self._number, self._packet_ids)
-            self._burst, self._packet_ids = [], []
+            self._burst, self._burst_bytes, self._packet_ids = [], 0, []
             self._sink.put(delivery, self._stopping)
 
     def _send_acks(self, client: Client) -> None:
@@ -325,6 +330,7 @@ class Consumer:
             if stats.qos0_seen == 1:
                 _log.warning("uplinks_at_qos_0", server=self.server.name, remedy=self._kind.qos0_remedy)
                 self._report()
+        self._burst_bytes += len(payload)
         self._burst.append(Message(self.server.name, topic, payload, message.qos, message.retain, now_us))
 
     def _report(self) -> None:

@@ -8,6 +8,7 @@ from deliveries import TOPIC, collect, nothing_comes, payloads, url
 from servers import wait_for
 from uplink_messages import NOW_US
 
+from ingest.consumer import BURST_BYTES
 from ingest.hand_over import HandOver
 
 
@@ -142,3 +143,12 @@ def test_retained_messages_say_so(mosquitto, consume):
     broker.publish(TOPIC, "x", retain=True)
     [delivery] = collect(consume(broker.url)._sink, 1)
     assert delivery.messages[0].retain
+
+
+def test_large_messages_are_handed_over_one_by_one(mosquitto, consume):
+    broker = mosquitto()
+    consumer = consume(broker.url)
+    consumer.stop()
+    broker.publish(TOPIC, *(bytes([i]) * (BURST_BYTES + 1) for i in range(8)))
+    deliveries = collect(consume(broker.url)._sink, 8)
+    assert [len(delivery.messages) for delivery in deliveries] == [1] * 8
