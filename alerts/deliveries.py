@@ -1,6 +1,7 @@
 """What was to be told to whom and what became of it: one SQLite file beside the journal."""
 
 import fcntl
+import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -228,19 +229,23 @@ class Deliveries:
     def receipts(
         self,
         limit: int = 100,
-        before: int | None = None,
+        after: tuple[int, str] | None = None,
         channel: str | None = None,
         episode: str | None = None,
         status: DeliveryStatus | None = None,
     ) -> list[Receipt]:
-        """Newest first, of events numbered below `before`."""
-        conditions = {"seq < ?": before, "channel = ?": channel, "episode = ?": episode, "status = ?": status}
-        given = {text: value for text, value in conditions.items() if value is not None}
+        """Newest first; `after` (seq, channel of the last one) continues a page."""
+        conditions = {"channel = ?": channel, "episode = ?": episode, "status = ?": status}
+        given: dict[str, tuple[int | str, ...]] = {
+            text: (value,) for text, value in conditions.items() if value is not None
+        }
+        if after is not None:
+            given["(seq < ? OR (seq = ? AND channel > ?))"] = (after[0], *after)
         where = f"WHERE {' AND '.join(given)} " if given else ""
         with self._file.read() as connection:
             rows = connection.execute(
                 f"SELECT {_RECEIPT} FROM deliveries {where}ORDER BY seq DESC, channel LIMIT ?",  # noqa: S608 - fixed texts only
-                (*given.values(), limit),
+                (*itertools.chain.from_iterable(given.values()), limit),
             )
             return [Receipt(*row) for row in rows]
 

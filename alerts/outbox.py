@@ -137,13 +137,13 @@ class Outbox:
     def receipts(
         self,
         limit: int = 100,
-        before: int | None = None,
+        after: tuple[int, str] | None = None,
         channel: str | None = None,
         episode: str | None = None,
         status: DeliveryStatus | None = None,
     ) -> list[Receipt]:
-        """Deliveries and what became of them, newest first, of events numbered below `before`."""
-        return self._deliveries.receipts(limit, before, channel, episode, status)
+        """Deliveries and what became of them, newest first; `after` (seq, channel) continues a page."""
+        return self._deliveries.receipts(limit, after, channel, episode, status)
 
     def _stages(self, texts: Texts, sender: Sender) -> Sequence[Stage]:
         return (

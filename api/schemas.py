@@ -174,9 +174,20 @@ class AdminDevice(BaseModel):
 
 
 class Delivery(BaseModel):
-    """Receipt of an alert that was sent, or could not be."""
+    """What became of one alert on one channel. `interrupted` attempts may have arrived all the same."""
 
-    model_config = ConfigDict(extra="allow")
+    event: str
+    warning: str
+    channel: str
+    kind: str
+    status: str
+    attempts: int
+    interrupted: int
+    detail: str
+    event_time: str
+    created: str
+    started: str | None
+    ended: str | None
 
 
 class Part(BaseModel):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from alerts.board import WarningBoard
 from alerts.counts import SiteCounts
+from alerts.deliveries import Receipt
 from alerts.parking import CarPark
 from alerts.texts import Texts
 from devices.catalogue import Catalogue
@@ -48,8 +49,9 @@ class Services:
     """Everything the routes read. Callables return immutable snapshots and may be called from any thread.
 
     `health` maps the parts of the service to their state; `loss_window` says, per network server, in which
-    window an uplink can be lost before it reaches us ("" values are left out). `deliveries(limit)` lists the
-    newest receipts of alerts as plain mappings. `overrides` are the city's decisions by property.
+    window an uplink can be lost before it reaches us ("" values are left out). `deliveries(limit, after)`:
+    receipts of alerts, newest first, on from the (seq, channel) of the last one seen. `overrides` are the
+    city's decisions by property.
     """
 
     city: City
@@ -63,7 +65,7 @@ class Services:
     texts: Texts
     parking: Callable[[], Sequence[CarPark]]
     traffic: Callable[[], Sequence[SiteCounts]]
-    deliveries: Callable[[int], Sequence[Mapping[str, object]]]
+    deliveries: Callable[[int, tuple[int, str] | None], Sequence[Receipt]]
     health: Callable[[], Mapping[str, Health]]
     metrics: Callable[[], bytes]
     clock: Callable[[], int]

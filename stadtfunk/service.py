@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Protocol
 
-import msgspec
 import structlog
 from fastapi import FastAPI
 
@@ -150,7 +149,7 @@ class Service:
                 texts=self.texts,
                 parking=self.engine.parking,
                 traffic=self.engine.traffic,
-                deliveries=lambda limit: [msgspec.to_builtins(row) for row in self.outbox.receipts(limit)],
+                deliveries=self.outbox.receipts,
                 health=self.health,
                 metrics=self.metrics.render,
                 clock=self.clock,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from alerts.deliveries import Receipt
 from api.caller import Operator
 from api.formats import Layout
 from api.paging import decode_cursor, link_next, page
@@ -104,11 +105,17 @@ def devices(request: Request, view: Operator, query: Annotated[CollectionQuery, 
 
 
 @router.get("/deliveries", response_class=Response, responses=_admin(Delivery))
-def deliveries(request: Request, view: Operator, query: Annotated[UplinksQuery, Query()]) -> Response:
+def deliveries(request: Request, view: Operator, query: Annotated[CollectionQuery, Query()]) -> Response:
     """Receipts of alerts, newest first."""
-    items = view.services.deliveries(query.limit)
+    cursor = decode_cursor(query.cursor, int, str)
+    after = None if cursor is None else (int(cursor[0]), str(cursor[1]))
+    rows = view.services.deliveries(query.limit + 1, after)
+    chosen = rows[: query.limit]
+    last = (chosen[-1].seq, chosen[-1].channel) if len(rows) > query.limit else None
+    layout = Layout(tuple(Delivery.model_fields), nowhere)
+    items = [_receipt(row) for row in chosen]
     return collection(
-        request, view, CollectionQuery().f, items=items, layout=Layout((), nowhere), cache=PRIVATE
+        request, view, query.f, items=items, layout=layout, cache=PRIVATE, link=link_next(request, last)
     )
 
 
@@ -126,6 +133,23 @@ def _refused(row: RejectedRow) -> dict[str, Any]:
         "topic": row.message.topic,
         "device": None if row.uplink is None else row.uplink.dev_eui,
         "payload": row.message.payload[:_SHOWN_PAYLOAD].decode("utf-8", "replace"),
+    }
+
+
+def _receipt(row: Receipt) -> dict[str, Any]:
+    return {
+        "event": row.event,
+        "warning": row.episode,
+        "channel": row.channel,
+        "kind": row.kind,
+        "status": row.status,
+        "attempts": row.attempts,
+        "interrupted": row.interrupted,
+        "detail": row.detail,
+        "event_time": format_us(row.event_us),
+        "created": format_us(row.created_us),
+        "started": None if row.started_us is None else format_us(row.started_us),
+        "ended": None if row.ended_us is None else format_us(row.ended_us),
     }
 
 

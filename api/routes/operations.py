@@ -14,7 +14,7 @@ from ingest.health import Health
 
 router = APIRouter(tags=["operation"])
 _METRICS = "text/plain; version=0.0.4; charset=utf-8"
-_CAN_WAIT = frozenset({"store", "latest", "devices", "retention"})
+_CAN_WAIT = frozenset({"store", "latest", "devices", "retention", "channel"})
 """Parts that neither an uplink nor an alert waits for."""
 
 
@@ -54,7 +54,7 @@ def metrics(view: Operator) -> Response:
 
 
 def _can_wait(part: str) -> bool:
-    return part in _CAN_WAIT
+    return part.partition(" ")[0] in _CAN_WAIT
 
 
 def _state(failed: list[str]) -> str:

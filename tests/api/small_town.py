@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from alerts.board import WarningBoard
 from alerts.counts import Count, Site, SiteCounts
+from alerts.deliveries import Receipt
 from alerts.event import Event
 from alerts.parking import CarPark
 from alerts.texts import Texts
@@ -86,7 +87,11 @@ class Town:
     )
     parks: tuple = ()
     counts: tuple = ()
-    receipts: tuple = ({"channel": "leitstelle", "status": "sent", "to": "geheim@example.org"},)
+    receipts: tuple = tuple(
+        Receipt(f"event-{seq}", channel, seq, "an-episode", "raise", seq, "sent", 1, 0, "", seq, seq, seq)
+        for seq in (3, 2, 1)
+        for channel in ("feuerwehr", "leitstelle")
+    )
     changes: dict = field(default_factory=dict)
 
     def __post_init__(self):
@@ -116,7 +121,11 @@ class Town:
             "texts": self.texts,
             "parking": lambda: self.parks,
             "traffic": lambda: self.counts,
-            "deliveries": lambda limit: self.receipts[:limit],
+            "deliveries": lambda limit, after: [
+                each
+                for each in self.receipts
+                if after is None or (-after[0], after[1]) < (-each.seq, each.channel)
+            ][:limit],
             "health": lambda: self.health,
             "metrics": lambda: b"stadtfunk_uplinks_total 1\n",
             "clock": lambda: self.now_us,

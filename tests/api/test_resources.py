@@ -34,6 +34,18 @@ def test_every_collection_pages(client, address, limit):
     assert found == whole
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 6])
+def test_receipts_page_across_the_channels_of_one_event(operator, limit):
+    found, next_ = [], f"/api/v1/admin/deliveries?limit={limit}"
+    while next_:
+        answer = operator.get(next_)
+        found += [(each["event"], each["channel"]) for each in answer.json()["items"]]
+        next_ = answer.links.get("next", {}).get("url")
+    assert found == [
+        (f"event-{seq}", channel) for seq in (3, 2, 1) for channel in ("feuerwehr", "leitstelle")
+    ]
+
+
 def test_a_link_does_not_repeat_a_host_that_is_none(client):
     answer = client.get("/api/v1/stations?limit=1", headers={"Host": "evil>;rel=next"})
     assert "evil" not in answer.headers["link"]

@@ -1,7 +1,7 @@
 import threading
 
 import pytest
-from conftest import NOW_US, make_event, write_events
+from alert_events import NOW_US, make_event, write_events
 from hypothesis import given
 from hypothesis import strategies as st
 

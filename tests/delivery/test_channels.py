@@ -9,7 +9,8 @@ from email.header import decode_header, make_header
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
-from conftest import make_event, until
+from alert_events import make_event
+from servers import wait_for as until
 
 from alerts.channels import AppriseSender, Channel, Outcome
 from alerts.errors import AlertsConfigError

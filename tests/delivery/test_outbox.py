@@ -3,7 +3,8 @@ import time
 
 import pytest
 import structlog
-from conftest import NOW_US, make_event, until, write_events
+from alert_events import NOW_US, make_event, write_events
+from servers import wait_for as until
 
 from alerts.channel_worker import Retry
 from alerts.channels import AppriseSender, Channel, Outcome
@@ -89,6 +90,11 @@ def test_an_episode_reaches_two_channels_in_order_and_in_their_languages(make_ou
         ("e4", "office"): "sent",
     }
     assert [r.detail for r in outbox.receipts(channel="office", status="skipped")] == ["for staff only"]
+    paged, after = [], None
+    while page := outbox.receipts(1, after):
+        paged += page
+        after = (page[0].seq, page[0].channel)
+    assert paged == outbox.receipts()
     assert outbox.stats.deliveries["wache", "sent"] == 3
     assert outbox.stats.attempts["office"].sent == 2
     assert outbox.health.ok

@@ -10,7 +10,8 @@ from collections import Counter
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from conftest import NOW_US, make_event, until, write_events
+from alert_events import NOW_US, make_event, write_events
+from servers import wait_for as until
 
 from alerts.deliveries import Deliveries
 from ingest.sqlite_journal import SqliteJournal
@@ -51,7 +52,7 @@ def test_kill_at_random_moments(tmp_path, endpoint):
                         write_events(journal, event)
                 time.sleep(chance.uniform(0, 0.6))
         with running(journal_path, path, endpoint.url):
-            until(lambda: len({number(body) for body in endpoint.bodies()}) == len(sent), seconds=60)
+            until(lambda: len({number(body) for body in endpoint.bodies()}) == len(sent), timeout_s=60)
             until(lambda: not _open(path))
     with closing(Deliveries(path)) as deliveries:
         receipts = {receipt.event: receipt for receipt in deliveries.receipts(limit=10_000)}

@@ -3,7 +3,7 @@ import re
 import shutil
 
 import pytest
-from conftest import NOW_US, make_event
+from alert_events import NOW_US, make_event
 from hypothesis import given
 from hypothesis import strategies as st
 
