@@ -116,8 +116,9 @@ def add(rows: Rows, plan: CurvePlan, readings: Amounts, tally: Tally) -> None:
         # a clock that drifted: move the marks with it while there is nothing on them
         drift = (time - phase + MARK_US // 2) % MARK_US - MARK_US // 2
         clean &= (np.abs(drift) <= _MISALIGNED_US) | (depth == 0) | (ring[slot, (mark + 1) % size] != total)
-    if not clean.all():
-        for i in (~clean).nonzero()[0].tolist():
+    rare = (~clean).nonzero()[0].tolist()
+    if rare:
+        for i in rare:
             _Curve(rows[slot[i]], plan, int(slot[i]), tally).take(int(time[i]), int(amount[i]))
         kept = clean.nonzero()[0]
         if not len(kept):

@@ -57,6 +57,10 @@ class Kernels:
         self._sensors.claim(self._plan.parking_keys)
         self._parks.claim(self._plan.parking.stations)
         self._counts.claim(self._plan.counts_keys)
+        plan = self._plan
+        self._slots = np.stack(
+            [plan.rain.slot_of, plan.level.slot_of, plan.parking.slot_of, plan.counts.slot_of]
+        )
 
     @property
     def series(self) -> int:
@@ -73,22 +77,24 @@ class Kernels:
         quality = readings["quality"]
         # neither is NaN
         good: Bools = (np.abs(readings["value"]) < _LARGEST) & ((quality == _GOOD) | (quality == _UNJUDGED))
-        if not good.all():
-            readings = readings[good]
+        kept = good.nonzero()[0]
+        if len(kept) < len(readings):
+            readings = readings[kept]
+        of_rain, of_level, of_parking, of_counts = self._slots[:, readings["series"]]
         found: list[tuple[int, Event]] = []
-        for batch, place in _of(readings, plan.rain.slot_of):
+        for batch, place in _of(readings, of_rain):
             self._rain.touch(batch.slot)
             events = rain.step(self._rain.rows, plan.rain, batch, since_us, self.tally)
             found += [(int(place[i]), event) for i, event in events]
-        for batch, place in _of(readings, plan.level.slot_of):
+        for batch, place in _of(readings, of_level):
             self._level.touch(batch.slot)
             events = level.step(self._level.rows, plan.level, batch, since_us)
             found += [(int(place[i]), event) for i, event in events]
-        for batch, _ in _of(readings, plan.parking.slot_of):
+        for batch, _ in _of(readings, of_parking):
             self._sensors.touch(batch.slot)
             self._parks.touch(plan.parking.park[batch.slot])
             parking.step(self._sensors.rows, self._parks.rows, plan.parking, batch)
-        for batch, _ in _of(readings, plan.counts.slot_of):
+        for batch, _ in _of(readings, of_counts):
             self._counts.touch(batch.slot)
             counts.step(self._counts.rows, plan.counts, batch, self.tally)
         # no reading goes to two kernels that raise events, so the position alone decides
@@ -150,12 +156,10 @@ _LARGEST = 1e12
 _GOOD, _UNJUDGED = int(Quality.GOOD), int(Quality.NOT_EVALUATED)
 
 
-def _of(readings: Readings, slot_of: Slots) -> Iterator[tuple[Batch, Slots]]:
+def _of(readings: Readings, slot: Slots) -> Iterator[tuple[Batch, Slots]]:
     """A kernel's part of the readings and its positions in them, where there is any."""
-    slot = slot_of[readings["series"]]
-    taken = slot >= 0
-    if taken.any():
-        place = taken.nonzero()[0]
+    place = (slot >= 0).nonzero()[0]
+    if len(place):
         yield Batch(slot[place], readings["time_us"][place], readings["value"][place]), place
 
 

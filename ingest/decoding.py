@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 import structlog
 
@@ -27,6 +28,8 @@ class Decoding:
     def __init__(self, registry: RegistryFile, catalogue: Mapping[str, DeviceType]) -> None:
         self._registry = registry
         self._catalogue = catalogue
+        # the same few series come again and again
+        self._series = cache(Series)
         self.errors: Counter[str] = Counter()
         self.not_finite = 0
         self.times_corrected = 0
@@ -66,5 +69,5 @@ class Decoding:
                     time_us = each.time_us
                 else:
                     self.times_corrected += 1
-            series = Series(device.station, each.property, each.channel, device.dev_eui)
+            series = self._series(device.station, each.property, each.channel, device.dev_eui)
             yield Measured(series, time_us, value, int(quality))

@@ -2,7 +2,7 @@
 
 import binascii
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -68,9 +68,9 @@ def read_place(location: Location | None) -> tuple[float | None, float | None, f
     return location.latitude or 0.0, location.longitude or 0.0, location.altitude or 0.0
 
 
-def known(times_us: Iterable[int | None]) -> list[int]:
-    """The times that could be read."""
-    return [time_us for time_us in times_us if time_us is not None]
+def known(times_us: Iterable[int | None]) -> Iterator[int]:
+    """The times that could be read; they are read one by one, as far as somebody asks."""
+    return (time_us for time_us in times_us if time_us is not None)
 
 
 def given(raw: msgspec.Raw) -> bytes:
