@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,7 @@ _LAST_US = 2**63 // 1000 - 1
 _FIRST_US = -_LAST_US
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """One stored reading on its way out. `value` is None where the sensor had none."""
 
     series: Series
