@@ -6,9 +6,9 @@ import { now } from "./format.js";
 import { showStations, showThemes } from "./list.js";
 import { connect, showConnection } from "./live.js";
 import { panTo, relabelMap, showMap, startMap } from "./map.js";
-import { model, takeRain, takeReading } from "./model.js";
+import { model, takeRain, takeReading, themeOf } from "./model.js";
 import { setLanguage, translatePage } from "./texts.js";
-import { showWarnings, takeWarnings } from "./warnings.js";
+import { showWarnings, takeWarnings, worstFirst } from "./warnings.js";
 
 const HOUR = 3_600_000;
 const REFRESH_MS = 15_000;
@@ -32,6 +32,18 @@ function load() {
 async function read() {
   await Promise.allSettled([readWarnings(), readStations().then(() => Promise.allSettled([readLatest(), readRain(), readMobility()]))]);
   redraw();
+  chooseFirst();
+}
+
+/** Where there is room beside the list, a chart from the start: of the most serious warning, else of a gauge. */
+function chooseFirst() {
+  if (chosen || !matchMedia("(min-width: 900px)").matches) return;
+  const stations = [...model.stations.values()];
+  const warned = worstFirst().find((each) => model.stations.has(each.station))?.station;
+  chosen = warned ?? (stations.find((each) => themeOf(each) === "level") ?? stations[0])?.id ?? null;
+  if (!chosen) return;
+  redraw();
+  openDetail(chosen);
 }
 
 async function readWarnings() {

@@ -15,11 +15,15 @@ const FEW = 3;
 const MOST = 6;
 let drawn = "";
 
+/** Warnings in force, the most serious and then the newest first. */
+export function worstFirst() {
+  const inForce = [...model.warnings.values()].filter((each) => each.status === "in_force");
+  return inForce.sort((a, b) => SCALE.indexOf(a.severity) - SCALE.indexOf(b.severity) || b.since.localeCompare(a.since) || a.id.localeCompare(b.id));
+}
+
 export function showWarnings(choose) {
-  const all = [...model.warnings.values()];
-  const inForce = all.filter((each) => each.status === "in_force");
-  inForce.sort((a, b) => SCALE.indexOf(a.severity) - SCALE.indexOf(b.severity) || b.since.localeCompare(a.since) || a.id.localeCompare(b.id));
-  showEnded(all.filter((each) => each.status === "ended"));
+  const inForce = worstFirst();
+  showEnded([...model.warnings.values()].filter((each) => each.status === "ended"));
   const shape = JSON.stringify([lang(), model.warningsKnown, inForce, inForce.map((each) => [ago(Date.parse(each.since)), model.stations.has(each.station)])]);
   if (shape === drawn) return;
   drawn = shape;
