@@ -37,15 +37,20 @@ class Broker:
 
 
 def read_broker_url(url: str) -> Broker:
-    """mqtt://user:password@host:1883 or mqtts:// (TLS, 8883). Raises BrokerError."""
+    """mqtt://user:password@host:1883 or mqtts:// (TLS, 8883). Raises BrokerError, without the password."""
     wanted = "write mqtt://user:password@host:1883 or mqtts://user:password@host:8883"
+    scheme = url.partition("://")[0]
+    if scheme not in _PORTS:
+        raise BrokerError(f"url: no MQTT broker: {wanted}")
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as fault:
-        raise BrokerError(f"url: {fault}: {wanted}") from fault
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise BrokerError(f"url: {parts.scheme or 'nothing'}:// is no MQTT broker: {wanted}")
+    except ValueError:
+        port = -1  # the error's own text can hold a piece of the password
+    if port == -1 or not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
+        raise BrokerError(
+            f"url: host or port cannot be read: {wanted}; a password's / ? # @ as %2F %3F %23 %40"
+        )
     return Broker(
         host=parts.hostname,
         port=_PORTS[parts.scheme] if port is None else port,
@@ -53,6 +58,11 @@ def read_broker_url(url: str) -> Broker:
         user=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
     )
+
+
+def client_id(name: str, given: str = "") -> str:
+    """Who a network server's consumer is at its broker: what is given, else by the network server's name."""
+    return given or f"stadtfunk-{name}"
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:

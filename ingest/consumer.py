@@ -26,7 +26,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest.broker import read_broker_url, tls_context, why_no_connection, why_refused
+from ingest.broker import client_id, read_broker_url, tls_context, why_no_connection, why_refused
 from ingest.errors import BrokerError
 from ingest.hand_over import Delivery, HandOver
 from ingest.health import Health
@@ -100,7 +100,7 @@ class Consumer:
         self._broker = read_broker_url(server.url)
         if self._broker.tls:
             tls_context(server.ca_file)
-        self._client_id = server.client_id or f"stadtfunk-{server.name}"
+        self._client_id = client_id(server.name, server.client_id)
         self._sink = sink
         self._clock = clock
         self._acks: deque[Delivery] = deque()

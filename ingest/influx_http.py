@@ -59,22 +59,25 @@ def parse_address(url: str) -> Address:
 
     With an s (`influxdbs:`, `influxdb1s:`) the connection is TLS. Raises StoreError.
     """
-    parts = urlsplit(url)
     kinds = {
         "influxdb": (2, "http"),
         "influxdbs": (2, "https"),
         "influxdb1": (1, "http"),
         "influxdb1s": (1, "https"),
     }
+    try:
+        version, scheme = kinds[url.partition("://")[0]]
+        parts = urlsplit(url)
+        port = parts.port or 8086
+    except (KeyError, ValueError):
+        port = 0  # the error's own text can hold a piece of the password
+    if not port or "@" in parts.path or parts.fragment:
+        raise StoreError(
+            "[store] url: no usable InfluxDB address: write influxdb://host:8086/bucket?org=..&token=.. or "
+            "influxdb1://user:password@host:8086/database; a password's / ? # @ as %2F %3F %23 %40"
+        )
     database = unquote(parts.path.strip("/"))
     shown = f"{parts.scheme}://{parts.hostname or ''}/{database}"
-    try:
-        version, scheme = kinds[parts.scheme]
-        port = parts.port or 8086
-    except (KeyError, ValueError) as fault:
-        raise StoreError(
-            f"{shown}: no usable InfluxDB address ({fault}): use influxdb://host:8086/bucket"
-        ) from fault
     if not parts.hostname or not database:
         raise StoreError(f"{shown}: name host and bucket or database, as in influxdb://host:8086/bucket")
     options = {key: values[-1] for key, values in parse_qs(parts.query).items()}

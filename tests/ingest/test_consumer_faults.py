@@ -169,6 +169,15 @@ def test_urls():
     for bad in ("http://host", "mqtt://", "mqtt://host:x", "host", ""):
         with pytest.raises(BrokerError, match="write mqtt://"):
             read_broker_url(bad)
+    for bad in (
+        "mqtt://u:secret/x@host:1883",
+        "mqtt://u:12/secret@host",
+        "mqtt://u:s#secret@host",
+        "mqtt://[secret",
+    ):
+        with pytest.raises(BrokerError, match="%2F") as fault:
+            read_broker_url(bad)
+        assert "secret" not in str(fault.value)
 
 
 def test_a_configuration_that_cannot_work_is_an_error_at_once(tmp_path):

@@ -258,7 +258,15 @@ def test_addresses():
         "stadt",
         "t",
     )
-    for url in ("influxdb3://h/b", "influxdb://h:no/b", "influxdb://h", "influxdb1://h/db?token=secret"):
+    for url in (
+        "influxdb3://h/b",
+        "influxdb://h:no/b",
+        "influxdb://h",
+        "influxdb1://h/db?token=secret",
+        "influxdb1://u:secret/x@h/db",
+        "influxdb1://u:12/secret@h/db",
+        "influxdb1://u:x#secret@h/db",
+    ):
         with pytest.raises(StoreError) as fault:
             parse_address(url)
         assert "secret" not in str(fault.value)
