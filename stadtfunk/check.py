@@ -2,28 +2,32 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from alerts.channels import AppriseSender, Channel
 from alerts.errors import AlertsConfigError
 from alerts.rules import load_rules
-from devices.catalogue import Catalogue, load_catalogue
+from devices.catalogue import Catalogue, DeviceType, load_catalogue
 from devices.errors import DevicesError, Fault
 from devices.registry import Registry, load_registry
+from ingest.broker import tls_context
+from ingest.errors import BrokerError
 from ingest.network_servers import PARSERS
 from stadtfunk.errors import ConfigError
-from stadtfunk.settings import Settings, load_settings
+from stadtfunk.settings import Settings, read_settings
 
 
 def run(args: argparse.Namespace) -> int:
     """Print every fault and what to do about it; 0 when there is none."""
     advice: list[str] = []
     try:
-        settings = load_settings(args.config)
+        settings, faults = read_settings(args.config)
     except ConfigError as error:
-        faults = list(error.faults)
-    else:
-        faults, advice = examine(settings)
+        settings, faults = None, list(error.faults)
+    if settings is not None:
+        more, advice = examine(settings)
+        faults += more
+        advice = [] if faults else advice  # it is about a configuration that is complete
     for line in advice:
         print(f"advice: {line}")
     for fault in faults:
@@ -38,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     """Faults that keep the service from starting, and advice on what will not work as hoped."""
     faults: list[Fault] = []
-    catalogue = Catalogue({})
+    catalogue: Catalogue | None = None  # an unreadable type must not make every device's type unknown as well
     registry = Registry()
     try:
         catalogue = load_catalogue(*map(settings.path, settings.devices.types))
@@ -61,7 +65,7 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
         faults += error.faults
     faults += _channels(settings)
     faults += _network_servers(settings)
-    return faults, list(_advice(settings, catalogue, registry))
+    return faults, list(_advice(settings, catalogue or {}, registry))
 
 
 def _channels(settings: Settings) -> Iterator[Fault]:
@@ -74,12 +78,14 @@ def _channels(settings: Settings) -> Iterator[Fault]:
 
 def _network_servers(settings: Settings) -> Iterator[Fault]:
     for i, server in enumerate(settings.network_server):
-        if server.ca_file and not settings.path(server.ca_file).is_file():
+        try:
+            tls_context(server.ca_file and settings.path(server.ca_file))
+        except BrokerError as error:
             key = f"network_server[{i}].ca_file"
-            yield Fault(str(settings.source), key, f"no file {server.ca_file}", "give the CA's PEM file")
+            yield Fault(str(settings.source), key, str(error), "give the CA's PEM file")
 
 
-def _advice(settings: Settings, catalogue: Catalogue, registry: Registry) -> Iterator[str]:
+def _advice(settings: Settings, catalogue: Mapping[str, DeviceType], registry: Registry) -> Iterator[str]:
     if not settings.network_server:
         yield "no [[network_server]]: nothing will be received"
     for server in settings.network_server:

@@ -49,8 +49,9 @@ def bind(host: str, port: int) -> socket.socket:
         listener = socket.socket(family)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-    except OSError as error:
-        raise StartError(f"[api] host and port: {host}:{port}: {error.strerror}: choose another") from error
+    except (OSError, UnicodeError) as error:  # the second: a host name that no name server can be asked for
+        problem = getattr(error, "strerror", None) or error
+        raise StartError(f"[api] host and port: {host}:{port}: {problem}: choose another") from error
     return listener
 
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from alerts.board import WarningBoard
 from alerts.channels import Channel
 from alerts.engine import Engine
-from alerts.errors import AlertsConfigError
+from alerts.errors import AlertsConfigError, DeliveriesError
 from alerts.outbox import Outbox
 from alerts.rules import load_rules
 from alerts.texts import Texts
@@ -31,6 +31,7 @@ from ingest.sqlite_file import sqlite_path
 from ingest.sqlite_journal import open_journal
 from ingest.store_writer import StoreWriter
 from ingest.stores import open_store
+from stadtfunk.check import examine
 from stadtfunk.errors import ConfigError, StartError
 from stadtfunk.metrics import Metrics
 from stadtfunk.retention import Retention
@@ -62,10 +63,10 @@ class Service:
         self._opened = ExitStack()
         try:
             self._build()
-        except (DevicesError, AlertsConfigError) as error:
+        except (ConfigError, DevicesError, AlertsConfigError) as error:
             self._opened.close()
-            raise ConfigError(*error.faults) from error
-        except IngestError as error:
+            raise ConfigError(*(examine(settings)[0] or error.faults)) from error
+        except (IngestError, DeliveriesError) as error:
             self._opened.close()
             raise StartError(str(error)) from error
 
@@ -173,7 +174,7 @@ class Service:
             **{f"channel {name}": health for name, health in self.outbox.channel_health.items()},
             "store": self.writer.health,
             "latest": self.latest.health,
-            "devices": Health(ok=fault is None, detail=f"old list in force: {fault}" if fault else ""),
+            "devices": Health(ok=fault is None, detail=f"old list in force: {fault}"[:1000] if fault else ""),
         }
 
     def loss_window(self) -> Mapping[str, str]:

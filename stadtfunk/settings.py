@@ -5,21 +5,25 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from devices.errors import Fault
 from devices.properties import observed_properties
+from ingest.broker import client_id, read_broker_url
+from ingest.errors import IngestError
+from ingest.influx_http import parse_address
 from ingest.network_servers import PARSERS
+from ingest.sqlite_file import sqlite_path
 from stadtfunk.errors import ConfigError
 
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ARS_DIGITS = 12
-_DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+_MOST_PASSES = 10
 
 
 def _timezone(name: str) -> str:
@@ -38,17 +42,41 @@ def _ars(value: str) -> str:
     return value
 
 
+def _kind(value: str) -> str:
+    if value not in PARSERS:
+        raise ValueError(f"kind {value!r} is not known; one of {', '.join(sorted(PARSERS))}")
+    return value
+
+
 def _mqtt_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        message = "expected mqtt://user:password@host:1883 or mqtts://user:password@host:8883"
-        raise ValueError(message)
-    _ = parts.port  # raises ValueError itself when it is no number
+    try:
+        read_broker_url(url)
+    except IngestError as error:
+        raise ValueError(str(error)) from None
     return url
 
 
+def _topic(topic: str) -> str:
+    *before, last = topic.split("/")
+    lone = all(
+        level == "+" or not {"+", "#"} & set(level) for level in (*before, "+" if last == "#" else last)
+    )
+    if not topic or "\0" in topic or not lone:
+        raise ValueError(
+            f"{topic!r} is no MQTT topic filter; + and # stand alone in a level, # in the last one"
+        )
+    return topic
+
+
 def _store_url(url: str) -> str:
-    if not url.startswith(("sqlite:", "influxdb://", "influxdb1://")):
+    if url.startswith("influxdb"):
+        try:
+            parse_address(url)
+        except IngestError as error:
+            raise ValueError(str(error)) from None
+    elif url.startswith("sqlite:"):
+        sqlite_path(url)
+    else:
         message = (
             "expected sqlite:///path, influxdb://host:8086/bucket?org=... or influxdb1://host:8086/database"
         )
@@ -60,6 +88,7 @@ def _journal_url(url: str) -> str:
     if not url.startswith("sqlite:"):
         message = "expected sqlite:///path/to/journal.db"
         raise ValueError(message)
+    sqlite_path(url)
     return url
 
 
@@ -86,18 +115,11 @@ class NetworkServer(_Table):
     """One LoRaWAN network server's MQTT broker."""
 
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")
-    kind: str
+    kind: Annotated[str, AfterValidator(_kind)]
     url: Annotated[str, AfterValidator(_mqtt_url)]
-    topics: tuple[str, ...] = ()
+    topics: tuple[Annotated[str, AfterValidator(_topic)], ...] = ()
     client_id: str = ""
     ca_file: Path | None = None
-
-    @model_validator(mode="after")
-    def _known_kind(self) -> "NetworkServer":
-        if self.kind not in PARSERS:
-            message = f"kind {self.kind!r} is not known; one of {', '.join(sorted(PARSERS))}"
-            raise ValueError(message)
-        return self
 
 
 class JournalTable(_Table):
@@ -196,6 +218,18 @@ class Settings(_Table):
 
 def load_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     """Read and validate a city's configuration; raises ConfigError with every fault."""
+    settings, faults = read_settings(path, environ)
+    if faults or settings is None:
+        raise ConfigError(*faults)
+    return settings
+
+
+def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Settings | None, list[Fault]]:
+    """Every fault of the configuration, and the rest of it, so that what that names can be checked as well.
+
+    No settings at all when nothing can be made of it; raises ConfigError when it is no TOML file. A fault
+    shows no text from the file: it may be a secret.
+    """
     name = str(path)
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -212,15 +246,44 @@ def load_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settin
         faults.append(Fault(name, key, problem, f"set {variable} before the start"))
 
     data = _substitute(data, environ, missing)
-    try:
-        settings = Settings.model_validate({**data, "source": path.resolve()})
-    except ValidationError as error:
-        faults += _faults(name, error)
-        raise ConfigError(*faults) from error
-    faults += _crosswise(name, settings)
-    if faults:
-        raise ConfigError(*faults)
-    return settings
+    settings, wrong = _without_faults(name, {**data, "source": path.resolve()})
+    unset = {fault.key for fault in faults}
+    faults += [fault for fault in wrong if fault.key not in unset]
+    if settings is not None:
+        faults += [
+            fault for fault in _crosswise(name, settings) if fault.key != "devices" or "devices" not in data
+        ]
+    return settings, faults
+
+
+def _without_faults(file: str, data: dict[str, Any]) -> tuple[Settings | None, list[Fault]]:
+    """The settings without what is at fault, and the faults."""
+    faults: list[Fault] = []
+    data = deepcopy(data)
+    for _ in range(_MOST_PASSES):
+        try:
+            return Settings.model_validate(data), faults
+        except ValidationError as error:
+            # later passes only find missing what this one takes away
+            faults = faults or list(_faults(file, error))
+            places = {
+                item["loc"][:-1] if item["type"] == "missing" else item["loc"] for item in error.errors()
+            }
+            for where in sorted(places, reverse=True):  # from the end, so that the numbers in lists hold
+                _leave_out(data, where)
+            city = data.get("city")
+            data["city"] = (
+                {**city, "name": city.get("name", "-")} if isinstance(city, dict) else {"name": "-"}
+            )
+    return None, faults
+
+
+def _leave_out(data: Any, where: tuple[int | str, ...]) -> None:
+    if not where:  # [city] is missing
+        return
+    for part in where[:-1]:
+        data = data[part]
+    del data[where[-1]]
 
 
 def _substitute(
@@ -256,7 +319,15 @@ def _faults(file: str, error: ValidationError) -> Iterator[Fault]:
         elif item["type"] == "value_error":
             yield Fault(file, key, "not usable", item["msg"].removeprefix("Value error, "))
         else:
-            yield Fault(file, key, f"{item['msg']}, found {item['input']!r:.60}", "correct the value")
+            yield Fault(file, key, f"{item['msg']}, found {_shown(item['input'])}", "correct the value")
+
+
+def _shown(value: object) -> str:
+    """A number as it is; of anything else only what it is, for it may be or hold a secret."""
+    return str(value) if isinstance(value, int | float) else f"a {_NAMES.get(type(value), 'value')}"
+
+
+_NAMES: Mapping[type, str] = {str: "text", list: "list", dict: "table"}
 
 
 def _known_keys(where: tuple[int | str, ...]) -> list[str]:
@@ -279,6 +350,8 @@ def _crosswise(file: str, settings: Settings) -> Iterator[Fault]:
         yield Fault(file, "devices", "no devices", 'add [devices] file = "devices.csv" or [[device]] tables')
     yield from _repeated(file, "network_server", [s.name for s in settings.network_server])
     yield from _repeated(file, "alerts.channel", [c.name for c in settings.alerts.channel])
+    yield from _same_files(file, settings)
+    yield from _one_session(file, settings)
     known = observed_properties()
     for name in settings.property:
         if name not in known:
@@ -291,6 +364,24 @@ def _crosswise(file: str, settings: Settings) -> Iterator[Fault]:
             )
     if settings.sta.write:
         yield Fault(file, "sta.write", "writing through SensorThings is not built yet", "set it to false")
+
+
+def _same_files(file: str, settings: Settings) -> Iterator[Fault]:
+    journal = sqlite_path(settings.journal.url)
+    if settings.store.url.startswith("sqlite:") and sqlite_path(settings.store.url) == journal:
+        yield Fault(file, "store.url", "is the journal's file", "name another file")
+
+
+def _one_session(file: str, settings: Settings) -> Iterator[Fault]:
+    """Two clients of one id at one broker throw each other out for ever."""
+    seen: dict[tuple[str, int, str], str] = {}
+    for i, server in enumerate(settings.network_server):
+        broker = read_broker_url(server.url)
+        session = (broker.host, broker.port, client_id(server.name, server.client_id))
+        if session in seen and server.name != seen[session]:
+            problem = f"{seen[session]} has the same one at this broker"
+            yield Fault(file, f"network_server[{i}].client_id", problem, "give each its own, or none")
+        seen.setdefault(session, server.name)
 
 
 def _repeated(file: str, table: str, names: list[str]) -> Iterator[Fault]:

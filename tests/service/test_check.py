@@ -1,0 +1,156 @@
+"""`stadtfunk check`: every fault in one run, and no secret in any of them."""
+
+import pytest
+
+from stadtfunk.cli import main
+from stadtfunk.errors import StartError
+from stadtfunk.service import Service
+from stadtfunk.settings import load_settings
+
+CITY = """
+[city]
+name = 5
+[[network_server]]
+name = "one"
+kind = "chirpstack-v9"
+url = "mqtts://user:${{MQTT_PASSWORD}}@broker:99999"
+[[network_server]]
+name = "two"
+kind = "tts-v3"
+url = ["mqtts://user:hunter2@broker"]
+[[network_server]]
+name = "three"
+kind = "tts-v3"
+url = "mqtt://user:hunter2/x@broker:1883"
+topics = ["v3/#/up"]
+[[network_server]]
+name = "four"
+kind = "tts-v3"
+url = "mqtt://user:${{NOT_SET}}@broker"
+ca_file = "none.pem"
+[journal]
+url = "sqlite:///{folder}/journal.db"
+[store]
+url = "influxdb1://me:hunter2/x@influx/city"
+[devices]
+file = "devices.csv"
+types = ["types"]
+[alerts]
+rules = "rules.toml"
+[[alerts.channel]]
+name = "sms"
+url = "nonsense://hunter2"
+min_level = 9
+[api]
+port = 99999
+[[api.token]]
+name = "t"
+hash = "hunter2"
+"""
+GOOD = """
+[city]
+name = "Teststadt"
+[journal]
+url = "sqlite:///{folder}/journal.db"
+[store]
+url = "sqlite:///{folder}/readings.db"
+[devices]
+file = "devices.csv"
+{more}
+"""
+DEVICES = "dev_eui,type,station,lat,lon\n70b3d57ba0000001,decentlab-dl-tbrg,a,51,7\n"
+
+
+@pytest.fixture
+def check(tmp_path, monkeypatch, capsys):
+    """Runs the check over a configuration; its exit code and everything it says."""
+    monkeypatch.setenv("MQTT_PASSWORD", "hunter2")
+
+    def run(text, devices=DEVICES, **fields):
+        (tmp_path / "devices.csv").write_text(devices)
+        (tmp_path / "city.toml").write_text(text.format(folder=tmp_path, **fields))
+        code = main(["check", "--config", str(tmp_path / "city.toml")])
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    return run
+
+
+def test_no_fault_hides_another_and_no_secret_is_shown(check, tmp_path):
+    (tmp_path / "rules.toml").write_text("x = [")
+    (tmp_path / "types").mkdir()
+    (tmp_path / "types" / "own.yaml").write_text("broken: [")
+    code, said = check(CITY, "dev_eui,type,station,lat,lon\nzz,decentlab-dl-tbrg,a,51,7\n")
+    assert code == 1
+    assert "hunter2" not in said
+    for key in (
+        "city.name",
+        "network_server[0].kind",
+        "network_server[0].url",
+        "network_server[1].url",
+        "network_server[2].url",
+        "network_server[2].topics[0]",
+        "NOT_SET is not set",
+        "none.pem",
+        "store.url",
+        "own.yaml",
+        "devices.csv: line 2, dev_eui",
+        "rules.toml",
+        "alerts.channel[0].min_level",
+        "nonsense://",
+        "api.port",
+        "api.token[0].hash",
+    ):
+        assert key in said, key
+    assert "unknown type" not in said, "the own types cannot be read, so nobody knows"
+
+
+@pytest.mark.parametrize(
+    ("more", "key"),
+    [
+        ('[[network_server]]\nname="a"\nkind="tts-v3"\nurl="mqtt://h"\ntopics=["a/b+"]', "topics[0]"),
+        ('[[network_server]]\nname="a"\nkind="tts-v3"\nurl="mqtt://h"\ntopics=[""]', "topics[0]"),
+        ('[[network_server]]\nname="a"\nkind="tts-v3"\nurl="mqtts://h"\nca_file="devices.csv"', "ca_file"),
+        (
+            (
+                '[[network_server]]\nname="a"\nkind="tts-v3"\nurl="mqtt://h"\nclient_id="x"\n'
+                '[[network_server]]\nname="b"\nkind="tts-v3"\nurl="mqtt://h:1883"\nclient_id="x"'
+            ),
+            "network_server[1].client_id",
+        ),
+        ("[api]\nport = 99999", "api.port"),
+        ('[alerts]\nrules = "none.toml"', "none.toml"),
+    ],
+)
+def test_one_fault(check, more, key):
+    code, said = check(GOOD, more=more)
+    assert code == 1
+    assert key in said
+    assert "1 fault(s)" in said
+
+
+@pytest.mark.parametrize("topic", ["#", "+", "v3/+/devices/+/up", "a/#", "ü b/x"])
+def test_nothing_wrong(check, topic):
+    more = f'[[network_server]]\nname="a"\nkind="tts-v3"\nurl="mqtt://u:p%2F@h"\ntopics=["{topic}"]'
+    code, said = check(GOOD, more=more)
+    assert (code, "no fault found" in said) == (0, True)
+
+
+def test_influxdb_over_tls(check):
+    text = GOOD.replace("sqlite:///{folder}/readings.db", "influxdbs://influx/city?org=stadt&token=t")
+    assert check(text, more="")[0] == 0
+
+
+def test_journal_and_store_in_one_file(check):
+    assert "store.url" in check(GOOD.replace("readings.db", "journal.db"), more="")[1]
+
+
+def test_a_second_service_on_the_same_files_says_so(check, tmp_path):
+    check(GOOD, more="")
+    settings = load_settings(tmp_path / "city.toml")
+    first = Service(settings)
+    try:
+        with pytest.raises(StartError, match="another process"):
+            Service(settings)
+    finally:
+        first.stop()
