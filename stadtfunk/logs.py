@@ -27,7 +27,14 @@ def configure(level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[*processors, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())],
+        processors=[
+            *processors,
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                # where rich is installed, the default prints the variables of every frame: passwords, too
+                exception_formatter=structlog.dev.plain_traceback,
+            ),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=lambda *_: _Lines(sys.stderr),
     )
