@@ -234,11 +234,13 @@ def _csv_rows(file: str, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         raise RegistryError(
             Fault(file, f"line {reader.line_num}", f"not CSV: {error}", "save it as CSV (UTF-8) again")
         ) from error
+    if not header:  # what an editor leaves for a moment when it saves
+        raise RegistryError(Fault(file, "file", "is empty", "the first line names the columns"))
 
 
 def _check_header(file: str, line: int, header: Sequence[str]) -> None:
     faults = [
-        Fault(file, f"line {line}, {name}", "unknown column", _did_you_mean(name))
+        Fault(file, f"line {line}, {name[:40]}", "unknown column", _did_you_mean(name))
         for name in header
         if name and name not in DeviceRow.model_fields
     ]

@@ -59,7 +59,11 @@ class LateRegistration:
             self._before = None
 
     def _look(self) -> None:
-        self._registry.refresh()
+        fault = self._registry.fault
+        if self._registry.refresh():
+            _log.info("devices_reloaded", devices=len(self._registry.current.devices))
+        elif self._registry.fault is not fault:
+            _log.warning("devices_not_reloaded", fault=str(self._registry.fault)[:1000])
         new, old = self._registry.current, self._seen
         if new is old:
             return

@@ -293,6 +293,9 @@ def test_a_bad_new_file_keeps_the_old_registry_and_shows_its_fault(write):
     assert registry_file.current is first
     assert "unknown type" in str(registry_file.fault)
     assert registry_file.refresh() is False, "a bad file is read once"
+    touch(file, "", 3)
+    assert registry_file.refresh() is False, "an editor that is saving leaves an empty file for a moment"
+    assert registry_file.current is first
     file.unlink()
     assert registry_file.refresh() is False
     assert registry_file.fault.faults[0].key == "file"

@@ -5,12 +5,15 @@ import structlog
 from stadtfunk import logs
 
 
+def connect(address):
+    raise ValueError(len(address))
+
+
 def test_a_traceback_shows_no_variables(capsys):
     logs.configure("debug")
     try:
-        address = "mqtt://user:hunter2@broker"
         try:
-            raise ValueError(len(address))
+            connect("mqtt://user:hunter2@broker")
         except ValueError:
             structlog.get_logger("test").exception("failed")
         said = capsys.readouterr().err
