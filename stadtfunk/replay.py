@@ -18,6 +18,7 @@ from stadtfunk.errors import ConfigError
 from stadtfunk.publisher import Publisher
 
 _MOST_QOS = 2
+_LONGEST_TOPIC = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Publish every line that can be read; 1 when one could not."""
+    """Publish every line that can be read; 1 when one could not, or when the broker stopped answering."""
+    try:
+        return _publish(args)
+    except (TimeoutError, ConnectionError) as error:
+        print(f"broken off: {error}", file=sys.stderr)
+        return 1
+
+
+def _publish(args: argparse.Namespace) -> int:
     sent = faults = 0
     with Publisher(args.broker) as publisher:
         for number, message in enumerate(paced(read(_lines(args.file)), args.speed), 1):
@@ -66,14 +75,14 @@ def run(args: argparse.Namespace) -> int:
     return 1 if faults else 0
 
 
-def read(lines: Iterable[str]) -> Iterator[Recorded | str]:
+def read(lines: Iterable[bytes | str]) -> Iterator[Recorded | str]:
     """The messages of a recording; a line that cannot be read comes as a sentence that names it."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             yield _recorded(line)
-        except (ValueError, TypeError, msgspec.DecodeError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError, msgspec.DecodeError) as error:
             yield f"line {number} skipped: {error}"
 
 
@@ -88,12 +97,14 @@ def paced(messages: Iterable[Recorded | str], speed: float) -> Iterator[Recorded
         yield message
 
 
-def _recorded(line: str) -> Recorded:
+def _recorded(line: bytes | str) -> Recorded:
     value = msgspec.json.decode(line, type=_Line)
     if not 0 <= value.qos <= _MOST_QOS:
         raise ValueError(f"qos {value.qos} is none of 0, 1, 2")
-    if not value.topic or any(sign in value.topic for sign in "+#\0"):
-        raise ValueError(f"{value.topic!r} is no topic to publish to")
+    if not 0 < len(value.topic.encode()) <= _LONGEST_TOPIC or any(
+        sign in "+#" or sign < " " for sign in value.topic
+    ):
+        raise ValueError(f"{value.topic[:80]!r} is no topic to publish to")
     moment = None if value.time is None else datetime.fromisoformat(value.time)
     if moment is not None and moment.tzinfo is None:
         raise ValueError(f"time {value.time!r} has no offset, such as +01:00 or Z")
@@ -116,14 +127,12 @@ def _payload(raw: msgspec.Raw) -> bytes:
     return bytes(raw)
 
 
-def _lines(file: Path) -> Iterator[str]:
+def _lines(file: Path) -> Iterator[bytes]:
     if str(file) == "-":
-        yield from sys.stdin
+        yield from sys.stdin.buffer
         return
     try:
-        with file.open(encoding="utf-8") as lines:
+        with file.open("rb") as lines:
             yield from lines
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            Fault(str(file), "file", str(error), "give a readable JSON-lines file in UTF-8")
-        ) from error
+    except OSError as error:
+        raise ConfigError(Fault(str(file), "file", str(error), "give a readable JSON-lines file")) from error

@@ -101,13 +101,17 @@ def test_more_messages_than_may_be_in_flight_arrive_in_order(broker, listener, t
         ('{"topic": "a", "payload": "x", "time": "2026-07-14T12:00:00"}', "no offset"),
         ('{"topic": "a", "payload": "x", "time": "yesterday"}', "yesterday"),
         ('{"topic": "a", "payload": {"base64": "?"}}', "line 2"),
+        ('{"topic": "a\\u0001b", "payload": "x"}', "no topic to publish"),  # mosquitto hangs up on it
+        (json.dumps({"topic": "x" * 65_536, "payload": "x"}), "no topic to publish"),
+        ('{"topic": "a", "payload": ' + "[" * 100_000 + "]" * 100_000 + "}", "recursion"),
+        ('{"topic": "a", "payload": "\udcff"}', "line 2"),
     ],
 )
 def test_a_bad_line_is_named_and_the_others_still_go_out(broker, listener, tmp_path, capsys, fault):
     line, why = fault
     recording = tmp_path / "bad.jsonl"
     good = '{"topic": "replay/good", "payload": "1"}'
-    recording.write_text(f"{good}\n{line}\n{good}\n")
+    recording.write_text(f"{good}\n{line}\n{good}\n", errors="surrogateescape")
     assert replay(recording, "--broker", broker.mqtt_311) == 1
     shown = capsys.readouterr()
     assert "line 2" in shown.err
