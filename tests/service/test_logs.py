@@ -4,6 +4,8 @@ import structlog
 
 from stadtfunk import logs
 
+ADDRESS = "mqtt://user:hunter2@broker"
+
 
 def connect(address):
     raise ValueError(len(address))
@@ -13,7 +15,7 @@ def test_a_traceback_shows_no_variables(capsys):
     logs.configure("debug")
     try:
         try:
-            connect("mqtt://user:hunter2@broker")
+            connect(ADDRESS)
         except ValueError:
             structlog.get_logger("test").exception("failed")
         said = capsys.readouterr().err
