@@ -1,6 +1,7 @@
 """`stadtfunk serve`: the service until somebody stops it."""
 
 import argparse
+import gc
 import signal
 import socket
 from collections.abc import Iterator
@@ -89,6 +90,9 @@ def _serve(args: argparse.Namespace) -> None:
     service = Service(settings)
     with bind(settings.api.host, settings.api.port) as listener:
         server = Server(service.app(), settings.api.host, settings.api.port)
+        # what is there before the first uplink stays: the collector need not walk it again and again
+        gc.collect()
+        gc.freeze()
         try:
             service.start()
             host, port = listener.getsockname()[:2]
