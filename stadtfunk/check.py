@@ -1,6 +1,7 @@
 """`stadtfunk check`: everything that is wrong with a configuration, in one run, before it matters."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Mapping
 
@@ -13,6 +14,7 @@ from devices.registry import Registry, load_registry
 from ingest.broker import tls_context
 from ingest.errors import BrokerError
 from ingest.network_servers import PARSERS
+from ingest.sqlite_file import sqlite_path
 from stadtfunk.errors import ConfigError
 from stadtfunk.settings import Settings, read_settings
 
@@ -90,6 +92,8 @@ def _advice(settings: Settings, catalogue: Mapping[str, DeviceType], registry: R
         yield "no [[network_server]]: nothing will be received"
     for server in settings.network_server:
         yield f"{server.name}: when it publishes at QoS 0, {PARSERS[server.kind].qos0_remedy}"
+    yield from _not_writable("journal.url", settings.journal.url)
+    yield from _not_writable("store.url", settings.store.url)
     if not settings.alerts.channel:
         yield "no [[alerts.channel]]: alerts show on the page only"
     if not settings.api.token:
@@ -101,3 +105,12 @@ def _advice(settings: Settings, catalogue: Mapping[str, DeviceType], registry: R
         distance = {"water_distance", "water_depth"} & set(properties)
         if distance and "water_level" not in properties and device.sensor_height_cm is None:
             yield f"{device.station}: without sensor_height_cm there is no water_level, so no level alert"
+
+
+def _not_writable(key: str, url: str) -> Iterator[str]:
+    """Only advice: the service may run as another user than the check does."""
+    if url.startswith("sqlite:"):
+        folders = sqlite_path(url).absolute().parents
+        nearest = next(folder for folder in folders if os.path.exists(folder))  # noqa: PTH110 - Path raises
+        if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
+            yield f"{key}: this user may not write in {nearest}: give the service's user a folder there"

@@ -22,6 +22,7 @@ from devices.simulator.simulator import Delivery, Kind, Simulator
 from ingest import store_writer
 from ingest.journal import Journal
 from stadtfunk.demo_broker import Addresses, demo_broker
+from stadtfunk.errors import StartError
 from stadtfunk.publisher import Publisher
 from stadtfunk.serve import Server, bind, interruptible
 from stadtfunk.service import Service
@@ -30,6 +31,7 @@ from stadtfunk.tokens import new_token
 
 CITY = Path(__file__).with_name("demo_city")
 SEED = 1
+_PORT = 8080
 _LAG = 150
 """Messages that may be under way before the simulated clock has to wait."""
 _NAP_S = 0.25
@@ -39,7 +41,7 @@ _POLL_S = 0.01
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `stadtfunk demo`."""
-    parser.add_argument("--port", type=int, default=8080, help="of the pages and the API (default 8080)")
+    parser.add_argument("--port", type=int, help="of the pages and the API (default 8080, or a free one)")
     parser.add_argument("--speed", type=float, default=60.0, help="simulated seconds per second (default 60)")
     parser.add_argument("--until-done", action="store_true", help="end after one storm, with a report")
     parser.add_argument("--seed", type=int, default=SEED, help="another number, another day")
@@ -68,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 def _demo(args: argparse.Namespace) -> "Report":
     token, digest = new_token()
     with (
-        bind("127.0.0.1", args.port) as listener,
+        _listener(args.port) as listener,
         _folder(args.keep) as folder,
         demo_broker(folder) as broker,
     ):
@@ -85,6 +87,16 @@ def _demo(args: argparse.Namespace) -> "Report":
             sent = play(messages, clock, publisher, lambda: service.intake.stats.messages)
             publisher.flush()
             return _drained(service, sent)
+
+
+def _listener(port: int | None) -> socket.socket:
+    """The port that was asked for; if none was, the usual one, or a free one where that is taken."""
+    if port is not None:
+        return bind("127.0.0.1", port)
+    try:
+        return bind("127.0.0.1", _PORT)
+    except StartError:
+        return bind("127.0.0.1", 0)
 
 
 class DemoClock:
@@ -237,6 +249,8 @@ def _welcome(args: argparse.Namespace, settings: Settings, token: str, simulator
     url = f"http://{settings.api.host}:{settings.api.port}"
     script = simulator.script
     onset_s = script.onset_min * 60 / args.speed
+    minutes = args.speed / 60
+    pace = f"{minutes:g} simulated {'minute' if minutes == 1 else 'minutes'}"
     again = "" if args.until_done else f", and returns after {script.calm_min} calm minutes"
     return f"""
 Stadtfunk demo: a simulated Bergisch Gladbach. Devices and values are fictitious.
@@ -248,7 +262,7 @@ Stadtfunk demo: a simulated Bergisch Gladbach. Devices and values are fictitious
 
 Operator token: {token}
 
-One second is {args.speed / 60:g} simulated minutes. A storm begins in about {onset_s:.0f} s{again}:
+One second is {pace}. A storm begins in about {onset_s:.0f} s{again}:
 {script.rain_min} minutes of rain as it falls once in {script.return_period_a} years
 (Euler Typ II, from KOSTRA-DWD-2010R of Deutscher Wetterdienst).
 Watch the Strunde rise from Herrenstrunden down to Gierath. One gauge falls silent, one shows an absurd

@@ -5,6 +5,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -246,6 +247,7 @@ def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[
         faults.append(Fault(name, key, problem, f"set {variable} before the start"))
 
     data = _substitute(data, environ, missing)
+    _databases_from(path.resolve().parent, data)
     settings, wrong = _without_faults(name, {**data, "source": path.resolve()})
     unset = {fault.key for fault in faults}
     faults += [fault for fault in wrong if fault.key not in unset]
@@ -304,6 +306,15 @@ def _substitute(
         return environ.get(match[1], match[0])
 
     return _ENV.sub(variable, value)
+
+
+def _databases_from(folder: Path, data: dict[str, Any]) -> None:
+    """Like every path in the file: a service started in another folder must not begin another journal."""
+    for section in (data.get("journal"), data.get("store")):
+        url = section.get("url") if isinstance(section, dict) else None
+        if isinstance(section, dict) and isinstance(url, str) and url.startswith("sqlite:"):
+            with suppress(ValueError):  # the models name the fault
+                section["url"] = f"sqlite://{folder / sqlite_path(url)}"
 
 
 def _faults(file: str, error: ValidationError) -> Iterator[Fault]:

@@ -145,6 +145,20 @@ def test_journal_and_store_in_one_file(check):
     assert "store.url" in check(GOOD.replace("readings.db", "journal.db"), more="")[1]
 
 
+def test_a_database_is_looked_for_beside_the_configuration(check, tmp_path):
+    check(GOOD.replace("sqlite:///{folder}/", "sqlite:data/"), more="")
+    settings = load_settings(tmp_path / "city.toml")
+    assert settings.journal.url == f"sqlite://{tmp_path}/data/journal.db"
+    assert settings.store.url == f"sqlite://{tmp_path}/data/readings.db"
+
+
+def test_a_folder_that_cannot_be_written_in_is_named(check, tmp_path):
+    code, said = check(GOOD.replace("journal.db", "devices.csv/data/journal.db"), more="")
+    assert code == 0
+    assert f"journal.url: this user may not write in {tmp_path}/devices.csv" in said
+    assert "store.url" not in said
+
+
 def test_a_second_service_on_the_same_files_says_so(check, tmp_path):
     check(GOOD, more="")
     settings = load_settings(tmp_path / "city.toml")

@@ -12,7 +12,9 @@ import urllib.request
 
 import pytest
 
+from stadtfunk import demo
 from stadtfunk.demo import DemoClock, Report
+from stadtfunk.serve import bind
 
 COMMAND = [sys.executable, "-m", "stadtfunk", "--log", "warning", "demo", "--port", "0"]
 
@@ -112,6 +114,14 @@ def test_a_port_in_use_is_named_before_anything_starts(start):
     assert "port" in said.read_text()
     process.terminate()
     assert process.wait(20) == 0
+
+
+def test_without_a_port_asked_for_another_one_will_do(monkeypatch):
+    with bind("127.0.0.1", 0) as taken:
+        taken.listen()
+        monkeypatch.setattr(demo, "_PORT", taken.getsockname()[1])
+        with demo._listener(None) as free:
+            assert free.getsockname()[1] != taken.getsockname()[1]
 
 
 def test_a_speed_of_nothing_is_a_wrong_usage(start):
