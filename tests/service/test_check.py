@@ -1,6 +1,7 @@
 """`stadtfunk check`: every fault in one run, and no secret in any of them."""
 
 import pytest
+import structlog
 
 from stadtfunk.cli import main
 from stadtfunk.errors import StartError
@@ -73,7 +74,8 @@ def check(tmp_path, monkeypatch, capsys):
         captured = capsys.readouterr()
         return code, captured.out + captured.err
 
-    return run
+    yield run
+    structlog.reset_defaults()
 
 
 def test_no_fault_hides_another_and_no_secret_is_shown(check, tmp_path):
