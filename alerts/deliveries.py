@@ -108,7 +108,9 @@ class Deliveries:
     def close(self) -> None:
         """Release the file."""
         self._file.close()
-        os.close(self._lock)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     def position(self) -> tuple[int, str]:
         """Number and id of the journal's last event that has been expanded; 0 and "" before the first."""

@@ -1,4 +1,4 @@
-"""Uplinks of devices nobody had registered: decoded from the journal once somebody has."""
+"""Uplinks that were refused because the list of devices was wrong: decoded once somebody has corrected it."""
 
 import math
 import time
@@ -20,7 +20,7 @@ _log = structlog.get_logger(__name__)
 
 
 class LateRegistration:
-    """Watches the list of devices; decodes the refused uplinks of those that became known.
+    """Watches the list of devices; decodes the refused uplinks of those that are new or of another type.
 
     The intake thread calls `tick` between its batches, a page of history each, so that history never holds up
     what arrives. `accepted` counts uplinks taken after all.
@@ -83,7 +83,7 @@ class LateRegistration:
         ids: list[int] = []
         accepted: list[Accepted] = []
         for row in reversed(rows):
-            if row.uplink is None or row.rejected.reason not in REASONS:
+            if row.uplink is None:
                 continue
             readings = self._decoding.readings(row.uplink)
             if isinstance(readings, tuple):

@@ -30,18 +30,24 @@ def readyz(view: AnyCaller) -> Response:
 
     A store that is away makes it `degraded`, still 200: nothing is lost, the journal keeps what the store
     gets later, and no alert waits for it. The same holds for a device list that cannot be used: the old one
-    stays in force. Details of the parts are for operators.
+    stays in force, for one of several network servers and for one of several channels. Details of the parts
+    are for operators.
     """
     health = view.services.health()
-    failed = [name for name, each in health.items() if not each.ok]
+    essential = _essential(health)
     body: dict[str, Any] = {
-        "state": _state(failed),
+        "state": "unready"
+        if essential
+        else "ready"
+        if all(each.ok for each in health.values())
+        else "degraded",
         "parts": {name: _part(each, detailed=view.operator is not None) for name, each in health.items()},
         "loss_window": {name: text for name, text in view.services.loss_window().items() if text},
     }
     if body["state"] == "unready":
-        essential = ", ".join(name for name in failed if not _can_wait(name))
-        raise Problem(503, f"not working: {essential}", "operators see the details with their token", **body)
+        raise Problem(
+            503, f"not working: {', '.join(essential)}", "operators see the details with their token", **body
+        )
     return Response(orjson.dumps(body), headers={"Cache-Control": "no-store"}, media_type="application/json")
 
 
@@ -53,14 +59,15 @@ def metrics(view: Operator) -> Response:
     return Response(view.services.metrics(), headers={"Cache-Control": "no-store"}, media_type=_METRICS)
 
 
-def _can_wait(part: str) -> bool:
-    return part.partition(" ")[0] in _CAN_WAIT
-
-
-def _state(failed: list[str]) -> str:
-    if not failed:
-        return "ready"
-    return "degraded" if all(map(_can_wait, failed)) else "unready"
+def _essential(health: Mapping[str, Health]) -> list[str]:
+    """Failed parts without which no uplink is taken or no alert goes out."""
+    servers = {name: each for name, each in health.items() if name.startswith("network_server ")}
+    one_listens = any(each.ok for each in servers.values())
+    return [
+        name
+        for name, each in health.items()
+        if not each.ok and name.partition(" ")[0] not in _CAN_WAIT and not (name in servers and one_listens)
+    ]
 
 
 def _part(health: Health, *, detailed: bool) -> Mapping[str, Any]:

@@ -142,6 +142,19 @@ def test_a_store_that_is_away_only_degrades(town):
     assert (public.status_code, public.json()["state"]) == (200, "degraded")
 
 
+def test_one_of_two_network_servers_only_degrades(town):
+    away = {"network_server a": Health(False, "away"), "network_server b": Health(True)}
+    public, _ = readiness(town, **away)
+    assert (public.status_code, public.json()["state"]) == (200, "degraded")
+    public, _ = readiness(town, **dict.fromkeys(away, Health(False, "away")))
+    assert (public.status_code, public.json()["state"]) == (503, "unready")
+
+
+def test_one_dead_channel_only_degrades(town):
+    public, _ = readiness(town, **{"channel mail": Health(False, "refused"), "outbox": Health(True)})
+    assert (public.status_code, public.json()["state"]) == (200, "degraded")
+
+
 def test_the_window_of_loss_is_told_to_everyone(town):
     town.changes["loss_window"] = lambda: {"stadtwerke": "publishes at QoS 0", "other": ""}
     public, _ = readiness(town)

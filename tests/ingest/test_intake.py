@@ -346,6 +346,20 @@ def test_an_unknown_type_waits_for_its_type(tmp_path, journal):
         intake.stop()
 
 
+def test_a_corrected_type_decodes_what_the_wrong_one_refused(tmp_path, journal):
+    file = tmp_path / "devices.csv"
+    write_devices(file, device(type_="bosch-tps110"))
+    intake = Intake(journal, RegistryFile(file), CATALOGUE, PARSE, clock, registry_poll_s=0.01)
+    assert intake.take([message(chirpstack())]) == Taken(refused=1)
+    intake.start()
+    try:
+        write_devices(file, device())
+        wait_for(lambda: journal.counts().stored == 1)
+    finally:
+        intake.stop()
+    assert journal.counts().rejected == 0
+
+
 def test_totals(intake, journal):
     first = message(chirpstack())
     second = message(tts(), server="ttn", qos=0, arrived_us=NOW_US + 5)
