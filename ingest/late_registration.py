@@ -12,7 +12,6 @@ from ingest.decoding import Decoding
 from ingest.dedup import keys
 from ingest.journal import Accepted, Journal
 
-REASONS = frozenset({"unknown_device", "unknown_type"})
 PAGE = 200
 _PAUSE_S = 10.0
 
@@ -69,7 +68,7 @@ class LateRegistration:
             return
         if old is not None:
             self._add(eui for eui, device in new.devices.items() if _differs(old, eui, device.type))
-        elif not REASONS.isdisjoint(self._journal.counts().by_reason):
+        elif self._journal.counts().rejected:
             # the list may have changed while we were away
             self._add(new.devices)
         self._seen = new
