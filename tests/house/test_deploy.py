@@ -242,3 +242,17 @@ def test_the_acl_gives_each_user_its_own_topics(broker, sender, topic, reader, a
         client.disconnect()
         client.loop_stop()
     assert heard == ([topic, ends] if arrives else [ends])
+
+
+def test_the_systemd_unit_is_one(tmp_path):
+    unit = tmp_path / "stadtfunk.service"
+    text = (
+        (ROOT / "deploy" / "stadtfunk.service")
+        .read_text()
+        .replace("/opt/stadtfunk/.venv/bin/stadtfunk", "/bin/true")
+    )
+    unit.write_text(text)
+    answer = subprocess.run(
+        [program("systemd-analyze"), "verify", unit], capture_output=True, text=True, check=False
+    )
+    assert "stadtfunk.service" not in answer.stderr

@@ -100,9 +100,9 @@ def test_every_device_list_is_accepted(page, language, text, tmp_path):
 
 
 def test_the_deployment_s_configuration_and_device_list_are_accepted(tmp_path):
-    settings = load(tmp_path, (ROOT / "deploy/city.toml").read_text())
+    settings = load(tmp_path, (ROOT / "deploy/city/city.toml").read_text())
     assert settings.store.url == "influxdb://influxdb:8086/stadtfunk?org=stadtfunk&token=" + "a" * 64
-    accepted(ROOT / "deploy/devices.csv")
+    accepted(ROOT / "deploy/city/devices.csv")
 
 
 def test_every_key_of_the_configuration_is_documented():
