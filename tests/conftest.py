@@ -6,6 +6,8 @@ import pytest
 import servers
 from hypothesis import settings
 
+from ingest.sqlite_journal import SqliteJournal
+
 # a busy machine must not fail a test: speed lives in bench/
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -47,6 +49,13 @@ def mosquitto(tmp_path):
     yield start
     for each in started:
         each.stop()
+
+
+@pytest.fixture
+def journal(tmp_path):
+    journal = SqliteJournal(tmp_path / "journal.db")
+    yield journal
+    journal.close()
 
 
 @pytest.fixture

@@ -9,14 +9,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from alerts.texts import Texts
-from ingest.sqlite_journal import SqliteJournal
-
-
-@pytest.fixture
-def journal(tmp_path):
-    journal = SqliteJournal(tmp_path / "journal.db")
-    yield journal
-    journal.close()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pytest
 from engine_city import MIN, T0, kernels, one_series, readings, registry
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -63,13 +62,6 @@ def storm(count=60):
             20.0 + (15 * (i - 5) if 5 <= i < 15 else max(0, 140 - 10 * (i - 15)) if i >= 15 else 0),
         )
         yield (2, 5 * i, 7 * i)
-
-
-@pytest.fixture
-def journal(tmp_path):
-    it = SqliteJournal(tmp_path / "journal.db")
-    yield it
-    it.close()
 
 
 def engine(journal, now=T0 + 300 * MIN, **how):

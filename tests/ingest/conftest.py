@@ -7,7 +7,6 @@ from uplink_messages import NOW_US
 
 from ingest.consumer import Consumer, ServerConfig
 from ingest.hand_over import HandOver
-from ingest.sqlite_journal import SqliteJournal
 
 SHARED = Path(__file__).parents[3] / "shared"
 
@@ -19,13 +18,6 @@ def captures():
     if not folder.is_dir():
         pytest.skip(f"no captures: {folder} is not there")
     return folder
-
-
-@pytest.fixture
-def journal(tmp_path):
-    journal = SqliteJournal(tmp_path / "journal.db")
-    yield journal
-    journal.close()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from ingest.errors import StoreError
 from ingest.influx_store import InfluxStore
 from ingest.latest import LatestValues
 from ingest.reading import Series
-from ingest.sqlite_journal import SqliteJournal
 from ingest.sqlite_store import SqliteStore
 from ingest.store import Point, Query
 from ingest.store_writer import StoreWriter
@@ -33,13 +32,6 @@ class FlakyStore(SqliteStore):
         if self.fault:
             raise self.fault
         return super().latest(series)
-
-
-@pytest.fixture
-def journal(tmp_path):
-    journal = SqliteJournal(tmp_path / "journal.db")
-    yield journal
-    journal.close()
 
 
 @pytest.fixture
