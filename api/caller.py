@@ -11,12 +11,13 @@ from api.visibility import View
 if TYPE_CHECKING:
     from api.services import Services
 
-_bearer = HTTPBearer(auto_error=False, description="An operator's token; without one, what is public")
-# for the OpenAPI document; what is wrong with a token is told by api.tokens
+_bearer = HTTPBearer(auto_error=False, description="An operator's token")
+# for the OpenAPI document; what is wrong with a token is told by api.tokens. Only operators' routes name it:
+# a lock at what everybody may read would keep people from reading it
 _Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
 
-async def _view(request: Request, _: _Bearer) -> View:
+async def _view(request: Request) -> View:
     services: Services = request.app.state.services
     name = operator(request.headers.get("authorization"), services.tokens)
     return View(services, request.app.state.book, name)

@@ -41,9 +41,12 @@ class Layout:
 
 
 class Encoder:
-    """Writes one collection: head, any number of chunks of items, tail; nothing is kept between them."""
+    """Writes one collection: head, any number of chunks of items, tail; nothing is kept between them.
 
-    def __init__(self, form: Format, layout: Layout, city: City) -> None:
+    `city` None: no open data, so without licence and attribution.
+    """
+
+    def __init__(self, form: Format, layout: Layout, city: City | None) -> None:
         self._form = form
         self._layout = layout
         self._city = city
@@ -72,7 +75,7 @@ class Encoder:
         """What stands behind the last item: licence and attribution (CSV has no place for them)."""
         if self._form is Format.CSV:
             return b""
-        return b"]," + orjson.dumps(_terms(self._city))[1:]
+        return b"]}" if self._city is None else b"]," + orjson.dumps(_terms(self._city))[1:]
 
     def whole(self, items: Sequence[Item]) -> bytes:
         """A collection in one piece."""

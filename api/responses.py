@@ -19,10 +19,11 @@ def respond(  # noqa: PLR0913 - what an HTTP answer is made of
     media_type: str = "application/json",
     cache: str = "no-cache",
     links: Sequence[str | None] = (),
+    open_data: bool = True,
 ) -> Response:
     """The body, or 304 where the client has these very bytes. What an operator gets is never cached."""
     etag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
-    headers = {"ETag": etag, **common_headers(view, cache, links)}
+    headers = {"ETag": etag, **common_headers(view, cache, links, open_data=open_data)}
     if _matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type=media_type)
@@ -37,15 +38,19 @@ def collection(  # noqa: PLR0913 - what an HTTP answer is made of
     layout: Layout,
     cache: str,
     link: str | None = None,
+    open_data: bool = True,
 ) -> Response:
-    """One page of a collection in the format asked for."""
-    body = Encoder(form, layout, view.services.city).whole(items)
-    return respond(request, view, body, media_type=MEDIA_TYPES[form], cache=cache, links=[link])
+    """One page of a collection in the format asked for; open data carries its licence."""
+    body = Encoder(form, layout, view.services.city if open_data else None).whole(items)
+    media_type = MEDIA_TYPES[form]
+    return respond(request, view, body, media_type=media_type, cache=cache, links=[link], open_data=open_data)
 
 
-def common_headers(view: View, cache: str, links: Sequence[str | None] = ()) -> Mapping[str, str]:
-    """Headers of every answer with data; the licence is linked where it is named by its address."""
-    license_ = view.services.city.license
+def common_headers(
+    view: View, cache: str, links: Sequence[str | None] = (), *, open_data: bool = True
+) -> Mapping[str, str]:
+    """Headers of every answer with data; open data links its licence where that is named by its address."""
+    license_ = view.services.city.license if open_data else ""
     licence = f'<{license_}>; rel="license"' if license_.startswith(("http://", "https://")) else None
     link = ", ".join(each for each in (*links, licence) if each)
     return {

@@ -8,10 +8,15 @@ Item = TypeVar("Item")
 Text = dict[Literal["de", "en"], str]
 
 
-class Collection(BaseModel, Generic[Item]):
+class Items(BaseModel, Generic[Item]):
     """One page; the next one is in the Link header."""
 
     items: list[Item]
+
+
+class Collection(Items[Item], Generic[Item]):
+    """One page of open data; the next one is in the Link header."""
+
     license: str = Field(examples=["http://dcat-ap.de/def/licenses/dl-zero-de/2.0"])
     attribution: str = Field(examples=["Stadt Bergisch Gladbach"])
 
@@ -75,6 +80,14 @@ class Property(BaseModel):
     decimals: int = Field(description="How many decimals a person gets to see")
 
 
+class Trigger(BaseModel):
+    """The measurement that last raised a warning."""
+
+    time: AwareDatetime
+    value: float | None = Field(description="In the warning's unit")
+    window_min: int | None = Field(description="Rain window in minutes")
+
+
 class Notice(BaseModel):
     """An automatic measurement notice; not an official warning."""
 
@@ -91,14 +104,16 @@ class Notice(BaseModel):
         description="DWD level 2-4 for rain, gauge stage 1-4 for water; once ended the last one in force"
     )
     severity: Literal["Minor", "Moderate", "Severe", "Extreme"]
-    window_min: int | None = Field(description="Rain window in minutes")
-    value: float | None
+    window_min: int | None = Field(description="Rain window of `value` in minutes")
+    value: float | None = Field(description="Of the latest step, at `changed`; no present value")
     unit: str = Field(examples=["mm", "cm"])
     since: AwareDatetime
     changed: AwareDatetime
     ended: AwareDatetime | None
     peak_level: int
     peak_value: float | None
+    trend: Literal["rising", "falling"] = Field(description="Whether the latest step went up or down")
+    triggered: Trigger | None = Field(description="The latest step up: what the level in force comes from")
     headline: Text
     text: Text
     notice: Text

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alerts.deliveries import Receipt
 from api.caller import Operator
-from api.formats import Layout
-from api.paging import decode_cursor, link_next, page
+from api.formats import Format, Item, Layout
+from api.paging import Key, decode_cursor, link_next, page
 from api.responses import PRIVATE, collection
 from api.rfc3339 import format_us
 from api.routes.openapi import collection_of, errors
@@ -47,7 +47,7 @@ class UplinksQuery(BaseModel):
 
 
 def _admin(model: type) -> dict[int | str, dict[str, Any]]:
-    return {**collection_of(model, geojson=False), **errors(403)}
+    return {**collection_of(model, geojson=False, open_data=False), **errors(403)}
 
 
 @router.get("/rejected", response_class=Response, responses=_admin(RejectedUplink))
@@ -60,9 +60,7 @@ def rejected(request: Request, view: Operator, query: Annotated[RejectedQuery, Q
     last = (chosen[-1].id,) if len(rows) > query.limit else None
     layout = Layout(("id", "time", "reason", "detail", "server", "topic", "device", "payload"), nowhere)
     items = [_refused(row) for row in chosen]
-    return collection(
-        request, view, query.f, items=items, layout=layout, cache=PRIVATE, link=link_next(request, last)
-    )
+    return _page(request, view, query.f, items, layout, last)
 
 
 @router.get("/uplinks", response_class=Response, responses=_admin(AdminUplink))
@@ -70,9 +68,7 @@ def uplinks(request: Request, view: Operator, query: Annotated[UplinksQuery, Que
     """The newest stored uplinks, newest first, raw and with what was read from them."""
     rows = view.services.journal.latest_uplinks(query.limit, _eui(query.device))
     items = [_uplink(view, *row) for row in rows]
-    return collection(
-        request, view, CollectionQuery().f, items=items, layout=Layout((), nowhere), cache=PRIVATE
-    )
+    return _page(request, view, Format.JSON, items, Layout((), nowhere))
 
 
 @router.get("/devices", response_class=Response, responses=_admin(AdminDevice))
@@ -99,9 +95,7 @@ def devices(request: Request, view: Operator, query: Annotated[CollectionQuery, 
     chosen, last = page(items, lambda item: (str(item["device"]),), after, query.limit)
     columns = ("device", "type", "station", "name", "public", "interval_s", "last_time", "note")
     layout = Layout(columns, nowhere)
-    return collection(
-        request, view, query.f, items=chosen, layout=layout, cache=PRIVATE, link=link_next(request, last)
-    )
+    return _page(request, view, query.f, chosen, layout, last)
 
 
 @router.get("/deliveries", response_class=Response, responses=_admin(Delivery))
@@ -114,8 +108,21 @@ def deliveries(request: Request, view: Operator, query: Annotated[CollectionQuer
     last = (chosen[-1].seq, chosen[-1].channel) if len(rows) > query.limit else None
     layout = Layout(tuple(Delivery.model_fields), nowhere)
     items = [_receipt(row) for row in chosen]
+    return _page(request, view, query.f, items, layout, last)
+
+
+def _page(  # noqa: PLR0913, PLR0917 - what one page of a collection is made of
+    request: Request,
+    view: View,
+    form: Format,
+    items: Sequence[Item],
+    layout: Layout,
+    last: Key | None = None,
+) -> Response:
+    """What operators see is no open data: it carries no licence, and no cache keeps it."""
+    link = link_next(request, last)
     return collection(
-        request, view, query.f, items=items, layout=layout, cache=PRIVATE, link=link_next(request, last)
+        request, view, form, items=items, layout=layout, cache=PRIVATE, link=link, open_data=False
     )
 
 

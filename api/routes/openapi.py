@@ -4,7 +4,7 @@ from typing import Any
 
 from api.formats import MEDIA_TYPES, Format
 from api.problems import MEDIA_TYPE
-from api.schemas import Collection, ProblemDetails
+from api.schemas import Collection, Items, ProblemDetails
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _ERRORS = {
@@ -25,7 +25,9 @@ DESCRIPTION = """Measurements of the city's own sensors, and what follows from t
 Times are RFC 3339 in UTC; units are UCUM; `quality` is a QARTOD flag (1 good, 2 not evaluated, 3 suspect,
 4 fail, 9 missing). Collections page by the Link header: follow `rel="next"` as it is. Every answer has a
 strong ETag; send it back in If-None-Match. The header `Stadtfunk-Now` is the clock the data lives by.
-Errors are RFC 9457 problem documents. Warnings are automatic measurement notices, not official warnings.
+Errors are RFC 9457 problem documents. What is marked with a lock needs an operator's token
+(`Authorization: Bearer TOKEN`); everything else is open, and with a token also shows what is not public.
+Warnings are automatic measurement notices, not official warnings.
 
 Messwerte der städtischen Sensoren. Zeiten in UTC, Einheiten nach UCUM. Warnungen sind automatische
 Messwertmeldungen, keine amtlichen Warnungen."""
@@ -38,8 +40,10 @@ def errors(*codes: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def collection_of(model: type, *, geojson: bool = True) -> dict[int | str, dict[str, Any]]:
-    """The answers of a collection of this kind of item."""
+def collection_of(
+    model: type, *, geojson: bool = True, open_data: bool = True
+) -> dict[int | str, dict[str, Any]]:
+    """The answers of a collection of this kind of item; operators' collections are no open data."""
     content: dict[str, Any] = {MEDIA_TYPES[Format.CSV].partition(";")[0]: {"schema": {"type": "string"}}}
     if geojson:
         content[MEDIA_TYPES[Format.GEOJSON]] = {"schema": _FEATURES}
@@ -47,21 +51,17 @@ def collection_of(model: type, *, geojson: bool = True) -> dict[int | str, dict[
         "Link": {"schema": {"type": "string"}, "description": 'rel="next": the next page (RFC 8288)'},
         "ETag": {"schema": {"type": "string"}},
     }
-    ok = {"model": Collection[model], "content": content, "headers": headers}  # type: ignore[valid-type]  # made at run time
+    page = Collection[model] if open_data else Items[model]  # type: ignore[valid-type]  # made at run time
+    ok = {"model": page, "content": content, "headers": headers}
     return {200: ok, 304: {"description": "You have it"}, **errors(400, 401, 404, 422)}
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:
-    """Add the problem's schema, which the routes refer to; titles from the routes' docstrings.
-
-    A token is optional where there is something public to see.
-    """
+    """Add the problem's schema, which the routes refer to; titles from the routes' docstrings."""
     schema = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     document["components"]["schemas"]["Problem"] = schema
     for operations in document["paths"].values():
         for operation in operations.values():
             summary, _, more = operation["description"].partition("\n")
             operation["summary"], operation["description"] = summary.rstrip("."), more.strip()
-            if "security" in operation and "403" not in operation["responses"]:
-                operation["security"].insert(0, {})
     return document

@@ -16,10 +16,11 @@ NOTICE = {
     "en": "Automatic measurement notice, not an official warning.",
 }
 _UNITS = {"water_level": "cm", "dwd_starkregen": "mm", "dwd_dauerregen": "mm"}
+_RISES = ("raise", "escalate")
 LAYOUT = Layout(
     (
         *("id", "status", "station", "station_name", "measure", "level", "severity", "window_min"),
-        *("value", "unit", "since", "changed", "ended", "peak_level", "peak_value", "audience"),
+        *("value", "unit", "since", "changed", "ended", "peak_level", "peak_value", "audience", "trend"),
     ),
     place,
 )
@@ -58,7 +59,23 @@ def warning_item(view: View, warning: Warning) -> dict[str, Any]:
         "text": {language: text.body for language, text in texts.items()},
         "notice": NOTICE,
         "audience": warning.audience,
+        **_course(warning),
     }
+
+
+def _course(warning: Warning) -> dict[str, Any]:
+    """Where the latest step went, and the last step up: what the level in force comes from.
+
+    A rise that was history is told again with a later value (alerts/lifecycle.py): no step of its own.
+    """
+    known = {update.event for update in warning.history}
+    steps = [update for update in warning.history if f"{update.event}.history" not in known]
+    rises = [update for update in steps if update.kind in _RISES]
+    triggered = None
+    if rises:
+        last = rises[-1]
+        triggered = {"time": format_us(last.time_us), "value": last.value, "window_min": last.window_min}
+    return {"trend": "rising" if steps[-1].kind in _RISES else "falling", "triggered": triggered}
 
 
 def _text(view: View, warning: Warning, language: Language) -> Text:

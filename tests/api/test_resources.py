@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from small_town import MINUTE, T0, TOKEN
 from starlette.testclient import TestClient
 
+from alerts.event import Event
 from api import schemas
 from api.app import create_app, openapi
 
@@ -16,6 +19,15 @@ def test_every_collection_carries_licence_and_attribution(client, address):
     assert document["license"] == "http://dcat-ap.de/def/licenses/dl-zero-de/2.0"
     assert document["attribution"] == "Stadt Bergisch Gladbach"
     assert answer.links["license"]["url"] == document["license"]
+
+
+@pytest.mark.parametrize("address", ["rejected", "uplinks", "devices", "deliveries"])
+def test_what_operators_see_is_no_open_data(operator, address):
+    answer = operator.get(f"/api/v1/admin/{address}")
+    assert list(answer.json()) == ["items"]
+    assert answer.json()["items"]
+    assert "license" not in answer.links
+    assert operator.get("/api/v1/stations").json()["license"]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +93,45 @@ def test_a_warning_says_what_where_since_when_and_what_it_is_not(client):
     assert item["headline"]["de"] == "Starkregen, Stufe 3: Regen Gierath"
     assert item["headline"]["en"]
     assert client.get(f"/api/v1/warnings/{item['id']}").json()["id"] == item["id"]
+
+
+def test_a_warning_that_falls_still_says_what_triggered_it(city):
+    with TestClient(city.app()) as client:
+        id_ = "starkregen:regen-gierath:1"
+
+        def course():
+            item = client.get(f"/api/v1/warnings/{id_}").json()
+            return item["trend"], item["triggered"], item["value"]
+
+        first = {"time": "2026-07-14T18:30:00Z", "value": 31.24, "window_min": 60}
+        assert course() == ("rising", first, 31.24)
+        city.warn("regen-gierath", 4, "escalate", at_us=T0 + MINUTE, value=90.0, window_min=360)
+        second = {"time": "2026-07-14T18:31:00Z", "value": 90.0, "window_min": 360}
+        assert course() == ("rising", second, 90.0)
+        city.warn("regen-gierath", 3, "step_down", at_us=T0 + 60 * MINUTE, value=0.0)
+        assert course() == ("falling", second, 0.0)
+        text = client.get(f"/api/v1/warnings/{id_}").json()["text"]
+        assert "0,0 l/m² in einer Stunde, gemessen" in text["de"]
+        assert "viel Regen in kurzer Zeit" not in text["de"]
+        assert "Höchster gemeldeter Wert: 90,0 l/m²" in text["de"]
+        city.warn("regen-gierath", 0, "clear", at_us=T0 + 120 * MINUTE, value=0.0)
+        assert course() == ("falling", second, 0.0)
+        assert client.get("/api/v1/warnings?f=csv").text.splitlines()[1].endswith(",falling")
+
+
+def test_history_told_again_is_no_new_rise(city):
+    id_ = "e"
+    history = Event(
+        "e.1.raise.3.history",
+        *(id_, T0, "regen-gierath", "raise", "dwd_starkregen", 3, 60, 33.0, "rule", "reason"),
+    )
+    fall = replace(history, id="e.2.step_down.2", kind="step_down", level=2, time_us=T0 + MINUTE, value=1.0)
+    told = replace(history, id="e.1.raise.3", level=2, time_us=T0 + 2 * MINUTE, value=0.5, audience="public")
+    city.board.apply([history, fall, told])
+    with TestClient(city.app()) as client:
+        item = client.get(f"/api/v1/warnings/{id_}").json()
+    assert item["trend"] == "falling"
+    assert item["triggered"] == {"time": "2026-07-14T18:30:00Z", "value": 33.0, "window_min": 60}
 
 
 def test_what_only_staff_hear_is_not_public(client, operator):
@@ -165,6 +216,8 @@ def test_the_document_describes_every_answer():
             for status, response in operation["responses"].items():
                 if status[0] in "45":
                     assert list(response["content"]) == ["application/problem+json"], (path, status)
+    locked = {path for path, each in document["paths"].items() if "security" in each["get"]}
+    assert locked == {path for path in document["paths"] if path == "/metrics" or "/admin/" in path}
     reading = document["components"]["schemas"]["Reading"]
     assert reading["examples"]
     assert {"station", "property", "time", "value", "unit", "quality"} <= set(reading["required"])
