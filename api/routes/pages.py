@@ -2,6 +2,7 @@
 
 import mimetypes
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -61,7 +62,11 @@ class Pages:
 async def residents(request: Request, view: AnyCaller) -> Response:
     """What residents see. The warnings in force stand in the page itself, for browsers without scripts."""
     in_force = view.services.board.snapshot().in_force
-    items = [warning_item(view, each) for each in warnings_seen(_public(view), in_force)]
+    pages: Pages = request.app.state.pages
+    items = [
+        (warning_item(view, each), datetime.fromtimestamp(each.changed_us // 1_000_000, pages.zone))
+        for each in warnings_seen(_public(view), in_force)
+    ]
     return _page(request, view, "index.html", warnings=items)
 
 

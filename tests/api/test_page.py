@@ -1,12 +1,15 @@
 import contextlib
 import os
+import re
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import uvicorn
-from small_town import MINUTE, RAIN, wait_for
+from small_town import COUNTER, LEVEL, MINUTE, RAIN, wait_for
 
+from alerts.parking import CarPark
 from api.app import close_streams
 from api.vendor import NODE_MODULES
 
@@ -61,9 +64,9 @@ def browser():
 class Watched:
     """A page of the browser, and everything it asked for or complained about."""
 
-    def __init__(self, browser, address, **options):
+    def __init__(self, browser, address, locale="de-DE", **options):
         self.complaints, self.outside = [], []
-        self.page = browser.new_page(**options)
+        self.page = browser.new_page(locale=locale, **options)
         self.page.on(
             "console", lambda m: self.complaints.append(m.text) if m.type in {"error", "warning"} else None
         )
@@ -103,11 +106,14 @@ def test_a_resident_sees_warnings_stations_map_and_chart(opened):
         "Stufe 3 · Schwere hoch",
         "Starkregen: Regen Gierath",
         "31,2 l/m²",
-        "in 1 h",
+        "in 1 h, gemessen 20:30 Uhr",
+        "jetzt 21,0 l/m² in 1 h",
         "Seit 20:30 Uhr",
         "keine amtliche Warnung",
     ):
         assert expected in said
+    assert "Klingt ab" not in said
+    assert "21,0 l/m²" in opened.locator("[data-station=regen-gierath]").inner_text()
     assert opened.locator(".pin").count() == 4
     assert opened.locator(".pin.alert[data-severity=Severe]").count() == 1
     stations = opened.locator("#list").inner_text()
@@ -116,9 +122,11 @@ def test_a_resident_sees_warnings_stations_map_and_chart(opened):
     opened.get_by_role("button", name="Station zeigen").click()
     opened.wait_for_selector(".chart canvas")
     assert opened.locator("#detail-title").inner_text() == "Regen Gierath"
-    assert "Verlauf Niederschlag" in opened.locator(".chart").get_attribute("aria-label")
+    assert "Verlauf Niederschlag in 5 min" in opened.locator(".chart").get_attribute("aria-label")
     opened.get_by_text("Werte als Tabelle").click()
     assert opened.locator(".table-box tbody tr").count() == 24
+    assert opened.locator(".table-box th").last.inner_text() == "Niederschlag in 5 min (l/m²)"
+    assert not re.search(r"\bmm\b", opened.locator("main").inner_text())
 
 
 def test_a_new_warning_appears_live_and_is_said_aloud(opened, city):
@@ -131,6 +139,88 @@ def test_a_new_warning_appears_live_and_is_said_aloud(opened, city):
     opened.wait_for_selector(".warning[data-id=live]", state="detached", timeout=5000)
     assert "Warnung beendet" in opened.locator("#announce").text_content()
     assert "In den letzten 24 Stunden beendet (1)" in opened.locator("#ended").inner_text()
+
+
+def test_a_card_says_when_its_value_was_measured_and_what_is_measured_now(opened, city):
+    level = {"measure": "water_level", "window_min": None, "episode": "live"}
+    city.warn("strunde-gierath", 1, value=63.0, at_us=city.now_us - 30 * MINUTE, **level)
+    city.warn("strunde-gierath", 2, "escalate", value=83.0, at_us=city.now_us - 20 * MINUTE, **level)
+    city.measure(LEVEL, city.now_us + 1, ("water_level", 72.0))
+    card = opened.locator(".warning[data-id=live]")
+    opened.wait_for_selector(".warning[data-id=live]:has-text('jetzt 72 cm')", timeout=5000)
+    said = card.inner_text()
+    assert "83 cm gemessen 20:10 Uhr" in said
+    assert "steig" not in said
+    assert "Klingt ab" not in said
+    city.warn("strunde-gierath", 1, "step_down", value=41.0, at_us=city.now_us, **level)
+    opened.wait_for_selector(".warning[data-id=live]:has-text('Klingt ab, jetzt 72 cm')", timeout=5000)
+    assert "Marke 1" in card.inner_text()
+    assert "83 cm gemessen 20:10 Uhr" in card.inner_text()
+    assert "41 cm" not in card.inner_text()
+
+
+def test_an_old_value_is_not_called_the_present_one(opened, city):
+    city.now_us += 120 * MINUTE
+    city.measure(LEVEL, city.now_us, ("water_level", 30.0))
+    opened.wait_for_selector(".warning:has-text('zuletzt 21,0 l/m² in 1 h, 20:25 Uhr')", timeout=5000)
+    assert "jetzt" not in opened.locator(".warning").inner_text()
+
+
+def test_a_faulty_value_is_not_called_the_present_one(opened, city):
+    city.measure(RAIN, city.now_us, ("precipitation", 500.0, "", 4))
+    opened.wait_for_selector(".warning:has-text('jetzt kein Wert')", timeout=5000)
+    assert "500" not in opened.locator(".warning").inner_text() + opened.locator("#list").inner_text()
+
+
+def test_a_car_park_says_what_is_free_and_known(opened):
+    opened.locator("[data-station=p-markt]").click()
+    said = opened.locator("#detail").inner_text().split()
+    for expected in ("jetzt 28", "insgesamt 40", "melden 40 von 40", "Stand 20:30 Uhr"):
+        assert expected in " ".join(said)
+    assert "Verlauf" not in said
+
+
+def test_counts_are_named_with_their_interval(opened, city):
+    city.now_us += 5 * MINUTE
+    city.measure(COUNTER, city.now_us, ("vehicle_count", 117.0, "in"), ("vehicle_count", 95.0, "out"))
+    opened.locator("[data-station=z-haupt]").click()
+    opened.wait_for_selector(".chart .u-legend:has-text('Fahrzeuge in 15 min')", timeout=8000)
+    assert opened.locator(".table-box tbody tr").text_content().endswith("22")
+
+
+def test_parking_keeps_up_with_a_fast_clock(opened, city):
+    city.now_us += 60 * MINUTE
+    city.parks = (CarPark("p-markt", "spaces", 40, 33, 7, city.now_us, city.now_us, 40, 40),)
+    city.measure(RAIN, city.now_us, ("precipitation", 0.0))
+    opened.wait_for_selector("[data-station=p-markt]:not(.stale):has-text('7 frei')", timeout=5000)
+
+
+def test_stations_stand_by_name(opened, city):
+    names = opened.locator(".group[data-theme=level] .name").all_inner_texts()
+    assert names == ['Strunde, "Gierath"']
+    first, last = replace(city.registry.stations["regen-gierath"], id="zz", name="Ahorn"), "Regen Gierath"
+    city.registry = replace(city.registry, stations={**city.registry.stations, "zz": first})
+    city.measure("70b3d57ed00000ee", city.now_us, ("precipitation", 1.0))
+    opened.reload()
+    opened.wait_for_selector(".group[data-theme=rain] .station >> nth=1")
+    assert opened.locator(".group[data-theme=rain] .name").all_inner_texts() == ["Ahorn", last]
+
+
+def test_lightning_that_never_struck_has_no_distance(opened, city):
+    for count, seen in ((0.0, False), (3.0, True)):
+        city.now_us += MINUTE
+        city.measure(
+            COUNTER,
+            city.now_us,
+            ("lightning_count", count),
+            ("lightning_distance", 4.0),
+            ("air_pressure", 1005.0),
+        )
+        opened.locator("[data-station=z-haupt]").click()
+        opened.wait_for_selector(f"#detail dt:text('Blitze') + dd:has-text('{count:.0f}')", timeout=5000)
+        said = opened.locator("#detail").inner_text()
+        assert ("Entfernung der Blitze" in said) == seen
+        assert "1005,0 hPa" in said
 
 
 def test_a_new_value_appears_live(opened, city):
@@ -172,6 +262,41 @@ def test_english_is_one_press_away_and_stays(opened):
     opened.reload()
     opened.wait_for_selector(".warning")
     assert "Heavy rain" in opened.locator(".warning").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("locale", "chosen", "expected"),
+    [
+        ("de-AT", None, "de"),
+        ("en-US", None, "en"),
+        ("nl-NL", None, "en"),
+        ("en-US", "de", "de"),
+        ("de-DE", "en", "en"),
+    ],
+)
+def test_the_browsers_language_until_somebody_chooses(city, browser, locale, chosen, expected):
+    with served(city.app()) as (address, _):
+        watched = Watched(browser, address, locale)
+        watched.page.goto(address)
+        watched.page.wait_for_selector(".station")
+        if chosen:
+            watched.page.locator(f"[data-language={chosen}]").click()
+            watched.page.reload()
+            watched.page.wait_for_selector(".station")
+        assert watched.page.evaluate("document.documentElement.lang") == expected
+        watched.close()
+
+
+def test_the_maps_labels_leave_room_for_its_scale(city, browser):
+    with served(city.app()) as (address, _):
+        watched = Watched(browser, address, viewport={"width": 390, "height": 844})
+        watched.page.goto(address)
+        watched.page.wait_for_selector(".grid-label")
+        boxes = [each.bounding_box() for each in watched.page.locator(".grid-label").all()]
+        scale = watched.page.locator(".leaflet-control-scale").bounding_box()
+        assert boxes
+        assert all(box["y"] + box["height"] <= scale["y"] for box in boxes)
+        watched.close()
 
 
 def test_a_lost_connection_is_shown(city, browser):
@@ -236,5 +361,7 @@ def test_a_page_without_scripts_names_the_warnings(city, browser):
     with served(city.app()) as (address, _):
         page = browser.new_page(java_script_enabled=False)
         page.goto(address)
-        assert "Starkregen, Stufe 3: Regen Gierath" in page.locator("#warnings").inner_text()
+        said = page.locator("#warnings").inner_text()
+        assert "Starkregen, Stufe 3: Regen Gierath" in said
+        assert "Meldung vom 14.07., 20:30 Uhr" in said
         page.close()

@@ -1,8 +1,8 @@
 // One station's history: rain and counts as bars, levels as a line with their marks. uPlot is optional.
 
 import { el } from "./dom.js";
-import { number, stamp, time, unit } from "./format.js";
-import { label, model, themeOf } from "./model.js";
+import { number, stamp, time } from "./format.js";
+import { label, model, themeOf, unitOf } from "./model.js";
 import { t } from "./texts.js";
 
 const uPlot = window.uPlot;
@@ -19,18 +19,19 @@ export function drawChart(place, station, property, data) {
     return;
   }
   place.replaceChildren();
-  const ucum = unit(model.properties.get(property)?.unit ?? "");
+  const name = label(property, data.everyS);
+  const ucum = unitOf(property);
   place.setAttribute("role", "img");
-  place.setAttribute("aria-label", t().chartOf(label(property), ucum, number(Math.min(...values), decimals), number(Math.max(...values), decimals)));
+  place.setAttribute("aria-label", t().chartOf(name, ucum, number(Math.min(...values), decimals), number(Math.max(...values), decimals)));
   const columns = [data.points.map((each) => each.ms / 1000), data.points.map((each) => each.value)];
-  plot = new uPlot(options(place, station, property, data, ucum, decimals), columns, place);
+  plot = new uPlot(options(place, station, property, data, { name, ucum, decimals }), columns, place);
 }
 
 export function resizeChart(place) {
   plot?.setSize({ width: place.clientWidth, height: 230 });
 }
 
-function options(place, station, property, data, ucum, decimals) {
+function options(place, station, property, data, { name, ucum, decimals }) {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(`--${name}`).trim();
   const tone = colour(themeOf(station));
@@ -54,12 +55,12 @@ function options(place, station, property, data, ucum, decimals) {
     },
     axes: [
       { ...axis, values: (_, splits) => splits.map((at) => time(at * 1000, whole)), space: 64 },
-      { ...axis, values: (_, splits) => splits.map((value) => number(value, Number.isInteger(value) ? 0 : 1)), size: 48 },
+      { ...axis, values: (_, splits) => splits.map((value) => number(value, Number.isInteger(value) ? 0 : 1)), size: 48, label: ucum || t().counted[property], labelSize: 18, labelGap: 0, labelFont: axis.font },
     ],
     series: [
       { label: t().time, value: (_, at) => (at === null ? "–" : stamp(at * 1000)) },
       {
-        label: `${label(property)}${ucum ? ` (${ucum})` : ""}`,
+        label: `${name}${ucum ? ` (${ucum})` : ""}`,
         stroke: tone,
         width: data.bars ? 0 : 2,
         fill: data.bars ? tone : undefined,

@@ -2,15 +2,16 @@
 
 import { drawChart, resizeChart } from "./chart.js";
 import { el } from "./dom.js";
-import { ago, number, stamp } from "./format.js";
-import { history, mainProperty } from "./history.js";
-import { label, line, model, rainInLastHour, show, themeOf } from "./model.js";
+import { ago, moment, number, stamp } from "./format.js";
+import { history, mainProperty, spacing } from "./history.js";
+import { isIdle, label, line, model, rainInLastHour, show, themeOf, unitOf } from "./model.js";
 import { t } from "./texts.js";
 
 const RANGES = [6, 24, 168];
 const SHOWN = 6;
 const ROWS = 100;
 const BEHIND = new Set(["water_distance", "precipitation_intensity"]); // what a level and a sum are made of
+const COUNTED_INTERVAL = /_count_interval$/; // the count of 15 minutes says it already
 const title = document.getElementById("detail-title");
 const body = document.getElementById("detail-body");
 const under = el("p", { class: "quiet" });
@@ -33,8 +34,8 @@ export function openDetail(id) {
   property = mainProperty(station);
   title.textContent = station.name;
   const head = el("div", { class: "detail-head" }, under, property ? ranges() : null);
-  const nothing = el("p", { class: "quiet" }, t().noHistory);
-  body.replaceChildren(head, figures, ...(property ? [chart, after()] : [nothing]));
+  const nothing = themeOf(station) === "parking" ? [] : [el("p", { class: "quiet" }, t().noHistory)];
+  body.replaceChildren(head, figures, ...(property ? [chart, after()] : nothing));
   refreshFigures();
   refreshChart();
 }
@@ -77,20 +78,36 @@ function choose(each, button) {
 function valuesNow(said) {
   const shown = [];
   const rain = rainInLastHour(station);
-  if (rain) shown.push([t().sumHour, number(rain.value, 1), "mm"]);
-  if (["parking", "traffic"].includes(themeOf(station))) shown.push([said.sub || t().theme[themeOf(station)], said.value, said.unit]);
+  if (rain) shown.push([t().sumHour, number(rain.value, 1), unitOf("precipitation")]);
+  const site = model.parking.get(station.id);
+  if (site) shown.push(...parkingNow(site));
+  else if (themeOf(station) === "traffic") shown.push([said.sub || t().theme[themeOf(station)], said.value, said.unit]);
   for (const reading of model.readings.get(station.id)?.values() ?? []) {
     const kind = model.properties.get(reading.property)?.kind;
-    if (!["gauge", "count"].includes(kind) || BEHIND.has(reading.property) || shown.length >= SHOWN) continue;
+    if (!["gauge", "count"].includes(kind) || BEHIND.has(reading.property) || COUNTED_INTERVAL.test(reading.property)) continue;
+    if (isIdle(reading) || shown.length >= SHOWN) continue;
     const { value, unit } = show(reading);
     const doubt = t().quality[reading.quality];
-    shown.push([`${label(reading.property)}${reading.channel ? ` (${reading.channel})` : ""}${doubt ? `, ${doubt}` : ""}`, value, unit]);
+    shown.push([`${label(reading.property, kind === "count" ? intervalS(reading.property) : null)}${reading.channel ? ` (${reading.channel})` : ""}${doubt ? `, ${doubt}` : ""}`, value, unit]);
   }
   return shown;
 }
 
+function parkingNow(site) {
+  return [
+    [t().freeNow, site.free === null ? t().noValue : number(site.free), ""],
+    [t().spaces, number(site.capacity), ""],
+    [t().sensorsTitle, number(site.sensors_known), t().ofSensors(site.sensors_total)],
+    ...(site.time ? [[t().asOf, moment(Date.parse(site.time)), ""]] : []),
+  ];
+}
+
+function intervalS(counted) {
+  const times = counted === "precipitation" ? [...(model.rain.get(station.id)?.keys() ?? [])].sort((a, b) => a - b) : [];
+  return spacing(times) ?? station.interval_s;
+}
+
 function after() {
-  column.textContent = label(property);
   csv.textContent = t().csv;
   const table = el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, t().time), column)), rows);
   const box = el("div", { class: "table-box", tabindex: "0", role: "region", "aria-label": t().table }, table);
@@ -98,6 +115,8 @@ function after() {
 }
 
 function fillTable(data) {
+  const inUnit = unitOf(property);
+  column.textContent = `${label(property, data.everyS)}${inUnit ? ` (${inUnit})` : ""}`;
   const decimals = model.properties.get(property)?.decimals ?? 1;
   const shown = (value) => (value === null ? t().noValue : number(value, decimals));
   rows.replaceChildren(...data.points.slice(-ROWS).reverse().map((row) => el("tr", {}, el("td", {}, stamp(row.ms)), el("td", {}, shown(row.value)))));

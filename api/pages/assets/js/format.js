@@ -16,7 +16,8 @@ export function setNow(iso) {
 export const now = () => Date.now() + offset;
 
 export function number(value, decimals = 0) {
-  return value.toLocaleString(locale(), { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  // four digits need no separator: 1,005.0 hPa would be read as one
+  return value.toLocaleString(locale(), { minimumFractionDigits: decimals, maximumFractionDigits: decimals, useGrouping: "min2" });
 }
 
 const UNITS = { Cel: "°C", "m/s": "m/s", "%": "%", 1: "", deg: "°", "W/m2": "W/m²" };

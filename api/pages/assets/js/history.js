@@ -7,6 +7,7 @@ import { model, themeOf } from "./model.js";
 const HOUR = 3_600_000;
 const PREFERRED = ["water_level", "precipitation", "air_temperature", "vehicle_count", "people_count", "bicycle_count"];
 const BUCKET = 900_000;
+const MINUTE = 60_000;
 
 /** The property whose history says most, or null. */
 export function mainProperty(station) {
@@ -29,7 +30,15 @@ export async function history(station, property, hours) {
   const kind = model.properties.get(property)?.kind;
   const counted = kind === "counter";
   const points = counted ? differences(rows) : rows.map((row) => ({ ms: Date.parse(row.time), value: row.quality === 4 ? null : row.value }));
-  return { points, bars: counted || kind === "count", from, to, csv: `/api/v1/readings?${query}&f=csv` };
+  const bars = counted || kind === "count";
+  const everyS = counted ? BUCKET / 1000 : bars ? spacing(points.map((each) => each.ms)) : null;
+  return { points, bars, everyS, from, to, csv: `/api/v1/readings?${query}&f=csv` };
+}
+
+/** Usual seconds between times in order, to the minute; null for fewer than two. A gap changes nothing. */
+export function spacing(times) {
+  const steps = times.slice(1).map((ms, i) => ms - times[i]).filter((step) => step > 0).sort((a, b) => a - b);
+  return steps.length ? Math.max(1, Math.round(steps[Math.floor(steps.length / 2)] / MINUTE)) * 60 : null;
 }
 
 /** What a running counter counted in each quarter of an hour, all channels together; a fall is a restart. */

@@ -37,7 +37,7 @@ export function showThemes(chosen, choose) {
 export function showStations(theme, chosen, choose) {
   place.setAttribute("aria-busy", "false");
   const groups = THEMES.filter((each) => theme === "all" || each === theme)
-    .map((each) => [each, [...model.stations.values()].filter((station) => themeOf(station) === each)])
+    .map((each) => [each, [...model.stations.values()].filter((station) => themeOf(station) === each).sort(byName)])
     .filter(([, stations]) => stations.length);
   const shape = JSON.stringify([lang(), groups.map(([each, stations]) => [each, stations.map((station) => station.id)])]);
   if (shape !== drawn) {
@@ -49,6 +49,10 @@ export function showStations(theme, chosen, choose) {
     if (focused) rows.get(focused)?.focus({ preventScroll: true });
   }
   for (const [id, row] of rows) update(row, model.stations.get(id), id === chosen);
+}
+
+function byName(a, b) {
+  return a.name.localeCompare(b.name, "de", { numeric: true }); // the names are German in every language
 }
 
 function group(theme, stations, choose) {

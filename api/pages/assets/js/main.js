@@ -8,10 +8,11 @@ import { connect, showConnection } from "./live.js";
 import { panTo, relabelMap, showMap, startMap } from "./map.js";
 import { model, takeRain, takeReading, themeOf } from "./model.js";
 import { setLanguage, translatePage } from "./texts.js";
-import { showWarnings, takeWarnings, worstFirst } from "./warnings.js";
+import { showPresent, showWarnings, takeWarnings, worstFirst } from "./warnings.js";
 
 const HOUR = 3_600_000;
 const REFRESH_MS = 15_000;
+const LOOK_MS = 2_000;
 const REDRAW_MS = 1_000;
 const CHART_MS = 5_000;
 let theme = "all";
@@ -20,6 +21,7 @@ let changed = true;
 let loading = null;
 let announced = false;
 let chartOld = false;
+let mobilityMs = null; // of the service's clock, which runs faster in a demo
 
 /** Read all collections; warnings first, and each on its own: one that fails keeps none of the others. */
 function load() {
@@ -75,10 +77,11 @@ async function readRain() {
   if (!model.properties.has("precipitation")) return;
   const from = new Date(now() - 2 * HOUR).toISOString();
   const rows = await getAll(`/api/v1/readings?property=precipitation&from=${from}&limit=10000`);
-  for (const row of rows) takeRain(row.station, Date.parse(row.time), row.value);
+  rows.forEach(takeRain);
 }
 
 async function readMobility() {
+  mobilityMs = now();
   const [parking, traffic] = await Promise.all([getAll("/api/v1/parking"), getAll("/api/v1/traffic?interval=PT15M")]);
   model.parking = new Map(parking.map((each) => [each.station, each]));
   model.traffic = Map.groupBy ? Map.groupBy(traffic, (each) => each.station) : grouped(traffic);
@@ -114,6 +117,7 @@ function redraw() {
   showThemes(theme, chooseTheme);
   showStations(theme, chosen, choose);
   showMap(theme, chosen, choose);
+  showPresent();
   refreshFigures();
 }
 
@@ -155,10 +159,13 @@ setInterval(() => changed && redraw(), REDRAW_MS);
 setInterval(() => {
   showConnection();
   showWarnings(choose);
-  if (model.stations.size) readMobility().catch(() => {}); // the connection's state says it already
-  else load();
+  if (!model.stations.size) load();
   redraw();
 }, REFRESH_MS);
+setInterval(() => {
+  const due = mobilityMs !== null && Math.abs(now() - mobilityMs) >= REFRESH_MS;
+  if (due) readMobility().catch(() => {}); // the connection's state says it already
+}, LOOK_MS);
 setInterval(() => {
   if (!chartOld || document.hidden) return;
   chartOld = false;

@@ -6,6 +6,7 @@ import { t } from "./texts.js";
 
 const L = window.L;
 const settings = document.documentElement.dataset;
+const LABEL_FREE = { top: 20, bottom: 44 }; // pixels: the scale stands at the bottom
 const STEPS = [0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002];
 let map = null;
 let grid = null;
@@ -106,7 +107,8 @@ function drawGrid() {
   const view = map.getBounds();
   for (const lat of range(bounds.getSouth(), bounds.getNorth())) {
     rule([[lat, bounds.getWest()], [lat, bounds.getEast()]]);
-    if (lat < view.getNorth()) note([lat, view.getWest()], `${lat.toFixed(digits)}° N`, [-48, 14]);
+    const y = map.latLngToContainerPoint([lat, view.getWest()]).y;
+    if (y > LABEL_FREE.top && y < map.getSize().y - LABEL_FREE.bottom) note([lat, view.getWest()], `${lat.toFixed(digits)}° N`, [-48, 14]);
   }
   for (const lon of range(bounds.getWest(), bounds.getEast())) rule([[bounds.getSouth(), lon], [bounds.getNorth(), lon]]);
 }

@@ -1,13 +1,16 @@
 // What the page knows: stations, newest readings, warnings, parking, counts; and what a station's line says.
 
-import { isStale, now, number, unit } from "./format.js";
+import { isStale, moment, now, number, unit } from "./format.js";
 import { lang, t } from "./texts.js";
 
 const HOUR = 3_600_000;
 const ORDER = ["level", "rain", "parking", "traffic", "weather"];
 const THEME_OF = { climate: "weather" };
 const SEVERITIES = ["Minor", "Moderate", "Severe", "Extreme"];
+const FAILED = 4; // QARTOD
 const COUNTED = /^(vehicle|people|bicycle)/;
+
+const RAIN_UNIT = { precipitation: "l/m²", precipitation_total: "l/m²" }; // as on the warnings; 1 mm is 1 l/m²
 
 export const model = {
   stations: new Map(),
@@ -33,13 +36,13 @@ export function takeReading(reading) {
   const known = model.readings.get(reading.station) ?? new Map();
   model.readings.set(reading.station, known);
   if (!known.has(key) || known.get(key).ms <= ms) known.set(key, { ...reading, ms });
-  if (reading.property === "precipitation") takeRain(reading.station, ms, reading.value);
+  if (reading.property === "precipitation") takeRain(reading);
 }
 
-export function takeRain(station, ms, value) {
+export function takeRain({ station, time, value, quality }) {
   const sums = model.rain.get(station) ?? new Map();
   model.rain.set(station, sums);
-  sums.set(ms, value ?? 0);
+  sums.set(Date.parse(time), quality === FAILED ? 0 : (value ?? 0));
   for (const at of sums.keys()) if (at < now() - 3 * HOUR) sums.delete(at);
 }
 
@@ -64,14 +67,38 @@ export function rainInLastHour(station) {
   return { value: sum, ms: newestRain.ms };
 }
 
-export function label(property) {
-  return model.properties.get(property)?.label[lang()] ?? property;
+/** Name of a property; of what counts in intervals with their length, where it is known. */
+export function label(property, everyS = null) {
+  const name = model.properties.get(property)?.label[lang()] ?? property;
+  if (!everyS) return name;
+  return t().counted[property] ? `${t().counted[property]} ${t().during(everyS)}` : name.replace(t().inInterval, t().during(everyS));
+}
+
+export const unitOf = (property) => RAIN_UNIT[property] ?? unit(model.properties.get(property)?.unit ?? "");
+
+/** A distance to lightning that never struck says nothing. */
+export function isIdle(reading) {
+  return reading.property === "lightning_distance" && model.readings.get(reading.station)?.get("lightning_count ")?.value === 0;
 }
 
 export function show(reading) {
   if (reading.value === null) return { value: t().noValue, unit: "" };
   const decimals = model.properties.get(reading.property)?.decimals ?? 1;
-  return { value: number(reading.value, decimals), unit: unit(reading.unit) };
+  return { value: number(reading.value, decimals), unit: unitOf(reading.property) };
+}
+
+/** What a warning's station measures now, in words; empty where nothing is known. */
+export function present(warning) {
+  const station = model.stations.get(warning.station);
+  const reading = station && newest(station, warning.measure === "water_level" ? "water_level" : "precipitation");
+  if (!reading) return "";
+  const rain = reading.property === "precipitation";
+  const usable = reading.value !== null && reading.quality !== FAILED;
+  const { value, unit } = rain ? { value: number(rainInLastHour(station).value, 1), unit: unitOf(reading.property) } : show(reading);
+  const said = usable ? `${value} ${unit}${rain ? ` ${t().during(3600)}` : ""}` : t().noValue;
+  const doubt = usable && t().quality[reading.quality] ? `, ${t().quality[reading.quality]}` : "";
+  // an old value must not pass for the present one
+  return isStale(reading.ms, station.interval_s) ? t().lastly(said + doubt, moment(reading.ms)) : t().presently(said + doubt);
 }
 
 /** The most serious warning in force at a station. */
@@ -85,13 +112,13 @@ export function warningAt(id) {
 export function line(station) {
   const found = LINES[themeOf(station)](station);
   const ms = found?.ms ?? null;
-  return { value: "–", unit: "", sub: "", ...found, ms, stale: isStale(ms, station.interval_s) };
+  return { value: "–", unit: "", sub: "", ...found, ms, stale: isStale(Math.max(ms, found?.heard ?? ms), station.interval_s) };
 }
 
 const LINES = {
   rain(station) {
     const rain = rainInLastHour(station);
-    return rain ? { value: number(rain.value, 1), unit: "mm", sub: t().lastHour, ms: rain.ms } : general(station);
+    return rain ? { value: number(rain.value, 1), unit: unitOf("precipitation"), sub: t().lastHour, ms: rain.ms } : general(station);
   },
   level(station) {
     const reading = newest(station, "water_level");
@@ -117,7 +144,9 @@ const LINES = {
     if (!last.length) return general(station);
     const property = last[0].property;
     const sum = last.filter((each) => each.property === property).reduce((all, each) => all + each.value, 0);
-    return { value: number(sum), unit: t().per[last[0].interval], sub: t().counted[property] ?? label(property), ms };
+    // the counter is old when it is silent, not when its quarter of an hour ended a while ago
+    const heard = newest(station, property)?.ms;
+    return { value: number(sum), unit: t().per[last[0].interval], sub: t().counted[property] ?? label(property), ms, heard };
   },
   weather(station) {
     const temperature = newest(station, "air_temperature");
@@ -130,7 +159,7 @@ const LINES = {
 };
 
 function general(station) {
-  const readings = [...(model.readings.get(station.id)?.values() ?? [])];
+  const readings = [...(model.readings.get(station.id)?.values() ?? [])].filter((each) => !isIdle(each));
   const reading = readings.find((each) => !COUNTED.test(each.property)) ?? readings[0];
   if (!reading) return null;
   return { ...show(reading), sub: label(reading.property), ms: reading.ms };

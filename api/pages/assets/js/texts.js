@@ -24,7 +24,10 @@ const TEXTS = {
     severity: { Minor: "gering", Moderate: "mittel", Severe: "hoch", Extreme: "sehr hoch" },
     levelChip: (measure, level, severity) => `${measure === "water_level" ? "Marke" : "Stufe"} ${level} · Schwere ${severity}`,
     measure: { dwd_starkregen: "Starkregen", dwd_dauerregen: "Dauerregen", water_level: "Wasserstand" },
-    in: "in",
+    measured: (time) => `gemessen ${time}`,
+    presently: (value) => `jetzt ${value}`,
+    lastly: (value, time) => `zuletzt ${value}, ${time}`,
+    falling: "Klingt ab",
     since: (time, ago) => `Seit ${time} (${ago})`,
     showStation: "Station zeigen",
     themes: "Themen",
@@ -40,6 +43,13 @@ const TEXTS = {
     lastHour: "letzte Stunde",
     free: "frei",
     ofSpaces: (n) => `von ${n} Plätzen`,
+    freeNow: "Freie Plätze jetzt",
+    spaces: "Plätze insgesamt",
+    sensorsTitle: "Sensoren, die melden",
+    ofSensors: (n) => `von ${n}`,
+    asOf: "Stand",
+    inInterval: "im Intervall",
+    during: (seconds) => `in ${seconds % 3600 ? `${Math.round(seconds / 60)} min` : `${seconds / 3600} h`}`,
     sensors: (known, total) => `${known} von ${total} Sensoren melden`,
     per: { PT5M: "in 5 min", PT15M: "in 15 min", PT1H: "in 1 h" },
     counted: { vehicle_count: "Fahrzeuge", people_count: "Personen", bicycle_count: "Fahrräder" },
@@ -94,7 +104,10 @@ const TEXTS = {
     severity: { Minor: "minor", Moderate: "moderate", Severe: "severe", Extreme: "extreme" },
     levelChip: (measure, level, severity) => `${measure === "water_level" ? "Mark" : "Level"} ${level} · ${severity}`,
     measure: { dwd_starkregen: "Heavy rain", dwd_dauerregen: "Persistent rain", water_level: "Water level" },
-    in: "in",
+    measured: (time) => `measured ${time}`,
+    presently: (value) => `now ${value}`,
+    lastly: (value, time) => `last ${value}, ${time}`,
+    falling: "Easing",
     since: (time, ago) => `Since ${time} (${ago})`,
     showStation: "Show station",
     themes: "Themes",
@@ -110,6 +123,13 @@ const TEXTS = {
     lastHour: "last hour",
     free: "free",
     ofSpaces: (n) => `of ${n} spaces`,
+    freeNow: "Free spaces now",
+    spaces: "Spaces in all",
+    sensorsTitle: "Sensors reporting",
+    ofSensors: (n) => `of ${n}`,
+    asOf: "As of",
+    inInterval: "in the interval",
+    during: (seconds) => `in ${seconds % 3600 ? `${Math.round(seconds / 60)} min` : `${seconds / 3600} h`}`,
     sensors: (known, total) => `${known} of ${total} sensors report`,
     per: { PT5M: "in 5 min", PT15M: "in 15 min", PT1H: "in 1 h" },
     counted: { vehicle_count: "Vehicles", people_count: "People", bicycle_count: "Bicycles" },
@@ -145,7 +165,13 @@ const TEXTS = {
 
 const KEY = "stadtfunk-language";
 const asked = new URLSearchParams(location.search).get("lang");
-let language = [asked, stored()].find((each) => each in TEXTS) ?? "de";
+let language = [asked, stored(), spoken()].find((each) => each in TEXTS) ?? "de";
+
+/** The browser's language, German where it does not say; whoever reads neither gets English. */
+function spoken() {
+  const tongue = navigator.language;
+  return !tongue || /^de\b/i.test(tongue) ? "de" : "en";
+}
 
 function stored() {
   try {

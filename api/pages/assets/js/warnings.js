@@ -2,7 +2,7 @@
 
 import { el, icon } from "./dom.js";
 import { ago, moment, number } from "./format.js";
-import { model } from "./model.js";
+import { model, present } from "./model.js";
 import { lang, t } from "./texts.js";
 
 const place = document.getElementById("warnings");
@@ -36,6 +36,17 @@ export function showWarnings(choose) {
   place.replaceChildren(...(inForce.length ? cards : [calm()]), ...(rest.length ? [more(rest)] : []));
   if (focused) place.querySelector(`[data-warning="${CSS.escape(focused)}"]`)?.focus();
   fresh.clear();
+  showPresent();
+}
+
+/** What the warned stations measure now; changed in place, so that a press on a card does not miss. */
+export function showPresent() {
+  for (const line of place.querySelectorAll("[data-present]")) {
+    const item = model.warnings.get(line.dataset.present);
+    const state = item.trend === "falling" ? t().falling : "";
+    const said = [state, present(item)].filter(Boolean).join(", ");
+    if (line.textContent !== said) line.textContent = said;
+  }
 }
 
 /** Those to see at once: the most serious, and of every measure its most serious: rain must not hide the creek. */
@@ -82,31 +93,30 @@ function card(item, choose, roomy) {
     { class: fresh.has(item.id) ? "warning new" : "warning", data: { severity: item.severity, id: item.id } },
     el("span", { class: "level" }, t().levelChip(item.measure, item.level, t().severity[item.severity])),
     el("h3", {}, `${t().measure[item.measure] ?? item.headline[lang()]}: ${item.station_name}`),
-    item.value === null ? null : el("p", { class: "figure" }, figure(item), " ", el("small", {}, window_(item))),
+    ...figures(item),
     el("p", { class: "since" }, t().since(moment(since), ago(since))),
     roomy ? said(item, choose) : keptOpen(item.id, el("details", {}, el("summary", { data: { warning: `${item.id} more` } }, t().more), said(item, choose))),
   );
 }
 
 function said(item, choose) {
-  // the text's last line names the sender and the episode: for mails, not for a page
-  const [say, basis] = item.text[lang()].split("\n");
+  // of the message only its ground: the rest speaks of the moment it was sent, and the card of now
+  const basis = item.text[lang()].split("\n")[1];
   const known = model.stations.has(item.station);
   return [
-    el("p", { class: "say" }, say),
     el("p", { class: "basis" }, basis ?? item.notice[lang()]),
     known ? el("button", { type: "button", data: { warning: item.id }, onclick: () => choose(item.station) }, t().showStation) : null,
   ];
 }
 
-function figure(item) {
-  return `${number(item.value, item.unit === "mm" ? 1 : 0)} ${item.unit === "mm" ? "l/m²" : item.unit}`;
-}
-
-function window_(item) {
-  if (item.window_min === null) return "";
-  const span = item.window_min % 60 ? `${item.window_min} min` : `${item.window_min / 60} h`;
-  return `${t().in} ${span}`;
+/** What triggered the level in force and when, and beside it what is measured now. */
+function figures(item) {
+  const { time, value, window_min: minutes } = item.triggered ?? { ...item, time: item.changed };
+  const when = t().measured(moment(Date.parse(time)));
+  const rain = item.unit === "mm";
+  const big = value === null ? [] : [`${number(value, rain ? 1 : 0)} ${rain ? "l/m²" : item.unit}`, " "];
+  const during = minutes === null ? [] : [el("small", {}, `${t().during(60 * minutes)},`), " "];
+  return [el("p", { class: "figure" }, ...big, ...during, el("small", {}, when)), el("p", { class: "present", data: { present: item.id } })];
 }
 
 function showEnded(items) {
