@@ -16,6 +16,7 @@ from alerts.counts import SiteCounts
 from alerts.curve import Tally
 from alerts.event import Event, to_row
 from alerts.kernels import Kernels
+from alerts.kostra import Kostra
 from alerts.parking import CarPark
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
@@ -72,6 +73,7 @@ class Engine:
         clock: Callable[[], int],
         *,
         catalogue: Mapping[str, DeviceType] | None = None,
+        kostra: Kostra | None = None,
         max_alert_age_s: float = MAX_ALERT_AGE_S,
         max_ahead_s: float = MAX_AHEAD_S,
         checkpoint_s: float = 1.0,
@@ -83,6 +85,7 @@ class Engine:
         self._registry = registry
         self._clock = clock
         self._catalogue = catalogue or {}
+        self._kostra = kostra
         self._max_age_us = round(max_alert_age_s * 1_000_000)
         self._max_ahead_us = round(max_ahead_s * 1_000_000)
         self._checkpoint_s = checkpoint_s
@@ -178,7 +181,9 @@ class Engine:
         part = self._journal.load(PART)
         self._series = list(self._journal.series())
         self._arranged = self._registry()
-        kernels = Kernels(self._rules, self._arranged, self._catalogue, self._series, part.state)
+        kernels = Kernels(
+            self._rules, self._arranged, self._catalogue, self._series, part.state, self._kostra
+        )
         kernels.tally = self._tally
         self._fence = part.fence
         self._checkpoint_at = time.monotonic() + self._checkpoint_s

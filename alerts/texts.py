@@ -65,6 +65,7 @@ class _File(_Table):
     hours: str
     hour: str
     repeat: str
+    unknown: str
     notice: str
     sender: str
     severity: dict[Severity, str]
@@ -148,7 +149,8 @@ class _Language:
         except (jinja2.TemplateError, LookupError, ValueError, TypeError) as error:
             raise TextError(f"{warning.measure}, {step}: {error}") from error
         head = [self._file.repeat] if repeat else []
-        foot = f"{measure.basis} {self._file.notice}\n{sender}"
+        basis = measure.basis.format(reference=values["reference"] or self._file.unknown)
+        foot = f"{basis} {self._file.notice}\n{sender}"
         room = BODY_LIMIT - len(foot) - 1
         return Text(
             title=_shortened(" ".join(title.split()), TITLE_LIMIT),
@@ -170,6 +172,7 @@ class _Language:
             "time": self._time(latest.time_us),
             "since": self._time(warning.raised_us),
             "peak": self._value(warning.peak_value, measure),
+            "reference": _printable(latest.reference),
             "city": _shortened(self._city, _NAME_LIMIT),
             "episode": _shortened(_printable(warning.id), _ID_LIMIT),
             "event": _shortened(_printable(latest.event), _ID_LIMIT),

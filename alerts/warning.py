@@ -26,6 +26,7 @@ class Update:
     value: float | None
     rule: str
     reason: str
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +153,5 @@ def _update(event: Event, level: int) -> Update:
         value=event.value,
         rule=event.rule,
         reason=event.reason,
+        reference=event.reference,
     )
