@@ -33,6 +33,7 @@ MAX_AHEAD_S = 600.0
 _BATCH_UPLINKS = 4096
 _IDLE_S = 0.5
 _BACK_OFF_S = (0.1, 5.0)
+_TICK_US = 15_000_000
 _FAULT_SHOWN_S = 3600.0
 _log = structlog.get_logger(__name__)
 
@@ -98,6 +99,8 @@ class Engine:
         self._arranged: Registry | None = None
         self._cursor = self._durable = self._fence = 0
         self._checkpoint_at = 0.0
+        self._listening_us: int | None = None
+        self._ticked_us = 0
         self._careful_until = 0
         self._listeners: list[Listener] = []
         self._tally = Tally()
@@ -160,7 +163,7 @@ class Engine:
         kernels = self._kernels if self._kernels is not None and self._loaded else self._load()
         last, readings = self._journal.read(self._cursor, self._batch_uplinks)
         if last == self._cursor:
-            self._commit(kernels, [], due=time.monotonic() >= self._checkpoint_at)
+            self._commit(kernels, self._watch(kernels), due=time.monotonic() >= self._checkpoint_at)
             self.stats.behind = 0
             return 0
         events = self._step(kernels, readings, last)
@@ -215,6 +218,21 @@ class Engine:
             return None
         return events
 
+    def _watch(self, kernels: Kernels) -> list[Event]:
+        """Which devices are silent, now that every uplink there is has been judged."""
+        now = self._clock()
+        if self._listening_us is None:
+            self._listening_us = self._ticked_us = now
+        if abs(now - self._ticked_us) < _TICK_US:
+            return []
+        self._ticked_us = now
+        try:
+            with self._lock:
+                return kernels.tick(now, self._listening_us, now - self._max_age_us)
+        except Exception:  # noqa: BLE001 - readings must be judged whatever becomes of the watchdog
+            _log.exception("watchdog_failed")
+            return []
+
     def _arrange(self, kernels: Kernels, readings: Readings) -> None:
         registry = self._registry()
         unknown = len(readings) and int(readings["series"].max()) >= kernels.series
@@ -226,7 +244,7 @@ class Engine:
                 kernels.arrange(registry, self._series)
 
     def _commit(self, kernels: Kernels, events: Sequence[Event], *, due: bool) -> None:
-        if not due or (self._cursor == self._durable and not events):
+        if not (due or events) or (self._cursor == self._durable and not events):
             return
         new = self._journal.commit(
             PART, self._fence, self._cursor, kernels.pages(), [to_row(event) for event in events]

@@ -229,14 +229,29 @@ def run(  # noqa: PLR0913, PLR0917 - what the kernels are made from
     catalogue: Mapping[str, DeviceType] | None = None,
     kostra: Kostra | None = None,
 ) -> Iterator[Event]:
-    """Events of a whole history, without a journal: what a backtest and a test need."""
+    """Events of a whole history, without a journal: what a backtest and a test need.
+
+    The watchdog looks at the times of the newest reading so far, every 15 minutes: event time is the clock.
+    """
     kernels = Kernels(rules, registry, catalogue, series, kostra=kostra)
+    tick = None
     for readings in batches:
-        yield from kernels.step(readings)
+        if not len(readings):
+            continue
+        ticks = np.maximum.accumulate(readings["time_us"]) // _TICK_US
+        tick = int(ticks[0]) if tick is None else tick
+        ticks = np.maximum(ticks, tick)
+        for part in np.split(readings, np.flatnonzero(np.diff(ticks)) + 1):
+            now = max(int(part["time_us"].max()) // _TICK_US, tick)
+            if now > tick:
+                yield from kernels.tick(now * _TICK_US)
+                tick = now
+            yield from kernels.step(part)
 
 
 _GOOD, _UNJUDGED, _FAIL = int(Quality.GOOD), int(Quality.NOT_EVALUATED), int(Quality.FAIL)
 _HOUR_US = 3_600_000_000
+_TICK_US = 900_000_000
 _WET_UM = rain.UM_PER_MM // 2
 
 

@@ -143,7 +143,7 @@ class QualityRule(_Rule):
 
 
 class Watchdog(_Rule):
-    """When a device counts as stale or lost: in its own expected intervals, lost no sooner than `lost_min`."""
+    """When a device is stale or lost: in its own expected intervals, lost no sooner than `lost_min`."""
 
     kind: Literal["watchdog"]
     stale_intervals: Intervals = 2.5
