@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from stadtfunk import catalogue_commands, check, demo, logs, openapi, replay, serve, tokens
+from stadtfunk import (
+    catalogue_commands,
+    check,
+    demo,
+    kostra_commands,
+    logs,
+    openapi,
+    replay,
+    serve,
+    tokens,
+)
 from stadtfunk.errors import StadtfunkError
 
 Command = Callable[[argparse.Namespace], int]
@@ -34,6 +44,9 @@ def parser() -> argparse.ArgumentParser:
     )
     catalogue_commands.add_decode_arguments(
         command("decode", "decode one payload", catalogue_commands.decode)
+    )
+    kostra_commands.add_arguments(
+        commands.add_parser("kostra", help="tables of how much rain falls how rarely, from DWD's KOSTRA")
     )
     replay.add_arguments(command("replay", "publish recorded MQTT messages", replay.run))
     command("openapi", "print the OpenAPI document", openapi.run)

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from alerts.kernels import Kernels
+from alerts.kostra import shipped_table
 from alerts.rules import load_rules, parse_rules
 from devices.registry import InstalledDevice, Registry, Station
 from ingest.reading import READING, Series
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 MIN = 60_000_000
+DEPTH_MM = {(d, years): mm for d, row in shipped_table().depths.items() for years, mm in row.items()}
 T0 = 1_750_000_200_000_000  # a multiple of five minutes
 
 
