@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from stadtfunk import (
+    backtest,
     catalogue_commands,
     check,
     demo,
@@ -49,6 +50,11 @@ def parser() -> argparse.ArgumentParser:
         commands.add_parser("kostra", help="tables of how much rain falls how rarely, from DWD's KOSTRA")
     )
     replay.add_arguments(command("replay", "publish recorded MQTT messages", replay.run))
+    backtest.add_arguments(
+        command(
+            "backtest", "judge a history by the rules and report how they would have warned", backtest.run
+        )
+    )
     command("openapi", "print the OpenAPI document", openapi.run)
     tokens.add_arguments(
         command("token", "make a bearer token and the hash for the configuration", tokens.run)
