@@ -12,6 +12,7 @@ from alerts.board import WarningBoard
 from alerts.channels import Channel
 from alerts.engine import Engine
 from alerts.errors import AlertsConfigError, DeliveriesError
+from alerts.flagging import Flagging
 from alerts.outbox import Outbox
 from alerts.rules import load_rules
 from alerts.texts import Texts
@@ -100,7 +101,8 @@ class Service:
             Consumer(_server_config(server, settings), self.intake.hand_over, clock)
             for server in settings.network_server
         ]
-        self.writer = StoreWriter(self.journal, self.store)
+        judge = Flagging(rules, lambda: self.registry.current, self.catalogue, clock)
+        self.writer = StoreWriter(self.journal, self.store, judge=judge)
         self.latest = LatestValues(self.journal, self.store)
         self.engine = Engine(
             self.journal,
