@@ -18,6 +18,7 @@ from alerts.curve import Tally
 from alerts.errors import AlertsConfigError
 from alerts.event import Event
 from alerts.kostra import Kostra
+from alerts.plan import RAIN_DEPTH
 from alerts.rules import Rules, load_rules
 from devices.catalogue import DeviceType, load_catalogue
 from devices.errors import DevicesError, Fault
@@ -214,7 +215,22 @@ class _History:
         registry, series = settle(
             city.registry, [keys[number] for number in order], spacing.interval_us, city.catalogue
         )
+        _name_other_spacings(path, series, registry, spacing.interval_us.tolist())
         return cls(spool, series, registry, rank, spacing.doubled, time.monotonic() - began)
+
+
+def _name_other_spacings(
+    path: Path, series: tuple[Series, ...], registry: Registry, spacing_us: list[int]
+) -> None:
+    """Say where the file's rain does not have the interval that the configuration gives."""
+    for each, found_us in zip(series, spacing_us, strict=True):
+        given_s = registry.devices[each.dev_eui].interval_s
+        if each.property == RAIN_DEPTH and given_s and found_us and round(given_s * 1e6) != found_us:
+            print(
+                f"{path}: {each.station}: interval_s is {given_s:g}, but its rows are mostly "
+                f"{found_us / 1e6:g} s apart: interval_s counts, rows between are taken as 0",
+                file=sys.stderr,
+            )
 
 
 def _judge(history: _History, rules: Rules, city: _City, out: Any, *, keep: bool) -> Judged:

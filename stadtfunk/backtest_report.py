@@ -175,7 +175,7 @@ def _set(  # noqa: PLR0913, PLR0917 - one rule set's part of everything
     return {
         "rules": judged.rules.file,
         "events": judged.count,
-        "kinds": dict(sorted(kinds.items())),
+        "kinds": {"unverified": 0, **dict(sorted(kinds.items()))},
         "implausible": judged.tally.implausible,
         "seconds": round(judged.seconds, 2),
         "looks": looks,

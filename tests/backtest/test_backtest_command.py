@@ -96,6 +96,13 @@ def test_an_impossible_value_is_counted_out_loud(city, capsys):
     assert "readings that cannot be real, not counted: 1\n" in capsys.readouterr().out
 
 
+def test_an_interval_that_the_file_does_not_have_is_named(tmp_path, capsys):
+    city = Backtest(tmp_path, [{"station": "rain", "interval_s": 60}, {"station": "hill", "interval_s": 300}])
+    city.events([*storm(), *storm("hill")])
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "rain: interval_s is 60, but its rows are mostly 300 s apart" in said
+
+
 def test_types_and_a_device_file_are_fine_but_not_needed(tmp_path):
     city = Backtest(tmp_path, [], '[devices]\nfile = "devices.csv"\n')
     (tmp_path / "devices.csv").write_text("station,type,stages_cm\nrain,decentlab-dl-tbrg,\npegel,,50;80\n")

@@ -80,6 +80,8 @@ def test_faults_of_the_level_alarm_no_resident(tmp_path):
     city = Backtest(tmp_path, [{"station": "ufz", "stages_cm": [200, 240, 270]}])
     events = city.events(level_rows("ufz_level_15min_2016-03_fault"))
     assert not [event for event in events if event.get("audience") == "public"]
+    assert not steps(events)
+    assert {event["value"] for event in events if event["kind"] == "unverified"} == {-10.42, 402.88}
 
 
 def test_lines_are_as_documented_and_in_the_order_of_time(tmp_path):
