@@ -275,7 +275,7 @@ def _times(data: _Bytes, begin: _Ints, length: _Ints) -> tuple[_Ints, _Bools]:
     leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
     in_month = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])[np.clip(month, 0, 12)]
     in_month = in_month + (leap & (month == 2))  # noqa: PLR2004 - February
-    good &= (year > 1970) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= in_month)  # noqa: PLR2004
+    good &= (year > 1970) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= in_month)  # noqa: PLR2004 - dates
     good &= (hour <= 23) & (minute <= 59) & (second <= 59)  # noqa: PLR2004 - of a clock
     zulu = (length == _ZULU) & sign(_SECONDS, "Z", "z")
     east = sign(_SECONDS, "+")
