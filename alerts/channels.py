@@ -18,7 +18,7 @@ from alerts.errors import AlertsConfigError
 from alerts.event import Audience
 from alerts.severity import SEVERITIES, rank
 from alerts.texts import LANGUAGES, Language, Text
-from alerts.warning import STEPS, Step, Warning  # noqa: A004 - the field's word, see there
+from alerts.warning import TOLD, Told, Warning  # noqa: A004 - the field's word, see there
 from devices.errors import Fault
 
 TIMEOUT_S = 20.0
@@ -48,7 +48,7 @@ class Channel:
     language: Language = "de"
     audience: tuple[Audience, ...] = ("staff",)
     min_level: int = 1
-    kinds: tuple[Step, ...] = STEPS
+    kinds: tuple[Told, ...] = TOLD
 
     def __post_init__(self) -> None:
         wrong = [
@@ -66,7 +66,7 @@ class Channel:
                     1 <= self.min_level <= len(SEVERITIES),
                     "1 Minor, 2 Moderate, 3 Severe, 4 Extreme",
                 ),
-                ("kinds", bool(self.kinds) and set(self.kinds) <= set(STEPS), f"some of {', '.join(STEPS)}"),
+                ("kinds", bool(self.kinds) and set(self.kinds) <= set(TOLD), f"some of {', '.join(TOLD)}"),
             )
             if not fine
         ]

@@ -194,6 +194,18 @@ def unheard_us(row: np.void, plan: CurvePlan, slot: int, window_us: int) -> int:
     return int(np.maximum(times[1:] - before - interval, 0)[times[1:] > begin].sum())
 
 
+def bridged_us(row: np.void, plan: CurvePlan, slot: int, window_us: int) -> int:
+    """How much of the window up to the newest reading lies between two readings of a counter that stand more
+    than one and a half intervals apart. Only the last KNOTS readings are known."""  # noqa: D205, D209 - one thought
+    if not plan.counter[slot]:
+        return 0
+    longest = 3 * (int(plan.interval_us[slot]) or _HOUR_US) // 2
+    times = np.sort(row["knot_time"][: min(int(row["head"]["pushes"]), KNOTS)])
+    apart = np.diff(times) > longest
+    begin = int(row["head"]["time"]) - window_us
+    return int(np.maximum(times[1:] - np.maximum(times[:-1], begin), 0)[apart].sum())
+
+
 class _Curve:
     """One row, one reading, the rare cases: first, late, doubtful, after a long gap."""
 

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from alerts.errors import DeliveriesError
-from alerts.warning import Step, Warning  # noqa: A004 - the field's word, see there
+from alerts.warning import Told, Warning  # noqa: A004 - the field's word, see there
 from ingest.sqlite_file import SqliteFile
 
 DeliveryStatus = Literal["pending", "sending", "sent", "skipped", "superseded", "failed", "expired"]
@@ -56,7 +56,7 @@ class Receipt:
     channel: str
     seq: int
     episode: str
-    kind: Step
+    kind: Told
     event_us: int
     status: DeliveryStatus
     attempts: int
@@ -83,7 +83,7 @@ class New:
 
     event: str
     seq: int
-    kind: Step
+    kind: Told
     event_us: int
     warning: Warning
 

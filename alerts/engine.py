@@ -16,6 +16,7 @@ from alerts.counts import SiteCounts
 from alerts.curve import Tally
 from alerts.event import Event, to_row
 from alerts.kernels import Kernels
+from alerts.kostra import Kostra
 from alerts.parking import CarPark
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
@@ -32,6 +33,7 @@ MAX_AHEAD_S = 600.0
 _BATCH_UPLINKS = 4096
 _IDLE_S = 0.5
 _BACK_OFF_S = (0.1, 5.0)
+_TICK_US = 15_000_000
 _FAULT_SHOWN_S = 3600.0
 _log = structlog.get_logger(__name__)
 
@@ -72,6 +74,7 @@ class Engine:
         clock: Callable[[], int],
         *,
         catalogue: Mapping[str, DeviceType] | None = None,
+        kostra: Kostra | None = None,
         max_alert_age_s: float = MAX_ALERT_AGE_S,
         max_ahead_s: float = MAX_AHEAD_S,
         checkpoint_s: float = 1.0,
@@ -83,6 +86,7 @@ class Engine:
         self._registry = registry
         self._clock = clock
         self._catalogue = catalogue or {}
+        self._kostra = kostra
         self._max_age_us = round(max_alert_age_s * 1_000_000)
         self._max_ahead_us = round(max_ahead_s * 1_000_000)
         self._checkpoint_s = checkpoint_s
@@ -95,6 +99,8 @@ class Engine:
         self._arranged: Registry | None = None
         self._cursor = self._durable = self._fence = 0
         self._checkpoint_at = 0.0
+        self._listening_us: int | None = None
+        self._ticked_us = 0
         self._careful_until = 0
         self._listeners: list[Listener] = []
         self._tally = Tally()
@@ -157,7 +163,7 @@ class Engine:
         kernels = self._kernels if self._kernels is not None and self._loaded else self._load()
         last, readings = self._journal.read(self._cursor, self._batch_uplinks)
         if last == self._cursor:
-            self._commit(kernels, [], due=time.monotonic() >= self._checkpoint_at)
+            self._commit(kernels, self._watch(kernels), due=time.monotonic() >= self._checkpoint_at)
             self.stats.behind = 0
             return 0
         events = self._step(kernels, readings, last)
@@ -178,7 +184,9 @@ class Engine:
         part = self._journal.load(PART)
         self._series = list(self._journal.series())
         self._arranged = self._registry()
-        kernels = Kernels(self._rules, self._arranged, self._catalogue, self._series, part.state)
+        kernels = Kernels(
+            self._rules, self._arranged, self._catalogue, self._series, part.state, self._kostra
+        )
         kernels.tally = self._tally
         self._fence = part.fence
         self._checkpoint_at = time.monotonic() + self._checkpoint_s
@@ -210,6 +218,21 @@ class Engine:
             return None
         return events
 
+    def _watch(self, kernels: Kernels) -> list[Event]:
+        """Which devices are silent, now that every uplink there is has been judged."""
+        now = self._clock()
+        if self._listening_us is None:
+            self._listening_us = self._ticked_us = now
+        if abs(now - self._ticked_us) < _TICK_US:
+            return []
+        self._ticked_us = now
+        try:
+            with self._lock:
+                return kernels.tick(now, self._listening_us, now - self._max_age_us)
+        except Exception:  # noqa: BLE001 - readings must be judged whatever becomes of the watchdog
+            _log.exception("watchdog_failed")
+            return []
+
     def _arrange(self, kernels: Kernels, readings: Readings) -> None:
         registry = self._registry()
         unknown = len(readings) and int(readings["series"].max()) >= kernels.series
@@ -221,7 +244,7 @@ class Engine:
                 kernels.arrange(registry, self._series)
 
     def _commit(self, kernels: Kernels, events: Sequence[Event], *, due: bool) -> None:
-        if not due or (self._cursor == self._durable and not events):
+        if not (due or events) or (self._cursor == self._durable and not events):
             return
         new = self._journal.commit(
             PART, self._fence, self._cursor, kernels.pages(), [to_row(event) for event in events]

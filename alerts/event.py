@@ -26,9 +26,10 @@ class Event:
     """One conclusion, at an event time (µs since the epoch, UTC), about one station and measure.
 
     `id` and `episode` are functions of what happened, so a replay makes the same ones. `level` is the
-    criterion's number (DWD level 2-4, gauge stage 1-4; 0 on clear), `window_min` the rain window in minutes
-    (None for levels), `value` in the measure's unit (mm, cm). `reason` says why in English words an operator
-    reads; texts for people are rendered later.
+    criterion's number (DWD level 2-4, SRI 1-12, gauge stage 1-4; 0 on clear), `window_min` the rain window in
+    minutes (None for levels), `value` in the measure's unit (mm, cm). `reason` says why in English words an
+    operator reads; texts for people are rendered later. `reference`: the data that the criterion rests on,
+    such as KOSTRA-DWD-2020, where a number means nothing without it.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Event:
     rule: str
     reason: str
     audience: Audience | None = None
+    reference: str = ""
 
 
 def to_row(event: Event) -> EventRow:

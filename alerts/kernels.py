@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 
 import numpy as np
 
-from alerts import counts, level, parking, rain
+from alerts import counts, level, parking, quality, rain, watchdog
+from alerts.checks import make_checks
 from alerts.counts import SiteCounts
-from alerts.curve import Tally
+from alerts.curve import MARK_US, Tally, windows
 from alerts.event import Event
+from alerts.kostra import Kostra
 from alerts.parking import CarPark
 from alerts.plan import make_plan
 from alerts.rows import Batch, Bools, Slots, Table
@@ -27,23 +29,35 @@ class Kernels:
     The events depend on the readings and their order alone, not on how they were split into batches.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what the kernels are made from
         self,
         rules: Rules,
         registry: Registry,
         catalogue: Mapping[str, DeviceType] | None = None,
         series: Sequence[Series] = (),
         state: Mapping[str, bytes] | None = None,
+        kostra: Kostra | None = None,
     ) -> None:
         self.tally = Tally()
         self._rules = rules
         self._catalogue = catalogue or {}
+        self._kostra = kostra or Kostra()
         self._rain = Table("rain", rain.ROW)
         self._level = Table("level", level.ROW)
         self._sensors = Table("parking", parking.SENSOR)
         self._parks = Table("car_park", parking.PARK)
         self._counts = Table("counts", counts.ROW)
-        self._tables = (self._rain, self._level, self._sensors, self._parks, self._counts)
+        self._quality = Table("quality", quality.ROW)
+        self._watch = Table("watchdog", watchdog.ROW)
+        self._tables = (
+            self._rain,
+            self._level,
+            self._sensors,
+            self._parks,
+            self._counts,
+            self._quality,
+            self._watch,
+        )
         pages: MutableMapping[str, bytes] = dict(state or {})
         for table in self._tables:
             table.restore(pages)
@@ -51,12 +65,15 @@ class Kernels:
 
     def arrange(self, registry: Registry, series: Sequence[Series]) -> None:
         """Follow a new registry or more series; the state stays."""
-        self._plan = make_plan(self._rules, registry, series, self._catalogue)
+        self._plan = make_plan(self._rules, registry, series, self._catalogue, self._kostra)
         self._rain.claim(self._plan.rain_keys)
         self._level.claim(self._plan.level_keys)
         self._sensors.claim(self._plan.parking_keys)
         self._parks.claim(self._plan.parking.stations)
         self._counts.claim(self._plan.counts_keys)
+        self._checks = make_checks(self._rules, registry, series, self._catalogue)
+        self._quality.claim(self._checks.quality_keys)
+        self._watch.claim(self._checks.watch_keys)
         plan = self._plan
         self._slots = np.stack(
             [plan.rain.slot_of, plan.level.slot_of, plan.parking.slot_of, plan.counts.slot_of]
@@ -70,18 +87,23 @@ class Kernels:
     def step(self, readings: Readings, since_us: int = BEGINNING_US) -> list[Event]:
         """Take readings in their order; return what they mean, in the order of the readings.
 
-        Readings that are not quality 1 or 2, or no number, change nothing. Readings before `since_us` make
-        history: their events have no audience.
+        Readings that quality control does not leave at 1 or 2, or that are no number, change nothing else.
+        Readings before `since_us` make history: their events have no audience.
         """
         plan = self._plan
-        quality = readings["quality"]
+        found: list[tuple[int, Event]] = self._hear(readings, since_us)
+        flags, unverified = self._flags(readings, since_us)
+        found += unverified
+        found.sort(key=_position)
         # neither is NaN
-        good: Bools = (np.abs(readings["value"]) < _LARGEST) & ((quality == _GOOD) | (quality == _UNJUDGED))
+        good: Bools = (np.abs(readings["value"]) < quality.LARGEST) & (
+            (flags == _GOOD) | (flags == _UNJUDGED)
+        )
         kept = good.nonzero()[0]
         if len(kept) < len(readings):
             readings = readings[kept]
+            found = [(int(kept.searchsorted(i)), event) for i, event in found]
         of_rain, of_level, of_parking, of_counts = self._slots[:, readings["series"]]
-        found: list[tuple[int, Event]] = []
         for batch, place in _of(readings, of_rain):
             self._rain.touch(batch.slot)
             events = rain.step(self._rain.rows, plan.rain, batch, since_us, self.tally)
@@ -97,9 +119,69 @@ class Kernels:
         for batch, _ in _of(readings, of_counts):
             self._counts.touch(batch.slot)
             counts.step(self._counts.rows, plan.counts, batch, self.tally)
-        # no reading goes to two kernels that raise events, so the position alone decides
+        # stable: of one reading the checks' events come before a kernel's
         found.sort(key=_position)
         return [event for _, event in found]
+
+    def tick(
+        self, now_us: int, listening_us: int = BEGINNING_US, since_us: int = BEGINNING_US
+    ) -> list[Event]:
+        """What the silence of devices means at a time, with readings heard since `listening_us`."""
+        changed, events = watchdog.tick(
+            self._watch.rows,
+            self._checks.watch,
+            now_us,
+            listening_us,
+            since_us,
+            self._rains(now_us),
+            self._alarmed(),
+        )
+        self._watch.touch(changed)
+        return events
+
+    def _hear(self, readings: Readings, since_us: int) -> list[tuple[int, Event]]:
+        slot = self._checks.watch.slot_of[readings["series"]]
+        changed, found = watchdog.step(
+            self._watch.rows, self._checks.watch, slot, readings["time_us"], since_us
+        )
+        self._watch.touch(changed)
+        return found
+
+    def _flags(self, readings: Readings, since_us: int) -> tuple[quality.Flags, list[tuple[int, Event]]]:
+        """QARTOD flag of every reading, and what staff must hear of rejected ones."""
+        flags: quality.Flags = readings["quality"].copy()
+        found: list[tuple[int, Event]] = []
+        plan = self._checks.quality
+        for batch, place in _of(readings, plan.slot_of[readings["series"]]):
+            given = flags[place]
+            flags[place], events = quality.step(self._quality.rows, plan, batch, given, since_us)
+            self._quality.touch(batch.slot[plan.remembers[batch.slot]])
+            self._quality.touch(batch.slot[[i for i, _ in events]])
+            found += [(int(place[i]), event) for i, event in events]
+            of_rain = self._plan.rain.slot_of[readings["series"][place]] >= 0
+            self.tally.implausible += int((of_rain & (flags[place] == _FAIL) & (given < _FAIL)).sum())
+        return flags, found
+
+    def _rains(self, now_us: int) -> bool:
+        """Whether any gauge has had rain in its last 60 min, and has been heard in the last 60 min."""
+        rows = self._rain.rows[: len(self._rain)]
+        heard = np.flatnonzero(np.abs(now_us - rows["head"]["time"]) <= _HOUR_US)
+        hour = np.array([_HOUR_US // MARK_US], np.int64)
+        return bool((windows(rows, heard, hour) >= _WET_UM).any())
+
+    def _alarmed(self) -> frozenset[str]:
+        """Stations with a warning in force."""
+        plan = self._plan
+        high = np.flatnonzero(self._level.rows["episode"]["level"][: len(self._level)])
+        wet = np.flatnonzero(self._rain.rows["busy"][: len(self._rain)])
+        return frozenset(
+            [plan.level.subjects[s].station for s in high.tolist()]
+            + [
+                plan.rain.subjects[s][0].station
+                for s in wet.tolist()
+                if self._rain.rows["episode"]["level"][s].any() or self._rain.rows["sri_episode"]["level"][s]
+            ]
+        )
 
     def step_carefully(
         self, readings: Readings, since_us: int, skipped: Callable[[Readings, Exception], None]
@@ -139,21 +221,38 @@ class Kernels:
         return counts.site_counts(self._counts.rows, self._plan.counts)
 
 
-def run(
+def run(  # noqa: PLR0913, PLR0917 - what the kernels are made from
     rules: Rules,
     registry: Registry,
     series: Sequence[Series],
     batches: Iterable[Readings],
     catalogue: Mapping[str, DeviceType] | None = None,
+    kostra: Kostra | None = None,
 ) -> Iterator[Event]:
-    """Events of a whole history, without a journal: what a backtest and a test need."""
-    kernels = Kernels(rules, registry, catalogue, series)
+    """Events of a whole history, without a journal: what a backtest and a test need.
+
+    The watchdog looks at the times of the newest reading so far, every 15 minutes: event time is the clock.
+    """
+    kernels = Kernels(rules, registry, catalogue, series, kostra=kostra)
+    tick = None
     for readings in batches:
-        yield from kernels.step(readings)
+        if not len(readings):
+            continue
+        ticks = np.maximum.accumulate(readings["time_us"]) // _TICK_US
+        tick = int(ticks[0]) if tick is None else tick
+        ticks = np.maximum(ticks, tick)
+        for part in np.split(readings, np.flatnonzero(np.diff(ticks)) + 1):
+            now = max(int(part["time_us"].max()) // _TICK_US, tick)
+            if now > tick:
+                yield from kernels.tick(now * _TICK_US)
+                tick = now
+            yield from kernels.step(part)
 
 
-_LARGEST = 1e12
-_GOOD, _UNJUDGED = int(Quality.GOOD), int(Quality.NOT_EVALUATED)
+_GOOD, _UNJUDGED, _FAIL = int(Quality.GOOD), int(Quality.NOT_EVALUATED), int(Quality.FAIL)
+_HOUR_US = 3_600_000_000
+_TICK_US = 900_000_000
+_WET_UM = rain.UM_PER_MM // 2
 
 
 def _of(readings: Readings, slot: Slots) -> Iterator[tuple[Batch, Slots]]:

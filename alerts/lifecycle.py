@@ -45,12 +45,14 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a reading says: time (µs since the epoch), rain window, value, and the reason in words."""
+    """What a reading says: time (µs since the epoch), rain window, value, the reason in words, and the data
+    that it rests on (see Event)."""  # noqa: D205, D209 - one thought
 
     time_us: int
     window_min: int | None
     value: float
     reason: str
+    reference: str = ""
 
 
 class Episode:
@@ -80,7 +82,7 @@ class Episode:
         """A raw criterion newly met, whatever the episode makes of it."""
         subject = self._subject
         begun = int(self._row["began"]) if self.level else finding.time_us
-        parts = [subject.place, subject.measure, _stamp(finding.time_us), "crossing", str(level)]
+        parts = [subject.place, subject.measure, stamp(finding.time_us), "crossing", str(level)]
         if finding.window_min is not None:
             parts.append(str(finding.window_min))
         return self._event(".".join(parts), "crossing", level, finding, self._id(begun))
@@ -128,7 +130,7 @@ class Episode:
 
     def _id(self, began_us: int | None = None) -> str:
         began = int(self._row["began"]) if began_us is None else began_us
-        return f"{self._subject.place}.{self._subject.measure}.{_stamp(began)}"
+        return f"{self._subject.place}.{self._subject.measure}.{stamp(began)}"
 
     def _event(  # noqa: PLR0913, PLR0917 - an event has that many parts
         self,
@@ -152,8 +154,10 @@ class Episode:
             rule=self._subject.rule,
             reason=finding.reason,
             audience=audience,
+            reference=finding.reference,
         )
 
 
-def _stamp(time_us: int) -> str:
+def stamp(time_us: int) -> str:
+    """A time as ids carry it: 20260714T181000Z."""
     return datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -22,7 +22,7 @@ from alerts.errors import AlertsConfigError
 from alerts.event import Event, from_row
 from alerts.stages import Record, Render, Select, Send, Stage
 from alerts.texts import Texts
-from alerts.warning import Warning, fold, opened  # noqa: A004 - the field's word, see there
+from alerts.warning import STEPS, TOLD, Warning, fold, opened  # noqa: A004 - the field's word, see there
 from devices.errors import Fault
 from ingest.health import Health
 from ingest.journal import EventRow, Journal
@@ -44,7 +44,7 @@ class OutboxStats:
 
 
 class Outbox:
-    """Tells every channel of every raise, escalate, step_down and clear that is meant for it.
+    """Tells every channel of every step of an episode and every notice that is meant for it.
 
     `path`: the file of deliveries, beside the journal. Whatever can be wrong with the channels is found here:
     raises AlertsConfigError with every fault, DeliveriesError for the file.
@@ -216,6 +216,12 @@ def _told(
     new: list[New] = []
     changed: dict[str, Warning] = {}
     for seq, event in events:
+        if event.kind in TOLD and event.kind not in STEPS:
+            # stands alone: it is no step of an episode
+            if event.audience is not None:
+                notice = opened(event)
+                new.append(New(event.id, seq, notice.history[-1].kind, event.time_us, notice))
+            continue
         before = changed.get(event.episode) or known.get(event.episode)
         after = fold(before, event)
         if after is before and event.kind in ("raise", "escalate"):

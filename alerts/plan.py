@@ -15,12 +15,13 @@ from alerts import rain
 from alerts.counts import CountsPlan, Site
 from alerts.curve import CurvePlan
 from alerts.event import Audience
+from alerts.kostra import DepthTable, Kostra
 from alerts.level import MARKS, LevelPlan, LevelRule
 from alerts.lifecycle import Subject
 from alerts.parking import ENTRANCE, EXIT, SPACE, ParkingPlan
 from alerts.rain import RainPlan, RainRule
 from alerts.rows import Ints, Slots
-from alerts.rules import Counts, DwdRain, Parking, Rules, WaterLevel
+from alerts.rules import Counts, DwdRain, Parking, Rules, Sri, WaterLevel
 from devices.catalogue import DeviceType
 from devices.properties import observed_properties
 from devices.registry import InstalledDevice, Registry
@@ -34,6 +35,7 @@ VEHICLES = "vehicle_count"
 _MINUTE_US = 60_000_000
 _INTERVAL = "_interval"
 _COUNT_INTERVAL_US = 15 * _MINUTE_US
+_MAX_MM_PER_MIN = 20.0
 _DRY_RULE = RainRule(calm=0, calm_time=0, step_time=0, rearm=0)
 
 
@@ -60,6 +62,7 @@ class Place:
     registry: Registry
     catalogue: Mapping[str, DeviceType]
     series: Sequence[Series]
+    kostra: Kostra
 
     def device(self, number: int) -> InstalledDevice | None:
         """The installed device of a series."""
@@ -81,6 +84,11 @@ class Place:
         seconds = (device.interval_s if device else None) or (type_.interval_s if type_ else 0)
         return round(seconds * 1_000_000)
 
+    def depths(self, number: int) -> DepthTable | None:
+        """The KOSTRA table of its station's place."""
+        station = self.registry.stations.get(self.series[number].station)
+        return self.kostra.of(station.lat, station.lon) if station else None
+
     def modulus(self, number: int, scale: int) -> int:
         """Where its counter wraps, 0 unknown."""
         type_ = self.type(number)
@@ -88,10 +96,14 @@ class Place:
 
 
 def make_plan(
-    rules: Rules, registry: Registry, series: Sequence[Series], catalogue: Mapping[str, DeviceType]
+    rules: Rules,
+    registry: Registry,
+    series: Sequence[Series],
+    catalogue: Mapping[str, DeviceType],
+    kostra: Kostra,
 ) -> Plan:
     """The plan for the series the journal knows."""
-    place = Place(rules, registry, catalogue, series)
+    place = Place(rules, registry, catalogue, series, kostra)
     counted = _counted_properties()
     of_rain = [n for n, each in enumerate(series) if each.property in {RAIN_COUNTER, RAIN_DEPTH}]
     of_level = [n for n, each in enumerate(series) if each.property == LEVEL]
@@ -114,32 +126,50 @@ def _rain(place: Place, numbers: Sequence[int]) -> RainPlan:
     series = place.series
     counters = {(series[n].station, series[n].dev_eui) for n in numbers if series[n].property == RAIN_COUNTER}
     rules = [place.rules.of(DwdRain, series[n].station) for n in numbers]
+    sri_rules = [place.rules.of(Sri, series[n].station) for n in numbers]
     # a device that counts the running total repeats itself with the depth of an interval
     used = [
-        rule is not None
+        (rule is not None or sri is not None)
         and (series[n].property == RAIN_COUNTER or (series[n].station, series[n].dev_eui) not in counters)
-        for n, rule in zip(numbers, rules, strict=True)
+        for n, rule, sri in zip(numbers, rules, sri_rules, strict=True)
     ]
     interval = np.array([place.interval_us(n) for n in numbers], np.int64)
-    minutes, variant = np.unique(interval / _MINUTE_US, return_inverse=True)
-    limits = [rain.limits(float(each)) for each in minutes] or [rain.limits(0)]
-    gauges = _gauges(series, numbers)
+    gauges = gauge_names(series, numbers)
+    kinds = [
+        (int(us) / _MINUTE_US, rule is not None, place.depths(n) if sri else None)
+        for n, us, rule, sri in zip(numbers, interval, rules, sri_rules, strict=True)
+    ]
+    variants = list(dict.fromkeys(kinds)) or [(0.0, False, None)]
+    number = {kind: index for index, kind in enumerate(variants)}
+    limits = [rain.limits(minutes) if dwd else rain.no_limits() for minutes, dwd, _ in variants]
+    bounds = [rain.bounds(minutes, table) for minutes, _, table in variants]
+    lowest = [rain.lowest(dwd, sri) for dwd, sri in zip(limits, bounds, strict=True)]
     return RainPlan(
-        slot_of=_slot_of(len(series), numbers, used),
+        slot_of=slots_of(len(series), numbers, used),
         curves=CurvePlan(
             counter=np.array([series[n].property == RAIN_COUNTER for n in numbers], np.bool_),
             interval_us=interval,
-            cap=_ints(round(rule.max_mm_per_min * rain.UM_PER_MM) if rule else 0 for rule in rules),
+            cap=_ints((rule.max_mm_per_min if rule else _MAX_MM_PER_MIN) * rain.UM_PER_MM for rule in rules),
             modulus=_ints(place.modulus(n, rain.UM_PER_MM) for n in numbers),
             own_phase=True,
         ),
-        variant=variant.astype(np.int64),
+        variant=_ints(number[kind] for kind in kinds),
         limits=np.stack(limits),
-        lowest=np.stack(limits).min(axis=(1, 3)),
+        bounds=np.stack(bounds),
+        lowest=np.stack(lowest),
+        gates=np.stack([rain.gates(each) for each in lowest]),
+        tables=[table for _, _, table in variants],
         rules=[_rain_rule(rule) for rule in rules],
+        sri_rules=[_rain_rule(rule) for rule in sri_rules],
         subjects=[
-            [Subject(series[n].station, gauges[n], measure, *_of_rule(rule)) for measure in rain.MEASURES]
-            for n, rule in zip(numbers, rules, strict=True)
+            [
+                *(
+                    Subject(series[n].station, gauges[n], measure, *_of_rule(rule))
+                    for measure in rain.MEASURES
+                ),
+                Subject(series[n].station, gauges[n], rain.SRI_MEASURE, *_of_rule(sri)),
+            ]
+            for n, rule, sri in zip(numbers, rules, sri_rules, strict=True)
         ],
     )
 
@@ -153,9 +183,9 @@ def _level(place: Place, numbers: Sequence[int]) -> LevelPlan:
         stages = (rule.stages_cm if rule else None) or (station.stages_cm if station else ())
         if rule:
             marks[slot, : len(stages[:MARKS])] = stages[:MARKS]
-    gauges = _gauges(series, numbers)
+    gauges = gauge_names(series, numbers)
     return LevelPlan(
-        slot_of=_slot_of(len(series), numbers, (~np.isnan(marks[:, 0])).tolist()),
+        slot_of=slots_of(len(series), numbers, (~np.isnan(marks[:, 0])).tolist()),
         marks=marks,
         rules=[
             LevelRule(rule.hysteresis_cm, rule.hysteresis_percent, round(rule.hold_min * _MINUTE_US))
@@ -200,7 +230,7 @@ def _parking(place: Place, numbers: Sequence[int]) -> ParkingPlan:
     covered = np.array([rules[series[n].station] is not None and place.stands(n) for n in numbers], np.bool_)
     used = covered & np.where(role == SPACE, ~by_counters[park], by_counters[park])
     return ParkingPlan(
-        slot_of=_slot_of(len(series), numbers, used.tolist()),
+        slot_of=slots_of(len(series), numbers, used.tolist()),
         role=role,
         park=park,
         modulus=_ints(place.modulus(n, 1) for n in numbers),
@@ -227,7 +257,7 @@ def _counts(place: Place, numbers: Sequence[int]) -> CountsPlan:
         gone = rule is None or twice or not place.stands(n)
         sites.append(None if gone else Site(each.station, name, each.channel))
     return CountsPlan(
-        slot_of=_slot_of(len(series), numbers, [site is not None for site in sites]),
+        slot_of=slots_of(len(series), numbers, [site is not None for site in sites]),
         curves=CurvePlan(
             counter=np.array([not series[n].property.endswith(_INTERVAL) for n in numbers], np.bool_),
             interval_us=_ints(place.interval_us(n) or _COUNT_INTERVAL_US for n in numbers),
@@ -239,7 +269,7 @@ def _counts(place: Place, numbers: Sequence[int]) -> CountsPlan:
     )
 
 
-def _rain_rule(rule: DwdRain | None) -> RainRule:
+def _rain_rule(rule: DwdRain | Sri | None) -> RainRule:
     if rule is None:
         return _DRY_RULE
     return RainRule(
@@ -250,11 +280,11 @@ def _rain_rule(rule: DwdRain | None) -> RainRule:
     )
 
 
-def _of_rule(rule: DwdRain | WaterLevel | None) -> tuple[str, Mapping[int, Audience]]:
+def _of_rule(rule: DwdRain | Sri | WaterLevel | None) -> tuple[str, Mapping[int, Audience]]:
     return (rule.id, rule.audience) if rule else ("", {})
 
 
-def _gauges(series: Sequence[Series], numbers: Sequence[int]) -> Mapping[int, str]:
+def gauge_names(series: Sequence[Series], numbers: Sequence[int]) -> Mapping[int, str]:
     """Name of each series' gauge: its station, from the second device there on with its number.
 
     It follows the journal's numbers alone: an episode keeps its id whatever becomes of the other devices.
@@ -288,7 +318,7 @@ def _counted_properties() -> frozenset[str]:
     )
 
 
-def _slot_of(count: int, numbers: Sequence[int], used: Sequence[bool]) -> Slots:
+def slots_of(count: int, numbers: Sequence[int], used: Sequence[bool]) -> Slots:
     """Slot of every series, -1 for those the kernel does not take."""
     slots = np.full(count, -1, np.int64)
     slots[np.array(numbers, np.int64)] = np.where(np.array(used, np.bool_), np.arange(len(numbers)), -1)

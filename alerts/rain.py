@@ -1,9 +1,10 @@
-"""Rain: sums over rolling windows and the DWD's heavy-rain criteria.
+"""Rain: sums over rolling windows, the DWD's heavy-rain criteria and the Starkregenindex.
 
 Criteria (DWD, "Wetterwarnkriterien" on www.dwd.de): Starkregen over 1 h or 6 h, Dauerregen over 12, 24, 48
-or 72 h; level 2 from its depth on (>=), levels 3 and 4 above theirs (>). Depths are integers,
-µm; a window's time is the END of a reported interval, and a gauge is judged by the windows that are whole
-multiples of its interval.
+or 72 h; level 2 from its depth on (>=), levels 3 and 4 above theirs (>). The Starkregenindex SRI 1-12 is the
+highest over all durations of KOSTRA (see kostra.py); alerts follow the durations up to 6 h, for long rain
+is no Starkregen. Depths are integers, µm; a window's time is the END of a reported interval, and a gauge is
+judged by the windows that are whole multiples of its interval.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ import numpy as np
 from alerts import curve
 from alerts.curve import Amounts, CurvePlan, Tally
 from alerts.event import Event
+from alerts.kostra import DURATIONS_MIN, SRI, SRI_PERCENT, SRI_YEARS, DepthTable
 from alerts.lifecycle import EPISODE, Episode, Finding, Subject
 from alerts.rows import Batch, Bools, Ints, Rows, Slots, rounds
 
@@ -26,11 +28,21 @@ DWD_MM: Mapping[str, Mapping[int, tuple[float, float, float]]] = {
     "dwd_dauerregen": {720: (25, 40, 70), 1440: (30, 50, 80), 2880: (40, 60, 90), 4320: (60, 90, 120)},
 }
 """Measure -> window (min) -> mm of levels 2, 3, 4."""
+SRI_MEASURE = "sri"
+SRI_ALERT_MIN = 360
+"""The longest duration (min) whose SRI alerts; longer ones are Dauerregen."""
 
 _NAMES = {"dwd_starkregen": "Starkregen", "dwd_dauerregen": "Dauerregen"}
-_HOUR = WINDOWS_MIN.index(60)
-_WINDOWS = np.array(WINDOWS_MIN, np.int64) * 60_000_000 // curve.MARK_US
-_MARKS = WINDOWS_MIN[-1] * 60_000_000 // curve.MARK_US + 4
+_SRI_NAMES = (*("Starkregen",) * 2, *("intensiver",) * 3, *("außergewöhnlicher",) * 2, *("extremer",) * 5)
+_HOUR = DURATIONS_MIN.index(60)
+_DWD = np.array([DURATIONS_MIN.index(window) for window in WINDOWS_MIN])
+_ALERT = DURATIONS_MIN.index(SRI_ALERT_MIN) + 1
+_WINDOWS = np.array(DURATIONS_MIN, np.int64) * 60_000_000 // curve.MARK_US
+# A longer window never holds less than a shorter one: as long as a gate's sum stays below what the windows
+# from the gate before it up to it ask for, none of them holds.
+_GATES = np.array([DURATIONS_MIN.index(window) for window in (60, 360, 1440, 4320)])
+_MARKS = DURATIONS_MIN[-1] * 60_000_000 // curve.MARK_US + 4
+_NEAR_MARK_US = 30_000_000
 _HOUR_US = 3_600_000_000
 _UNHEARD_US = 900_000_000
 _NEVER = np.iinfo(np.int64).max
@@ -43,11 +55,15 @@ ROW = np.dtype(
         ("met", "u1", _SHAPE),
         ("spent", "u1", _SHAPE),
         ("episode", EPISODE.descr, (len(MEASURES),)),
+        ("sri_met", "u1", (len(DURATIONS_MIN),)),
+        ("sri_spent", "u1", (len(DURATIONS_MIN),)),
+        ("sri_episode", EPISODE.descr),
         *curve.fields(_MARKS, cover=False),
     ]
 )
 """`met`: how many levels of a criterion hold, per measure and window. `spent`: how many of them are only old
-rain, because the episode stepped down while they held. `busy`: anything of this is not zero."""
+rain, because the episode stepped down while they held. `sri_met`, `sri_spent`: the same for the SRI, by
+duration. `busy`: anything of this is not zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +83,24 @@ class RainRule:
 
 @dataclass(frozen=True, slots=True)
 class RainPlan:
-    """Slots are rain series. `limits[variant[slot]]`: depths (µm) to exceed, by measure, window and level;
-    `lowest[variant[slot]]` the least of them by window."""  # noqa: D205, D209 - one thought
+    """Slots are rain series; what gauges share is kept by variant, `variant[slot]`.
+
+    Depths (µm) that a sum must exceed: `limits` by variant, measure, window and level, `bounds` by variant,
+    duration and SRI, `lowest` the least of them by variant and duration, `gates` by variant and gate.
+    `tables`: the KOSTRA table of each variant. `rules`, `sri_rules`: how episodes end, by slot. `subjects`:
+    Starkregen, Dauerregen and SRI of each slot.
+    """
 
     slot_of: Slots
     curves: CurvePlan
     variant: Slots
     limits: Ints
+    bounds: Ints
     lowest: Ints
+    gates: Ints
+    tables: Sequence[DepthTable | None]
     rules: Sequence[RainRule]
+    sri_rules: Sequence[RainRule]
     subjects: Sequence[Sequence[Subject]]
 
 
@@ -87,14 +112,46 @@ def limits(interval_min: float) -> Ints:
     an odd interval is not blind.
     """
     table = np.full((*_SHAPE, len(LEVELS)), _NEVER, np.int64)
-    fits_hour = interval_min <= 0 or 60 % interval_min == 0
     for m, measure in enumerate(MEASURES):
         for w, window in enumerate(WINDOWS_MIN):
-            whole = interval_min <= 0 or window % interval_min == 0
-            if window in DWD_MM[measure] and (whole or (not fits_hour and window >= 4 * interval_min)):
+            if window in DWD_MM[measure] and _judged_by(window, interval_min):
                 l2, l3, l4 = (round(mm * UM_PER_MM) for mm in DWD_MM[measure][window])
                 table[m, w] = (l2 - 1, l3, l4)
     return table
+
+
+def no_limits() -> Ints:
+    """limits() of a gauge that no rule judges by them."""
+    return np.full((*_SHAPE, len(LEVELS)), _NEVER, np.int64)
+
+
+def bounds(interval_min: float, table: DepthTable | None) -> Ints:
+    """Depths (µm) that a sum must exceed, (duration, SRI), as in limits(); without a table none holds."""
+    found = np.full((len(DURATIONS_MIN), len(SRI)), _NEVER, np.int64)
+    for d, duration in enumerate(DURATIONS_MIN):
+        of_sri = table.sri_bounds(duration) if table else ()
+        if of_sri and _judged_by(duration, interval_min):
+            found[d] = np.array(of_sri) - 1
+    return found
+
+
+def lowest(dwd: Ints, sri: Ints) -> Ints:
+    """The least depth (µm) by duration that limits() or bounds() ask to be exceeded."""
+    found: Ints = sri.min(axis=1)
+    found[_DWD] = np.minimum(found[_DWD], dwd.min(axis=(0, 2)))
+    return found
+
+
+def gates(least: Ints) -> Ints:
+    """What the sum of each gate must exceed before any of its windows can hold; takes lowest()."""
+    starts = [0, *(_GATES[:-1] + 1)]
+    return np.array([least[a : b + 1].min() for a, b in zip(starts, _GATES, strict=True)], np.int64)
+
+
+def _judged_by(window_min: int, interval_min: float) -> bool:
+    if interval_min <= 0 or window_min % interval_min == 0:
+        return True
+    return bool(60 % interval_min) and window_min >= 4 * interval_min
 
 
 def step(rows: Rows, plan: RainPlan, batch: Batch, since_us: int, tally: Tally) -> list[tuple[int, Event]]:
@@ -109,76 +166,170 @@ def step(rows: Rows, plan: RainPlan, batch: Batch, since_us: int, tally: Tally) 
     for part in rounds(slot):
         at = slot[part]
         curve.add(rows, plan.curves, Amounts(at, time[part], amount[part]), tally)
+        busy: Bools = rows["busy"][at]
+        reached = curve.windows(rows, at, _WINDOWS[_GATES]) > plan.gates[plan.variant[at]]
+        near = (reached.any(axis=1) | busy).nonzero()[0]
+        if not len(near):
+            continue
+        at, places, busy = at[near], part[near], busy[near]
         sums = curve.windows(rows, at, _WINDOWS)
-        hot: Bools = (sums > plan.lowest[plan.variant[at]]).any(axis=1) | rows["busy"][at]
+        hot: Bools = (sums > plan.lowest[plan.variant[at]]).any(axis=1) | busy
         for i in hot.nonzero()[0].tolist():
             s = int(at[i])
-            place = int(part[i])
-            found += [(place, event) for event in _judge(rows[s], plan, s, sums[i], since_us)]
+            place = int(places[i])
+            found += [(place, event) for event in _Gauge(rows[s], plan, s, sums[i], since_us).judge()]
     return found
 
 
-def _judge(row: np.void, plan: RainPlan, slot: int, sums: Ints, since_us: int) -> list[Event]:
+class _Gauge:
     """One gauge at its newest reading: crossings, then each measure's episode."""
-    time = int(row["head"]["time"])
-    table = plan.limits[plan.variant[slot]]
-    rule = plan.rules[slot]
-    before = row["met"].copy()
-    met = (sums[None, :, None] > table).sum(axis=2).astype(np.uint8)
-    row["met"] = met
-    old = (sums[None, :, None] > table * _REARM_SHARE).sum(axis=2)
-    row["spent"] = 0 if sums[_HOUR] >= rule.rearm else np.minimum(row["spent"], old)
-    events: list[Event] = []
-    for m, subject in enumerate(plan.subjects[slot]):
-        episode = Episode(row["episode"][m], subject, since_us)
-        made: list[Event] = []
-        for w in np.flatnonzero(met[m] > before[m]).tolist():
-            made += [
-                episode.crossing(LEVELS[number], _rain_finding(time, m, w, number, sums))
-                for number in range(int(before[m, w]), int(met[m, w]))
+
+    def __init__(self, row: np.void, plan: RainPlan, slot: int, sums: Ints, since_us: int) -> None:
+        self._row = row
+        self._plan = plan
+        self._slot = slot
+        self._sums = sums
+        self._since_us = since_us
+        self._time = int(row["head"]["time"])
+        self._hour = int(sums[_HOUR])
+
+    def judge(self) -> list[Event]:
+        row = self._row
+        events = [*self._dwd(), *self._sri()]
+        episodes = (row["episode"]["level"].any(), row["sri_episode"]["level"])
+        held = (row["met"], row["spent"], row["sri_met"], row["sri_spent"])
+        row["busy"] = any(episodes) or any(each.any() for each in held)
+        return events
+
+    def _dwd(self) -> list[Event]:
+        row, plan, slot = self._row, self._plan, self._slot
+        table = plan.limits[plan.variant[slot]]
+        rule = plan.rules[slot]
+        sums = self._sums[_DWD]
+        before = row["met"].copy()
+        met = (sums[None, :, None] > table).sum(axis=2).astype(np.uint8)
+        row["met"] = met
+        old = (sums[None, :, None] > table * _REARM_SHARE).sum(axis=2)
+        row["spent"] = 0 if self._hour >= rule.rearm else np.minimum(row["spent"], old)
+        events: list[Event] = []
+        for m, subject in enumerate(plan.subjects[slot][: len(MEASURES)]):
+            episode = Episode(row["episode"][m], subject, self._since_us)
+            made: list[Event] = []
+            for w in np.flatnonzero(met[m] > before[m]).tolist():
+                made += [
+                    episode.crossing(LEVELS[number], self._dwd_finding(m, w, number))
+                    for number in range(int(before[m, w]), int(met[m, w]))
+                ]
+            live = np.where(met[m] > row["spent"][m], met[m], 0)
+            top = int(live.max())
+            if top and LEVELS[top - 1] > episode.level:
+                made.append(
+                    episode.rise(LEVELS[top - 1], self._dwd_finding(m, int(np.argmax(live == top)), top - 1))
+                )
+            else:
+                made += self._ease(episode, rule, LEVELS, (met[m], row["spent"][m]), _DWD.tolist())
+            events += made
+        return events
+
+    def _sri(self) -> list[Event]:
+        row, plan, slot = self._row, self._plan, self._slot
+        table = plan.tables[plan.variant[slot]]
+        if table is None and not row["sri_episode"]["level"]:
+            row["sri_met"] = row["sri_spent"] = 0
+            return []
+        if self._between_marks():
+            return []
+        limits_ = plan.bounds[plan.variant[slot]]
+        rule = plan.sri_rules[slot]
+        before = int(row["sri_met"].max())
+        met = (self._sums[:, None] > limits_).sum(axis=1).astype(np.uint8)
+        row["sri_met"] = met
+        old = (self._sums[:, None] > limits_ * _REARM_SHARE).sum(axis=1)
+        row["sri_spent"] = 0 if self._hour >= rule.rearm else np.minimum(row["sri_spent"], old)
+        episode = Episode(row["sri_episode"], plan.subjects[slot][len(MEASURES)], self._since_us)
+        events: list[Event] = []
+        highest = int(met.max())
+        if table is not None and highest > before:
+            shortest = int(np.argmax(met == highest))
+            events += [
+                episode.crossing(level, self._sri_finding(table, shortest, level))
+                for level in SRI[before:highest]
             ]
-        live = np.where(met[m] > row["spent"][m], met[m], 0)
-        events += made + _move(episode, row, plan, slot, m, live, sums)
-    row["busy"] = bool(met.any() or row["spent"].any() or row["episode"]["level"].any())
-    return events
+        alerting, spent = met[:_ALERT], row["sri_spent"][:_ALERT]
+        live = np.where(alerting > spent, alerting, 0)
+        level = int(live.max())
+        if table is not None and level > episode.level:
+            finding = self._sri_finding(table, int(np.argmax(live == level)), level)
+            return [*events, episode.rise(level, finding)]
+        return [*events, *self._ease(episode, rule, SRI, (alerting, spent), range(_ALERT), table)]
 
+    def _between_marks(self) -> bool:
+        """Whether a gauge that reports more often than the marks stands between two of them.
 
-def _move(  # noqa: PLR0913, PLR0917 - what one decision rests on
-    episode: Episode, row: np.void, plan: RainPlan, slot: int, m: int, live: Ints, sums: Ints
-) -> list[Event]:
-    rule = plan.rules[slot]
-    time = int(row["head"]["time"])
-    top = int(live.max())
-    level = LEVELS[top - 1] if top else 0
-    if level > episode.level:
-        window = int(np.argmax(live == top))
-        return [episode.rise(level, _rain_finding(time, m, window, top - 1, sums))]
-    if not episode.level:
-        return []
-    wait = rule.calm_time if episode.rose_last else rule.step_time
-    calm = sums[_HOUR] < rule.calm and time - episode.changed_us >= wait
-    # silence is not calm
-    if calm and curve.unheard_us(row, plan.curves, slot, _HOUR_US) <= _UNHEARD_US:
-        lower = LEVELS.index(episode.level)
-        row["spent"][m] = np.where(row["met"][m] > lower, row["met"][m], row["spent"][m])
+        Its short sums are interpolated there and may be too high; at the next mark they are exact.
+        """
+        interval = int(self._plan.curves.interval_us[self._slot])
+        rest = (self._time - int(self._row["head"]["phase"])) % curve.MARK_US
+        return 0 < interval < curve.MARK_US and _NEAR_MARK_US < rest < curve.MARK_US - _NEAR_MARK_US
+
+    def _ease(  # noqa: PLR0913, PLR0917 - what one decision rests on
+        self,
+        episode: Episode,
+        rule: RainRule,
+        levels: Sequence[int],
+        held: tuple[Ints, Ints],
+        windows: Sequence[int],
+        table: DepthTable | None = None,
+    ) -> list[Event]:
+        """Step down or clear when it is calm; else tell what stands untold. Changes the second of `held`."""
+        if not episode.level:
+            return []
+        met, spent = held
+        version = table.version if table else ""
+        wait = rule.calm_time if episode.rose_last else rule.step_time
+        calm = self._hour < rule.calm and self._time - episode.changed_us >= wait
+        # silence is not calm
+        if calm and curve.unheard_us(self._row, self._plan.curves, self._slot, _HOUR_US) <= _UNHEARD_US:
+            lower = levels.index(episode.level)
+            spent[:] = np.where(met > lower, met, spent)
+            reason = (
+                f"{self._hour / UM_PER_MM:.1f} mm in the last 60 min, less than "
+                f"{rule.calm / UM_PER_MM:g} mm: what is left in the windows is old rain"
+            )
+            finding = Finding(self._time, 60, self._hour / UM_PER_MM, reason, version)
+            return [episode.fall(levels[lower - 1] if lower else 0, finding)]
+        window = windows[int(np.argmax(met))] if met.any() else _HOUR
+        depth = int(self._sums[window]) / UM_PER_MM
+        told = episode.tell(Finding(self._time, DURATIONS_MIN[window], depth, "still in force", version))
+        return [told] if told else []
+
+    def _dwd_finding(self, m: int, w: int, number: int) -> Finding:
+        measure, window = MEASURES[m], WINDOWS_MIN[w]
+        depth = int(self._sums[_DWD[w]]) / UM_PER_MM
+        sign = ">=" if number == 0 else ">"
+        limit = DWD_MM[measure][window][number]
+        name = f"DWD {_NAMES[measure]}, level {LEVELS[number]}"
+        reason = f"{depth:g} mm in {window} min {sign} {limit:g} mm ({name})"
+        return Finding(self._time, window, depth, reason + self._bridged(window))
+
+    def _sri_finding(self, table: DepthTable, d: int, level: int) -> Finding:
+        duration = DURATIONS_MIN[d]
+        depth = int(self._sums[d]) / UM_PER_MM
+        bound = table.sri_bounds(duration)[level - 1] / UM_PER_MM
+        years = SRI_YEARS[level - 1] if level <= len(SRI_YEARS) else SRI_YEARS[-1]
+        share = "" if level <= len(SRI_YEARS) else f"{SRI_PERCENT[level - 1 - len(SRI_YEARS)] / 100:g} times "
+        of_what = f"{share}the {years}-year depth"
+        if duration > SRI_ALERT_MIN:
+            meaning = f"Dauerregen of a return period of at least {years} a, SRI {level} of this duration"
+        else:
+            name = _SRI_NAMES[level - 1]
+            meaning = f"SRI {level}, {name}" + (" Starkregen" if name != "Starkregen" else "")
         reason = (
-            f"{sums[_HOUR] / UM_PER_MM:.1f} mm in the last 60 min, less than {rule.calm / UM_PER_MM:g} mm: "
-            "what is left in the windows is old rain"
+            f"{depth:g} mm in {duration} min >= {bound:g} mm, {of_what} there: {meaning} "
+            f"({table.version}, lower bound)"
         )
-        finding = Finding(time, WINDOWS_MIN[_HOUR], int(sums[_HOUR]) / UM_PER_MM, reason)
-        return [episode.fall(LEVELS[lower - 1] if lower else 0, finding)]
-    window = int(np.argmax(row["met"][m])) if row["met"][m].any() else _HOUR
-    standing = Finding(time, WINDOWS_MIN[window], int(sums[window]) / UM_PER_MM, "still in force")
-    told = episode.tell(standing)
-    return [told] if told else []
+        return Finding(self._time, duration, depth, reason + self._bridged(duration), table.version)
 
-
-def _rain_finding(time: int, m: int, w: int, number: int, sums: Ints) -> Finding:
-    measure, window = MEASURES[m], WINDOWS_MIN[w]
-    depth = int(sums[w]) / UM_PER_MM
-    sign = ">=" if number == 0 else ">"
-    limit = DWD_MM[measure][window][number]
-    reason = (
-        f"{depth:g} mm in {window} min {sign} {limit:g} mm (DWD {_NAMES[measure]}, level {LEVELS[number]})"
-    )
-    return Finding(time, window, depth, reason)
+    def _bridged(self, window_min: int) -> str:
+        spread = curve.bridged_us(self._row, self._plan.curves, self._slot, window_min * 60_000_000)
+        return f"; {spread // 60_000_000} min of it are a gap over which its rain is spread" if spread else ""

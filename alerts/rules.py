@@ -6,6 +6,7 @@ import itertools
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
@@ -19,7 +20,10 @@ from devices.registry import Registry
 
 Minutes = Annotated[float, Field(ge=0, le=1440)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Kind = Literal["dwd_rain", "water_level", "parking", "counts"]
+Kind = Literal["dwd_rain", "sri", "water_level", "parking", "counts", "quality", "watchdog"]
+
+Intervals = Annotated[float, Field(ge=1, le=1000)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 _GLOB = frozenset("*?[")
 
@@ -52,6 +56,17 @@ class DwdRain(_Rule):
     step_min: Minutes = 30
     rearm_mm: Positive = 5.0
     max_mm_per_min: Positive = 20.0
+
+
+class Sri(_Rule):
+    """The Starkregenindex 1-12, wherever a place has a KOSTRA table. Depths mm, times minutes."""
+
+    kind: Literal["sri"]
+    audience: Mapping[Annotated[int, Field(ge=1, le=12)], Audience] = dict.fromkeys(range(1, 13), "staff")
+    calm_mm: Annotated[float, Field(gt=0, le=5)] = 0.5
+    calm_min: Minutes = 60
+    step_min: Minutes = 10
+    rearm_mm: Positive = 5.0
 
 
 class WaterLevel(_Rule):
@@ -94,12 +109,84 @@ class Counts(_Rule):
     max_per_min: Positive = 600.0
 
 
-Rule = Annotated[DwdRain | WaterLevel | Parking | Counts, Field(discriminator="kind")]
+class QualityRule(_Rule):
+    """Limits of the quality tests for some properties, in the property's unit; None: no such test.
+
+    `rise` and `fall`: between two readings; `depth_per_min`: of an amount that belongs to an interval.
+    """
+
+    kind: Literal["quality"]
+    properties: tuple[str, ...] = Field(min_length=1)
+    gross_min: Finite | None = None
+    gross_max: Finite | None = None
+    depth_per_min: Positive | None = None
+    rise: Positive | None = None
+    fall: Positive | None = None
+    rate_per_min: Positive | None = None
+    flat_h: Annotated[float, Field(gt=0, le=8760)] | None = None
+    hold_min: Minutes = 60
+
+    @field_validator("properties", mode="before")
+    @classmethod
+    def _list(cls, properties: Any) -> Any:
+        return [properties] if isinstance(properties, str) else properties
+
+    @model_validator(mode="after")
+    def _range(self) -> Self:
+        if self.gross_min is not None and self.gross_max is not None and self.gross_min >= self.gross_max:
+            raise ValueError("gross_min must be below gross_max")
+        return self
+
+    def judges(self, name: str) -> bool:
+        """Whether the rule is for an observed property."""
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self.properties)
+
+
+class Watchdog(_Rule):
+    """When a device is stale or lost: in its own expected intervals, lost no sooner than `lost_min`."""
+
+    kind: Literal["watchdog"]
+    stale_intervals: Intervals = 2.5
+    stale_intervals_in_rain: Intervals = 1.5
+    lost_intervals: Intervals = 5.0
+    lost_min: Minutes = 60
+
+
+class Maintenance(BaseModel):
+    """Somebody works at stations (ids or globs): their readings are suspect and alarm nobody."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    stations: tuple[str, ...] = Field(min_length=1)
+    since: pydantic.AwareDatetime = Field(alias="from")
+    until: pydantic.AwareDatetime = Field(alias="to")
+
+    @field_validator("stations", mode="before")
+    @classmethod
+    def _list(cls, stations: Any) -> Any:
+        return [stations] if isinstance(stations, str) else stations
+
+    @model_validator(mode="after")
+    def _forward(self) -> Self:
+        if self.since >= self.until:
+            raise ValueError("from must be before to")
+        return self
+
+    def covers(self, station: str) -> bool:
+        """Whether the work is at a station."""
+        return any(fnmatch.fnmatchcase(station, pattern) for pattern in self.stations)
+
+
+AnyRule = DwdRain | Sri | WaterLevel | Parking | Counts | QualityRule | Watchdog
+Rule = Annotated[AnyRule, Field(discriminator="kind")]
 _MODELS: Mapping[str, type[_Rule]] = {
     "dwd_rain": DwdRain,
+    "sri": Sri,
     "water_level": WaterLevel,
     "parking": Parking,
     "counts": Counts,
+    "quality": QualityRule,
+    "watchdog": Watchdog,
 }
 _rule = pydantic.TypeAdapter[Rule](Rule)
 _R = TypeVar("_R", bound=_Rule)
@@ -107,14 +194,26 @@ _R = TypeVar("_R", bound=_Rule)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of one file in their order."""
+    """The rules of one file in their order. Its quality and watchdog rules come before the shipped ones."""
 
     file: str
-    rules: tuple[DwdRain | WaterLevel | Parking | Counts, ...]
+    rules: tuple[AnyRule, ...]
+    maintenance: tuple[Maintenance, ...] = ()
 
     def of(self, kind: type[_R], station: str) -> _R | None:
         """The rule of a kind for a station: the first that covers it."""
-        return next((rule for rule in self.rules if isinstance(rule, kind) and rule.covers(station)), None)
+        rules = self.rules if kind is not Watchdog else (*self.rules, *_shipped_checks())
+        return next((rule for rule in rules if isinstance(rule, kind) and rule.covers(station)), None)
+
+    def quality(self, station: str, name: str) -> QualityRule | None:
+        """The quality rule for an observed property at a station: the first that covers both."""
+        rules = (rule for rule in (*self.rules, *_shipped_checks()) if isinstance(rule, QualityRule))
+        return next((rule for rule in rules if rule.judges(name) and rule.covers(station)), None)
+
+    def judges(self, name: str) -> bool:
+        """Whether any quality rule is for an observed property."""
+        rules = (*self.rules, *_shipped_checks())
+        return any(isinstance(rule, QualityRule) and rule.judges(name) for rule in rules)
 
     def check(self, registry: Registry) -> list[Fault]:
         """What does not fit the installed devices: unknown stations, gauges without marks, dead rules."""
@@ -134,7 +233,7 @@ class Rules:
                     for station in rule.stations
                     if station in registry.stations and not registry.stations[station].stages_cm
                 ]
-            earlier = [each for each in self.rules[: number - 1] if each.kind == rule.kind]
+            earlier = [each for each in self.rules[: number - 1] if _same(each, rule)]
             mine = [station for station in registry.stations if rule.covers(station)]
             if mine and all(any(each.covers(station) for each in earlier) for station in mine):
                 taken = ", ".join(each.id for each in earlier if any(each.covers(one) for one in mine))
@@ -156,6 +255,12 @@ class Rules:
         yield Fault(self.file, key, f"{what} {station!r}", remedy)
 
 
+@cache
+def _shipped_checks() -> tuple[AnyRule, ...]:
+    path = Path(__file__).with_name("quality.toml")
+    return parse_rules(tomllib.loads(path.read_text(encoding="utf-8")), path.name).rules
+
+
 def load_rules(file: Path | None = None) -> Rules:
     """Rules of a file, the shipped ones without one. Raises AlertsConfigError with all faults in it."""
     path = file or Path(__file__).with_name("rules.toml")
@@ -174,15 +279,16 @@ def load_rules(file: Path | None = None) -> Rules:
 def parse_rules(document: Mapping[str, Any], file: str) -> Rules:
     """Rules of a parsed document. Raises AlertsConfigError with all faults in it."""
     faults = [
-        Fault(file, key, "unknown key", _meant(key, ["rule"]) or "rules are [[rule]] tables")
+        Fault(file, key, "unknown key", _meant(key, ["rule", "maintenance"]) or "rules are [[rule]] tables")
         for key in document
-        if key != "rule"
+        if key not in {"rule", "maintenance"}
     ]
+    maintenance = _windows(document.get("maintenance", []), file, faults)
     tables = document.get("rule", [])
     if not isinstance(tables, list):
         tables = []
         faults.append(Fault(file, "rule", "is no list of tables", "write [[rule]] above every rule"))
-    rules: list[DwdRain | WaterLevel | Parking | Counts] = []
+    rules: list[AnyRule] = []
     seen: dict[str, int] = {}
     for number, table in enumerate(tables, 1):
         key = f"rule {number}" + (f" ({table['id']})" if isinstance(table, dict) and "id" in table else "")
@@ -200,7 +306,31 @@ def parse_rules(document: Mapping[str, Any], file: str) -> Rules:
         faults.append(Fault(file, "rule", "there is no rule", "write at least one [[rule]]"))
     if faults:
         raise AlertsConfigError(*faults)
-    return Rules(file, tuple(rules))
+    return Rules(file, tuple(rules), maintenance)
+
+
+def _same(one: AnyRule, other: AnyRule) -> bool:
+    """Whether two rules compete for the same readings."""
+    if isinstance(one, QualityRule) and isinstance(other, QualityRule):
+        return set(one.properties) >= set(other.properties)
+    return one.kind == other.kind
+
+
+def _windows(tables: Any, file: str, faults: list[Fault]) -> tuple[Maintenance, ...]:
+    if not isinstance(tables, list):
+        faults.append(Fault(file, "maintenance", "is no list of tables", "write [[maintenance]] above each"))
+        return ()
+    windows: list[Maintenance] = []
+    for number, table in enumerate(tables, 1):
+        try:
+            windows.append(Maintenance.model_validate(table))
+        except pydantic.ValidationError as fault:
+            for error in fault.errors():
+                key = ".".join([f"maintenance {number}", *map(str, error["loc"])])
+                problem = f"{error['msg'].removeprefix('Value error, ')} (it is {error['input']!r})"
+                remedy = "give stations, from and to, times with their offset: 2026-03-21T11:00:00Z"
+                faults.append(Fault(file, key, problem, remedy))
+    return tuple(windows)
 
 
 def _fault(file: str, key: str, table: Any, error: Any) -> Fault:

@@ -13,9 +13,18 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 # (hochwasserzentralen.de): small, medium, large, very large.
 _DWD: Mapping[int, Severity] = {2: "Moderate", 3: "Severe", 4: "Extreme"}
 _MARKS: Mapping[int, Severity] = {1: "Minor", 2: "Moderate", 3: "Severe", 4: "Extreme"}
+# The four classes of the Starkregenindex by their own names: 1-2 Starkregen, 3-5 intensiver, 6-7
+# außergewöhnlicher, 8-12 extremer Starkregen (Schmitt et al. 2018).
+_SRI: Mapping[int, Severity] = {
+    **dict.fromkeys((1, 2), "Minor"),
+    **dict.fromkeys((3, 4, 5), "Moderate"),
+    **dict.fromkeys((6, 7), "Severe"),
+    **dict.fromkeys(range(8, 13), "Extreme"),
+}
 TABLE: Mapping[str, Mapping[int, Severity]] = {
     "dwd_starkregen": _DWD,
     "dwd_dauerregen": _DWD,
+    "sri": _SRI,
     "water_level": _MARKS,
 }
 

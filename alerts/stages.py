@@ -91,7 +91,7 @@ class Send:
         except DeliveriesError:
             # a full disk must not swallow an alert: a duplicate after a crash beats a loss
             _complain("attempt_not_recorded", delivery)
-        warns = delivery.warning.history[-1].kind in ("raise", "escalate")
+        warns = delivery.warning.history[-1].kind in ("raise", "escalate", "unverified", "sensor_lost")
         try:
             outcome = self.sender.send(delivery.text, warns=warns, stopping=self.stopping)
         except Exception as fault:  # noqa: BLE001 - what is left in "sending" would wait for a restart

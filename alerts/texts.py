@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from alerts.errors import AlertsConfigError, TextError
 from alerts.event import Event
 from alerts.severity import SEVERITIES, TABLE, Severity
-from alerts.warning import STEPS, Step, Warning, fold, opened  # noqa: A004 - the field's word, see there
+from alerts.warning import TOLD, Told, Warning, fold, opened  # noqa: A004 - the field's word, see there
 from devices.errors import Fault
 
 Language = Literal["de", "en"]
@@ -65,6 +65,7 @@ class _File(_Table):
     hours: str
     hour: str
     repeat: str
+    unknown: str
     notice: str
     sender: str
     severity: dict[Severity, str]
@@ -72,15 +73,19 @@ class _File(_Table):
     escalate: _Templates
     step_down: _Templates
     clear: _Templates
+    unverified: _Templates
+    sensor_lost: _Templates
     measure: dict[str, _Measure]
 
-    def templates(self, step: Step) -> _Templates:
+    def templates(self, step: Told) -> _Templates:
         """Title and body of one kind of step."""
         return {
             "raise": self.raise_,
             "escalate": self.escalate,
             "step_down": self.step_down,
             "clear": self.clear,
+            "unverified": self.unverified,
+            "sensor_lost": self.sensor_lost,
         }[step]
 
 
@@ -131,8 +136,8 @@ class _Language:
         self._city = city
         environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
         try:
-            self._titles = {step: environment.from_string(file.templates(step).title) for step in STEPS}
-            self._bodies = {step: environment.from_string(file.templates(step).body) for step in STEPS}
+            self._titles = {step: environment.from_string(file.templates(step).title) for step in TOLD}
+            self._bodies = {step: environment.from_string(file.templates(step).body) for step in TOLD}
             self._sender = environment.from_string(file.sender)
         except jinja2.TemplateError as error:
             raise TextError(f"not a Jinja2 template: {error}") from error
@@ -148,7 +153,8 @@ class _Language:
         except (jinja2.TemplateError, LookupError, ValueError, TypeError) as error:
             raise TextError(f"{warning.measure}, {step}: {error}") from error
         head = [self._file.repeat] if repeat else []
-        foot = f"{measure.basis} {self._file.notice}\n{sender}"
+        basis = measure.basis.format(reference=values["reference"] or self._file.unknown)
+        foot = f"{basis} {self._file.notice}\n{sender}"
         room = BODY_LIMIT - len(foot) - 1
         return Text(
             title=_shortened(" ".join(title.split()), TITLE_LIMIT),
@@ -170,6 +176,7 @@ class _Language:
             "time": self._time(latest.time_us),
             "since": self._time(warning.raised_us),
             "peak": self._value(warning.peak_value, measure),
+            "reference": _printable(latest.reference),
             "city": _shortened(self._city, _NAME_LIMIT),
             "episode": _shortened(_printable(warning.id), _ID_LIMIT),
             "event": _shortened(_printable(latest.event), _ID_LIMIT),
@@ -252,7 +259,7 @@ def _read(path: Path) -> _File:
 def _tried(path: str, language: _Language) -> Iterator[Fault]:
     """Render every measure and step, with everything known and with as little as there can be."""
     for measure in (*TABLE, _OTHER):
-        for step in STEPS:
+        for step in TOLD:
             for value, window in ((12.5, 60), (None, None)):
                 event = Event(
                     "event", "episode", 0, "station", step, measure, 2, window, value, "rule", "reason"

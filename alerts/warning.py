@@ -10,6 +10,9 @@ from alerts.severity import Severity, severity_of
 
 Step = Literal["raise", "escalate", "step_down", "clear"]
 STEPS: tuple[Step, ...] = ("raise", "escalate", "step_down", "clear")
+Told = Literal["raise", "escalate", "step_down", "clear", "unverified", "sensor_lost"]
+TOLD: tuple[Told, ...] = (*STEPS, "unverified", "sensor_lost")
+"""What people are told of: an episode's steps, and notices that stand alone."""
 Status = Literal["in_force", "ended"]
 
 
@@ -18,7 +21,7 @@ class Update:
     """One step of a warning. Times µs since the epoch, UTC; `value` in the measure's unit (mm, cm)."""
 
     event: str
-    kind: Step
+    kind: Told
     time_us: int
     level: int
     severity: Severity
@@ -26,6 +29,7 @@ class Update:
     value: float | None
     rule: str
     reason: str
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +148,7 @@ def _widest(one: Audience | None, other: Audience | None) -> Audience | None:
 def _update(event: Event, level: int) -> Update:
     return Update(
         event=event.id,
-        kind=msgspec.convert(event.kind, Step),
+        kind=msgspec.convert(event.kind, Told),
         time_us=event.time_us,
         level=level,
         severity=severity_of(event.measure, level),
@@ -152,4 +156,5 @@ def _update(event: Event, level: int) -> Update:
         value=event.value,
         rule=event.rule,
         reason=event.reason,
+        reference=event.reference,
     )

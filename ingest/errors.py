@@ -4,7 +4,8 @@ IngestError
  ├── JournalError     the journal cannot keep its promise (disk full, damaged file)
  │    └── Fenced      somebody else has taken over this reader
  ├── StoreError       the time-series store refuses or is away
- └── BrokerError      a network server's url, kind or CA file cannot be used
+ ├── BrokerError      a network server's url, kind or CA file cannot be used
+ └── HistoryError     a file of recorded readings cannot be used
 """
 
 
@@ -26,3 +27,7 @@ class StoreError(IngestError):
 
 class BrokerError(IngestError):
     """A network server's url, kind or CA file cannot be used."""
+
+
+class HistoryError(IngestError):
+    """A file of recorded readings cannot be used."""

@@ -2,18 +2,19 @@
 
 import random
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 import structlog
 
 from ingest.errors import Fenced, IngestError
 from ingest.health import Health
 from ingest.journal import Journal
+from ingest.reading import Readings, Series
 from ingest.store import Store
-
-if TYPE_CHECKING:
-    from ingest.reading import Series
 
 _log = structlog.get_logger(__name__)
 PART = "store"
@@ -33,22 +34,47 @@ class StoreWriterStats:
     last_error: str = ""
 
 
+class Judge(Protocol):
+    """Gives readings the quality flags that they are stored with."""
+
+    def begin(self, state: Mapping[str, bytes]) -> None:
+        """Start from what was durable."""
+
+    def flags(self, series: Sequence[Series], readings: Readings) -> npt.NDArray[np.uint8]:
+        """A flag for every reading; `series[i]` is what number i stands for."""
+
+    def pages(self) -> Mapping[str, bytes]:
+        """State that changed since durable()."""
+
+    def durable(self) -> None:
+        """What pages() gave is in the journal."""
+
+
 class StoreWriter:
     """Reader "store" of the journal: write first, then move the cursor, so that nothing is skipped.
 
     A store that is away costs nothing but time: the journal keeps what it has not taken. `linger_s` lets a
-    batch grow while uplinks trickle in.
+    batch grow while uplinks trickle in. With a `judge` readings are stored with its flags.
     """
 
     def __init__(
-        self, journal: Journal, store: Store, *, linger_s: float = 0.1, pause_s: float = 0.5
+        self,
+        journal: Journal,
+        store: Store,
+        *,
+        judge: Judge | None = None,
+        linger_s: float = 0.1,
+        pause_s: float = 0.5,
     ) -> None:
+        self._judge = judge
         self._journal = journal
         self._store = store
         self._linger_s = linger_s
         self._pause_s = pause_s
         self._series: list[Series] = []
         self._cursor = 0
+        # what was read and judged but is not through: the judge must not see it a second time
+        self._batch: tuple[int, Readings] | None = None
         self._stopping = threading.Event()
         self._done = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -85,6 +111,9 @@ class StoreWriter:
                 if fence is None:
                     part = self._journal.load(PART)
                     fence, self._cursor = part.fence, part.cursor
+                    self._batch = None
+                    if self._judge is not None:
+                        self._judge.begin(part.state)
                     self.health = Health(ok=True)
                 self._step(fence)
                 failures = 0
@@ -104,12 +133,15 @@ class StoreWriter:
             return
         if self._journal.last_seq() - self._cursor < _UPLINKS:
             self._stopping.wait(self._linger_s)
-        covered, readings = self._journal.read(self._cursor, _UPLINKS)
-        if len(readings) and int(readings["series"].max()) >= len(self._series):
-            self._series.extend(self._journal.series(len(self._series)))
+        if self._batch is None:
+            self._batch = self._read()
+        covered, readings = self._batch
         before = self._store.refused
         self._store.write(self._series, readings)
-        self._journal.commit(PART, fence, covered)
+        self._journal.commit(PART, fence, covered, self._judge.pages() if self._judge is not None else None)
+        self._batch = None
+        if self._judge is not None:
+            self._judge.durable()
         refused = self._store.refused - before
         self.stats.refused += refused
         self.stats.written += len(readings) - refused
@@ -120,6 +152,14 @@ class StoreWriter:
             self._cursor = covered
             self._done.notify_all()
         self._behind()
+
+    def _read(self) -> tuple[int, Readings]:
+        covered, readings = self._journal.read(self._cursor, _UPLINKS)
+        if len(readings) and int(readings["series"].max()) >= len(self._series):
+            self._series.extend(self._journal.series(len(self._series)))
+        if self._judge is not None:
+            readings = _judged(self._judge, self._series, readings)
+        return covered, readings
 
     def _behind(self) -> None:
         self.stats.behind = max(0, self._journal.last_seq() - self._cursor)
@@ -137,3 +177,14 @@ class StoreWriter:
         except IngestError:
             # the journal itself is away: the figure stays as it was
             return
+
+
+def _judged(judge: Judge, series: Sequence[Series], readings: Readings) -> Readings:
+    try:
+        flags = judge.flags(series, readings)
+    except Exception:  # noqa: BLE001 - a reading with the flag it came with is better than none
+        _log.exception("judging_failed")
+        return readings
+    judged = readings.copy()
+    judged["quality"] = flags
+    return judged

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from alerts.channels import AppriseSender, Channel
 from alerts.errors import AlertsConfigError
-from alerts.rules import load_rules
+from alerts.kostra import Kostra
+from alerts.rules import Rules, load_rules
 from devices.catalogue import Catalogue, DeviceType, load_catalogue
 from devices.errors import DevicesError, Fault
 from devices.registry import Registry, load_registry
@@ -16,6 +17,8 @@ from ingest.errors import BrokerError
 from ingest.network_servers import PARSERS
 from ingest.sqlite_file import sqlite_path
 from stadtfunk.errors import ConfigError
+from stadtfunk.kostra_commands import advice as kostra_advice
+from stadtfunk.kostra_commands import city_kostra
 from stadtfunk.settings import Settings, read_settings
 
 
@@ -46,6 +49,8 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     faults: list[Fault] = []
     catalogue: Catalogue | None = None  # an unreadable type must not make every device's type unknown as well
     registry = Registry()
+    rules: Rules | None = None
+    kostra = Kostra()
     try:
         catalogue = load_catalogue(*map(settings.path, settings.devices.types))
     except DevicesError as error:
@@ -65,9 +70,16 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
             faults += rules.check(registry)
     except AlertsConfigError as error:
         faults += error.faults
+    try:
+        kostra = city_kostra(settings)
+    except AlertsConfigError as error:
+        faults += error.faults
     faults += _channels(settings)
     faults += _network_servers(settings)
-    return faults, list(_advice(settings, catalogue or {}, registry))
+    advice = list(_advice(settings, catalogue or {}, registry))
+    if rules is not None:
+        advice += kostra_advice(kostra, rules, registry, catalogue or {})
+    return faults, advice
 
 
 def _channels(settings: Settings) -> Iterator[Fault]:

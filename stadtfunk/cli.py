@@ -6,7 +6,18 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from stadtfunk import catalogue_commands, check, demo, logs, openapi, replay, serve, tokens
+from stadtfunk import (
+    backtest,
+    catalogue_commands,
+    check,
+    demo,
+    kostra_commands,
+    logs,
+    openapi,
+    replay,
+    serve,
+    tokens,
+)
 from stadtfunk.errors import StadtfunkError
 
 Command = Callable[[argparse.Namespace], int]
@@ -35,7 +46,15 @@ def parser() -> argparse.ArgumentParser:
     catalogue_commands.add_decode_arguments(
         command("decode", "decode one payload", catalogue_commands.decode)
     )
+    kostra_commands.add_arguments(
+        commands.add_parser("kostra", help="tables of how much rain falls how rarely, from DWD's KOSTRA")
+    )
     replay.add_arguments(command("replay", "publish recorded MQTT messages", replay.run))
+    backtest.add_arguments(
+        command(
+            "backtest", "judge a history by the rules and report how they would have warned", backtest.run
+        )
+    )
     command("openapi", "print the OpenAPI document", openapi.run)
     tokens.add_arguments(
         command("token", "make a bearer token and the hash for the configuration", tokens.run)

@@ -12,6 +12,7 @@ from alerts.board import WarningBoard
 from alerts.channels import Channel
 from alerts.engine import Engine
 from alerts.errors import AlertsConfigError, DeliveriesError
+from alerts.flagging import Flagging
 from alerts.outbox import Outbox
 from alerts.rules import load_rules
 from alerts.texts import Texts
@@ -33,6 +34,7 @@ from ingest.store_writer import StoreWriter
 from ingest.stores import open_store
 from stadtfunk.check import examine
 from stadtfunk.errors import ConfigError, StartError
+from stadtfunk.kostra_commands import advice, city_kostra
 from stadtfunk.metrics import Metrics
 from stadtfunk.retention import Retention
 from stadtfunk.settings import NetworkServer, Settings
@@ -82,6 +84,9 @@ class Service:
         rules = load_rules(settings.alerts.rules and settings.path(settings.alerts.rules))
         if faults := rules.check(self.registry.current):
             raise ConfigError(*faults)
+        kostra = city_kostra(settings)
+        for line in advice(kostra, rules, self.registry.current, self.catalogue):
+            _log.warning("rain_index", advice=line)
         self.texts = Texts(self._station_name, settings.city.timezone, settings.city.name)
         channels = [Channel(**channel.model_dump()) for channel in settings.alerts.channel]
 
@@ -96,10 +101,16 @@ class Service:
             Consumer(_server_config(server, settings), self.intake.hand_over, clock)
             for server in settings.network_server
         ]
-        self.writer = StoreWriter(self.journal, self.store)
+        judge = Flagging(rules, lambda: self.registry.current, self.catalogue, clock)
+        self.writer = StoreWriter(self.journal, self.store, judge=judge)
         self.latest = LatestValues(self.journal, self.store)
         self.engine = Engine(
-            self.journal, rules, lambda: self.registry.current, clock, catalogue=self.catalogue
+            self.journal,
+            rules,
+            lambda: self.registry.current,
+            clock,
+            catalogue=self.catalogue,
+            kostra=kostra,
         )
         self.board = WarningBoard(clock)
         deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")

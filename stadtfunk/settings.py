@@ -154,9 +154,10 @@ class Channel(_Table):
 
 
 class AlertsTable(_Table):
-    """Thresholds and who hears of them."""
+    """Thresholds and who hears of them; `kostra`: a table of KOSTRA-DWD."""
 
     rules: Path | None = None
+    kostra: Path | None = None
     channel: tuple[Channel, ...] = ()
 
 

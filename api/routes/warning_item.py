@@ -15,7 +15,7 @@ NOTICE = {
     "de": "Automatische Messwertmeldung, keine amtliche Warnung.",
     "en": "Automatic measurement notice, not an official warning.",
 }
-_UNITS = {"water_level": "cm", "dwd_starkregen": "mm", "dwd_dauerregen": "mm"}
+_UNITS = {"water_level": "cm", "dwd_starkregen": "mm", "dwd_dauerregen": "mm", "sri": "mm"}
 _RISES = ("raise", "escalate")
 LAYOUT = Layout(
     (

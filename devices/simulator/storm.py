@@ -12,13 +12,14 @@ BLOCK_MIN = 5
 MINUTE_US = 60_000_000
 BLOCK_US = BLOCK_MIN * MINUTE_US
 
-_TABLE = Path(__file__).with_name("kostra_dwd_2010r_bergisch_gladbach.csv")
+KOSTRA_2010R = Path(__file__).with_name("kostra_dwd_2010r_bergisch_gladbach.csv")
+"""Depths hN of KOSTRA-DWD-2010R for Bergisch Gladbach; the rain rules read the same file."""
 _PEAK_BEGINS = 0.3
 _METRES_PER_DEGREE = 111_195.0
 
 
 @cache
-def design_depths(return_period_a: int, table: Path = _TABLE) -> Mapping[int, float]:
+def design_depths(return_period_a: int, table: Path = KOSTRA_2010R) -> Mapping[int, float]:
     """Depth hN (mm) by duration (min) for one return period (years) of a KOSTRA table."""
     column = f"HN_{return_period_a:03d}A"
     lines = (line for line in table.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))

@@ -173,7 +173,12 @@ def test_readers_see_whole_boards_while_it_changes():
     assert shown.snapshot().version == 400
 
 
-@pytest.mark.parametrize("measure", TABLE)
+def test_severity_of_the_rain_index_follows_its_four_classes():
+    found = [severity_of("sri", level) for level in range(1, 13)]
+    assert found == ["Minor"] * 2 + ["Moderate"] * 3 + ["Severe"] * 2 + ["Extreme"] * 5
+
+
+@pytest.mark.parametrize("measure", [measure for measure in TABLE if measure != "sri"])
 def test_severity_rises_with_the_level(measure):
     assert [severity_of(measure, level) for level in (2, 3, 4)] == ["Moderate", "Severe", "Extreme"]
     assert severity_of(measure, 99) == "Extreme"

@@ -446,3 +446,25 @@ def test_pauses_double_up_to_a_limit_and_are_spread():
         pauses = {retry.pause_s(attempts) for _ in range(50)}
         assert len(pauses) > 1
         assert all(whole / 2 <= pause <= whole for pause in pauses)
+
+
+def test_staff_hear_of_what_is_unverified_and_of_a_sensor_lost_and_nobody_else_does(
+    make_outbox, make_endpoint, journal
+):
+    staff, public = make_endpoint(), make_endpoint()
+    outbox = make_outbox(Channel("wache", staff.url), Channel("site", public.url, audience=("public",)))
+    outbox.start()
+    write_events(
+        journal,
+        make_event("e1", "unverified", episode="u1", measure="water_level", value=402.88, window_min=None),
+        make_event("e2", "sensor_lost", episode="u2", measure="sensor", value=None, window_min=None),
+        make_event("e3", "sensor_back", episode="u2", measure="sensor", value=None, audience=None),
+    )
+    outbox.wake()
+    until(lambda: len(staff.messages) == 2 and len(statuses(outbox)) == 4)
+    assert {m["title"] for m in staff.messages} == {
+        "Unbestätigt, Wasserstand 403 cm: Pegel Kippemühle",
+        "Sensor ausgefallen während einer Warnung: Pegel Kippemühle",
+    }
+    assert public.messages == []
+    assert statuses(outbox)["e1", "site"] == "skipped"

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from alerts.kernels import Kernels
+from alerts.kostra import shipped_table
 from alerts.rules import load_rules, parse_rules
 from devices.registry import InstalledDevice, Registry, Station
 from ingest.reading import READING, Series
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 MIN = 60_000_000
+DEPTH_MM = {(d, years): mm for d, row in shipped_table().depths.items() for years, mm in row.items()}
 T0 = 1_750_000_200_000_000  # a multiple of five minutes
 
 
@@ -74,10 +76,10 @@ def catalogue(prop, modulus=0.0):
     return {"sensor": SimpleNamespace(interval_s=300, wraps={prop: modulus}, properties=(prop,))}
 
 
-def kernels(series, rules=None, types=None, **how):
+def kernels(series, rules=None, types=None, kostra=None, **how):
     """Kernels with the shipped rules, or others."""
     chosen = load_rules() if rules is None else parse_rules({"rule": rules}, "rules.toml")
-    return Kernels(chosen, registry(series, **how), types, series)
+    return Kernels(chosen, registry(series, **how), types, series, kostra=kostra)
 
 
 def events(series, batches, rules=None, types=None, **how):

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.kernels import Kernels
+from alerts.kostra import Kostra, shipped_table
 from alerts.rules import load_rules
 from ingest.reading import Series
 
@@ -25,6 +26,7 @@ HOW = {
     "type_": "sensor",
     "stages_cm": (20.0, 30.0, 40.0),
     "capacity": 10,
+    "kostra": Kostra(everywhere=shipped_table()),
 }
 ROWS = st.lists(
     st.tuples(
@@ -81,8 +83,29 @@ def test_state_restored_from_pages_goes_on_alike(rows, cut):
     before = first.step(batch[:cut])
     saved = first.pages()
     # the registry knew only half of the series at first
-    installed = registry(CITY, **{key: value for key, value in HOW.items() if key != "types"})
-    later = Kernels(load_rules(), registry(CITY[:4]), HOW["types"], CITY[:4], saved)
+    installed = registry(CITY, **{key: value for key, value in HOW.items() if key not in {"types", "kostra"}})
+    later = Kernels(load_rules(), registry(CITY[:4]), HOW["types"], CITY[:4], saved, HOW["kostra"])
     later.arrange(installed, CITY)
     assert before + later.step(batch[cut:]) == events
     assert (one.parking(), one.traffic()) == (later.parking(), later.traffic())
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 3), st.integers(0, 60)), min_size=2, max_size=25),
+    st.randoms(use_true_random=False),
+)
+def test_shuffled_and_repeated_rain_ends_where_the_sorted_ends(rows, random):
+    """Sums and the criteria that hold, DWD's and the SRI's of every duration."""
+    time, given_rows = T0, []
+    for marks, tips in rows:
+        time += marks * 5 * MIN
+        given_rows.append((0, time, tips * 0.2))
+    shuffled = given_rows + random.sample(given_rows, len(given_rows) // 2)
+    random.shuffle(shuffled)
+    one, other = city(), city()
+    one.step(readings(*given_rows))
+    other.step(readings(*shuffled))
+    for field in ("met", "sri_met"):
+        assert one._rain.rows[field][0].tolist() == other._rain.rows[field][0].tolist()
+    assert one._rain.rows["head"]["total"][0] == other._rain.rows["head"]["total"][0]

@@ -25,7 +25,7 @@ def loaded(tmp_path, text):
 
 def test_the_shipped_rules_cover_every_station():
     rules = load_rules()
-    assert [rule.kind for rule in rules.rules] == ["dwd_rain", "water_level", "parking", "counts"]
+    assert [rule.kind for rule in rules.rules] == ["dwd_rain", "sri", "water_level", "parking", "counts"]
     assert rules.of(DwdRain, "anything").audience == {2: "staff", 3: "public", 4: "public"}
     assert rules.check(registry([one_series("precipitation")])) == []
 

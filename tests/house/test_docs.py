@@ -3,6 +3,7 @@
 import argparse
 import csv
 import re
+import runpy
 import shlex
 import tomllib
 from pathlib import Path
@@ -127,6 +128,12 @@ def test_the_decode_example_decodes(capsys):
     (line,) = re.findall(r"^stadtfunk (decode .*)$", page, re.MULTILINE)
     assert main(shlex.split(line)) == 0
     assert '"precipitation"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "docs/plots").glob("*.py")), ids=lambda script: script.stem)
+def test_every_plot_shows_what_the_kernels_do(script):
+    """Run the script to draw it anew."""
+    assert runpy.run_path(str(script))["draw"]() == script.with_suffix(".svg").read_text(encoding="utf-8")
 
 
 def accepted(file):

@@ -1,0 +1,71 @@
+"""Quality flags for the store: the same tests in the same order as the engine's, with a state of their own.
+
+Flags follow from the readings and their order alone, so the store need not wait for the engine.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from alerts import quality
+from alerts.checks import make_checks
+from alerts.engine import MAX_AHEAD_S
+from alerts.quality import Flags, QualityPlan
+from alerts.rows import Batch, Table
+from alerts.rules import Rules
+from devices.catalogue import DeviceType
+from devices.registry import Registry
+from ingest.reading import Readings, Series
+
+
+class Flagging:
+    """Judges what the store writer is about to write. Readings of the future are left as they came."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        registry: Callable[[], Registry],
+        catalogue: Mapping[str, DeviceType],
+        clock: Callable[[], int],
+    ) -> None:
+        self._rules = rules
+        self._registry = registry
+        self._catalogue = catalogue
+        self._clock = clock
+        self.begin({})
+
+    def begin(self, state: Mapping[str, bytes]) -> None:
+        """Start from what was durable."""
+        self._table = Table("quality", quality.ROW)
+        self._table.restore(dict(state))
+        self._plan: QualityPlan | None = None
+        self._arranged: Registry | None = None
+
+    def flags(self, series: Sequence[Series], readings: Readings) -> Flags:
+        """A flag for every reading; `series[i]` is what number i stands for."""
+        plan = self._arrange(series)
+        found: Flags = readings["quality"].copy()
+        slot = plan.slot_of[readings["series"]]
+        latest = self._clock() + round(MAX_AHEAD_S * 1_000_000)
+        place = np.flatnonzero((slot >= 0) & (readings["time_us"] <= latest))
+        if len(place):
+            batch = Batch(slot[place], readings["time_us"][place], readings["value"][place])
+            found[place], _ = quality.step(self._table.rows, plan, batch, found[place], latest)
+            self._table.touch(batch.slot[plan.remembers[batch.slot]])
+        return found
+
+    def pages(self) -> dict[str, bytes]:
+        """State that changed since durable()."""
+        return dict(self._table.pages())
+
+    def durable(self) -> None:
+        """What pages() gave is in the journal."""
+        self._table.durable()
+
+    def _arrange(self, series: Sequence[Series]) -> QualityPlan:
+        registry = self._registry()
+        if self._plan is None or registry is not self._arranged or len(self._plan.slot_of) != len(series):
+            checks = make_checks(self._rules, registry, series, self._catalogue)
+            self._table.claim(checks.quality_keys)
+            self._plan, self._arranged = checks.quality, registry
+        return self._plan
