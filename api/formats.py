@@ -75,7 +75,7 @@ class Encoder:
         """What stands behind the last item: licence and attribution (CSV has no place for them)."""
         if self._form is Format.CSV:
             return b""
-        return b"]}" if self._city is None else b"]," + orjson.dumps(_terms(self._city))[1:]
+        return b"]," + orjson.dumps(_terms(self._city))[1:]
 
     def whole(self, items: Sequence[Item]) -> bytes:
         """A collection in one piece."""
@@ -87,7 +87,10 @@ def document(item: Item, city: City) -> bytes:
     return orjson.dumps({**item, **_terms(city)})
 
 
-def _terms(city: City) -> dict[str, str]:
+def _terms(city: City | None) -> dict[str, str | None]:
+    """Under which terms; both null for what is no open data."""
+    if city is None:
+        return {"license": None, "attribution": None}
     return {"license": city.license, "attribution": city.attribution}
 
 

@@ -14,6 +14,13 @@ class Items(BaseModel, Generic[Item]):
     items: list[Item]
 
 
+class Internal(Items[Item], Generic[Item]):
+    """One page of what operators see: no open data, so under no licence."""
+
+    license: None
+    attribution: None
+
+
 class Collection(Items[Item], Generic[Item]):
     """One page of open data; the next one is in the Link header."""
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from api.formats import MEDIA_TYPES, Format
 from api.problems import MEDIA_TYPE
-from api.schemas import Collection, Items, ProblemDetails
+from api.schemas import Collection, Internal, ProblemDetails
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _ERRORS = {
@@ -51,7 +51,7 @@ def collection_of(
         "Link": {"schema": {"type": "string"}, "description": 'rel="next": the next page (RFC 8288)'},
         "ETag": {"schema": {"type": "string"}},
     }
-    page = Collection[model] if open_data else Items[model]  # type: ignore[valid-type]  # made at run time
+    page = Collection[model] if open_data else Internal[model]  # type: ignore[valid-type]  # made at run time
     ok = {"model": page, "content": content, "headers": headers}
     return {200: ok, 304: {"description": "You have it"}, **errors(400, 401, 404, 422)}
 
