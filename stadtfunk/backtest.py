@@ -32,7 +32,8 @@ from stadtfunk.backtest_report import Judged, write_report
 from stadtfunk.einsaetze import read_happened
 from stadtfunk.errors import ConfigError
 from stadtfunk.kostra_commands import city_kostra
-from stadtfunk.settings import Settings, load_settings
+from stadtfunk.settings import Settings
+from stadtfunk.settings_file import load_settings
 
 if TYPE_CHECKING:
     from alerts.verification import Happened

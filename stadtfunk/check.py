@@ -19,7 +19,8 @@ from ingest.sqlite_file import sqlite_path
 from stadtfunk.errors import ConfigError
 from stadtfunk.kostra_commands import advice as kostra_advice
 from stadtfunk.kostra_commands import city_kostra
-from stadtfunk.settings import Settings, read_settings
+from stadtfunk.settings import Settings
+from stadtfunk.settings_file import read_settings
 
 
 def run(args: argparse.Namespace) -> int:

@@ -26,7 +26,8 @@ from stadtfunk.errors import StartError
 from stadtfunk.publisher import Publisher
 from stadtfunk.serve import Server, bind, interruptible
 from stadtfunk.service import Service
-from stadtfunk.settings import Settings, load_settings
+from stadtfunk.settings import Settings
+from stadtfunk.settings_file import load_settings
 from stadtfunk.tokens import new_token
 
 CITY = Path(__file__).with_name("demo_city")

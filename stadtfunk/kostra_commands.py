@@ -12,7 +12,8 @@ from alerts.rules import Rules, Sri
 from devices.catalogue import DeviceType, load_catalogue
 from devices.errors import DevicesError
 from devices.registry import Registry, Station, load_registry
-from stadtfunk.settings import Settings, load_settings
+from stadtfunk.settings import Settings
+from stadtfunk.settings_file import load_settings
 
 _RAIN = frozenset({"precipitation", "precipitation_total"})
 

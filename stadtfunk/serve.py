@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from api.app import close_streams
 from stadtfunk.errors import StartError
 from stadtfunk.service import Service
-from stadtfunk.settings import load_settings
+from stadtfunk.settings_file import load_settings
 
 _log = structlog.get_logger(__name__)
 _GRACE_S = 5

@@ -15,7 +15,8 @@ from devices.catalogue import load_catalogue
 from devices.device_list import DeviceRow
 from devices.registry import load_registry
 from stadtfunk.cli import main, parser
-from stadtfunk.settings import Settings, load_settings
+from stadtfunk.settings import Settings
+from stadtfunk.settings_file import load_settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -6,7 +6,7 @@ import structlog
 from stadtfunk.cli import main
 from stadtfunk.errors import StartError
 from stadtfunk.service import Service
-from stadtfunk.settings import load_settings
+from stadtfunk.settings_file import load_settings
 
 CITY = """
 [city]

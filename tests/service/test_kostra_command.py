@@ -7,7 +7,7 @@ from alerts.kostra import DURATIONS_MIN, RETURN_PERIODS_A, shipped_table
 from stadtfunk.check import examine
 from stadtfunk.cli import main
 from stadtfunk.service import Service
-from stadtfunk.settings import load_settings
+from stadtfunk.settings_file import load_settings
 
 CENTRE = (50.992, 7.128)
 BERLIN = (52.52, 13.4)

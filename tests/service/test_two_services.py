@@ -10,7 +10,7 @@ from servers import wait_for
 
 from devices.registry import Registry
 from stadtfunk.service import Service
-from stadtfunk.settings import load_settings
+from stadtfunk.settings_file import load_settings
 from stadtfunk.tokens import new_token
 
 CITY = """
