@@ -63,7 +63,8 @@ class Engine:
     """One reader of the journal; start() runs it in a thread of its own, run_once() by hand.
 
     `registry` gives the current registry. Events about readings older than `max_alert_age_s` by the clock
-    have no audience; readings dated more than `max_ahead_s` in the future change nothing.
+    have no audience; readings dated more than `max_ahead_s` in the future change nothing. `hears`: whether
+    uplinks can reach us at all: while they cannot, no device counts as silent.
     """
 
     def __init__(  # noqa: PLR0913 - what the composition root has to say
@@ -75,6 +76,7 @@ class Engine:
         *,
         catalogue: Mapping[str, DeviceType] | None = None,
         kostra: Kostra | None = None,
+        hears: Callable[[], bool] = lambda: True,
         max_alert_age_s: float = MAX_ALERT_AGE_S,
         max_ahead_s: float = MAX_AHEAD_S,
         checkpoint_s: float = 1.0,
@@ -87,6 +89,7 @@ class Engine:
         self._clock = clock
         self._catalogue = catalogue or {}
         self._kostra = kostra
+        self._hears = hears
         self._max_age_us = round(max_alert_age_s * 1_000_000)
         self._max_ahead_us = round(max_ahead_s * 1_000_000)
         self._checkpoint_s = checkpoint_s
@@ -221,6 +224,9 @@ class Engine:
     def _watch(self, kernels: Kernels) -> list[Event]:
         """Which devices are silent, now that every uplink there is has been judged."""
         now = self._clock()
+        if not self._hears():
+            self._listening_us = None
+            return []
         if self._listening_us is None:
             self._listening_us = self._ticked_us = now
         if abs(now - self._ticked_us) < _TICK_US:

@@ -111,6 +111,7 @@ class Service:
             clock,
             catalogue=self.catalogue,
             kostra=kostra,
+            hears=lambda: any(consumer.health.ok for consumer in self.consumers),
         )
         self.board = WarningBoard(clock)
         deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")

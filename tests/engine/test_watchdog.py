@@ -1,7 +1,6 @@
 """Stale, lost and back: by each device's own interval, and by a clock that is given."""
 
 import numpy as np
-import pytest
 from engine_city import MIN, T0, kernels, readings, registry
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +11,6 @@ from alerts.kernels import Kernels, run
 from alerts.rules import Watchdog, load_rules, parse_rules
 from ingest.journal import Accepted
 from ingest.reading import Measured, Series
-from ingest.sqlite_journal import SqliteJournal
 from ingest.uplink import TimeSource, Uplink
 
 CITY = [
@@ -160,13 +158,6 @@ def test_in_a_history_event_time_is_the_clock():
     ]
 
 
-@pytest.fixture
-def journal(tmp_path):
-    it = SqliteJournal(tmp_path / "journal.db")
-    yield it
-    it.close()
-
-
 def put(journal, series, minute, value):
     time = T0 + minute * MIN
     each = CITY[series]
@@ -201,6 +192,28 @@ def test_the_engine_looks_by_its_clock_once_it_has_caught_up_and_each_event_come
         ("sensor_lost", "staff"),
         ("sensor_back", None),
     ]
+
+
+def test_while_no_network_server_reaches_us_no_sensor_is_silent(journal):
+    now, connected = [T0], [True]
+    city = registry(CITY, **MARKS)
+    it = Engine(
+        journal, load_rules(), lambda: city, lambda: now[0], checkpoint_s=0, hears=lambda: connected[0]
+    )
+
+    def until(minute):
+        while now[0] < T0 + minute * MIN:
+            now[0] += MIN
+            it.run_once()
+        return [row.kind for _, each in journal.events(0, 100) if (row := from_row(each)).measure == "sensor"]
+
+    put(journal, 1, 0, 60.0)
+    it.run_once()
+    connected[0] = False
+    assert until(300) == []
+    connected[0] = True
+    assert until(305) == []
+    assert until(400) == ["sensor_stale", "sensor_lost"]
 
 
 def test_a_watchdog_that_fails_stops_no_reading(journal, monkeypatch):
