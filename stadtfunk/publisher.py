@@ -1,20 +1,19 @@
 """An MQTT publisher that waits for the broker instead of filling memory."""
 
-import ssl
 import threading
 from typing import Any, Self
-from urllib.parse import unquote, urlsplit
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from devices.errors import Fault
+from ingest.broker import read_broker_url, tls_context
+from ingest.errors import BrokerError
 from stadtfunk.errors import ConfigError
 
 IN_FLIGHT = 200
 _CONNECT_S = 10.0
-_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
 class Publisher:
@@ -37,18 +36,17 @@ class Publisher:
 
     def __enter__(self) -> Self:
         try:
-            parts = urlsplit(self._url)
-            port = parts.port or _PORTS[parts.scheme]
-        except (ValueError, KeyError) as error:
+            broker = read_broker_url(self._url)
+            if broker.tls:
+                self._client.tls_set_context(tls_context(None))
+        except BrokerError as error:
             raise self._fault(
                 "is no broker", "write mqtt://user:password@host:1883 or mqtts://..."
             ) from error
-        if parts.scheme == "mqtts":
-            self._client.tls_set_context(ssl.create_default_context())
-        if parts.username:
-            self._client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
+        if broker.user:
+            self._client.username_pw_set(broker.user, broker.password)
         try:
-            self._client.connect(parts.hostname or "", port)
+            self._client.connect(broker.host, broker.port)
         except (OSError, ValueError) as error:
             raise self._fault(
                 f"cannot be reached: {error}", "check host, port and whether it runs"
