@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from alerts.catchments import Catchments
 from alerts.curve import Tally
 from alerts.event import Event
 from alerts.kernels import Kernels
@@ -130,6 +131,7 @@ def backtest(  # noqa: PLR0913 - what a run depends on
     *,
     catalogue: Mapping[str, DeviceType] | None = None,
     kostra: Kostra | None = None,
+    catchments: Catchments | None = None,
     tally: Tally | None = None,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Iterator[Event]:
@@ -139,7 +141,7 @@ def backtest(  # noqa: PLR0913 - what a run depends on
 
     `tally` counts what the kernels did not take, `progress` hears the time of the newest reading judged.
     """
-    kernels = Kernels(rules, registry, catalogue, series, kostra=kostra)
+    kernels = Kernels(rules, registry, catalogue, series, kostra=kostra, catchments=catchments)
     if tally is not None:
         kernels.tally = tally
     for readings in batches:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from alerts.catchments import Catchments
 from alerts.counts import SiteCounts
 from alerts.curve import Tally
 from alerts.event import Event, to_row
@@ -76,6 +77,7 @@ class Engine:
         *,
         catalogue: Mapping[str, DeviceType] | None = None,
         kostra: Kostra | None = None,
+        catchments: Catchments | None = None,
         hears: Callable[[], bool] = lambda: True,
         max_alert_age_s: float = MAX_ALERT_AGE_S,
         max_ahead_s: float = MAX_AHEAD_S,
@@ -89,6 +91,7 @@ class Engine:
         self._clock = clock
         self._catalogue = catalogue or {}
         self._kostra = kostra
+        self._catchments = catchments
         self._hears = hears
         self._max_age_us = round(max_alert_age_s * 1_000_000)
         self._max_ahead_us = round(max_ahead_s * 1_000_000)
@@ -188,7 +191,13 @@ class Engine:
         self._series = list(self._journal.series())
         self._arranged = self._registry()
         kernels = Kernels(
-            self._rules, self._arranged, self._catalogue, self._series, part.state, self._kostra
+            self._rules,
+            self._arranged,
+            self._catalogue,
+            self._series,
+            part.state,
+            self._kostra,
+            self._catchments,
         )
         kernels.tally = self._tally
         self._fence = part.fence

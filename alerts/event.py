@@ -17,8 +17,16 @@ Kind = Literal[
     "sensor_stale",
     "sensor_lost",
     "sensor_back",
+    "gateway_lost",
+    "gateway_back",
+    "blind",
+    "sighted",
+    "falling",
+    "reminder",
+    "decision",
 ]
 Audience = Literal["public", "staff"]
+Confirmation = Literal["", "confirmed", "unconfirmed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,10 @@ class Event:
     minutes (None for levels), `value` in the measure's unit (mm, cm). `reason` says why in English words an
     operator reads; texts for people are rendered later. `reference`: the data that the criterion rests on,
     such as KOSTRA-DWD-2020, where a number means nothing without it.
+
+    `severity` by the city's scale, "" where none applies. `incident`: the id of what staff hear of as one, ""
+    for what belongs to none. `confirmation`: what the witnesses make of it, in words in `witness`; "" where
+    nobody was asked. `exercise`: of a drill, never to be taken for real.
     """
 
     id: str
@@ -45,6 +57,11 @@ class Event:
     reason: str
     audience: Audience | None = None
     reference: str = ""
+    severity: str = ""
+    incident: str = ""
+    confirmation: Confirmation = ""
+    witness: str = ""
+    exercise: bool = False
 
 
 def to_row(event: Event) -> EventRow:

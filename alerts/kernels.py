@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 import numpy as np
 
 from alerts import counts, level, parking, quality, rain, watchdog
+from alerts.catchments import Catchments
 from alerts.checks import make_checks
 from alerts.counts import SiteCounts
 from alerts.curve import MARK_US, Tally, windows
@@ -37,11 +38,13 @@ class Kernels:
         series: Sequence[Series] = (),
         state: Mapping[str, bytes] | None = None,
         kostra: Kostra | None = None,
+        catchments: Catchments | None = None,
     ) -> None:
         self.tally = Tally()
         self._rules = rules
         self._catalogue = catalogue or {}
         self._kostra = kostra or Kostra()
+        self._catchments = catchments or Catchments()
         self._rain = Table("rain", rain.ROW)
         self._level = Table("level", level.ROW)
         self._sensors = Table("parking", parking.SENSOR)
@@ -228,12 +231,13 @@ def run(  # noqa: PLR0913, PLR0917 - what the kernels are made from
     batches: Iterable[Readings],
     catalogue: Mapping[str, DeviceType] | None = None,
     kostra: Kostra | None = None,
+    catchments: Catchments | None = None,
 ) -> Iterator[Event]:
     """Events of a whole history, without a journal: what a backtest and a test need.
 
     The watchdog looks at the times of the newest reading so far, every 15 minutes: event time is the clock.
     """
-    kernels = Kernels(rules, registry, catalogue, series, kostra=kostra)
+    kernels = Kernels(rules, registry, catalogue, series, kostra=kostra, catchments=catchments)
     tick = None
     for readings in batches:
         if not len(readings):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from alerts.backtest import backtest, settle, spacing_of, with_missing_rows
+from alerts.catchments import Catchments, load_catchments
 from alerts.curve import Tally
 from alerts.errors import AlertsConfigError
 from alerts.event import Event
@@ -134,6 +135,7 @@ class _City:
         self.registry = Registry()
         self.rules: list[Rules] = []
         self.kostra = Kostra()
+        self.catchments = Catchments()
         try:
             self.registry = load_registry(
                 settings.devices.file and settings.path(settings.devices.file),
@@ -149,6 +151,13 @@ class _City:
             self.kostra = city_kostra(settings)
         except AlertsConfigError as error:
             faults += error.faults
+        try:
+            file = settings.alerts.catchments
+            self.catchments = load_catchments(file and settings.path(file))
+        except AlertsConfigError as error:
+            faults += error.faults
+        else:
+            faults += self.catchments.check(self.registry) if self.registry.devices else []
         own = settings.alerts.rules and settings.path(settings.alerts.rules)
         chosen: list[Path | None] = [*rules] or [own]
         for path in chosen:
@@ -249,6 +258,7 @@ def _judge(history: _History, rules: Rules, city: _City, out: Any, *, keep: bool
             batches,
             catalogue=city.catalogue,
             kostra=city.kostra,
+            catchments=city.catchments,
             tally=tally,
             progress=progress,
         ):

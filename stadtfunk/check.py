@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 
+from alerts.catchments import load_catchments
 from alerts.channels import AppriseSender, Channel
 from alerts.errors import AlertsConfigError
 from alerts.kostra import Kostra
@@ -69,6 +70,12 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
         rules = load_rules(settings.alerts.rules and settings.path(settings.alerts.rules))
         if registry.devices:  # an unreadable list must not make every rule's station unknown as well
             faults += rules.check(registry)
+    except AlertsConfigError as error:
+        faults += error.faults
+    try:
+        catchments = load_catchments(settings.alerts.catchments and settings.path(settings.alerts.catchments))
+        if registry.devices:
+            faults += catchments.check(registry)
     except AlertsConfigError as error:
         faults += error.faults
     try:

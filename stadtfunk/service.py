@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI
 
 from alerts.board import WarningBoard
+from alerts.catchments import load_catchments
 from alerts.channels import Channel
 from alerts.engine import Engine
 from alerts.errors import AlertsConfigError, DeliveriesError
@@ -84,6 +85,9 @@ class Service:
         rules = load_rules(settings.alerts.rules and settings.path(settings.alerts.rules))
         if faults := rules.check(self.registry.current):
             raise ConfigError(*faults)
+        catchments = load_catchments(settings.alerts.catchments and settings.path(settings.alerts.catchments))
+        if faults := catchments.check(self.registry.current):
+            raise ConfigError(*faults)
         kostra = city_kostra(settings)
         for line in advice(kostra, rules, self.registry.current, self.catalogue):
             _log.warning("rain_index", advice=line)
@@ -111,6 +115,7 @@ class Service:
             clock,
             catalogue=self.catalogue,
             kostra=kostra,
+            catchments=catchments,
             hears=lambda: any(consumer.health.ok for consumer in self.consumers),
         )
         self.board = WarningBoard(clock)

@@ -143,10 +143,11 @@ class Channel(_Table):
 
 
 class AlertsTable(_Table):
-    """Thresholds and who hears of them; `kostra`: a table of KOSTRA-DWD."""
+    """Thresholds and who hears of them; `kostra`: a table of KOSTRA-DWD; `catchments`: what flows where."""
 
     rules: Path | None = None
     kostra: Path | None = None
+    catchments: Path | None = None
     channel: tuple[Channel, ...] = ()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from alerts.catchments import parse_catchments
 from alerts.rules import parse_rules
 from devices.catalogue import load_catalogue
 from devices.device_list import DeviceRow
@@ -85,6 +86,9 @@ def test_every_configuration_is_accepted(page, language, text, tmp_path):
     tables = tomllib.loads(text)
     if "rule" in tables:
         assert parse_rules(tables, page.name).rules
+        return
+    if "catchment" in tables:
+        assert parse_catchments(tables, page.name).catchments
         return
     if "integration" in tables:
         shipped = tomllib.loads((ROOT / "deploy/chirpstack/chirpstack.toml").read_text())
