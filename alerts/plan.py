@@ -144,6 +144,8 @@ def _rain(place: Place, numbers: Sequence[int]) -> RainPlan:
     limits = [rain.limits(minutes) if dwd else rain.no_limits() for minutes, dwd, _ in variants]
     bounds = [rain.bounds(minutes, table) for minutes, _, table in variants]
     lowest = [rain.lowest(dwd, sri) for dwd, sri in zip(limits, bounds, strict=True)]
+    endings = [_rain_rule(rule) for rule in rules]
+    sri_endings = [_rain_rule(rule) for rule in sri_rules]
     return RainPlan(
         slot_of=slots_of(len(series), numbers, used),
         curves=CurvePlan(
@@ -159,8 +161,16 @@ def _rain(place: Place, numbers: Sequence[int]) -> RainPlan:
         lowest=np.stack(lowest),
         gates=np.stack([rain.gates(each) for each in lowest]),
         tables=[table for _, _, table in variants],
-        rules=[_rain_rule(rule) for rule in rules],
-        sri_rules=[_rain_rule(rule) for rule in sri_rules],
+        known=np.array([table is not None for _, _, table in variants], np.bool_),
+        rules=endings,
+        sri_rules=sri_endings,
+        endings=np.array(
+            [
+                [(each.calm, each.calm_time, each.step_time, each.rearm) for each in both]
+                for both in zip(endings, sri_endings, strict=True)
+            ],
+            np.int64,
+        ).reshape(-1, 2, 4),
         subjects=[
             [
                 *(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from alerts import curve
 from alerts.curve import Amounts, CurvePlan, Tally
@@ -32,6 +33,8 @@ SRI_MEASURE = "sri"
 SRI_ALERT_MIN = 360
 """The longest duration (min) whose SRI alerts; longer ones are Dauerregen."""
 
+Counts = npt.NDArray[np.uint8]
+
 _NAMES = {"dwd_starkregen": "Starkregen", "dwd_dauerregen": "Dauerregen"}
 _SRI_NAMES = (*("Starkregen",) * 2, *("intensiver",) * 3, *("außergewöhnlicher",) * 2, *("extremer",) * 5)
 _HOUR = DURATIONS_MIN.index(60)
@@ -48,6 +51,7 @@ _UNHEARD_US = 900_000_000
 _NEVER = np.iinfo(np.int64).max
 _REARM_SHARE = 0.9
 _SHAPE = (len(MEASURES), len(WINDOWS_MIN))
+_LEVEL_OF = np.array((0, *LEVELS))
 
 ROW = np.dtype(
     [
@@ -87,7 +91,8 @@ class RainPlan:
 
     Depths (µm) that a sum must exceed: `limits` by variant, measure, window and level, `bounds` by variant,
     duration and SRI, `lowest` the least of them by variant and duration, `gates` by variant and gate.
-    `tables`: the KOSTRA table of each variant. `rules`, `sri_rules`: how episodes end, by slot. `subjects`:
+    `tables`: the KOSTRA table of each variant, `known` whether it has one. `rules`, `sri_rules`: how episodes
+    end, by slot; `endings` the same as numbers (slot, DWD and SRI, the fields of RainRule). `subjects`:
     Starkregen, Dauerregen and SRI of each slot.
     """
 
@@ -99,8 +104,10 @@ class RainPlan:
     lowest: Ints
     gates: Ints
     tables: Sequence[DepthTable | None]
+    known: Bools
     rules: Sequence[RainRule]
     sri_rules: Sequence[RainRule]
+    endings: Ints
     subjects: Sequence[Sequence[Subject]]
 
 
@@ -173,16 +180,99 @@ def step(rows: Rows, plan: RainPlan, batch: Batch, since_us: int, tally: Tally) 
             continue
         at, places, busy = at[near], part[near], busy[near]
         sums = curve.windows(rows, at, _WINDOWS)
-        hot: Bools = (sums > plan.lowest[plan.variant[at]]).any(axis=1) | busy
-        for i in hot.nonzero()[0].tolist():
-            s = int(at[i])
-            place = int(places[i])
-            found += [(place, event) for event in _Gauge(rows[s], plan, s, sums[i], since_us).judge()]
+        hot = ((sums > plan.lowest[plan.variant[at]]).any(axis=1) | busy).nonzero()[0]
+        if len(hot):
+            places = places[hot]
+            judged = _judge(rows, plan, at[hot], sums[hot], since_us)
+            found += [(int(places[i]), event) for i, event in judged]
     return found
 
 
+def _judge(rows: Rows, plan: RainPlan, at: Slots, sums: Ints, since_us: int) -> list[tuple[int, Event]]:
+    """Events of gauges at their newest reading, with the position in `at`; changes `rows` in place.
+
+    What holds now is found for all gauges at once; one by one go only those where it may mean an event.
+    """
+    variant, hour, time = plan.variant[at], sums[:, _HOUR], rows["head"]["time"][at]
+    ending, sri_ending = plan.endings[at].swapaxes(0, 1)
+    episode, before = rows["episode"][at], rows["met"][at]
+    met, spent = _held(sums[:, None, _DWD], plan.limits[variant], rows["spent"][at], hour >= ending[:, 3])
+    moved: Bools = np.any(met > before, axis=(1, 2))
+    moved |= (_LEVEL_OF[_highest(met, spent)] > episode["level"]).any(axis=1)
+    for m in range(len(MEASURES)):
+        moved |= _may_end(episode[:, m], ending, hour, time, since_us)
+
+    sri_episode, sri_before, old = rows["sri_episode"][at], rows["sri_met"][at], rows["sri_spent"][at]
+    sri_met, sri_spent = _held(sums, plan.bounds[variant], old, hour >= sri_ending[:, 3])
+    waits = _between_marks(rows, plan, at)
+    sri_met[waits], sri_spent[waits] = sri_before[waits], old[waits]
+    unknown = ~plan.known[variant] & (sri_episode["level"] == 0)
+    sri_met[unknown] = sri_spent[unknown] = 0
+    sri_moved: Bools = sri_met.max(axis=1) > sri_before.max(axis=1)
+    sri_moved |= _highest(sri_met[:, :_ALERT], sri_spent[:, :_ALERT]) > sri_episode["level"]
+    sri_moved |= _may_end(sri_episode, sri_ending, hour, time, since_us)
+    sri_moved &= ~(waits | unknown)
+
+    rows["met"][at], rows["spent"][at], rows["sri_met"][at], rows["sri_spent"][at] = (
+        met,
+        spent,
+        sri_met,
+        sri_spent,
+    )
+    busy: Bools = episode["level"].any(axis=1) | (sri_episode["level"] > 0)
+    busy |= met.any(axis=(1, 2)) | spent.any(axis=(1, 2)) | sri_met.any(axis=1) | sri_spent.any(axis=1)
+    rows["busy"][at] = busy
+    found: list[tuple[int, Event]] = []
+    for i in (moved | sri_moved).nonzero()[0].tolist():
+        gauge = _Gauge(rows[at[i]], plan, int(at[i]), sums[i], since_us)
+        if moved[i]:
+            found += [(i, event) for event in gauge.dwd(before[i].tolist())]
+        if sri_moved[i]:
+            found += [(i, event) for event in gauge.sri(int(sri_before[i].max()))]
+        gauge.settle()
+    return found
+
+
+def _held(sums: Ints, limits_: Ints, spent: Counts, rearmed: Bools) -> tuple[Counts, Counts]:
+    """How many levels hold now, and how many of them are only old rain; the last axis of limits is levels."""
+    met: Counts = (sums[..., None] > limits_).sum(axis=-1, dtype=np.uint8)
+    spent = spent.copy()
+    spent[rearmed] = 0
+    left: Bools = np.any(spent.reshape(len(spent), -1), axis=1)
+    some = left.nonzero()[0]
+    if len(some):
+        old = (sums[some][..., None] > limits_[some] * _REARM_SHARE).sum(axis=-1, dtype=np.uint8)
+        spent[some] = np.minimum(spent[some], old)
+    return met, spent
+
+
+def _highest(met: Counts, spent: Counts) -> Counts:
+    """How many levels hold by new rain, over the windows in the last axis."""
+    highest: Counts = np.where(met > spent, met, 0).max(axis=-1)
+    return highest
+
+
+def _may_end(episode: Rows, ending: Ints, hour: Ints, time: Ints, since_us: int) -> Bools:
+    """Whether an episode may step down, clear or be told of now: see _Gauge._ease()."""
+    wait = np.where(episode["number"] == episode["rise"], ending[:, 1], ending[:, 2])
+    calm: Bools = (hour < ending[:, 0]) & (time - episode["changed"] >= wait)
+    untold: Bools = ~episode["told"] & (time >= since_us)
+    return (episode["level"] > 0) & (calm | untold)
+
+
+def _between_marks(rows: Rows, plan: RainPlan, at: Slots) -> Bools:
+    """Whether gauges that report more often than the marks stand between two of them.
+
+    Their short sums are interpolated there and may be too high; at the next mark they are exact.
+    """
+    interval, head = plan.curves.interval_us[at], rows["head"]
+    rest = (head["time"][at] - head["phase"][at]) % curve.MARK_US
+    off: Bools = (rest > _NEAR_MARK_US) & (rest < curve.MARK_US - _NEAR_MARK_US)
+    return off & (interval > 0) & (interval < curve.MARK_US)
+
+
 class _Gauge:
-    """One gauge at its newest reading: crossings, then each measure's episode."""
+    """One gauge at its newest reading, of which `met` and `spent` are known: crossings, then its episodes."""
 
     def __init__(self, row: np.void, plan: RainPlan, slot: int, sums: Ints, since_us: int) -> None:
         self._row = row
@@ -193,91 +283,63 @@ class _Gauge:
         self._time = int(row["head"]["time"])
         self._hour = int(sums[_HOUR])
 
-    def judge(self) -> list[Event]:
+    def settle(self) -> None:
+        """Say whether anything is left to follow."""
         row = self._row
-        events = [*self._dwd(), *self._sri()]
         episodes = (row["episode"]["level"].any(), row["sri_episode"]["level"])
         held = (row["met"], row["spent"], row["sri_met"], row["sri_spent"])
         row["busy"] = any(episodes) or any(each.any() for each in held)
-        return events
 
-    def _dwd(self) -> list[Event]:
-        row, plan, slot = self._row, self._plan, self._slot
-        table = plan.limits[plan.variant[slot]]
-        rule = plan.rules[slot]
-        sums = self._sums[_DWD]
-        before = row["met"].copy()
-        met = (sums[None, :, None] > table).sum(axis=2).astype(np.uint8)
-        row["met"] = met
-        old = (sums[None, :, None] > table * _REARM_SHARE).sum(axis=2)
-        row["spent"] = 0 if self._hour >= rule.rearm else np.minimum(row["spent"], old)
+    def dwd(self, before: Sequence[Sequence[int]]) -> list[Event]:
+        """Events of Starkregen and Dauerregen; `before`: the levels that held, by measure and window."""
+        row, slot = self._row, self._slot
+        all_met, all_spent = row["met"].tolist(), row["spent"].tolist()
         events: list[Event] = []
-        for m, subject in enumerate(plan.subjects[slot][: len(MEASURES)]):
+        for m, subject in enumerate(self._plan.subjects[slot][: len(MEASURES)]):
+            met, spent = all_met[m], all_spent[m]
             episode = Episode(row["episode"][m], subject, self._since_us)
-            made: list[Event] = []
-            for w in np.flatnonzero(met[m] > before[m]).tolist():
-                made += [
+            for w, (was, is_) in enumerate(zip(before[m], met, strict=True)):
+                events += [
                     episode.crossing(LEVELS[number], self._dwd_finding(m, w, number))
-                    for number in range(int(before[m, w]), int(met[m, w]))
+                    for number in range(was, is_)
                 ]
-            live = np.where(met[m] > row["spent"][m], met[m], 0)
-            top = int(live.max())
+            live = [new if new > old else 0 for new, old in zip(met, spent, strict=True)]
+            top = max(live)
             if top and LEVELS[top - 1] > episode.level:
-                made.append(
-                    episode.rise(LEVELS[top - 1], self._dwd_finding(m, int(np.argmax(live == top)), top - 1))
-                )
+                finding = self._dwd_finding(m, live.index(top), top - 1)
+                events.append(episode.rise(LEVELS[top - 1], finding))
             else:
-                made += self._ease(episode, rule, LEVELS, (met[m], row["spent"][m]), _DWD.tolist())
-            events += made
+                held = (row["met"][m], row["spent"][m])
+                events += self._ease(episode, self._plan.rules[slot], LEVELS, held, _DWD.tolist())
         return events
 
-    def _sri(self) -> list[Event]:
+    def sri(self, before: int) -> list[Event]:
+        """Events of the Starkregenindex; `before`: the SRI that held."""
         row, plan, slot = self._row, self._plan, self._slot
         table = plan.tables[plan.variant[slot]]
-        if table is None and not row["sri_episode"]["level"]:
-            row["sri_met"] = row["sri_spent"] = 0
-            return []
-        if self._between_marks():
-            return []
-        limits_ = plan.bounds[plan.variant[slot]]
-        rule = plan.sri_rules[slot]
-        before = int(row["sri_met"].max())
-        met = (self._sums[:, None] > limits_).sum(axis=1).astype(np.uint8)
-        row["sri_met"] = met
-        old = (self._sums[:, None] > limits_ * _REARM_SHARE).sum(axis=1)
-        row["sri_spent"] = 0 if self._hour >= rule.rearm else np.minimum(row["sri_spent"], old)
+        met, spent = row["sri_met"].tolist(), row["sri_spent"].tolist()
         episode = Episode(row["sri_episode"], plan.subjects[slot][len(MEASURES)], self._since_us)
         events: list[Event] = []
-        highest = int(met.max())
+        highest = max(met)
         if table is not None and highest > before:
-            shortest = int(np.argmax(met == highest))
+            shortest = met.index(highest)
             events += [
                 episode.crossing(level, self._sri_finding(table, shortest, level))
                 for level in SRI[before:highest]
             ]
-        alerting, spent = met[:_ALERT], row["sri_spent"][:_ALERT]
-        live = np.where(alerting > spent, alerting, 0)
-        level = int(live.max())
+        live = [new if new > old else 0 for new, old in zip(met[:_ALERT], spent, strict=False)]
+        level = max(live)
         if table is not None and level > episode.level:
-            finding = self._sri_finding(table, int(np.argmax(live == level)), level)
-            return [*events, episode.rise(level, finding)]
-        return [*events, *self._ease(episode, rule, SRI, (alerting, spent), range(_ALERT), table)]
-
-    def _between_marks(self) -> bool:
-        """Whether a gauge that reports more often than the marks stands between two of them.
-
-        Its short sums are interpolated there and may be too high; at the next mark they are exact.
-        """
-        interval = int(self._plan.curves.interval_us[self._slot])
-        rest = (self._time - int(self._row["head"]["phase"])) % curve.MARK_US
-        return 0 < interval < curve.MARK_US and _NEAR_MARK_US < rest < curve.MARK_US - _NEAR_MARK_US
+            return [*events, episode.rise(level, self._sri_finding(table, live.index(level), level))]
+        held = (row["sri_met"][:_ALERT], row["sri_spent"][:_ALERT])
+        return [*events, *self._ease(episode, plan.sri_rules[slot], SRI, held, range(_ALERT), table)]
 
     def _ease(  # noqa: PLR0913, PLR0917 - what one decision rests on
         self,
         episode: Episode,
         rule: RainRule,
         levels: Sequence[int],
-        held: tuple[Ints, Ints],
+        held: tuple[Counts, Counts],
         windows: Sequence[int],
         table: DepthTable | None = None,
     ) -> list[Event]:

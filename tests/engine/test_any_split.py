@@ -109,3 +109,31 @@ def test_shuffled_and_repeated_rain_ends_where_the_sorted_ends(rows, random):
     for field in ("met", "sri_met"):
         assert one._rain.rows[field][0].tolist() == other._rain.rows[field][0].tolist()
     assert one._rain.rows["head"]["total"][0] == other._rain.rows["head"]["total"][0]
+
+
+def test_many_gauges_in_days_of_rain_are_judged_as_one_by_one():
+    """Bursts, calm, old rain and every level, in gauges of several kinds and intervals: events and state."""
+    random = np.random.default_rng(7)
+    gauges = [
+        Series(f"g{i}", "precipitation_total" if i % 3 == 2 else "precipitation", "", f"{i + 1:016x}")
+        for i in range(24)
+    ]
+    how = {"kostra": Kostra(everywhere=shipped_table())}
+    many, alone = (kernels(gauges, **how) for _ in range(2))
+    strength = np.repeat(random.choice([0.0, 0.2, 1.0, 4.0], 60, p=[0.5, 0.3, 0.1, 0.1]), 15)
+    total = np.zeros(len(gauges))
+    found = []
+    for step, mean in enumerate(strength.tolist()):
+        depth = random.gamma(0.7, mean / 0.7, len(gauges)).round(1) if mean else np.zeros(len(gauges))
+        total += depth
+        rows = [
+            (i, T0 + step * 5 * MIN, float(total[i] if i % 3 == 2 else depth[i]))
+            for i in range(len(gauges))
+            if random.random() < 0.97
+        ]
+        together = many.step(readings(*rows))
+        found += together
+        assert together == [event for row in rows for event in alone.step(readings(row))]
+    assert whole(many) == whole(alone)
+    assert {"crossing", "raise", "escalate", "step_down", "clear"} == {event.kind for event in found}
+    assert {event.measure for event in found} == {"dwd_starkregen", "dwd_dauerregen", "sri"}
