@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from alerts.areal_rain import GaugeRain
 from alerts.catchments import Catchments
 from alerts.counts import SiteCounts
 from alerts.curve import Tally
@@ -150,6 +151,11 @@ class Engine:
         """Every counting site's last 24 hours."""
         with self._lock:
             return self._kernels.traffic() if self._kernels else ()
+
+    def gauge_rain(self) -> tuple[GaugeRain, ...]:
+        """Every rain gauge's sums over the last hours."""
+        with self._lock:
+            return self._kernels.gauge_rain(self._clock()) if self._kernels else ()
 
     def start(self) -> None:
         """Run until stop()."""

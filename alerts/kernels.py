@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 import numpy as np
 
 from alerts import counts, level, parking, quality, rain, watchdog
+from alerts.areal_rain import GaugeRain, gauge_rain
 from alerts.catchments import Catchments
 from alerts.checks import make_checks
 from alerts.counts import SiteCounts
@@ -218,6 +219,10 @@ class Kernels:
     def parking(self) -> tuple[CarPark, ...]:
         """Every car park as it is now."""
         return parking.car_parks(self._sensors.rows, self._parks.rows, self._plan.parking)
+
+    def gauge_rain(self, now_us: int) -> tuple[GaugeRain, ...]:
+        """Every rain gauge's sums over the last hours at a time."""
+        return gauge_rain(self._rain.rows[: len(self._rain)], self._plan.rain, now_us)
 
     def traffic(self) -> tuple[SiteCounts, ...]:
         """Every counting site's last 24 hours."""

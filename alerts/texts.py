@@ -1,9 +1,10 @@
 """What people read: titles and bodies of notices, from data files per language."""
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -27,6 +28,8 @@ SHIPPED = Path(__file__).parent / "texts"
 _NAME_LIMIT = 40
 _ID_LIMIT = 160
 _OTHER = "other"
+_MOST_AREAS = 4
+_AREA_LIMIT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ class _File(_Table):
     unknown: str
     notice: str
     sender: str
+    areas: str
+    more: str
     severity: dict[Severity, str]
     raise_: _Templates = Field(alias="raise")
     escalate: _Templates
@@ -92,7 +97,8 @@ class _File(_Table):
 class Texts:
     """Renders warnings. `station_name` turns a station's id into its name, `timezone` is the city's.
 
-    Everything a file says is tried out here: raises AlertsConfigError with every fault.
+    `areas` gives the names of the warning areas that a station warns. Everything a file says is tried out
+    here: raises AlertsConfigError with every fault.
     """
 
     def __init__(
@@ -100,6 +106,7 @@ class Texts:
         station_name: Callable[[str], str],
         timezone: str,
         city: str = "",
+        areas: Callable[[str, Language], Sequence[str]] = lambda _station, _language: (),
         folder: Path = SHIPPED,
     ) -> None:
         zone = ZoneInfo(timezone)
@@ -108,7 +115,9 @@ class Texts:
         for code in LANGUAGES:
             path = folder / f"{code}.toml"
             try:
-                language = _Language(_read(path), station_name, zone, _printable(city))
+                language = _Language(
+                    _read(path), station_name, zone, _printable(city), partial(_of, areas, code)
+                )
             except AlertsConfigError as error:
                 faults += error.faults
                 continue
@@ -129,8 +138,16 @@ class Texts:
 
 
 class _Language:
-    def __init__(self, file: _File, station_name: Callable[[str], str], zone: ZoneInfo, city: str) -> None:
+    def __init__(
+        self,
+        file: _File,
+        station_name: Callable[[str], str],
+        zone: ZoneInfo,
+        city: str,
+        areas: Callable[[str], Sequence[str]],
+    ) -> None:
         self._file = file
+        self._areas = areas
         self._station_name = station_name
         self._zone = zone
         self._city = city
@@ -155,11 +172,21 @@ class _Language:
         head = [self._file.repeat] if repeat else []
         basis = measure.basis.format(reference=values["reference"] or self._file.unknown)
         foot = f"{basis} {self._file.notice}\n{sender}"
+        said = " ".join((*head, *body.split()))
         room = BODY_LIMIT - len(foot) - 1
+        areas = next((each for each in self._areas_of(warning.station) if len(said + each) <= room), "")
         return Text(
             title=_shortened(" ".join(title.split()), TITLE_LIMIT),
-            body=_shortened(" ".join((*head, *body.split())), room) + "\n" + foot,
+            body=_shortened(said, room) + areas + "\n" + foot,
         )
+
+    def _areas_of(self, station: str) -> Iterator[str]:
+        """Which areas it warns, with a space before: the longest sentence first, then shorter ones."""
+        names = [_shortened(_printable(name), _AREA_LIMIT) for name in self._areas(station)]
+        for count in range(min(len(names), _MOST_AREAS), 0, -1):
+            rest = len(names) - count
+            said = ", ".join(names[:count]) + (" " + self._file.more.format(rest) if rest else "")
+            yield " " + self._file.areas.format(said)
 
     def _values(self, warning: Warning, measure: _Measure) -> Mapping[str, str]:
         file = self._file
@@ -230,6 +257,10 @@ def plain(warning: Warning) -> Text:
     )
     title = f"{warning.measure} {latest.kind} {latest.level}: {_printable(warning.station)}"
     return Text(_shortened(title, TITLE_LIMIT), _shortened(body, BODY_LIMIT))
+
+
+def _of(areas: Callable[[str, Language], Sequence[str]], language: Language, station: str) -> Sequence[str]:
+    return areas(station, language)
 
 
 def _read(path: Path) -> _File:

@@ -33,11 +33,12 @@ MEDIA_TYPES = {
 class Layout:
     """How a kind of item looks outside JSON: its CSV columns, and where it is on the map.
 
-    `locate` gives (lon, lat), or None where an item has no place.
+    `locate` gives (lon, lat), or None where an item has no place; `shape` a GeoJSON geometry instead.
     """
 
     columns: Sequence[str]
     locate: Callable[[Item], tuple[float, float] | None]
+    shape: Callable[[Item], Item] | None = None
 
 
 class Encoder:
@@ -96,10 +97,11 @@ def _terms(city: City | None) -> dict[str, str | None]:
 
 def _feature(item: Item, layout: Layout) -> dict[str, Any]:
     place = layout.locate(item)
+    point = None if place is None else {"type": "Point", "coordinates": place}
     return {
         "type": "Feature",
         **({"id": item["id"]} if "id" in item else {}),
-        "geometry": None if place is None else {"type": "Point", "coordinates": place},
+        "geometry": layout.shape(item) if layout.shape else point,
         "properties": item,
     }
 

@@ -95,6 +95,13 @@ class Trigger(BaseModel):
     window_min: int | None = Field(description="Rain window in minutes")
 
 
+class AreaName(BaseModel):
+    """An area that a warning is for."""
+
+    id: str = Field(examples=["gierath"])
+    name: Text
+
+
 class Notice(BaseModel):
     """An automatic measurement notice; not an official warning."""
 
@@ -124,7 +131,35 @@ class Notice(BaseModel):
     headline: Text
     text: Text
     notice: Text
+    areas: list[AreaName] = Field(default=[], description="Warning areas; their shapes: /api/v1/areas")
     audience: Literal["public", "staff"] | None
+
+
+class AreaRain(BaseModel):
+    """Rain of an area in mm, from its gauges."""
+
+    mean: float | None = Field(description="Inverse distance weighted; null without a gauge that reports")
+    max: float | None = Field(description="The largest of a gauge")
+    gauges: int = Field(description="How many gauges it is from")
+    completeness: float = Field(description="Share of the weight that these gauges have, 0-1")
+
+
+class Area(BaseModel):
+    """A part of the city that is warned. With f=geojson, the default, each is a Feature with its shape."""
+
+    id: str = Field(examples=["gierath"])
+    name: Text
+    stations: list[str] = Field(description="Public stations that warn it")
+    catchment: str
+    fictitious: bool = Field(description="Drawn for a demo")
+    in_force: bool
+    severity: Literal["Minor", "Moderate", "Severe", "Extreme"] | None = Field(
+        description="Of the most serious warning in force"
+    )
+    warnings: list[str] = Field(description="Ids of the warnings in force")
+    rain_1h_mm: AreaRain
+    rain_6h_mm: AreaRain
+    rain_24h_mm: AreaRain
 
 
 class Parking(BaseModel):

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from alerts.areal_rain import AreaRain
+from alerts.areas import Areas
 from alerts.board import WarningBoard
 from alerts.counts import SiteCounts
 from alerts.deliveries import Receipt
@@ -10,7 +12,7 @@ from alerts.parking import CarPark
 from alerts.texts import Texts
 from devices.catalogue import Catalogue
 from devices.properties import ObservedProperty
-from devices.registry import Registry
+from devices.registry import Registry, Station
 from ingest.health import Health
 from ingest.journal import Journal
 from ingest.latest import LatestValues
@@ -51,7 +53,8 @@ class Services:
     `health` maps the parts of the service to their state; `loss_window` says, per network server, in which
     window an uplink can be lost before it reaches us ("" values are left out). `deliveries(limit, after)`:
     receipts of alerts, newest first, on from the (seq, channel) of the last one seen. `overrides` are the
-    city's decisions by property.
+    city's decisions by property. `areal_rain(stations)`: area id to its rain over areal_rain.HOURS, from the
+    gauges at these stations.
     """
 
     city: City
@@ -72,4 +75,6 @@ class Services:
     tokens: Sequence[TokenHash] = ()
     overrides: Mapping[str, bool] = field(default_factory=dict)
     basemap: BaseMap | None = None
+    areas: Areas = field(default_factory=Areas)
+    areal_rain: Callable[[Mapping[str, Station]], Mapping[str, Sequence[AreaRain]]] = lambda _: {}
     loss_window: Callable[[], Mapping[str, str]] = dict

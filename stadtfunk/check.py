@@ -3,8 +3,9 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from alerts.areas import load_areas
 from alerts.catchments import load_catchments
 from alerts.channels import AppriseSender, Channel
 from alerts.errors import AlertsConfigError
@@ -78,6 +79,7 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
             faults += catchments.check(registry)
     except AlertsConfigError as error:
         faults += error.faults
+    faults += _areas(settings, registry)
     try:
         kostra = city_kostra(settings)
     except AlertsConfigError as error:
@@ -88,6 +90,14 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     if rules is not None:
         advice += kostra_advice(kostra, rules, registry, catalogue or {})
     return faults, advice
+
+
+def _areas(settings: Settings, registry: Registry) -> Sequence[Fault]:
+    try:
+        areas = load_areas(settings.alerts.areas and settings.path(settings.alerts.areas))
+    except AlertsConfigError as error:
+        return error.faults
+    return areas.check(registry) if registry.devices else []
 
 
 def _channels(settings: Settings) -> Iterator[Fault]:

@@ -8,6 +8,8 @@ from typing import Protocol
 import structlog
 from fastapi import FastAPI
 
+from alerts.areal_rain import ArealRain
+from alerts.areas import load_areas
 from alerts.board import WarningBoard
 from alerts.catchments import load_catchments
 from alerts.channels import Channel
@@ -16,7 +18,7 @@ from alerts.errors import AlertsConfigError, DeliveriesError
 from alerts.flagging import Flagging
 from alerts.outbox import Outbox
 from alerts.rules import load_rules
-from alerts.texts import Texts
+from alerts.texts import Language, Texts
 from api.app import create_app
 from api.services import BaseMap, City, Services, TokenHash
 from devices.catalogue import load_catalogue
@@ -88,10 +90,13 @@ class Service:
         catchments = load_catchments(settings.alerts.catchments and settings.path(settings.alerts.catchments))
         if faults := catchments.check(self.registry.current):
             raise ConfigError(*faults)
+        self.areas = load_areas(settings.alerts.areas and settings.path(settings.alerts.areas))
+        if faults := self.areas.check(self.registry.current):
+            raise ConfigError(*faults)
         kostra = city_kostra(settings)
         for line in advice(kostra, rules, self.registry.current, self.catalogue):
             _log.warning("rain_index", advice=line)
-        self.texts = Texts(self._station_name, settings.city.timezone, settings.city.name)
+        self.texts = Texts(self._station_name, settings.city.timezone, settings.city.name, self._area_names)
         channels = [Channel(**channel.model_dump()) for channel in settings.alerts.channel]
 
         self.journal = open_journal(settings.journal.url)
@@ -167,6 +172,8 @@ class Service:
                 texts=self.texts,
                 parking=self.engine.parking,
                 traffic=self.engine.traffic,
+                areas=self.areas,
+                areal_rain=ArealRain(self.areas, self.engine.gauge_rain).of,
                 deliveries=self.outbox.receipts,
                 health=self.health,
                 metrics=self.metrics.render,
@@ -209,6 +216,9 @@ class Service:
     def _tell(self) -> None:
         self.outbox.wake()
         self.board.catch_up(self.journal)
+
+    def _area_names(self, station: str, language: Language) -> list[str]:
+        return [area.names()[language] for area in self.areas.of(station)]
 
     def _station_name(self, station: str) -> str:
         known = self.registry.current.stations.get(station)

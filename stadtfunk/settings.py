@@ -143,11 +143,13 @@ class Channel(_Table):
 
 
 class AlertsTable(_Table):
-    """Thresholds and who hears of them; `kostra`: a table of KOSTRA-DWD; `catchments`: what flows where."""
+    """Thresholds and who hears of them; `kostra`: a table of KOSTRA-DWD; `catchments`: what flows where;
+    `areas`: the parts of the city that are warned."""  # noqa: D205, D209 - one thought
 
     rules: Path | None = None
     kostra: Path | None = None
     catchments: Path | None = None
+    areas: Path | None = None
     channel: tuple[Channel, ...] = ()
 
 

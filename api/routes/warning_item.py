@@ -58,6 +58,7 @@ def warning_item(view: View, warning: Warning) -> dict[str, Any]:
         "headline": {language: text.title for language, text in texts.items()},
         "text": {language: text.body for language, text in texts.items()},
         "notice": NOTICE,
+        "areas": [{"id": area.id, "name": area.names()} for area in view.services.areas.of(warning.station)],
         "audience": warning.audience,
         **_course(warning),
     }

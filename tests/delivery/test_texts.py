@@ -167,3 +167,19 @@ def test_a_template_cannot_reach_into_the_program(tmp_path):
     file.write_text(content.replace("rising, ", "{{ station.__class__.__mro__ }}"), encoding="utf-8")
     with pytest.raises(AlertsConfigError, match="escalate"):
         Texts(str, "Europe/Berlin", folder=folder)
+
+
+@pytest.mark.parametrize("kind", STEPS)
+def test_a_text_names_the_areas_of_its_station(kind):
+    names = ["Gronau\r\nBcc: x", "Gierath", "L" * 50, "D", "E", "F"]
+    texts = Texts(str, "Europe/Berlin", "Stadt", areas=lambda station, _: names if station == "s1" else [])
+    warning = warned(kind, measure="water_level", level=1, value=52.0, window_min=None)
+    german, english = (texts.render(warning, language, repeat=True).body for language in LANGUAGES)
+    # where room is short there are fewer names, and the message stays whole
+    assert re.search(rf" Warngebiet: Gronau Bcc: x(, Gierath(, {'L' * 31}…, D)?)? und \d weitere\.\n", german)
+    assert kind != "raise" or "D und 2 weitere." in german
+    assert "Warning area: Gronau Bcc: x" in english
+    assert len(german) <= BODY_LIMIT
+    assert german.count("…") == ("LLL" in german)
+    elsewhere = Texts(str, "Europe/Berlin", "Stadt", areas=lambda _station, _language: [])
+    assert "Warngebiet" not in elsewhere.render(warning, "de").body

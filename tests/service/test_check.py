@@ -170,3 +170,18 @@ def test_a_second_service_on_the_same_files_says_so(check, tmp_path):
             Service(settings)
     finally:
         first.stop()
+
+
+def test_areas_are_checked_with_their_stations(check, tmp_path):
+    (tmp_path / "areas.geojson").write_text(
+        '{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {"id": "x",'
+        '"name": "X", "stations": ["b"]}, "geometry": {"type": "Polygon", "coordinates": '
+        "[[[7.0, 50.9], [7.1, 50.9],"
+        "[7.1, 51.0], [7.0, 50.9]]]}}]}"
+    )
+    code, said = check(GOOD, more='[alerts]\nareas = "areas.geojson"')
+    assert code == 1
+    assert "areas.geojson: features[0] (x).properties.stations: unknown station 'b'" in said
+    code, said = check(GOOD, more='[alerts]\nareas = "none.geojson"')
+    assert code == 1
+    assert "cannot be read" in said
