@@ -16,8 +16,8 @@ from apprise.result import AppriseResult, AppriseResultStatus
 
 from alerts.errors import AlertsConfigError
 from alerts.event import Audience
-from alerts.severity import SEVERITIES, rank
-from alerts.texts import LANGUAGES, Language, Text
+from alerts.scale import LANGUAGES, SEVERITIES, Language, rank
+from alerts.texts import Text
 from alerts.warning import TOLD, Told, Warning  # noqa: A004 - the field's word, see there
 from devices.errors import Fault
 

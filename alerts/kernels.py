@@ -125,7 +125,7 @@ class Kernels:
             counts.step(self._counts.rows, plan.counts, batch, self.tally)
         # stable: of one reading the checks' events come before a kernel's
         found.sort(key=_position)
-        return [event for _, event in found]
+        return self._rules.scale.stamp([event for _, event in found])
 
     def tick(
         self, now_us: int, listening_us: int = BEGINNING_US, since_us: int = BEGINNING_US
@@ -141,7 +141,7 @@ class Kernels:
             self._alarmed(),
         )
         self._watch.touch(changed)
-        return events
+        return self._rules.scale.stamp(events)
 
     def _hear(self, readings: Readings, since_us: int) -> list[tuple[int, Event]]:
         slot = self._checks.watch.slot_of[readings["series"]]

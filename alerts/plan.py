@@ -174,10 +174,15 @@ def _rain(place: Place, numbers: Sequence[int]) -> RainPlan:
         subjects=[
             [
                 *(
-                    Subject(series[n].station, gauges[n], measure, *_of_rule(rule))
+                    Subject(series[n].station, gauges[n], measure, *_of_rule(place, rule, measure))
                     for measure in rain.MEASURES
                 ),
-                Subject(series[n].station, gauges[n], rain.SRI_MEASURE, *_of_rule(sri)),
+                Subject(
+                    series[n].station,
+                    gauges[n],
+                    rain.SRI_MEASURE,
+                    *_of_rule(place, sri, rain.SRI_MEASURE),
+                ),
             ]
             for n, rule, sri in zip(numbers, rules, sri_rules, strict=True)
         ],
@@ -204,7 +209,7 @@ def _level(place: Place, numbers: Sequence[int]) -> LevelPlan:
             for rule in rules
         ],
         subjects=[
-            Subject(series[n].station, gauges[n], LEVEL, *_of_rule(rule))
+            Subject(series[n].station, gauges[n], LEVEL, *_of_rule(place, rule, LEVEL))
             for n, rule in zip(numbers, rules, strict=True)
         ],
     )
@@ -290,8 +295,10 @@ def _rain_rule(rule: DwdRain | Sri | None) -> RainRule:
     )
 
 
-def _of_rule(rule: DwdRain | Sri | WaterLevel | None) -> tuple[str, Mapping[int, Audience]]:
-    return (rule.id, rule.audience) if rule else ("", {})
+def _of_rule(
+    place: Place, rule: DwdRain | Sri | WaterLevel | None, measure: str
+) -> tuple[str, Mapping[int, Audience]]:
+    return (rule.id, place.rules.audience(rule, measure)) if rule else ("", {})
 
 
 def gauge_names(series: Sequence[Series], numbers: Sequence[int]) -> Mapping[int, str]:

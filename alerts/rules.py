@@ -5,7 +5,7 @@ import fnmatch
 import itertools
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from alerts.errors import AlertsConfigError
 from alerts.event import Audience
+from alerts.scale import Scale, shipped_scale
 from devices.errors import Fault
 from devices.registry import Registry
 
@@ -50,7 +51,7 @@ class DwdRain(_Rule):
     """The DWD's Starkregen and Dauerregen. Depths mm, times minutes."""
 
     kind: Literal["dwd_rain"]
-    audience: Mapping[Annotated[int, Field(ge=2, le=4)], Audience] = {2: "staff", 3: "public", 4: "public"}
+    audience: Mapping[Annotated[int, Field(ge=2, le=4)], Audience] | None = None
     calm_mm: Annotated[float, Field(gt=0, le=5)] = 0.5
     calm_min: Minutes = 60
     step_min: Minutes = 30
@@ -62,7 +63,7 @@ class Sri(_Rule):
     """The Starkregenindex 1-12, wherever a place has a KOSTRA table. Depths mm, times minutes."""
 
     kind: Literal["sri"]
-    audience: Mapping[Annotated[int, Field(ge=1, le=12)], Audience] = dict.fromkeys(range(1, 13), "staff")
+    audience: Mapping[Annotated[int, Field(ge=1, le=12)], Audience] | None = None
     calm_mm: Annotated[float, Field(gt=0, le=5)] = 0.5
     calm_min: Minutes = 60
     step_min: Minutes = 10
@@ -73,12 +74,7 @@ class WaterLevel(_Rule):
     """Marks of a gauge, cm above its zero; without `stages_cm` those of the station."""
 
     kind: Literal["water_level"]
-    audience: Mapping[Annotated[int, Field(ge=1, le=4)], Audience] = {
-        1: "staff",
-        2: "staff",
-        3: "public",
-        4: "public",
-    }
+    audience: Mapping[Annotated[int, Field(ge=1, le=4)], Audience] | None = None
     stages_cm: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] | None = Field(
         default=None, min_length=1, max_length=4
     )
@@ -194,11 +190,19 @@ _R = TypeVar("_R", bound=_Rule)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of one file in their order. Its quality and watchdog rules come before the shipped ones."""
+    """The rules of one file in their order. Its quality and watchdog rules come before the shipped ones.
+
+    `scale` says what their levels mean and who is told, where a rule does not.
+    """
 
     file: str
     rules: tuple[AnyRule, ...]
     maintenance: tuple[Maintenance, ...] = ()
+    scale: Scale = field(default_factory=shipped_scale)
+
+    def audience(self, rule: DwdRain | Sri | WaterLevel, measure: str) -> Mapping[int, Audience]:
+        """Who is told of a measure's levels by a rule: its own word, else the scale's."""
+        return self.scale.audiences(measure) if rule.audience is None else rule.audience
 
     def of(self, kind: type[_R], station: str) -> _R | None:
         """The rule of a kind for a station: the first that covers it."""
@@ -261,8 +265,11 @@ def _shipped_checks() -> tuple[AnyRule, ...]:
     return parse_rules(tomllib.loads(path.read_text(encoding="utf-8")), path.name).rules
 
 
-def load_rules(file: Path | None = None) -> Rules:
-    """Rules of a file, the shipped ones without one. Raises AlertsConfigError with all faults in it."""
+def load_rules(file: Path | None = None, scale: Scale | None = None) -> Rules:
+    """Rules of a file, the shipped ones without one; `scale` is the city's, else the shipped one.
+
+    Raises AlertsConfigError with all faults in it.
+    """
     path = file or Path(__file__).with_name("rules.toml")
     name = str(file) if file else "rules.toml (shipped)"
     try:
@@ -273,10 +280,10 @@ def load_rules(file: Path | None = None) -> Rules:
         ) from fault
     except tomllib.TOMLDecodeError as fault:
         raise AlertsConfigError(Fault(name, "file", f"is not TOML: {fault}", "correct the line")) from fault
-    return parse_rules(document, name)
+    return parse_rules(document, name, scale)
 
 
-def parse_rules(document: Mapping[str, Any], file: str) -> Rules:
+def parse_rules(document: Mapping[str, Any], file: str, scale: Scale | None = None) -> Rules:
     """Rules of a parsed document. Raises AlertsConfigError with all faults in it."""
     faults = [
         Fault(file, key, "unknown key", _meant(key, ["rule", "maintenance"]) or "rules are [[rule]] tables")
@@ -306,7 +313,7 @@ def parse_rules(document: Mapping[str, Any], file: str) -> Rules:
         faults.append(Fault(file, "rule", "there is no rule", "write at least one [[rule]]"))
     if faults:
         raise AlertsConfigError(*faults)
-    return Rules(file, tuple(rules), maintenance)
+    return Rules(file, tuple(rules), maintenance, scale or shipped_scale())
 
 
 def _same(one: AnyRule, other: AnyRule) -> bool:

@@ -4,7 +4,6 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -15,19 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from alerts.errors import AlertsConfigError, TextError
 from alerts.event import Event
-from alerts.severity import SEVERITIES, TABLE, Severity
+from alerts.scale import LANGUAGES, LEVELS, OTHER, Language, Scale, shipped_scale
 from alerts.warning import TOLD, Told, Warning, fold, opened  # noqa: A004 - the field's word, see there
 from devices.errors import Fault
 
-Language = Literal["de", "en"]
-LANGUAGES: tuple[Language, ...] = ("de", "en")
 TITLE_LIMIT = 80
 BODY_LIMIT = 600
 
 SHIPPED = Path(__file__).parent / "texts"
 _NAME_LIMIT = 40
 _ID_LIMIT = 160
-_OTHER = "other"
 _MOST_AREAS = 4
 _AREA_LIMIT = 32
 
@@ -55,7 +51,6 @@ class _Measure(_Table):
     decimals: int = Field(ge=0, le=3)
     stage: str
     basis: str
-    level: dict[int, str] = Field(min_length=1)
 
 
 class _File(_Table):
@@ -73,7 +68,6 @@ class _File(_Table):
     sender: str
     areas: str
     more: str
-    severity: dict[Severity, str]
     raise_: _Templates = Field(alias="raise")
     escalate: _Templates
     step_down: _Templates
@@ -97,27 +91,28 @@ class _File(_Table):
 class Texts:
     """Renders warnings. `station_name` turns a station's id into its name, `timezone` is the city's.
 
-    `areas` gives the names of the warning areas that a station warns. Everything a file says is tried out
-    here: raises AlertsConfigError with every fault.
+    `areas` gives the names of the warning areas that a station warns; `scale` has the words for levels and
+    severities, the shipped one's when None. Everything a file says is tried out here: raises
+    AlertsConfigError with every fault.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a text is made from
         self,
         station_name: Callable[[str], str],
         timezone: str,
         city: str = "",
         areas: Callable[[str, Language], Sequence[str]] = lambda _station, _language: (),
+        *,
         folder: Path = SHIPPED,
+        scale: Scale | None = None,
     ) -> None:
-        zone = ZoneInfo(timezone)
+        about = _City(station_name, ZoneInfo(timezone), _printable(city), areas, scale or shipped_scale())
         faults: list[Fault] = []
         self._languages: dict[Language, _Language] = {}
         for code in LANGUAGES:
             path = folder / f"{code}.toml"
             try:
-                language = _Language(
-                    _read(path), station_name, zone, _printable(city), partial(_of, areas, code)
-                )
+                language = _Language(code, _read(path), about)
             except AlertsConfigError as error:
                 faults += error.faults
                 continue
@@ -137,19 +132,19 @@ class Texts:
         return self._languages[language].render(warning, repeat=repeat)
 
 
+@dataclass(frozen=True, slots=True)
+class _City:
+    station_name: Callable[[str], str]
+    zone: ZoneInfo
+    name: str
+    areas: Callable[[str, Language], Sequence[str]]
+    scale: Scale
+
+
 class _Language:
-    def __init__(
-        self,
-        file: _File,
-        station_name: Callable[[str], str],
-        zone: ZoneInfo,
-        city: str,
-        areas: Callable[[str], Sequence[str]],
-    ) -> None:
+    def __init__(self, code: Language, file: _File, city: _City) -> None:
+        self._code: Language = code
         self._file = file
-        self._areas = areas
-        self._station_name = station_name
-        self._zone = zone
         self._city = city
         environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
         try:
@@ -161,7 +156,7 @@ class _Language:
 
     def render(self, warning: Warning, *, repeat: bool = False) -> Text:
         step = warning.history[-1].kind
-        measure = self._file.measure.get(warning.measure) or self._file.measure[_OTHER]
+        measure = self._file.measure.get(warning.measure) or self._file.measure[OTHER]
         try:
             values = self._values(warning, measure)
             title = self._titles[step].render(values)
@@ -182,36 +177,35 @@ class _Language:
 
     def _areas_of(self, station: str) -> Iterator[str]:
         """Which areas it warns, with a space before: the longest sentence first, then shorter ones."""
-        names = [_shortened(_printable(name), _AREA_LIMIT) for name in self._areas(station)]
+        names = [_shortened(_printable(name), _AREA_LIMIT) for name in self._city.areas(station, self._code)]
         for count in range(min(len(names), _MOST_AREAS), 0, -1):
             rest = len(names) - count
             said = ", ".join(names[:count]) + (" " + self._file.more.format(rest) if rest else "")
             yield " " + self._file.areas.format(said)
 
     def _values(self, warning: Warning, measure: _Measure) -> Mapping[str, str]:
-        file = self._file
         latest = warning.history[-1]
-        nearest = min(measure.level, key=lambda level: abs(level - latest.level))
+        scale = self._city.scale
         return {
             "measure": measure.name,
             "station": _shortened(_printable(self._name(warning.station)), _NAME_LIMIT),
             "stage": measure.stage.format(latest.level),
-            "meaning": measure.level[nearest],
-            "severity": file.severity[latest.severity],
+            "meaning": scale.text(warning.measure, latest.level, self._code),
+            "severity": scale.word(latest.severity, self._code),
             "value": self._value(latest.value, measure),
             "window": self._window(latest.window_min),
             "time": self._time(latest.time_us),
             "since": self._time(warning.raised_us),
             "peak": self._value(warning.peak_value, measure),
             "reference": _printable(latest.reference),
-            "city": _shortened(self._city, _NAME_LIMIT),
+            "city": _shortened(self._city.name, _NAME_LIMIT),
             "episode": _shortened(_printable(warning.id), _ID_LIMIT),
             "event": _shortened(_printable(latest.event), _ID_LIMIT),
         }
 
     def _name(self, station: str) -> str:
         try:
-            return self._station_name(station) or station
+            return self._city.station_name(station) or station
         except LookupError:
             return station
 
@@ -229,7 +223,7 @@ class _Language:
         return self._file.hour if minutes == 60 else self._file.hours.format(minutes // 60)  # noqa: PLR2004 - minutes of an hour
 
     def _time(self, time_us: int) -> str:
-        local = datetime.fromtimestamp(time_us // 1_000_000, UTC).astimezone(self._zone)
+        local = datetime.fromtimestamp(time_us // 1_000_000, UTC).astimezone(self._city.zone)
         text = self._file.when.format(
             day=local.day,
             month=local.month,
@@ -259,10 +253,6 @@ def plain(warning: Warning) -> Text:
     return Text(_shortened(title, TITLE_LIMIT), _shortened(body, BODY_LIMIT))
 
 
-def _of(areas: Callable[[str, Language], Sequence[str]], language: Language, station: str) -> Sequence[str]:
-    return areas(station, language)
-
-
 def _read(path: Path) -> _File:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -276,10 +266,7 @@ def _read(path: Path) -> _File:
             for item in error.errors(include_url=False)
         ]
         raise AlertsConfigError(*faults) from error
-    missing = [
-        *(f"severity.{name}" for name in SEVERITIES if name not in file.severity),
-        *(f"measure.{name}" for name in (*TABLE, _OTHER) if name not in file.measure),
-    ]
+    missing = [f"measure.{name}" for name in LEVELS if name not in file.measure]
     if missing:
         raise AlertsConfigError(
             *(Fault(str(path), key, "missing", "copy it from the shipped file") for key in missing)
@@ -289,7 +276,7 @@ def _read(path: Path) -> _File:
 
 def _tried(path: str, language: _Language) -> Iterator[Fault]:
     """Render every measure and step, with everything known and with as little as there can be."""
-    for measure in (*TABLE, _OTHER):
+    for measure in LEVELS:
         for step in TOLD:
             for value, window in ((12.5, 60), (None, None)):
                 event = Event(

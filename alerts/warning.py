@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from alerts.event import Audience, Event
-from alerts.severity import Severity, severity_of
+from alerts.scale import SEVERITIES, Severity, shipped_scale
 
 Step = Literal["raise", "escalate", "step_down", "clear"]
 STEPS: tuple[Step, ...] = ("raise", "escalate", "step_down", "clear")
@@ -81,7 +81,7 @@ def fold(warning: Warning | None, event: Event) -> Warning | None:
 
 def opened(event: Event) -> Warning:
     """The warning that an event makes when nothing is known of its episode."""
-    update = _update(event, event.level)
+    update = _update(event, event.level, _severity(event))
     return Warning(
         id=event.episode,
         station=event.station,
@@ -106,7 +106,7 @@ def opened(event: Event) -> Warning:
 def _stepped(warning: Warning, event: Event) -> Warning:
     cleared = event.kind == "clear"
     level = warning.level if cleared else event.level
-    update = _update(event, level)
+    update = _update(event, level, warning.severity if cleared else _severity(event))
     stepped = replace(
         warning,
         level=level,
@@ -145,13 +145,19 @@ def _widest(one: Audience | None, other: Audience | None) -> Audience | None:
     return "public" if "public" in (one, other) else one or other
 
 
-def _update(event: Event, level: int) -> Update:
+def _severity(event: Event) -> Severity:
+    """As stamped by the city's scale; by the shipped one for events from before there were stamps."""
+    stamped = next((each for each in SEVERITIES if each == event.severity), None)
+    return stamped or shipped_scale().severity(event.measure, event.level)
+
+
+def _update(event: Event, level: int, severity: Severity) -> Update:
     return Update(
         event=event.id,
         kind=msgspec.convert(event.kind, Told),
         time_us=event.time_us,
         level=level,
-        severity=severity_of(event.measure, level),
+        severity=severity,
         window_min=event.window_min,
         value=event.value,
         rule=event.rule,

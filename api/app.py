@@ -10,14 +10,25 @@ from fastapi import FastAPI
 from api import problems
 from api.headers import Headers
 from api.rfc3339 import format_us
-from api.routes import admin, areas, mobility, operations, pages, readings, stations, stream, warnings
+from api.routes import (
+    admin,
+    areas,
+    mobility,
+    operations,
+    pages,
+    readings,
+    scale,
+    stations,
+    stream,
+    warnings,
+)
 from api.routes.openapi import DESCRIPTION, complete
 from api.services import Services
 from api.stream import HEARTBEAT_S, Stream
 from api.vendor import NODE_MODULES, installed
 from api.visibility import SeriesBook
 
-_ROUTERS = (stations, readings, warnings, areas, mobility, stream, admin, operations, pages)
+_ROUTERS = (stations, readings, warnings, scale, areas, mobility, stream, admin, operations, pages)
 
 
 def create_app(

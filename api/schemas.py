@@ -162,6 +162,35 @@ class Area(BaseModel):
     rain_24h_mm: AreaRain
 
 
+class Severity(BaseModel):
+    """A severity, lowest first; `ink` is the colour of text on `colour`."""
+
+    severity: Literal["Minor", "Moderate", "Severe", "Extreme"]
+    colour: str = Field(examples=["#fb8c00"])
+    ink: str = Field(examples=["#1b1b1b"])
+    name: Text
+
+
+class Grade(BaseModel):
+    """What a level of a measure means."""
+
+    level: int
+    severity: Literal["Minor", "Moderate", "Severe", "Extreme"]
+    audience: Literal["nobody", "staff", "public"] = Field(
+        description="Who is told, where no rule differs for its stations"
+    )
+    text: Text
+
+
+class ScaleTable(BaseModel):
+    """The city's scale: numbers of different measures compare by severity alone."""
+
+    severities: list[Severity]
+    measures: dict[str, list[Grade]] = Field(description="`other`: any measure that is not listed")
+    license: str
+    attribution: str
+
+
 class Parking(BaseModel):
     """Free spaces of one car park; null where nothing is known."""
 

@@ -9,6 +9,7 @@ from alerts.board import WarningBoard
 from alerts.counts import SiteCounts
 from alerts.deliveries import Receipt
 from alerts.parking import CarPark
+from alerts.scale import Scale, shipped_scale
 from alerts.texts import Texts
 from devices.catalogue import Catalogue
 from devices.properties import ObservedProperty
@@ -78,3 +79,4 @@ class Services:
     areas: Areas = field(default_factory=Areas)
     areal_rain: Callable[[Mapping[str, Station]], Mapping[str, Sequence[AreaRain]]] = lambda _: {}
     loss_window: Callable[[], Mapping[str, str]] = dict
+    scale: Scale = field(default_factory=shipped_scale)

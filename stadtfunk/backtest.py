@@ -21,6 +21,7 @@ from alerts.event import Event
 from alerts.kostra import Kostra
 from alerts.plan import RAIN_DEPTH
 from alerts.rules import Rules, load_rules
+from alerts.scale import load_scale
 from devices.catalogue import DeviceType, load_catalogue
 from devices.errors import DevicesError, Fault
 from devices.properties import observed_properties
@@ -158,17 +159,27 @@ class _City:
             faults += error.faults
         else:
             faults += self.catchments.check(self.registry) if self.registry.devices else []
+        faults += self._take_rules(settings, rules)
+        if faults:
+            raise ConfigError(*faults)
+
+    def _take_rules(self, settings: Settings, rules: list[Path]) -> list[Fault]:
+        faults: list[Fault] = []
+        scale = None
+        try:
+            scale = load_scale(settings.alerts.scale and settings.path(settings.alerts.scale))
+        except AlertsConfigError as error:
+            faults += error.faults
         own = settings.alerts.rules and settings.path(settings.alerts.rules)
         chosen: list[Path | None] = [*rules] or [own]
         for path in chosen:
             try:
-                self.rules.append(load_rules(path))
+                self.rules.append(load_rules(path, scale))
             except AlertsConfigError as error:
                 faults += error.faults
             else:
                 faults += self.rules[-1].check(self.registry) if self.registry.devices else []
-        if faults:
-            raise ConfigError(*faults)
+        return faults
 
 
 @dataclass(slots=True)

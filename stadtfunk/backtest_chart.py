@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from html import escape
 
-from alerts.severity import SEVERITIES
+from alerts.scale import SEVERITIES
 from alerts.verification import Happened, Warned
 
 Bars = Sequence[tuple[Warned, Sequence[tuple[int, int, str]]]]

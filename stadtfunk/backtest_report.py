@@ -16,7 +16,7 @@ import jinja2
 from alerts.curve import Tally
 from alerts.event import Event
 from alerts.rules import Rules
-from alerts.severity import SEVERITIES, severity_of
+from alerts.scale import SEVERITIES, Scale
 from alerts.verification import (
     Happened,
     Score,
@@ -81,6 +81,7 @@ def write_report(  # noqa: PLR0913 - everything that stands in it
     first_us, last_us, rows = history
     words = tomllib.loads(_WORDS.read_text("utf-8"))[language]
     warned = [warnings_of(each.events) for each in judged]
+    scale = judged[0].rules.scale
     within = None
     if happened is not None:
         within = [
@@ -109,13 +110,13 @@ def write_report(  # noqa: PLR0913 - everything that stands in it
         "sets": sets,
     }
     chart = timeline(
-        [[(each, _colour_spans(each, last_us)) for each in mine] for mine in warned],
+        [[(each, _colour_spans(each, last_us, scale)) for each in mine] for mine in warned],
         (first_us, last_us),
         within or [],
         ZoneInfo(zone),
         lambda id_: registry.stations[id_].name if id_ in registry.stations else id_,
     )
-    page = _render(body, chart, words, language, zone, registry)
+    page = _render(body, chart, words, language, zone, registry, scale)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "report.json").write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", "utf-8")
@@ -179,8 +180,8 @@ def _set(  # noqa: PLR0913, PLR0917 - one rule set's part of everything
         "implausible": judged.tally.implausible,
         "seconds": round(judged.seconds, 2),
         "looks": looks,
-        "stations": _stations(warned, last_us),
-        "warnings": [_warning(each) for each in warned],
+        "stations": _stations(warned, last_us, judged.rules.scale),
+        "warnings": [_warning(each, judged.rules.scale) for each in warned],
     }
 
 
@@ -208,7 +209,7 @@ def _scores(found: Score) -> dict[str, Any]:
     }
 
 
-def _stations(warned: Iterable[Warned], last_us: int) -> list[dict[str, Any]]:
+def _stations(warned: Iterable[Warned], last_us: int, scale: Scale) -> list[dict[str, Any]]:
     grouped: dict[tuple[str, str], list[Warned]] = {}
     for each in warned:
         grouped.setdefault((each.station, each.measure), []).append(each)
@@ -227,7 +228,7 @@ def _stations(warned: Iterable[Warned], last_us: int) -> list[dict[str, Any]]:
                 "warnings": len(mine),
                 "public": sum(each.public_us is not None for each in mine),
                 "top": top,
-                "severity": severity_of(measure, top),
+                "severity": scale.severity(measure, top),
                 "hours": round(sum(lengths), 2),
                 "median_hours": round(statistics.median(lengths), 2),
                 "median_lead_min": {
@@ -238,7 +239,7 @@ def _stations(warned: Iterable[Warned], last_us: int) -> list[dict[str, Any]]:
     return found
 
 
-def _warning(warned: Warned) -> dict[str, Any]:
+def _warning(warned: Warned, scale: Scale) -> dict[str, Any]:
     cleared = warned.cleared_us
     return {
         "station": warned.station,
@@ -248,7 +249,7 @@ def _warning(warned: Warned) -> dict[str, Any]:
         "cleared": None if cleared is None else _iso(cleared),
         "hours": None if cleared is None else round((cleared - warned.raised_us) / _HOUR_US, 2),
         "top": warned.top,
-        "severity": severity_of(warned.measure, warned.top),
+        "severity": scale.severity(warned.measure, warned.top),
         "public": None if warned.public_us is None else _iso(warned.public_us),
         "lead_min": {str(level): round(lead / _MINUTE_US, 1) for level, lead in warned.leads_us().items()},
         "steps": [
@@ -266,13 +267,13 @@ def _warning(warned: Warned) -> dict[str, Any]:
     }
 
 
-def _colour_spans(warned: Warned, last_us: int) -> list[tuple[int, int, str]]:
+def _colour_spans(warned: Warned, last_us: int, scale: Scale) -> list[tuple[int, int, str]]:
     """Parts of a warning by severity."""
     ends = [step.time_us for step in warned.steps[1:]]
     if warned.cleared_us is None:
         ends.append(last_us)
     return [
-        (step.time_us, end, severity_of(warned.measure, step.level))
+        (step.time_us, end, scale.severity(warned.measure, step.level))
         for step, end in zip(warned.steps, ends, strict=False)
         if step.level
     ]
@@ -294,6 +295,7 @@ def _render(  # noqa: PLR0913, PLR0917 - what the page shows
     language: str,
     zone: str,
     registry: Registry,
+    scale: Scale,
 ) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -310,6 +312,7 @@ def _render(  # noqa: PLR0913, PLR0917 - what the page shows
         language=language,
         zone=zone,
         severities=SEVERITIES,
+        looks=scale.looks,
         most_shown=_MOST_SHOWN,
     )
 

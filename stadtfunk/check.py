@@ -11,6 +11,7 @@ from alerts.channels import AppriseSender, Channel
 from alerts.errors import AlertsConfigError
 from alerts.kostra import Kostra
 from alerts.rules import Rules, load_rules
+from alerts.scale import Scale, load_scale
 from devices.catalogue import Catalogue, DeviceType, load_catalogue
 from devices.errors import DevicesError, Fault
 from devices.registry import Registry, load_registry
@@ -67,8 +68,13 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
         )
     except DevicesError as error:
         faults += error.faults
+    scale: Scale | None = None
     try:
-        rules = load_rules(settings.alerts.rules and settings.path(settings.alerts.rules))
+        scale = load_scale(settings.alerts.scale and settings.path(settings.alerts.scale))
+    except AlertsConfigError as error:
+        faults += error.faults
+    try:
+        rules = load_rules(settings.alerts.rules and settings.path(settings.alerts.rules), scale)
         if registry.devices:  # an unreadable list must not make every rule's station unknown as well
             faults += rules.check(registry)
     except AlertsConfigError as error:

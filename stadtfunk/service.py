@@ -18,7 +18,8 @@ from alerts.errors import AlertsConfigError, DeliveriesError
 from alerts.flagging import Flagging
 from alerts.outbox import Outbox
 from alerts.rules import load_rules
-from alerts.texts import Language, Texts
+from alerts.scale import Language, load_scale
+from alerts.texts import Texts
 from api.app import create_app
 from api.services import BaseMap, City, Services, TokenHash
 from devices.catalogue import load_catalogue
@@ -84,7 +85,8 @@ class Service:
             catalogue=self.catalogue,
             tables_file=str(settings.source),
         )
-        rules = load_rules(settings.alerts.rules and settings.path(settings.alerts.rules))
+        scale = load_scale(settings.alerts.scale and settings.path(settings.alerts.scale))
+        rules = load_rules(settings.alerts.rules and settings.path(settings.alerts.rules), scale)
         if faults := rules.check(self.registry.current):
             raise ConfigError(*faults)
         catchments = load_catchments(settings.alerts.catchments and settings.path(settings.alerts.catchments))
@@ -96,7 +98,10 @@ class Service:
         kostra = city_kostra(settings)
         for line in advice(kostra, rules, self.registry.current, self.catalogue):
             _log.warning("rain_index", advice=line)
-        self.texts = Texts(self._station_name, settings.city.timezone, settings.city.name, self._area_names)
+        self.scale = scale
+        self.texts = Texts(
+            self._station_name, settings.city.timezone, settings.city.name, self._area_names, scale=scale
+        )
         channels = [Channel(**channel.model_dump()) for channel in settings.alerts.channel]
 
         self.journal = open_journal(settings.journal.url)
@@ -170,6 +175,7 @@ class Service:
                 journal=self.journal,
                 board=self.board,
                 texts=self.texts,
+                scale=self.scale,
                 parking=self.engine.parking,
                 traffic=self.engine.traffic,
                 areas=self.areas,

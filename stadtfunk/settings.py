@@ -143,10 +143,11 @@ class Channel(_Table):
 
 
 class AlertsTable(_Table):
-    """Thresholds and who hears of them; `kostra`: a table of KOSTRA-DWD; `catchments`: what flows where;
-    `areas`: the parts of the city that are warned."""  # noqa: D205, D209 - one thought
+    """Thresholds and who hears of them; `scale`: what levels mean; `kostra`: a table of KOSTRA-DWD;
+    `catchments`: what flows where; `areas`: the parts of the city that are warned."""  # noqa: D205, D209 - one thought
 
     rules: Path | None = None
+    scale: Path | None = None
     kostra: Path | None = None
     catchments: Path | None = None
     areas: Path | None = None

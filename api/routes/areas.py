@@ -8,7 +8,7 @@ from pydantic import Field
 
 from alerts.areal_rain import HOURS, NOTHING, AreaRain
 from alerts.areas import Area
-from alerts.severity import rank
+from alerts.scale import rank
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 from api.caller import AnyCaller
 from api.formats import Format, Layout

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from alerts.errors import TextError
-from alerts.texts import LANGUAGES, Language, Text, plain
+from alerts.scale import LANGUAGES, Language
+from alerts.texts import Text, plain
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 from api.formats import Layout
 from api.rfc3339 import format_us

@@ -257,7 +257,7 @@ def test_everything_can_be_reached_and_used_by_keyboard(opened):
 def test_english_is_one_press_away_and_stays(opened):
     opened.locator("[data-language=en]").click()
     assert opened.evaluate("document.documentElement.lang") == "en"
-    assert "Level 3 · severe" in opened.locator(".warning").inner_text()
+    assert "Level 3 · severity high" in opened.locator(".warning").inner_text()
     assert "not an official warning" in opened.locator(".warnings").inner_text()
     opened.reload()
     opened.wait_for_selector(".warning")

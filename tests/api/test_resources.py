@@ -5,6 +5,7 @@ from small_town import MINUTE, T0, TOKEN
 from starlette.testclient import TestClient
 
 from alerts.event import Event
+from alerts.scale import load_scale
 from api import schemas
 from api.app import create_app, openapi
 
@@ -142,6 +143,25 @@ def test_what_only_staff_hear_is_not_public(client, operator):
         "strunde-gierath",
     }
     assert client.get("/api/v1/warnings/level:geheim:1").status_code == 404
+
+
+def test_the_scale_is_public_and_the_city_s_own(client, city, tmp_path):
+    shipped = client.get("/api/v1/scale").json()
+    assert [each["severity"] for each in shipped["severities"]] == ["Minor", "Moderate", "Severe", "Extreme"]
+    assert {each["level"]: each["severity"] for each in shipped["measures"]["dwd_starkregen"]} == {
+        2: "Moderate",
+        3: "Severe",
+        4: "Extreme",
+    }
+    file = tmp_path / "scale.toml"
+    file.write_text('[severity.Severe]\ncolour = "#004488"\nink = "#ffffff"\nde = "ernst"\nen = "grave"\n')
+    city.changes["scale"] = load_scale(file)
+    with TestClient(city.app()) as own:
+        severe = own.get("/api/v1/scale").json()["severities"][2]
+        style = own.get("/assets/scale.css")
+    assert (severe["colour"], severe["name"]) == ("#004488", {"de": "ernst", "en": "grave"})
+    assert style.headers["content-type"].startswith("text/css")
+    assert '[data-severity="Severe"] { --tone: #004488; --on-tone: #ffffff; }' in style.text
 
 
 def test_an_ended_warning_stays_for_a_day(city):

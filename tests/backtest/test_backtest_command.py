@@ -7,6 +7,7 @@ import re
 import pytest
 from histories import Backtest, steps
 
+from alerts.scale import shipped_scale
 from stadtfunk.cli import main
 
 RULES = """
@@ -203,6 +204,7 @@ def test_two_rule_sets_side_by_side_with_what_happened(city, capsys):
         events, station="rain"
     )
     page = (city.folder / "report" / "report.html").read_text("utf-8")
+    assert f".Severe {{ background: {shipped_scale().colour('Severe')}" in page
     assert "Keller &lt;script&gt;" in page
     assert "Hügel &lt;b&gt;" in page
     assert "<script" not in page

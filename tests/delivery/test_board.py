@@ -1,12 +1,11 @@
 import threading
 
-import pytest
 from alert_events import NOW_US, make_event, write_events
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.board import KEPT_US, WarningBoard
-from alerts.severity import TABLE, severity_of
+from alerts.scale import shipped_scale
 from alerts.warning import STEPS
 
 HOUR_US = 3_600_000_000
@@ -74,7 +73,7 @@ def test_peak_is_the_highest_level_in_force(events):
     for warning in shown.snapshot().warnings:
         levels = [u.level for u in warning.history if u.kind != "clear"]
         assert warning.peak_level == max(levels)
-        assert warning.peak_severity == severity_of(warning.measure, max(levels))
+        assert warning.peak_severity == shipped_scale().severity(warning.measure, max(levels))
 
 
 def test_a_whole_episode():
@@ -171,18 +170,3 @@ def test_readers_see_whole_boards_while_it_changes():
     reader.join()
     assert torn == []
     assert shown.snapshot().version == 400
-
-
-def test_severity_of_the_rain_index_follows_its_four_classes():
-    found = [severity_of("sri", level) for level in range(1, 13)]
-    assert found == ["Minor"] * 2 + ["Moderate"] * 3 + ["Severe"] * 2 + ["Extreme"] * 5
-
-
-@pytest.mark.parametrize("measure", [measure for measure in TABLE if measure != "sri"])
-def test_severity_rises_with_the_level(measure):
-    assert [severity_of(measure, level) for level in (2, 3, 4)] == ["Moderate", "Severe", "Extreme"]
-    assert severity_of(measure, 99) == "Extreme"
-
-
-def test_an_unknown_measure_is_taken_seriously():
-    assert severity_of("something_new", 1) == "Severe"

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.errors import AlertsConfigError
-from alerts.severity import TABLE
-from alerts.texts import BODY_LIMIT, LANGUAGES, SHIPPED, TITLE_LIMIT, Texts, plain
+from alerts.scale import LANGUAGES, LEVELS
+from alerts.texts import BODY_LIMIT, SHIPPED, TITLE_LIMIT, Texts, plain
 from alerts.warning import STEPS, fold
 
 LONG_NAME = "Hochwasserrückhaltebecken Kippemühle, Einlauf der Strunde, linkes Ufer"
@@ -19,7 +19,7 @@ EVENT = f"{EPISODE}.12.step_down.3"
 
 
 def warned(kind, **changes):
-    opening = {**changes, "level": min(TABLE.get(changes.get("measure"), {2: 0}))}
+    opening = {**changes, "level": min(LEVELS.get(changes.get("measure"), (2,)))}
     warning = (
         None if kind == "raise" else fold(None, make_event("first", "raise", episode=EPISODE, **opening))
     )
@@ -28,7 +28,7 @@ def warned(kind, **changes):
 
 COMBINATIONS = [
     (measure, kind, level)
-    for measure, levels in {**TABLE, "something_new": {1: "Severe"}}.items()
+    for measure, levels in {**LEVELS, "something_new": (1,)}.items()
     for kind, level in itertools.product(STEPS, levels)
 ]
 
@@ -136,7 +136,6 @@ def test_plain_text_needs_no_templates(kind):
     [
         ("{{ station }}: Der Wert steigt", "{{ statoin }}: Der Wert steigt", "escalate"),
         ("{{ station }}: Der Wert steigt", "{{ station: Der Wert steigt", "-"),
-        ('Severe = "hoch"', "", "severity.Severe"),
         ("[measure.water_level]", "[measure.waterlevel]", "measure.water_level"),
         ('decimal = ","', 'decimal = ";"', "decimal"),
         ('name = "Dauerregen"', "", "measure.dwd_dauerregen.name"),

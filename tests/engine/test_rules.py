@@ -1,10 +1,12 @@
 """rules.toml: every fault in one pass, each with file, key and remedy."""
 
 import pytest
-from engine_city import one_series, registry
+from engine_city import MIN, T0, one_series, readings, registry
 
 from alerts.errors import AlertsConfigError
+from alerts.kernels import Kernels
 from alerts.rules import DwdRain, WaterLevel, load_rules
+from alerts.scale import load_scale
 
 
 def faults(tmp_path, text):
@@ -26,7 +28,10 @@ def loaded(tmp_path, text):
 def test_the_shipped_rules_cover_every_station():
     rules = load_rules()
     assert [rule.kind for rule in rules.rules] == ["dwd_rain", "sri", "water_level", "parking", "counts"]
-    assert rules.of(DwdRain, "anything").audience == {2: "staff", 3: "public", 4: "public"}
+    rule = rules.of(DwdRain, "anything")
+    # who is told stands in one table, the scale
+    assert all(getattr(each, "audience", None) is None for each in rules.rules)
+    assert rules.audience(rule, "dwd_starkregen") == {2: "staff", 3: "public", 4: "public"}
     assert rules.check(registry([one_series("precipitation")])) == []
 
 
@@ -141,3 +146,35 @@ def test_stations_that_do_not_exist_and_rules_that_never_apply(tmp_path):
         ("rule 3 (levels).stations", "station gierath-pegel has no marks"),
     ]
     assert found[1].remedy == "did you mean gierath-pegel?"
+
+
+SCALE = """
+[measure.water_level]
+1 = { severity = "Moderate", audience = "nobody", de = "a", en = "a" }
+2 = { severity = "Moderate", audience = "public", de = "b", en = "b" }
+3 = { severity = "Severe", audience = "public", de = "c", en = "c" }
+4 = { severity = "Severe", audience = "public", de = "d", en = "d" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("audience", "told"),
+    [("", [None, "public", "public"]), ("audience = { 1 = 'staff', 2 = 'staff' }", ["staff", "staff", None])],
+)
+def test_the_city_s_scale_says_how_serious_and_who_is_told_unless_the_rule_does(tmp_path, audience, told):
+    (tmp_path / "scale.toml").write_text(SCALE)
+    (tmp_path / "rules.toml").write_text(
+        f"[[rule]]\nid = 'levels'\nkind = 'water_level'\nstages_cm = [50, 80, 110]\n{audience}\n"
+    )
+    series = [one_series("water_level")]
+    rules = load_rules(tmp_path / "rules.toml", load_scale(tmp_path / "scale.toml"))
+    machine = Kernels(rules, registry(series), series=series)
+    found = [
+        event
+        for number, cm in enumerate((10, 55, 85, 115))
+        for event in machine.step(readings((0, T0 + number * 5 * MIN, cm)))
+    ]
+    rises = [event for event in found if event.kind in {"raise", "escalate"}]
+    assert [event.severity for event in rises] == ["Moderate", "Moderate", "Severe"]
+    assert [event.audience for event in rises] == told
+    assert {event.severity for event in found if event.kind == "crossing"} == {"Moderate", "Severe"}

@@ -12,6 +12,7 @@ import pytest
 
 from alerts.catchments import parse_catchments
 from alerts.rules import parse_rules
+from alerts.scale import load_scale
 from devices.catalogue import load_catalogue
 from devices.device_list import DeviceRow
 from devices.registry import load_registry
@@ -84,6 +85,10 @@ def test_every_command_in_the_text_exists(page):
 @pytest.mark.parametrize(("page", "language", "text"), blocks("toml"))
 def test_every_configuration_is_accepted(page, language, text, tmp_path):
     tables = tomllib.loads(text)
+    if "measure" in tables:
+        (tmp_path / "scale.toml").write_text(text)
+        assert load_scale(tmp_path / "scale.toml").measures
+        return
     if "rule" in tables:
         assert parse_rules(tables, page.name).rules
         return

@@ -122,6 +122,7 @@ def test_no_fault_hides_another_and_no_secret_is_shown(check, tmp_path):
         ),
         ("[api]\nport = 99999", "api.port"),
         ('[alerts]\nrules = "none.toml"', "none.toml"),
+        ('[alerts]\nscale = "devices.csv"', "devices.csv: file: is not TOML"),
     ],
 )
 def test_one_fault(check, more, key):

@@ -1,6 +1,6 @@
 // The residents' page: read everything once, then keep up with the stream.
 
-import { getAll } from "./api.js";
+import { getAll, getJson } from "./api.js";
 import { openDetail, refreshChart, refreshFigures } from "./detail.js";
 import { now } from "./format.js";
 import { showStations, showThemes } from "./list.js";
@@ -50,7 +50,10 @@ function chooseFirst() {
 
 async function readWarnings() {
   try {
+    // its words are good to have; a warning needs none of them to be shown
+    const scale = getJson("/api/v1/scale").catch(() => null);
     const items = await getAll("/api/v1/warnings");
+    model.scale = (await scale)?.body ?? model.scale;
     const known = new Set(items.map((item) => item.id));
     for (const id of model.warnings.keys()) if (!known.has(id)) model.warnings.delete(id);
     takeWarnings(items, announced);

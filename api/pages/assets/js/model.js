@@ -15,6 +15,7 @@ const RAIN_UNIT = { precipitation: "l/m²", precipitation_total: "l/m²" }; // a
 export const model = {
   stations: new Map(),
   properties: new Map(),
+  scale: null, // what levels mean, in the city's words
   readings: new Map(), // station -> "property channel" -> reading
   rain: new Map(), // station -> [{ms, value}] of the last hours
   warnings: new Map(),
@@ -22,6 +23,16 @@ export const model = {
   parking: new Map(),
   traffic: new Map(), // station -> counts of 15 minutes
 };
+
+/** Severity of a measure's level; none while the scale is not read. */
+function severityOf(measure, level) {
+  return model.scale?.measures[measure]?.find((each) => each.level === level)?.severity;
+}
+
+/** A severity's name in the city's words. */
+export function severityName(severity) {
+  return model.scale?.severities.find((each) => each.severity === severity)?.name[lang()] ?? severity;
+}
 
 export const THEMES = ["rain", "level", "parking", "traffic", "weather", "other"];
 
@@ -125,7 +136,7 @@ const LINES = {
     if (!reading) return general(station);
     const stage = reading.value === null ? 0 : station.stages_cm.filter((cm) => reading.value >= cm).length;
     const state = stage ? t().reached(stage) : "";
-    return { ...show(reading), sub: station.water, state, severity: SEVERITIES[stage - 1], ms: reading.ms };
+    return { ...show(reading), sub: station.water, state, severity: severityOf("water_level", stage), ms: reading.ms };
   },
   parking(station) {
     const site = model.parking.get(station.id);

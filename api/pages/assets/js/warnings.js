@@ -2,7 +2,7 @@
 
 import { el, icon } from "./dom.js";
 import { ago, moment, number } from "./format.js";
-import { model, present } from "./model.js";
+import { model, present, severityName } from "./model.js";
 import { lang, t } from "./texts.js";
 
 const place = document.getElementById("warnings");
@@ -91,7 +91,7 @@ function card(item, choose, roomy) {
   return el(
     "article",
     { class: fresh.has(item.id) ? "warning new" : "warning", data: { severity: item.severity, id: item.id } },
-    el("span", { class: "level" }, t().levelChip(item.measure, item.level, t().severity[item.severity])),
+    el("span", { class: "level" }, t().levelChip(item.measure, item.level, severityName(item.severity))),
     el("h3", {}, `${t().measure[item.measure] ?? item.headline[lang()]}: ${item.station_name}`),
     ...figures(item),
     el("p", { class: "since" }, t().since(moment(since), ago(since))),
