@@ -89,8 +89,8 @@ class RainRule:
 class RainPlan:
     """Slots are rain series; what gauges share is kept by variant, `variant[slot]`.
 
-    Depths (µm) that a sum must exceed: `limits` by variant, measure, window and level, `bounds` by variant,
-    duration and SRI, `lowest` the least of them by variant and duration, `gates` by variant and gate.
+    Depths (µm) that a sum must exceed: `limits` by level, variant, measure and window, `bounds` by SRI,
+    variant and duration, `lowest` the least of them by variant and duration, `gates` by variant and gate.
     `tables`: the KOSTRA table of each variant, `known` whether it has one. `rules`, `sri_rules`: how episodes
     end, by slot; `endings` the same as numbers (slot, DWD and SRI, the fields of RainRule). `subjects`:
     Starkregen, Dauerregen and SRI of each slot.
@@ -196,14 +196,14 @@ def _judge(rows: Rows, plan: RainPlan, at: Slots, sums: Ints, since_us: int) -> 
     variant, hour, time = plan.variant[at], sums[:, _HOUR], rows["head"]["time"][at]
     ending, sri_ending = plan.endings[at].swapaxes(0, 1)
     episode, before = rows["episode"][at], rows["met"][at]
-    met, spent = _held(sums[:, None, _DWD], plan.limits[variant], rows["spent"][at], hour >= ending[:, 3])
+    limits_, bounds_ = plan.limits[:, variant], plan.bounds[:, variant]
+    met, spent = _held(sums[:, None, _DWD], limits_, rows["spent"][at], hour >= ending[:, 3])
     moved: Bools = np.any(met > before, axis=(1, 2))
     moved |= (_LEVEL_OF[_highest(met, spent)] > episode["level"]).any(axis=1)
-    for m in range(len(MEASURES)):
-        moved |= _may_end(episode[:, m], ending, hour, time, since_us)
+    moved |= _may_end(episode, ending[:, None], hour[:, None], time[:, None], since_us).any(axis=1)
 
     sri_episode, sri_before, old = rows["sri_episode"][at], rows["sri_met"][at], rows["sri_spent"][at]
-    sri_met, sri_spent = _held(sums, plan.bounds[variant], old, hour >= sri_ending[:, 3])
+    sri_met, sri_spent = _held(sums, bounds_, old, hour >= sri_ending[:, 3])
     waits = _between_marks(rows, plan, at)
     sri_met[waits], sri_spent[waits] = sri_before[waits], old[waits]
     unknown = ~plan.known[variant] & (sri_episode["level"] == 0)
@@ -220,7 +220,8 @@ def _judge(rows: Rows, plan: RainPlan, at: Slots, sums: Ints, since_us: int) -> 
         sri_spent,
     )
     busy: Bools = episode["level"].any(axis=1) | (sri_episode["level"] > 0)
-    busy |= met.any(axis=(1, 2)) | spent.any(axis=(1, 2)) | sri_met.any(axis=1) | sri_spent.any(axis=1)
+    held = (met.reshape(len(at), -1), spent.reshape(len(at), -1), sri_met, sri_spent)
+    busy |= np.concatenate(held, axis=1).any(axis=1)
     rows["busy"][at] = busy
     found: list[tuple[int, Event]] = []
     for i in (moved | sri_moved).nonzero()[0].tolist():
@@ -234,14 +235,14 @@ def _judge(rows: Rows, plan: RainPlan, at: Slots, sums: Ints, since_us: int) -> 
 
 
 def _held(sums: Ints, limits_: Ints, spent: Counts, rearmed: Bools) -> tuple[Counts, Counts]:
-    """How many levels hold now, and how many of them are only old rain; the last axis of limits is levels."""
-    met: Counts = (sums[..., None] > limits_).sum(axis=-1, dtype=np.uint8)
+    """How many levels hold now, and how many of them are only old rain; levels first in the limits."""
+    met: Counts = np.add.reduce((sums > limits_).view(np.uint8), axis=0, dtype=np.uint8)
     spent = spent.copy()
     spent[rearmed] = 0
     left: Bools = np.any(spent.reshape(len(spent), -1), axis=1)
     some = left.nonzero()[0]
     if len(some):
-        old = (sums[some][..., None] > limits_[some] * _REARM_SHARE).sum(axis=-1, dtype=np.uint8)
+        old = np.add.reduce(sums[some] > limits_[:, some] * _REARM_SHARE, axis=0, dtype=np.uint8)
         spent[some] = np.minimum(spent[some], old)
     return met, spent
 
@@ -254,8 +255,8 @@ def _highest(met: Counts, spent: Counts) -> Counts:
 
 def _may_end(episode: Rows, ending: Ints, hour: Ints, time: Ints, since_us: int) -> Bools:
     """Whether an episode may step down, clear or be told of now: see _Gauge._ease()."""
-    wait = np.where(episode["number"] == episode["rise"], ending[:, 1], ending[:, 2])
-    calm: Bools = (hour < ending[:, 0]) & (time - episode["changed"] >= wait)
+    wait = np.where(episode["number"] == episode["rise"], ending[..., 1], ending[..., 2])
+    calm: Bools = (hour < ending[..., 0]) & (time - episode["changed"] >= wait)
     untold: Bools = ~episode["told"] & (time >= since_us)
     return (episode["level"] > 0) & (calm | untold)
 

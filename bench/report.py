@@ -130,7 +130,7 @@ def _cells(each: Figure) -> tuple[str, str, str, str, str, str]:
         _number(each.figure),
         each.unit,
         "" if each.goal is None else f"{sign} {_number(each.goal)}{' MISSED' if each.missed else ''}",
-        "" if each.ratio is None else f"{each.ratio:.1f}x",
+        "" if each.ratio is None else f"{each.ratio:.1f}x" if each.ratio >= 1 else f"{each.ratio:.2g}x",
         "" if each.baseline_figure is None else f"{each.baseline} {_number(each.baseline_figure)}",
     )
 
