@@ -261,8 +261,9 @@ class Engine:
             self._series += self._journal.series(len(self._series))
         if unknown or registry is not self._arranged:
             self._arranged = registry
+            plans = kernels.plans(registry, self._series)
             with self._lock:
-                kernels.arrange(registry, self._series)
+                kernels.adopt(*plans)
 
     def _commit(self, kernels: Kernels, events: Sequence[Event], *, due: bool) -> None:
         if not (due or events) or (self._cursor == self._durable and not events):

@@ -144,8 +144,7 @@ def _rain(place: Place, numbers: Sequence[int]) -> RainPlan:
     limits = [rain.limits(minutes) if dwd else rain.no_limits() for minutes, dwd, _ in variants]
     bounds = [rain.bounds(minutes, table) for minutes, _, table in variants]
     lowest = [rain.lowest(dwd, sri) for dwd, sri in zip(limits, bounds, strict=True)]
-    endings = [_rain_rule(rule) for rule in rules]
-    sri_endings = [_rain_rule(rule) for rule in sri_rules]
+    endings, sri_endings = _endings(rules), _endings(sri_rules)
     return RainPlan(
         slot_of=slots_of(len(series), numbers, used),
         curves=CurvePlan(
@@ -284,6 +283,15 @@ def _counts(place: Place, numbers: Sequence[int]) -> CountsPlan:
     )
 
 
+def _endings(rules: Sequence[DwdRain | Sri | None]) -> list[RainRule]:
+    made: dict[str, RainRule] = {}
+    for rule in rules:
+        name = rule.id if rule else ""
+        if name not in made:
+            made[name] = _rain_rule(rule)
+    return [made[rule.id if rule else ""] for rule in rules]
+
+
 def _rain_rule(rule: DwdRain | Sri | None) -> RainRule:
     if rule is None:
         return _DRY_RULE
@@ -310,7 +318,11 @@ def gauge_names(series: Sequence[Series], numbers: Sequence[int]) -> Mapping[int
     names: dict[int, str] = {}
     for n in numbers:
         each = series[n]
-        here = devices.setdefault(each.station, [])
+        here = devices.get(each.station)
+        if here is None:
+            devices[each.station] = [each.dev_eui]
+            names[n] = each.station
+            continue
         if each.dev_eui not in here:
             here.append(each.dev_eui)
         rank = here.index(each.dev_eui) + 1

@@ -44,7 +44,7 @@ class _Rule(BaseModel):
 
     def covers(self, station: str) -> bool:
         """Whether the rule is for a station."""
-        return any(fnmatch.fnmatchcase(station, pattern) for pattern in self.stations)
+        return "*" in self.stations or any(fnmatch.fnmatchcase(station, pattern) for pattern in self.stations)
 
 
 class DwdRain(_Rule):
@@ -199,6 +199,11 @@ class Rules:
     rules: tuple[AnyRule, ...]
     maintenance: tuple[Maintenance, ...] = ()
     scale: Scale = field(default_factory=shipped_scale)
+    # a plan asks for every series of the city
+    _of_kind: dict[type, tuple[Any, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _of_property: dict[str, tuple[QualityRule, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def audience(self, rule: DwdRain | Sri | WaterLevel, measure: str) -> Mapping[int, Audience]:
         """Who is told of a measure's levels by a rule: its own word, else the scale's."""
@@ -206,18 +211,27 @@ class Rules:
 
     def of(self, kind: type[_R], station: str) -> _R | None:
         """The rule of a kind for a station: the first that covers it."""
-        rules = self.rules if kind is not Watchdog else (*self.rules, *_shipped_checks())
-        return next((rule for rule in rules if isinstance(rule, kind) and rule.covers(station)), None)
+        if kind not in self._of_kind:
+            rules = self.rules if kind is not Watchdog else (*self.rules, *_shipped_checks())
+            self._of_kind[kind] = tuple(rule for rule in rules if isinstance(rule, kind))
+        return next((rule for rule in self._of_kind[kind] if rule.covers(station)), None)
 
     def quality(self, station: str, name: str) -> QualityRule | None:
         """The quality rule for an observed property at a station: the first that covers both."""
-        rules = (rule for rule in (*self.rules, *_shipped_checks()) if isinstance(rule, QualityRule))
-        return next((rule for rule in rules if rule.judges(name) and rule.covers(station)), None)
+        return next((rule for rule in self._judging(name) if rule.covers(station)), None)
 
     def judges(self, name: str) -> bool:
         """Whether any quality rule is for an observed property."""
-        rules = (*self.rules, *_shipped_checks())
-        return any(isinstance(rule, QualityRule) and rule.judges(name) for rule in rules)
+        return bool(self._judging(name))
+
+    def _judging(self, name: str) -> tuple[QualityRule, ...]:
+        if name not in self._of_property:
+            self._of_property[name] = tuple(
+                rule
+                for rule in (*self.rules, *_shipped_checks())
+                if isinstance(rule, QualityRule) and rule.judges(name)
+            )
+        return self._of_property[name]
 
     def check(self, registry: Registry) -> list[Fault]:
         """What does not fit the installed devices: unknown stations, gauges without marks, dead rules."""
