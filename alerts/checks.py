@@ -138,7 +138,7 @@ def _watch(place: Place, first: Mapping[tuple[str, str], int]) -> WatchPlan:
     names = gauge_names(series, range(len(series)))
     return WatchPlan(
         slot_of=np.array([slot[each.dev_eui, each.station] for each in series], np.int64),
-        interval=np.array([place.interval_us(n) if place.stands(n) else 0 for n in numbers], np.int64),
+        interval=np.array([place.interval_us(n) if place.watched(n) else 0 for n in numbers], np.int64),
         stale=np.array([rule.stale_intervals for rule in rules], np.float64),
         stale_in_rain=np.array([rule.stale_intervals_in_rain for rule in rules], np.float64),
         lost=np.array([rule.lost_intervals for rule in rules], np.float64),

@@ -73,6 +73,11 @@ class Place:
         device = self.device(number)
         return device is not None and device.station == self.series[number].station
 
+    def watched(self, number: int) -> bool:
+        """Whether its device stands there and its silence says something about it."""
+        device = self.device(number)
+        return device is not None and device.watched and self.stands(number)
+
     def type(self, number: int) -> DeviceType | None:
         """Its device type."""
         device = self.device(number)

@@ -14,6 +14,7 @@ from api.routes import (
     admin,
     areas,
     mobility,
+    official_warnings,
     operations,
     pages,
     readings,
@@ -28,7 +29,19 @@ from api.stream import HEARTBEAT_S, Stream
 from api.vendor import NODE_MODULES, installed
 from api.visibility import SeriesBook
 
-_ROUTERS = (stations, readings, warnings, scale, areas, mobility, stream, admin, operations, pages)
+_ROUTERS = (
+    stations,
+    readings,
+    warnings,
+    official_warnings,
+    scale,
+    areas,
+    mobility,
+    stream,
+    admin,
+    operations,
+    pages,
+)
 
 
 def create_app(

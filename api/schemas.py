@@ -191,6 +191,29 @@ class ScaleTable(BaseModel):
     attribution: str
 
 
+class OfficialWarning(BaseModel):
+    """A warning of the Deutscher Wetterdienst, in its own words."""
+
+    id: str = Field(description="CAP identifier")
+    kind: Literal["warning", "advance_notice"] = Field(description="advance_notice: Vorabinformation")
+    status: Literal["in_force", "to_come"]
+    sender: str = Field(examples=["Deutscher Wetterdienst"])
+    event: str = Field(examples=["HEFTIGER STARKREGEN"])
+    code: int = Field(description="Event code II of DWD's CAP profile; with `kind` it says what is meant")
+    level: int = Field(description="1-4 by severity, 0 unknown")
+    severity: str
+    headline: str
+    description: str
+    instruction: str
+    onset: AwareDatetime
+    expires: AwareDatetime | None = Field(description="null: until it is taken back")
+    sent: AwareDatetime
+    areas: list[str]
+    above_m: int | None = Field(description="Only above this height")
+    below_m: int | None = Field(description="Only below this height")
+    web: str
+
+
 class Parking(BaseModel):
     """Free spaces of one car park; null where nothing is known."""
 

@@ -17,6 +17,7 @@ from devices.registry import Registry, Station
 from ingest.health import Health
 from ingest.journal import Journal
 from ingest.latest import LatestValues
+from ingest.neighbours.official_warning import Official
 from ingest.store import Store
 
 
@@ -55,7 +56,7 @@ class Services:
     window an uplink can be lost before it reaches us ("" values are left out). `deliveries(limit, after)`:
     receipts of alerts, newest first, on from the (seq, channel) of the last one seen. `overrides` are the
     city's decisions by property. `areal_rain(stations)`: area id to its rain over areal_rain.HOURS, from the
-    gauges at these stations.
+    gauges at these stations. `official`: an authority's warnings, None where no source is configured.
     """
 
     city: City
@@ -80,3 +81,5 @@ class Services:
     areal_rain: Callable[[Mapping[str, Station]], Mapping[str, Sequence[AreaRain]]] = lambda _: {}
     loss_window: Callable[[], Mapping[str, str]] = dict
     scale: Scale = field(default_factory=shipped_scale)
+    official: Callable[[], Official | None] = lambda: None
+    official_public: bool = False

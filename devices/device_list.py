@@ -28,6 +28,7 @@ from devices.errors import Fault, RegistryError
 _TRUE = {"true", "1", "yes", "y", "ja", "j", "wahr", "x"}
 _FALSE = {"false", "0", "no", "n", "nein", "falsch"}
 _MOST_STAGES = 4
+STATION_ID = r"^\w[\w .:+-]*$"
 _CSV_DIALECT_SAMPLE = ",;\t"
 
 
@@ -93,7 +94,7 @@ class DeviceRow(BaseModel):
     type: _Text = ""
     station: Annotated[
         str,
-        StringConstraints(min_length=1, max_length=64, pattern=r"^\w[\w .:+-]*$"),
+        StringConstraints(min_length=1, max_length=64, pattern=STATION_ID),
         BeforeValidator(_text),
     ]
     name: _Text = ""

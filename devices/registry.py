@@ -24,7 +24,8 @@ class InstalledDevice:
     `dev_eui` 16 lower-case hex digits; `type` an id of the catalogue, "" only where types are optional;
     `lat`, `lon` WGS 84 degrees; `interval_s` seconds between uplinks, None: the type's; `sensor_height_cm`
     height of the sensor above the gauge zero; `gauge_zero_m` m NHN; `stages_cm` ascending levels above the
-    gauge zero; `direction` is the channel of a counter that knows only one.
+    gauge zero; `direction` is the channel of a counter that knows only one;
+    `watched` False: its silence is not judged (an authority's gauge: its source as a whole is).
     """
 
     dev_eui: str
@@ -42,6 +43,7 @@ class InstalledDevice:
     water: str = ""
     direction: str = ""
     note: str = ""
+    watched: bool = True
 
     def derive(self, measurements: Iterable[Measurement]) -> tuple[Measurement, ...]:
         """The measurements and what the place makes of them.
@@ -276,8 +278,16 @@ class RegistryFile:
         self._tables_file = tables_file
         self._lock = threading.Lock()
         self.fault: RegistryError | None = None
+        self._joined = Registry()
         self._seen = self._signature()
-        self.current = self._load()
+        self._own = self._load()
+        self.current = self._own
+
+    def join(self, others: Registry) -> None:
+        """Put stations that stand in no file beside the file's; later ones replace them. The file's win."""
+        with self._lock:
+            self._joined = others
+            self.current = merged(self._own, others)
 
     def refresh(self) -> bool:
         """Loads the file again if it changed; True when `current` is a new registry."""
@@ -287,10 +297,11 @@ class RegistryFile:
                 return False
             self._seen = signature
             try:
-                self.current = self._load()
+                self._own = self._load()
             except RegistryError as error:
                 self.fault = error
                 return False
+            self.current = merged(self._own, self._joined)
             self.fault = None
             return True
 
@@ -311,3 +322,10 @@ class RegistryFile:
         except OSError:
             return (0, 0, 0)
         return (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+
+
+def merged(own: Registry, others: Registry) -> Registry:
+    """Both; where they have a station of one id, the own one."""
+    stations = {**others.stations, **own.stations}
+    devices = {eui: device for eui, device in others.devices.items() if device.station not in own.stations}
+    return Registry(MappingProxyType({**devices, **own.devices}), MappingProxyType(stations))

@@ -70,7 +70,7 @@ class Intake:
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         registry_poll_s: float = REGISTRY_POLL_S,
     ) -> None:
-        self.hand_over = hand_over or HandOver()
+        self.hand_over = HandOver() if hand_over is None else hand_over  # an empty one is false
         self.stats = IntakeStats()
         self.decoding = Decoding(registry, catalogue)
         self.late = LateRegistration(journal, registry, self.decoding, registry_poll_s)

@@ -22,6 +22,7 @@ from ingest.sqlite_file import sqlite_path
 from stadtfunk.errors import ConfigError
 from stadtfunk.kostra_commands import advice as kostra_advice
 from stadtfunk.kostra_commands import city_kostra
+from stadtfunk.neighbours import neighbour_faults, with_neighbours
 from stadtfunk.settings import Settings
 from stadtfunk.settings_file import read_settings
 
@@ -69,6 +70,9 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     except DevicesError as error:
         faults += error.faults
     scale: Scale | None = None
+    faults += neighbour_faults(settings, registry)
+    if registry.devices or not (settings.devices.file or settings.device):
+        registry = with_neighbours(registry, settings)
     try:
         scale = load_scale(settings.alerts.scale and settings.path(settings.alerts.scale))
     except AlertsConfigError as error:

@@ -13,6 +13,7 @@ from stadtfunk import (
     demo,
     kostra_commands,
     logs,
+    neighbours,
     openapi,
     replay,
     serve,
@@ -40,6 +41,11 @@ def parser() -> argparse.ArgumentParser:
     demo.add_arguments(command("demo", "a whole simulated city in one process", demo.run))
     _config(command("serve", "run the service", serve.run))
     _config(command("check", "validate everything the configuration names", check.run))
+    _config(
+        command(
+            "neighbours", "ask the public gauges and warnings once, and show what they give", neighbours.run
+        )
+    )
     catalogue_commands.add_devices_arguments(
         command("devices", "list the device types", catalogue_commands.devices)
     )

@@ -36,6 +36,7 @@ class Metrics(Collector):
         yield from self._journal()
         yield from self._readers()
         yield from self._alerts()
+        yield from self._neighbours()
         health = self._service.health()
         yield _gauge(
             "part_ok", "1 when a part of the service works", "part", {k: h.ok for k, h in health.items()}
@@ -101,6 +102,20 @@ class Metrics(Collector):
         yield family
         in_force = self._service.board.snapshot().in_force
         yield _one("warnings_in_force", "Warnings in force", len(in_force))
+
+    def _neighbours(self) -> Iterator[Metric]:
+        stats = self._service.neighbours.stats
+        for field, text in (
+            ("requests", "Requests to official sources"),
+            ("unchanged", "Answers of official sources that there is nothing new"),
+            ("failures", "Requests to official sources without a usable answer"),
+            ("values", "Values handed over from official sources"),
+            ("rejected", "Values and files of official sources that could not be used"),
+        ):
+            values = {name: getattr(each, field) for name, each in stats.items()}
+            yield _counters(f"neighbour_{field}", text, "source", values)
+        newest = {name: each.newest_us * _US for name, each in stats.items() if each.newest_us}
+        yield _gauge("neighbour_newest_seconds", "Time of the newest value, Unix time", "source", newest)
 
 
 def _counter(name: str, text: str, value: float) -> Metric:

@@ -22,14 +22,20 @@ from alerts.scale import Language, load_scale
 from alerts.texts import Texts
 from api.app import create_app
 from api.services import BaseMap, City, Services, TokenHash
-from devices.catalogue import load_catalogue
+from devices.catalogue import Catalogue, load_catalogue
 from devices.errors import DevicesError
 from devices.properties import observed_properties
 from devices.registry import RegistryFile
 from ingest.consumer import Consumer, ServerConfig
 from ingest.errors import IngestError
+from ingest.hand_over import HandOver
 from ingest.health import Health
 from ingest.latest import LatestValues
+from ingest.neighbours import dwd_cap
+from ingest.neighbours.poller import Neighbours
+from ingest.neighbours.uplinks import neighbour_types
+from ingest.neighbours.uplinks import parse as parse_neighbour
+from ingest.neighbours.uplinks import server as neighbour_server
 from ingest.network_servers import PARSERS
 from ingest.pipeline import Intake
 from ingest.sqlite_file import sqlite_path
@@ -40,6 +46,7 @@ from stadtfunk.check import examine
 from stadtfunk.errors import ConfigError, StartError
 from stadtfunk.kostra_commands import advice, city_kostra
 from stadtfunk.metrics import Metrics
+from stadtfunk.neighbours import FILE, neighbour_faults, neighbours_of
 from stadtfunk.retention import Retention
 from stadtfunk.settings import NetworkServer, Settings
 
@@ -78,12 +85,23 @@ class Service:
 
     def _build(self) -> None:
         settings, clock = self.settings, self.clock
-        self.catalogue = load_catalogue(*map(settings.path, settings.devices.types))
+        own_types = load_catalogue(*map(settings.path, settings.devices.types))
+        self.catalogue = Catalogue({**own_types, **neighbour_types()})
         self.registry = RegistryFile(
             settings.devices.file and settings.path(settings.devices.file),
             settings.device,
-            catalogue=self.catalogue,
+            catalogue=own_types,
             tables_file=str(settings.source),
+        )
+        if faults := list(neighbour_faults(settings, self.registry.current)):
+            raise ConfigError(*faults)
+        hand_over = HandOver()
+        self.neighbours = Neighbours(
+            neighbours_of(settings),
+            hand_over,
+            self.registry.join,
+            clock,
+            sqlite_path(settings.journal.url).with_name(FILE),
         )
         scale = load_scale(settings.alerts.scale and settings.path(settings.alerts.scale))
         rules = load_rules(settings.alerts.rules and settings.path(settings.alerts.rules), scale)
@@ -109,8 +127,11 @@ class Service:
         self.store = open_store(settings.store.url)
         self._opened.callback(self.store.close)
 
-        parsers = {server.name: PARSERS[server.kind].parse for server in settings.network_server}
-        self.intake = Intake(self.journal, self.registry, self.catalogue, parsers, clock)
+        parsers = {
+            **{server.name: PARSERS[server.kind].parse for server in settings.network_server},
+            **{neighbour_server(each.kind): parse_neighbour for each in settings.neighbour},
+        }
+        self.intake = Intake(self.journal, self.registry, self.catalogue, parsers, clock, hand_over=hand_over)
         self.consumers = [
             Consumer(_server_config(server, settings), self.intake.hand_over, clock)
             for server in settings.network_server
@@ -153,7 +174,7 @@ class Service:
         return (self.latest, self.outbox, self.engine, self.writer, self.retention)
 
     def _feeders(self) -> tuple[_Part, ...]:
-        return (self.intake, *self.consumers)
+        return (self.intake, *self.consumers, self.neighbours)
 
     def app(self) -> FastAPI:
         """The web application over the running parts."""
@@ -190,6 +211,8 @@ class Service:
                 if settings.api.basemap_url
                 else None,
                 loss_window=self.loss_window,
+                official=self.neighbours.official,
+                official_public=any(each.public for each in settings.neighbour if each.kind == dwd_cap.KIND),
             )
         )
 
@@ -198,6 +221,7 @@ class Service:
         fault = self.registry.fault
         return {
             **{f"network_server {each.server.name}": each.health for each in self.consumers},
+            **self.neighbours.health,
             "intake": self.intake.health,
             "engine": self.engine.health,
             "outbox": self.outbox.health,

@@ -2,14 +2,16 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from devices.device_list import STATION_ID
 from ingest.broker import read_broker_url
 from ingest.errors import IngestError
 from ingest.influx_http import parse_address
+from ingest.neighbours.sources import KINDS
 from ingest.network_servers import PARSERS
 from ingest.sqlite_file import sqlite_path
 
@@ -112,6 +114,48 @@ class NetworkServer(_Table):
     ca_file: Path | None = None
 
 
+def _neighbour_kind(value: str) -> str:
+    if value not in KINDS:
+        raise ValueError(f"kind {value!r} is not known; one of {', '.join(sorted(KINDS))}")
+    return value
+
+
+class NeighbourTable(_Table):
+    """One official source that is polled: public gauges, or an authority's warnings."""
+
+    kind: Annotated[str, AfterValidator(_neighbour_kind)]
+    stations: dict[Annotated[str, Field(pattern=STATION_ID, max_length=64)], str] = Field(
+        default_factory=dict
+    )
+    warncells: tuple[str, ...] = ()
+    public: bool = False
+    contact: str = Field(default="", pattern=r"^[\x21-\x7e]*$")
+    url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    every_s: float = Field(default=0.0, ge=0, le=86_400, allow_inf_nan=False)
+
+    @field_validator("stations")
+    @classmethod
+    def _lower(cls, stations: dict[str, str]) -> dict[str, str]:
+        return {id_: foreign.lower() for id_, foreign in stations.items()}
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        kind = KINDS[self.kind]
+        if self.every_s and self.every_s < kind.every_s:
+            raise ValueError(f"every_s: the source refreshes every {kind.every_s:g} s, ask no faster")
+        if kind.gauges:
+            if self.warncells or not self.stations:
+                raise ValueError('name gauges: stations = { our-id = "their id" }')
+            if len(set(self.stations.values())) < len(self.stations):
+                raise ValueError("stations: one gauge has two ids")
+        elif self.stations:
+            raise ValueError("name warn cells, no stations")
+        problems = filter(None, map(kind.problem, self.stations.values() if kind.gauges else self.warncells))
+        if problem := next(problems, ""):
+            raise ValueError(problem)
+        return self
+
+
 class JournalTable(_Table):
     """Where raw uplinks are kept; `retention_days` None keeps them for ever."""
 
@@ -196,6 +240,7 @@ class Settings(_Table):
     source: Path
     city: City
     network_server: tuple[NetworkServer, ...] = ()
+    neighbour: tuple[NeighbourTable, ...] = ()
     journal: JournalTable = JournalTable()
     store: StoreTable = StoreTable()
     devices: DevicesTable = DevicesTable()

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from devices.errors import Fault
 from devices.properties import observed_properties
 from ingest.broker import client_id, read_broker_url
+from ingest.neighbours.sources import KINDS
 from ingest.sqlite_file import sqlite_path
 from stadtfunk.errors import ConfigError
 from stadtfunk.settings import Settings
@@ -163,11 +164,12 @@ def _known_keys(where: tuple[int | str, ...]) -> list[str]:
 
 
 def _crosswise(file: str, settings: Settings) -> Iterator[Fault]:
-    if not (settings.devices.file or settings.device):
+    if not (settings.devices.file or settings.device or settings.neighbour):
         yield Fault(file, "devices", "no devices", 'add [devices] file = "devices.csv" or [[device]] tables')
     yield from _repeated(file, "network_server", [s.name for s in settings.network_server])
     yield from _repeated(file, "alerts.channel", [c.name for c in settings.alerts.channel])
     yield from _same_files(file, settings)
+    yield from _neighbours(file, settings)
     yield from _one_session(file, settings)
     known = observed_properties()
     for name in settings.property:
@@ -181,6 +183,25 @@ def _crosswise(file: str, settings: Settings) -> Iterator[Fault]:
             )
     if settings.sta.write:
         yield Fault(file, "sta.write", "writing through SensorThings is not built yet", "set it to false")
+
+
+def _neighbours(file: str, settings: Settings) -> Iterator[Fault]:
+    kinds: set[str] = set()
+    stations: set[str] = set()
+    for i, each in enumerate(settings.neighbour):
+        key = f"neighbour[{i}]"
+        if each.kind in kinds:
+            yield Fault(
+                file, f"{key}.kind", f"{each.kind} stands twice", "name all its stations in one table"
+            )
+        kinds.add(each.kind)
+        for id_ in sorted(stations & each.stations.keys()):
+            yield Fault(file, f"{key}.stations.{id_}", "two stations of this id", "give each its own id")
+        stations |= each.stations.keys()
+        if not KINDS[each.kind].gauges and not (each.warncells or settings.city.ars):
+            yield Fault(
+                file, f"{key}.warncells", "no warn cell", "set them, or [city] ars, from which they follow"
+            )
 
 
 def _same_files(file: str, settings: Settings) -> Iterator[Fault]:

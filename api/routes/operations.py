@@ -14,7 +14,7 @@ from ingest.health import Health
 
 router = APIRouter(tags=["operation"])
 _METRICS = "text/plain; version=0.0.4; charset=utf-8"
-_CAN_WAIT = frozenset({"store", "latest", "devices", "retention", "channel"})
+_CAN_WAIT = frozenset({"store", "latest", "devices", "retention", "channel", "neighbour"})
 """Parts that neither an uplink nor an alert waits for."""
 
 
@@ -30,8 +30,8 @@ def readyz(view: AnyCaller) -> Response:
 
     A store that is away makes it `degraded`, still 200: nothing is lost, the journal keeps what the store
     gets later, and no alert waits for it. The same holds for a device list that cannot be used: the old one
-    stays in force, for one of several network servers and for one of several channels. Details of the parts
-    are for operators.
+    stays in force, for one of several network servers, for one of several channels and for an official
+    neighbour. Details of the parts are for operators.
     """
     health = view.services.health()
     essential = _essential(health)

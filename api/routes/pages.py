@@ -4,6 +4,7 @@ import mimetypes
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -13,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from api.caller import AnyCaller
 from api.problems import Problem
 from api.responses import respond
+from api.routes.official_warnings import SOURCE, has_official, official_items, seen
 from api.routes.warning_item import NOTICE, warning_item, warnings_seen
 from api.services import Services
 from api.vendor import FILES, PAGES
@@ -67,7 +69,18 @@ async def residents(request: Request, view: AnyCaller) -> Response:
         (warning_item(view, each), datetime.fromtimestamp(each.changed_us // 1_000_000, pages.zone))
         for each in warnings_seen(_public(view), in_force)
     ]
-    return _page(request, view, "index.html", warnings=items)
+    public = _public(view)
+    official = seen(public)
+    told = official_items(public, official) if official else []
+    return _page(
+        request,
+        view,
+        "index.html",
+        warnings=items,
+        official=None if not has_official(public) else [(each, _span(each, pages.zone)) for each in told],
+        official_known=official is not None,
+        official_source=SOURCE,
+    )
 
 
 @router.get("/docs")
@@ -97,6 +110,15 @@ def asset(request: Request, view: AnyCaller, name: str) -> Response:
     media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     cache = _CACHE if name.startswith("vendor/") else "no-cache"
     return respond(request, view, path.read_bytes(), media_type=media_type, cache=cache)
+
+
+def _span(item: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """From when to when, as residents write it."""
+    times = [
+        each and datetime.fromisoformat(each).astimezone(zone) for each in (item["onset"], item["expires"])
+    ]
+    onset, expires = (each.strftime("%d.%m., %H:%M Uhr") if each else "" for each in times)
+    return f"{onset} bis {expires}" if expires else f"ab {onset}"
 
 
 def _page(request: Request, view: View, template: str, **values: object) -> Response:

@@ -20,6 +20,7 @@ from devices.registry import load_registry
 from ingest.health import Health
 from ingest.journal import Accepted, Refused
 from ingest.latest import LatestValues
+from ingest.neighbours.official_warning import Official, OfficialWarning
 from ingest.reading import Measured, Series
 from ingest.sqlite_journal import SqliteJournal
 from ingest.sqlite_store import SqliteStore
@@ -65,6 +66,29 @@ SECRETS = (
     TOKEN,
     hash_token(TOKEN),
     "gw-kirchturm",
+)
+
+
+OFFICIAL = Official(
+    (
+        OfficialWarning(
+            identifier="2.49.0.0.276.0.DWD.PVW.1786001640000.dbb327c5.DEU",
+            kind="warning",
+            code=62,
+            level=3,
+            severity="Severe",
+            sender="Deutscher Wetterdienst",
+            sent_us=T0 - MINUTE,
+            onset_us=T0,
+            expires_us=T0 + 90 * MINUTE,
+            event="HEFTIGER STARKREGEN",
+            headline="Amtliche UNWETTERWARNUNG vor HEFTIGEM STARKREGEN",
+            description="Es tritt <b>heftiger</b> Starkregen auf.",
+            instruction="",
+            areas=("Stadt Bergisch Gladbach",),
+        ),
+    ),
+    T0,
 )
 
 
@@ -129,6 +153,8 @@ class Town:
             "health": lambda: self.health,
             "metrics": lambda: b"stadtfunk_uplinks_total 1\n",
             "clock": lambda: self.now_us,
+            "official": lambda: OFFICIAL,
+            "official_public": True,
             "tokens": self.tokens,
         }
         return Services(**(known | self.changes))

@@ -9,6 +9,7 @@ ADDRESSES = [
     "/api/v1/readings/latest",
     "/api/v1/warnings",
     "/api/v1/warnings/starkregen:regen-gierath:1",
+    "/api/v1/official-warnings",
     "/api/v1/parking",
     "/api/v1/traffic",
     "/",

@@ -7,6 +7,7 @@ import { showStations, showThemes } from "./list.js";
 import { connect, showConnection } from "./live.js";
 import { panTo, relabelMap, showMap, startMap } from "./map.js";
 import { model, takeRain, takeReading, themeOf } from "./model.js";
+import { showOfficial, startOfficial } from "./official.js";
 import { setLanguage, translatePage } from "./texts.js";
 import { showPresent, showWarnings, takeWarnings, worstFirst } from "./warnings.js";
 
@@ -129,6 +130,7 @@ function redrawAll() {
   relabelMap();
   showConnection();
   showWarnings(choose);
+  showOfficial();
   redraw();
   if (chosen) openDetail(chosen);
 }
@@ -144,6 +146,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => refr
 translatePage();
 startMap();
 relabelMap();
+startOfficial();
 load();
 connect({
   onGap: load,
