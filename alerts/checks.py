@@ -22,6 +22,8 @@ from ingest.reading import Series
 _MINUTE_US = 60_000_000
 _HOUR_US = 60 * _MINUTE_US
 _GAP_INTERVALS = 2.5
+GAUGED = frozenset({LEVEL, RAIN_COUNTER, RAIN_DEPTH})
+"""What gauges measure: without it the network is blind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ def _watch(place: Place, first: Mapping[tuple[str, str], int]) -> WatchPlan:
         place.rules.of(Watchdog, series[n].station) or Watchdog(id="-", kind="watchdog") for n in numbers
     ]
     names = gauge_names(series, range(len(series)))
+    gauges = {(each.dev_eui, each.station) for each in series if each.property in GAUGED}
     return WatchPlan(
         slot_of=np.array([slot[each.dev_eui, each.station] for each in series], np.int64),
         interval=np.array([place.interval_us(n) if place.watched(n) else 0 for n in numbers], np.int64),
@@ -146,6 +149,9 @@ def _watch(place: Place, first: Mapping[tuple[str, str], int]) -> WatchPlan:
         stations=[series[n].station for n in numbers],
         places=[names[n] for n in numbers],
         rules=[rule.id for rule in rules],
+        devices=[series[n].dev_eui for n in numbers],
+        gauge=np.array([(series[n].dev_eui, series[n].station) in gauges for n in numbers], np.bool_),
+        of_gauge=np.array([each.property in GAUGED for each in series], np.bool_),
     )
 
 

@@ -19,11 +19,13 @@ from alerts.curve import Tally
 from alerts.event import Event, to_row
 from alerts.kernels import Kernels
 from alerts.kostra import Kostra
+from alerts.outages import Hearing, Sight
 from alerts.parking import CarPark
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
 from devices.registry import Registry
 from ingest.errors import Fenced, JournalError
+from ingest.gateways import Reception
 from ingest.health import Health
 from ingest.journal import Journal
 from ingest.reading import Readings, Series
@@ -47,7 +49,7 @@ class EngineStats:
     """Since the start of this engine. `behind`: uplinks not yet judged at the last look.
 
     `skipped`: readings that made a kernel raise; `ahead`: readings dated in the future; `implausible`,
-    `too_late`, `counter_breaks`: what rain and counts did not take (see curve.py).
+    `too_late`, `counter_breaks`: what rain and counts did not take (see curve.py). `gateways_lost`: now.
     """
 
     readings: int = 0
@@ -59,14 +61,16 @@ class EngineStats:
     too_late: int = 0
     counter_breaks: int = 0
     behind: int = 0
+    gateways_lost: int = 0
 
 
 class Engine:
     """One reader of the journal; start() runs it in a thread of its own, run_once() by hand.
 
     `registry` gives the current registry. Events about readings older than `max_alert_age_s` by the clock
-    have no audience; readings dated more than `max_ahead_s` in the future change nothing. `hears`: whether
-    uplinks can reach us at all: while they cannot, no device counts as silent.
+    have no audience; readings dated more than `max_ahead_s` in the future change nothing. `hears`: per
+    network server whether its uplinks can reach us: while they cannot, none of its devices counts as silent.
+    `heard_by`: through which servers and gateways devices are heard.
     """
 
     def __init__(  # noqa: PLR0913 - what the composition root has to say
@@ -79,7 +83,8 @@ class Engine:
         catalogue: Mapping[str, DeviceType] | None = None,
         kostra: Kostra | None = None,
         catchments: Catchments | None = None,
-        hears: Callable[[], bool] = lambda: True,
+        hears: Callable[[], Mapping[str, bool]] = dict,
+        heard_by: Callable[[], Reception] = Reception,
         max_alert_age_s: float = MAX_ALERT_AGE_S,
         max_ahead_s: float = MAX_AHEAD_S,
         checkpoint_s: float = 1.0,
@@ -94,6 +99,7 @@ class Engine:
         self._kostra = kostra
         self._catchments = catchments
         self._hears = hears
+        self._heard_by = heard_by
         self._max_age_us = round(max_alert_age_s * 1_000_000)
         self._max_ahead_us = round(max_ahead_s * 1_000_000)
         self._checkpoint_s = checkpoint_s
@@ -106,8 +112,10 @@ class Engine:
         self._arranged: Registry | None = None
         self._cursor = self._durable = self._fence = 0
         self._checkpoint_at = 0.0
-        self._listening_us: int | None = None
+        self._started_us: int | None = None
+        self._listening_us: dict[str, int] = {}
         self._ticked_us = 0
+        self._sights: tuple[Sight, ...] = ()
         self._careful_until = 0
         self._listeners: list[Listener] = []
         self._tally = Tally()
@@ -156,6 +164,10 @@ class Engine:
         """Every rain gauge's sums over the last hours."""
         with self._lock:
             return self._kernels.gauge_rain(self._clock()) if self._kernels else ()
+
+    def catchments(self) -> tuple[Sight, ...]:
+        """How many gauges of every catchment live, as of the last look."""
+        return self._sights
 
     def start(self) -> None:
         """Run until stop()."""
@@ -239,20 +251,32 @@ class Engine:
     def _watch(self, kernels: Kernels) -> list[Event]:
         """Which devices are silent, now that every uplink there is has been judged."""
         now = self._clock()
-        if not self._hears():
-            self._listening_us = None
-            return []
-        if self._listening_us is None:
-            self._listening_us = self._ticked_us = now
+        hearing = self._hearing(now)
         if abs(now - self._ticked_us) < _TICK_US:
             return []
         self._ticked_us = now
         try:
-            with self._lock:
-                return kernels.tick(now, self._listening_us, now - self._max_age_us)
+            # without the lock: nothing that other threads read changes here
+            events = kernels.tick(now, hearing.started_us, now - self._max_age_us, hearing)
         except Exception:  # noqa: BLE001 - readings must be judged whatever becomes of the watchdog
             _log.exception("watchdog_failed")
             return []
+        self._sights = kernels.outages.sights
+        self.stats.gateways_lost = kernels.outages.lost_gateways
+        return events
+
+    def _hearing(self, now: int) -> Hearing:
+        """Who can be heard now; a server counts from the moment it reached us."""
+        if self._started_us is None:
+            self._started_us = self._ticked_us = now
+        hears = self._hears()
+        for server, reaches_us in hears.items():
+            if reaches_us:
+                self._listening_us.setdefault(server, now)
+            else:
+                self._listening_us.pop(server, None)
+        away = frozenset(hears) - self._listening_us.keys()
+        return Hearing(self._started_us, dict(self._listening_us), away, self._heard_by())
 
     def _arrange(self, kernels: Kernels, readings: Readings) -> None:
         registry = self._registry()

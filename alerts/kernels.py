@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 
 import numpy as np
 
-from alerts import counts, level, parking, quality, rain, watchdog
+from alerts import counts, level, outages, parking, quality, rain, watchdog
 from alerts.areal_rain import GaugeRain, gauge_rain
 from alerts.catchments import Catchments
 from alerts.checks import Checks, make_checks
@@ -12,9 +12,11 @@ from alerts.counts import SiteCounts
 from alerts.curve import MARK_US, Tally, windows
 from alerts.event import Event
 from alerts.kostra import Kostra
+from alerts.outages import Hearing, Outages
 from alerts.parking import CarPark
 from alerts.plan import Plan, make_plan
-from alerts.rows import Batch, Bools, Slots, Table
+from alerts.regions import Regions
+from alerts.rows import Batch, Bools, Ints, Slots, Table
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
 from devices.measurement import Quality
@@ -63,6 +65,7 @@ class Kernels:
             self._watch,
         )
         pages: MutableMapping[str, bytes] = dict(state or {})
+        self.outages = Outages(pages.pop(outages.PAGE, None))
         for table in self._tables:
             table.restore(pages)
         self.arrange(registry, series)
@@ -71,16 +74,17 @@ class Kernels:
         """Follow a new registry or more series; the state stays."""
         self.adopt(*self.plans(registry, series))
 
-    def plans(self, registry: Registry, series: Sequence[Series]) -> tuple[Plan, Checks]:
+    def plans(self, registry: Registry, series: Sequence[Series]) -> tuple[Plan, Checks, Regions]:
         """What adopt() takes: half a second for 40,000 series, in which nothing of this is touched."""
         return (
             make_plan(self._rules, registry, series, self._catalogue, self._kostra),
             make_checks(self._rules, registry, series, self._catalogue),
+            Regions(self._catchments, registry),
         )
 
-    def adopt(self, plan: Plan, checks: Checks) -> None:
+    def adopt(self, plan: Plan, checks: Checks, regions: Regions) -> None:
         """Follow plans from now on; the state stays."""
-        self._plan, self._checks = plan, checks
+        self._plan, self._checks, self._regions = plan, checks, regions
         self._rain.claim(self._plan.rain_keys)
         self._level.claim(self._plan.level_keys)
         self._sensors.claim(self._plan.parking_keys)
@@ -88,6 +92,8 @@ class Kernels:
         self._counts.claim(self._plan.counts_keys)
         self._quality.claim(self._checks.quality_keys)
         self._watch.claim(self._checks.watch_keys)
+        self._watch_region = self._regions.numbers(self._checks.watch.stations)
+        self._rain_region = self._regions.numbers(each[0].station for each in self._plan.rain.subjects)
         self._slots = np.stack(
             [plan.rain.slot_of, plan.level.slot_of, plan.parking.slot_of, plan.counts.slot_of]
         )
@@ -116,6 +122,7 @@ class Kernels:
         if len(kept) < len(readings):
             readings = readings[kept]
             found = [(int(kept.searchsorted(i)), event) for i, event in found]
+        watchdog.see(self._watch.rows, self._checks.watch, readings)
         of_rain, of_level, of_parking, of_counts = self._slots[:, readings["series"]]
         for batch, place in _of(readings, of_rain):
             self._rain.touch(batch.slot)
@@ -137,20 +144,36 @@ class Kernels:
         return self._rules.scale.stamp([event for _, event in found])
 
     def tick(
-        self, now_us: int, listening_us: int = BEGINNING_US, since_us: int = BEGINNING_US
+        self,
+        now_us: int,
+        listening_us: int = BEGINNING_US,
+        since_us: int = BEGINNING_US,
+        hearing: Hearing | None = None,
     ) -> list[Event]:
-        """What the silence of devices means at a time, with readings heard since `listening_us`."""
-        changed, events = watchdog.tick(
-            self._watch.rows,
-            self._checks.watch,
-            now_us,
-            listening_us,
-            since_us,
-            self._rains(now_us),
-            self._alarmed(),
-        )
+        """What the silence of devices means at a time, with readings heard since `listening_us`.
+
+        With `hearing`, which then says since when each could be heard, also that of gateways and catchments.
+        """
+        rows, plan, times = self._watch.rows, self._checks.watch, (now_us, since_us)
+        wet = self._regions.with_neighbours(self._wet(now_us))
+        alarmed = self._alarmed()
+        listening: Ints | int = listening_us
+        found: list[Event] = []
+        causes: Mapping[int, str] = {}
+        if hearing is not None:
+            listening = self.outages.listening(plan, hearing, now_us)
+            found = self.outages.gateways(rows, plan, hearing, times, alarmed)
+            causes = self.outages.causes(plan, hearing.reception)
+        raining = wet[self._watch_region]
+        changed, events = watchdog.tick(rows, plan, now_us, listening, since_us, raining, alarmed, causes)
         self._watch.touch(changed)
-        return self._rules.scale.stamp(events)
+        found += events
+        if hearing is not None:
+            at_work = self._rules.in_maintenance(plan.stations, now_us)
+            found += self.outages.look(
+                rows, plan, self._regions, self._watch_region, wet, at_work, hearing, times
+            )
+        return self._rules.scale.stamp(found)
 
     def _hear(self, readings: Readings, since_us: int) -> list[tuple[int, Event]]:
         slot = self._checks.watch.slot_of[readings["series"]]
@@ -175,25 +198,25 @@ class Kernels:
             self.tally.implausible += int((of_rain & (flags[place] == _FAIL) & (given < _FAIL)).sum())
         return flags, found
 
-    def _rains(self, now_us: int) -> bool:
-        """Whether any gauge has had rain in its last 60 min, and has been heard in the last 60 min."""
+    def _wet(self, now_us: int) -> Bools:
+        """Catchments with a gauge that has had rain in its last 60 min and was heard in the last 60 min."""
         rows = self._rain.rows[: len(self._rain)]
         heard = np.flatnonzero(np.abs(now_us - rows["head"]["time"]) <= _HOUR_US)
         hour = np.array([_HOUR_US // MARK_US], np.int64)
-        return bool((windows(rows, heard, hour) >= _WET_UM).any())
+        wet = heard[(windows(rows, heard, hour) >= _WET_UM)[:, 0]]
+        count = np.bincount(self._rain_region[wet], minlength=len(self._regions.catchments))
+        return count > 0
 
     def _alarmed(self) -> frozenset[str]:
         """Stations with a warning in force."""
         plan = self._plan
         high = np.flatnonzero(self._level.rows["episode"]["level"][: len(self._level)])
-        wet = np.flatnonzero(self._rain.rows["busy"][: len(self._rain)])
+        busy = np.flatnonzero(self._rain.rows["busy"][: len(self._rain)])
+        rows = self._rain.rows
+        warned = rows["episode"]["level"][busy].any(axis=1) | (rows["sri_episode"]["level"][busy] > 0)
         return frozenset(
             [plan.level.subjects[s].station for s in high.tolist()]
-            + [
-                plan.rain.subjects[s][0].station
-                for s in wet.tolist()
-                if self._rain.rows["episode"]["level"][s].any() or self._rain.rows["sri_episode"]["level"][s]
-            ]
+            + [plan.rain.subjects[s][0].station for s in busy[warned].tolist()]
         )
 
     def step_carefully(
@@ -218,12 +241,14 @@ class Kernels:
 
     def pages(self) -> dict[str, bytes]:
         """State that changed since durable(), as pages of a few hundred bytes to a few KB."""
-        return {key: page for table in self._tables for key, page in table.pages()}
+        pages = {key: page for table in self._tables for key, page in table.pages()}
+        return {**pages, **self.outages.pages()}
 
     def durable(self) -> None:
         """What pages() gave is in the journal."""
         for table in self._tables:
             table.durable()
+        self.outages.durable()
 
     def parking(self) -> tuple[CarPark, ...]:
         """Every car park as it is now."""

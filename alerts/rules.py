@@ -6,10 +6,13 @@ import itertools
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
+import numpy as np
+import numpy.typing as npt
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -232,6 +235,14 @@ class Rules:
                 if isinstance(rule, QualityRule) and rule.judges(name)
             )
         return self._of_property[name]
+
+    def in_maintenance(self, stations: Sequence[str], now_us: int) -> npt.NDArray[np.bool_]:
+        """At which of the stations somebody works at a time."""
+        now = datetime.fromtimestamp(now_us / 1e6, UTC)
+        active = [each for each in self.maintenance if each.since <= now < each.until]
+        if not active:
+            return np.zeros(len(stations), np.bool_)
+        return np.array([any(each.covers(station) for each in active) for station in stations], np.bool_)
 
     def check(self, registry: Registry) -> list[Fault]:
         """What does not fit the installed devices: unknown stations, gauges without marks, dead rules."""

@@ -22,6 +22,7 @@ _STATUS: dict[str, DeliveryStatus] = {
     "misconfigured": "failed",
     "skipped": "skipped",
 }
+_WARNS = frozenset({"raise", "escalate", "unverified", "sensor_lost", "gateway_lost", "blind"})
 _log = structlog.get_logger(__name__)
 
 
@@ -91,7 +92,7 @@ class Send:
         except DeliveriesError:
             # a full disk must not swallow an alert: a duplicate after a crash beats a loss
             _complain("attempt_not_recorded", delivery)
-        warns = delivery.warning.history[-1].kind in ("raise", "escalate", "unverified", "sensor_lost")
+        warns = delivery.warning.history[-1].kind in _WARNS
         try:
             outcome = self.sender.send(delivery.text, warns=warns, stopping=self.stopping)
         except Exception as fault:  # noqa: BLE001 - what is left in "sending" would wait for a restart

@@ -74,6 +74,10 @@ class _File(_Table):
     clear: _Templates
     unverified: _Templates
     sensor_lost: _Templates
+    gateway_lost: _Templates
+    gateway_back: _Templates
+    blind: _Templates
+    sighted: _Templates
     measure: dict[str, _Measure]
 
     def templates(self, step: Told) -> _Templates:
@@ -85,6 +89,10 @@ class _File(_Table):
             "clear": self.clear,
             "unverified": self.unverified,
             "sensor_lost": self.sensor_lost,
+            "gateway_lost": self.gateway_lost,
+            "gateway_back": self.gateway_back,
+            "blind": self.blind,
+            "sighted": self.sighted,
         }[step]
 
 

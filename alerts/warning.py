@@ -1,7 +1,7 @@
 """A warning: one episode as a person sees it, folded from the engine's events."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -10,8 +10,19 @@ from alerts.scale import SEVERITIES, Severity, shipped_scale
 
 Step = Literal["raise", "escalate", "step_down", "clear"]
 STEPS: tuple[Step, ...] = ("raise", "escalate", "step_down", "clear")
-Told = Literal["raise", "escalate", "step_down", "clear", "unverified", "sensor_lost"]
-TOLD: tuple[Told, ...] = (*STEPS, "unverified", "sensor_lost")
+Told = Literal[
+    "raise",
+    "escalate",
+    "step_down",
+    "clear",
+    "unverified",
+    "sensor_lost",
+    "gateway_lost",
+    "gateway_back",
+    "blind",
+    "sighted",
+]
+TOLD: tuple[Told, ...] = get_args(Told)
 """What people are told of: an episode's steps, and notices that stand alone."""
 Status = Literal["in_force", "ended"]
 

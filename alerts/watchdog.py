@@ -6,18 +6,20 @@ reading and not from before this engine began to listen: an outage of ours is no
 that has never been heard is never lost.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from alerts.event import Event, Kind
 from alerts.lifecycle import stamp
 from alerts.rows import Bools, Floats, Ints, Rows, Slots
+from ingest.reading import Readings
 
-ROW = np.dtype([("heard", "<i8"), ("since", "<i8"), ("status", "u1")])
+ROW = np.dtype([("heard", "<i8"), ("since", "<i8"), ("status", "u1"), ("good", "<i8")])
 """Newest reading; the reading after which silence began, for the ids of what follows; 0 heard, 1 stale,
-2 lost."""
+2 lost; the newest good reading of rain or level."""
 
 MEASURE = "sensor"
 STALE, LOST = 1, 2
@@ -27,7 +29,8 @@ _HOUR_US = 3_600_000_000
 @dataclass(frozen=True, slots=True)
 class WatchPlan:
     """Slots are devices at a station. Times µs, `interval` 0: not watched; `stale`, `stale_in_rain`, `lost`
-    in intervals. `places`: the station, with a number where several devices stand there."""  # noqa: D205, D209 - one thought
+    in intervals. `places`: the station, with a number where several devices stand there; `devices`: DevEUIs.
+    `gauge`: slots that measure rain or level, `of_gauge`: the series of such measurements."""  # noqa: D205, D209 - one thought
 
     slot_of: Slots
     interval: Ints
@@ -38,6 +41,17 @@ class WatchPlan:
     stations: Sequence[str]
     places: Sequence[str]
     rules: Sequence[str]
+    devices: Sequence[str]
+    gauge: Bools
+    of_gauge: Bools
+
+    def stale_us(self, raining: Bools | bool) -> Ints:
+        """Silence after which each slot is stale."""
+        return (np.where(raining, self.stale_in_rain, self.stale) * self.interval).astype(np.int64)
+
+    def lost_us(self) -> Ints:
+        """Silence after which each slot is lost."""
+        return np.maximum((self.lost * self.interval).astype(np.int64), self.lost_least)
 
 
 def step(
@@ -53,7 +67,7 @@ def step(
     for i in np.flatnonzero(rows["status"][slot]).tolist():
         row, s = rows[slot[i]], int(slot[i])
         if row["status"] and time[i] > row["heard"]:
-            event = _event(row, plan, s, "sensor_back", int(time[i]), since_us)
+            event = sensor_event(row, plan, s, "sensor_back", int(time[i]), since_us)
             row["status"] = 0
             changed.append(s)
             found.append((i, event))
@@ -63,45 +77,66 @@ def step(
     return np.concatenate([hourly, np.array(changed, np.int64)]), found
 
 
+def see(rows: Rows, plan: WatchPlan, readings: Readings) -> None:
+    """Note the good readings of rain and level; changes `rows` in place."""
+    number = readings["series"]
+    seen = plan.of_gauge[number].nonzero()[0]
+    np.maximum.at(rows["good"], plan.slot_of[number[seen]], readings["time_us"][seen])
+
+
 def tick(  # noqa: PLR0913, PLR0917 - what silence is judged by
     rows: Rows,
     plan: WatchPlan,
     now_us: int,
-    listening_us: int,
+    listening_us: Ints | int,
     since_us: int,
-    raining: bool,
+    raining: Bools | bool,
     alarmed: Collection[str],
+    causes: Mapping[int, str] = MappingProxyType({}),
 ) -> tuple[Slots, list[Event]]:
     """Judge every device's silence at a time; changes `rows` in place.
 
     `listening_us`: since when readings would have been heard. `alarmed`: stations with a warning in force;
-    staff hear at once when a device there is lost. Returns the slots that changed, and events in time order.
+    staff hear at once when a device there is lost. `causes`: slots whose silence is that of something else,
+    in words; staff hear of that instead. Returns the slots that changed, and events in time order.
     """
     count = len(plan.interval)
     heard = rows["heard"][:count]
     status = rows["status"][:count]
     silent_since = np.maximum(heard, listening_us)
     watched: Bools = (heard > 0) & (plan.interval > 0)
-    share = plan.stale_in_rain if raining else plan.stale
-    stale_at = silent_since + (share * plan.interval).astype(np.int64)
-    lost_at = silent_since + np.maximum((plan.lost * plan.interval).astype(np.int64), plan.lost_least)
+    stale_at = silent_since + plan.stale_us(raining)
+    lost_at = silent_since + plan.lost_us()
     stale = watched & (status < STALE) & (now_us > stale_at)
     lost = watched & (status < LOST) & (now_us > lost_at)
     events: list[Event] = []
     for s in np.flatnonzero(stale).tolist():
-        events.append(_event(rows[s], plan, s, "sensor_stale", int(stale_at[s]), since_us))
+        cause = causes.get(s, "")
+        events.append(sensor_event(rows[s], plan, s, "sensor_stale", int(stale_at[s]), since_us, cause=cause))
         rows["status"][s] = STALE
     for s in np.flatnonzero(lost).tolist():
-        staff = plan.stations[s] in alarmed
-        events.append(_event(rows[s], plan, s, "sensor_lost", int(lost_at[s]), since_us, staff=staff))
+        staff, cause = plan.stations[s] in alarmed, causes.get(s, "")
+        event = sensor_event(
+            rows[s], plan, s, "sensor_lost", int(lost_at[s]), since_us, staff=staff, cause=cause
+        )
+        events.append(event)
         rows["status"][s] = LOST
     events.sort(key=_when)
     return np.flatnonzero(stale | lost), events
 
 
-def _event(  # noqa: PLR0913, PLR0917 - an event has that many parts
-    row: np.void, plan: WatchPlan, slot: int, kind: Kind, time: int, since_us: int, *, staff: bool = False
+def sensor_event(  # noqa: PLR0913, PLR0917 - an event has that many parts
+    row: np.void,
+    plan: WatchPlan,
+    slot: int,
+    kind: Kind,
+    time: int,
+    since_us: int,
+    *,
+    staff: bool = False,
+    cause: str = "",
 ) -> Event:
+    """What became of a device, as its row says before the change."""
     if not row["status"]:
         row["since"] = row["heard"]
     since = int(row["since"])
@@ -109,6 +144,8 @@ def _event(  # noqa: PLR0913, PLR0917 - an event has that many parts
     interval = f"{plan.interval[slot] / 60_000_000:g} min"
     silent = f"silent since {stamp(since)}, expected every {interval}"
     reason = f"heard again, was {silent}" if kind == "sensor_back" else silent
+    if cause:
+        reason += f"; {cause}"
     if staff:
         reason += "; a warning is in force at this station and stands"
     return Event(
@@ -123,7 +160,7 @@ def _event(  # noqa: PLR0913, PLR0917 - an event has that many parts
         value=None,
         rule=plan.rules[slot],
         reason=reason,
-        audience="staff" if staff and time >= since_us else None,
+        audience="staff" if staff and not cause and time >= since_us else None,
     )
 
 

@@ -13,6 +13,7 @@ from api.rfc3339 import format_us
 from api.routes import (
     admin,
     areas,
+    catchments,
     mobility,
     official_warnings,
     operations,
@@ -31,6 +32,7 @@ from api.visibility import SeriesBook
 
 _ROUTERS = (
     stations,
+    catchments,
     readings,
     warnings,
     official_warnings,

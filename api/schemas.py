@@ -76,6 +76,16 @@ class Station(BaseModel):
     devices: list[str] = Field(default=[], description="DevEUIs; for operators only")
 
 
+class Catchment(BaseModel):
+    """What drains into one water, as far as it is measured."""
+
+    id: str = Field(examples=["strunde"])
+    name: str = Field(examples=["Strunde"])
+    blind: bool = Field(description="Too few of its gauges give values: no warning here is no all-clear")
+    since: AwareDatetime | None = Field(description="Since when it is blind")
+    stations: list[str] = Field(description="Its gauges")
+
+
 class Property(BaseModel):
     """What can be observed."""
 

@@ -8,6 +8,7 @@ from alerts.areas import Areas
 from alerts.board import WarningBoard
 from alerts.counts import SiteCounts
 from alerts.deliveries import Receipt
+from alerts.outages import Sight
 from alerts.parking import CarPark
 from alerts.scale import Scale, shipped_scale
 from alerts.texts import Texts
@@ -83,3 +84,4 @@ class Services:
     scale: Scale = field(default_factory=shipped_scale)
     official: Callable[[], Official | None] = lambda: None
     official_public: bool = False
+    catchments: Callable[[], Sequence[Sight]] = tuple

@@ -56,6 +56,7 @@ class Intake:
     """Takes messages from the hand-over (or `take`'s caller) into the journal.
 
     `parsers` maps the name of a network server to its `parse`. `clock` gives µs since the epoch, UTC.
+    `heard` is told of every new uplink once it is durable, also of those of unknown devices.
     """
 
     def __init__(  # noqa: PLR0913 - everything it works with is given to it
@@ -69,6 +70,7 @@ class Intake:
         hand_over: HandOver | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         registry_poll_s: float = REGISTRY_POLL_S,
+        heard: Callable[[Sequence[Uplink]], object] = lambda _: None,
     ) -> None:
         self.hand_over = HandOver() if hand_over is None else hand_over  # an empty one is false
         self.stats = IntakeStats()
@@ -77,6 +79,7 @@ class Intake:
         self.health = Health(ok=False, detail="not started")
         self._journal = journal
         self._parsers = parsers
+        self._heard = heard
         self._max_message_bytes = max_message_bytes
         now_us = clock()
         self.recent = RecentKeys(journal.recent_keys(now_us - WINDOW_US).tolist(), now_us=now_us)
@@ -104,6 +107,7 @@ class Intake:
         fresh = self._without_duplicates(parsed)
         decoded = self._decode(fresh)
         self._append(decoded)
+        self._heard([each.found for each in fresh if isinstance(each.found, Uplink)])
         taken = Taken(
             accepted=len(decoded.accepted),
             refused=len(decoded.refused),

@@ -1,5 +1,6 @@
 """Prometheus metrics, read from the parts when somebody asks."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from stadtfunk.service import Service
 
 _US = 1e-6
+_HOUR_US = 3_600_000_000
 
 
 class Metrics(Collector):
@@ -67,6 +69,12 @@ class Metrics(Collector):
         )
 
     def _network_servers(self) -> Iterator[Metric]:
+        since = self._service.clock() - _HOUR_US
+        heard = Counter(
+            server for (server, _), at in self._service.gateways.reception().gateways.items() if at >= since
+        )
+        counts = {each.server.name: heard[each.server.name] for each in self._service.consumers}
+        yield _gauge("gateways_heard", "Gateways heard in the last hour", "network_server", counts)
         stats = {each.server.name: each.stats for each in self._service.consumers}
         for field, text in (
             ("connections", "Connections to the broker"),
@@ -91,6 +99,13 @@ class Metrics(Collector):
         yield _counter("engine_readings", "Readings judged by the rules", engine.readings)
         yield _counter("engine_events", "Events that the rules concluded", engine.events)
         yield _counter("engine_readings_skipped", "Readings that a kernel could not digest", engine.skipped)
+        yield _one(
+            "gateways_lost", "Gateways that have fallen silent with what they hear", engine.gateways_lost
+        )
+        sights = self._service.engine.catchments()
+        yield _gauge("gauges_live", "Gauges that give values", "catchment", {s.id: s.live for s in sights})
+        blind = {each.id: each.blind_since_us is not None for each in sights}
+        yield _gauge("catchment_blind", "1 when too few gauges of a catchment live", "catchment", blind)
         yield _one("engine_uplinks_behind", "Uplinks in the journal, not yet judged", engine.behind)
 
     def _alerts(self) -> Iterator[Metric]:

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from alerts.areal_rain import ArealRain
 from alerts.areas import load_areas
 from alerts.board import WarningBoard
-from alerts.catchments import load_catchments
+from alerts.catchments import CITY, load_catchments
 from alerts.channels import Channel
 from alerts.engine import Engine
 from alerts.errors import AlertsConfigError, DeliveriesError
@@ -28,6 +28,7 @@ from devices.properties import observed_properties
 from devices.registry import RegistryFile
 from ingest.consumer import Consumer, ServerConfig
 from ingest.errors import IngestError
+from ingest.gateways import GatewayBook
 from ingest.hand_over import HandOver
 from ingest.health import Health
 from ingest.latest import LatestValues
@@ -116,6 +117,7 @@ class Service:
         kostra = city_kostra(settings)
         for line in advice(kostra, rules, self.registry.current, self.catalogue):
             _log.warning("rain_index", advice=line)
+        self._catchments = catchments
         self.scale = scale
         self.texts = Texts(
             self._station_name, settings.city.timezone, settings.city.name, self._area_names, scale=scale
@@ -131,7 +133,17 @@ class Service:
             **{server.name: PARSERS[server.kind].parse for server in settings.network_server},
             **{neighbour_server(each.kind): parse_neighbour for each in settings.neighbour},
         }
-        self.intake = Intake(self.journal, self.registry, self.catalogue, parsers, clock, hand_over=hand_over)
+        self.gateways = GatewayBook()
+        self.gateways.rebuild(self.journal)
+        self.intake = Intake(
+            self.journal,
+            self.registry,
+            self.catalogue,
+            parsers,
+            clock,
+            hand_over=hand_over,
+            heard=self.gateways.hear,
+        )
         self.consumers = [
             Consumer(_server_config(server, settings), self.intake.hand_over, clock)
             for server in settings.network_server
@@ -147,7 +159,8 @@ class Service:
             catalogue=self.catalogue,
             kostra=kostra,
             catchments=catchments,
-            hears=lambda: any(consumer.health.ok for consumer in self.consumers),
+            hears=lambda: {each.server.name: each.health.ok for each in self.consumers},
+            heard_by=self.gateways.reception,
         )
         self.board = WarningBoard(clock)
         deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")
@@ -213,6 +226,7 @@ class Service:
                 loss_window=self.loss_window,
                 official=self.neighbours.official,
                 official_public=any(each.public for each in settings.neighbour if each.kind == dwd_cap.KIND),
+                catchments=self.engine.catchments,
             )
         )
 
@@ -252,7 +266,12 @@ class Service:
 
     def _station_name(self, station: str) -> str:
         known = self.registry.current.stations.get(station)
-        return known.name if known else station
+        return known.name if known else self._place_name(station)
+
+    def _place_name(self, id_: str) -> str:
+        """Events of the watchdog are about catchments and gateways too."""
+        names = {CITY: self.settings.city.name, **{c.id: c.name for c in self._catchments.catchments}}
+        return names.get(id_) or id_
 
 
 def _server_config(server: NetworkServer, settings: Settings) -> ServerConfig:

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from api.caller import AnyCaller
 from api.problems import Problem
 from api.responses import respond
+from api.routes.catchments import catchments_seen
 from api.routes.official_warnings import SOURCE, has_official, official_items, seen
 from api.routes.warning_item import NOTICE, warning_item, warnings_seen
 from api.services import Services
@@ -69,6 +70,7 @@ async def residents(request: Request, view: AnyCaller) -> Response:
         (warning_item(view, each), datetime.fromtimestamp(each.changed_us // 1_000_000, pages.zone))
         for each in warnings_seen(_public(view), in_force)
     ]
+    blind = [each["name"] for each in catchments_seen(_public(view)) if each["blind"]]
     public = _public(view)
     official = seen(public)
     told = official_items(public, official) if official else []
@@ -77,6 +79,7 @@ async def residents(request: Request, view: AnyCaller) -> Response:
         view,
         "index.html",
         warnings=items,
+        blind=blind,
         official=None if not has_official(public) else [(each, _span(each, pages.zone)) for each in told],
         official_known=official is not None,
         official_source=SOURCE,

@@ -14,7 +14,7 @@ events = st.lists(
     st.builds(
         make_event,
         event=st.integers(0, 30).map("e{}".format),
-        kind=st.sampled_from([*STEPS, "crossing", "unverified", "sensor_lost"]),
+        kind=st.sampled_from([*STEPS, "crossing", "unverified", "sensor_lost", "gateway_lost", "blind"]),
         episode=st.sampled_from(["a", "b", "c"]),
         level=st.integers(1, 4),
         value=st.none() | st.floats(0, 100),

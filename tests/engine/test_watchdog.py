@@ -198,7 +198,12 @@ def test_while_no_network_server_reaches_us_no_sensor_is_silent(journal):
     now, connected = [T0], [True]
     city = registry(CITY, **MARKS)
     it = Engine(
-        journal, load_rules(), lambda: city, lambda: now[0], checkpoint_s=0, hears=lambda: connected[0]
+        journal,
+        load_rules(),
+        lambda: city,
+        lambda: now[0],
+        checkpoint_s=0,
+        hears=lambda: {"ns": connected[0]},
     )
 
     def until(minute):

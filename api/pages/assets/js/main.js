@@ -9,7 +9,7 @@ import { panTo, relabelMap, showMap, startMap } from "./map.js";
 import { model, takeRain, takeReading, themeOf } from "./model.js";
 import { showOfficial, startOfficial } from "./official.js";
 import { setLanguage, translatePage } from "./texts.js";
-import { showPresent, showWarnings, takeWarnings, worstFirst } from "./warnings.js";
+import { showBlind, showPresent, showWarnings, takeWarnings, worstFirst } from "./warnings.js";
 
 const HOUR = 3_600_000;
 const REFRESH_MS = 15_000;
@@ -33,7 +33,7 @@ function load() {
 }
 
 async function read() {
-  await Promise.allSettled([readWarnings(), readStations().then(() => Promise.allSettled([readLatest(), readRain(), readMobility()]))]);
+  await Promise.allSettled([readWarnings(), readCatchments(), readStations().then(() => Promise.allSettled([readLatest(), readRain(), readMobility()]))]);
   redraw();
   chooseFirst();
 }
@@ -84,6 +84,11 @@ async function readRain() {
   rows.forEach(takeRain);
 }
 
+async function readCatchments() {
+  model.blind = (await getAll("/api/v1/catchments")).filter((each) => each.blind);
+  showBlind();
+}
+
 async function readMobility() {
   mobilityMs = now();
   const [parking, traffic] = await Promise.all([getAll("/api/v1/parking"), getAll("/api/v1/traffic?interval=PT15M")]);
@@ -129,6 +134,7 @@ function redrawAll() {
   translatePage();
   relabelMap();
   showConnection();
+  showBlind();
   showWarnings(choose);
   showOfficial();
   redraw();
@@ -170,6 +176,7 @@ setInterval(() => {
 }, REFRESH_MS);
 setInterval(() => {
   const due = mobilityMs !== null && Math.abs(now() - mobilityMs) >= REFRESH_MS;
+  if (due) readCatchments().catch(() => {});
   if (due) readMobility().catch(() => {}); // the connection's state says it already
 }, LOOK_MS);
 setInterval(() => {

@@ -20,6 +20,7 @@ export const model = {
   rain: new Map(), // station -> [{ms, value}] of the last hours
   warnings: new Map(),
   warningsKnown: false,
+  blind: [], // catchments with too few live gauges
   parking: new Map(),
   traffic: new Map(), // station -> counts of 15 minutes
 };

@@ -81,6 +81,14 @@ export function takeWarnings(items, announced) {
   }
 }
 
+/** Where too few gauges give values: there the absence of a warning says nothing. */
+export function showBlind() {
+  const box = document.getElementById("blind");
+  const said = model.blind.map((each) => t().blind(each.name)).join(" ");
+  box.hidden = !said;
+  if (box.textContent !== said) box.textContent = said;
+}
+
 function calm() {
   const [title, more] = model.warningsKnown ? [t().calm, t().calmMore] : [t().warningsUnknown, t().warningsUnknownMore];
   return el("div", { class: "calm" }, icon(model.warningsKnown ? "check" : "alert"), el("p", {}, el("b", {}, title), el("span", {}, more)));
