@@ -71,8 +71,7 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
         faults += error.faults
     scale: Scale | None = None
     faults += neighbour_faults(settings, registry)
-    if registry.devices or not (settings.devices.file or settings.device):
-        registry = with_neighbours(registry, settings)
+    registry = with_neighbours(registry, settings)
     try:
         scale = load_scale(settings.alerts.scale and settings.path(settings.alerts.scale))
     except AlertsConfigError as error:

@@ -46,7 +46,12 @@ def neighbour_faults(settings: Settings, registry: Registry) -> Iterator[Fault]:
 
 
 def with_neighbours(registry: Registry, settings: Settings) -> Registry:
-    """The listed stations and those of the neighbours, as far as they are known without asking."""
+    """The listed stations and those of the neighbours, as far as they are known without asking.
+
+    A list that cannot be read stays empty: what names its stations is not to blame.
+    """
+    if not registry.devices and (settings.devices.file or settings.device):
+        return registry
     return merged(registry, neighbour_registry(neighbours_of(settings), {}))
 
 
