@@ -5,6 +5,7 @@ import os
 import pytest
 import servers
 from hypothesis import settings
+from official_servers import OfficialServer
 
 from ingest.sqlite_journal import SqliteJournal
 
@@ -56,6 +57,14 @@ def journal(tmp_path):
     journal = SqliteJournal(tmp_path / "journal.db")
     yield journal
     journal.close()
+
+
+@pytest.fixture
+def official():
+    """A server that answers as official sources do; the test fills its `pages`."""
+    server = OfficialServer()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

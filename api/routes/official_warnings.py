@@ -23,7 +23,7 @@ from ingest.neighbours.official_warning import Official, OfficialWarning
 router = APIRouter(prefix="/api/v1", tags=["warnings"])
 _CACHE = "no-cache"
 SOURCE = "Quelle: Deutscher Wetterdienst"
-_LICENSE = "http://dcat-ap.de/def/licenses/geonutz/20130319"
+_LICENSE = "https://creativecommons.org/licenses/by/4.0/"
 _LAYOUT = Layout(
     (
         *(

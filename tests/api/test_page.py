@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from small_town import COUNTER, LEVEL, MINUTE, RAIN, wait_for
+from small_town import COUNTER, LEVEL, MINUTE, OFFICIAL, RAIN, wait_for
 
 from alerts.parking import CarPark
 from api.app import close_streams
@@ -127,6 +127,31 @@ def test_a_resident_sees_warnings_stations_map_and_chart(opened):
     assert opened.locator(".table-box tbody tr").count() == 24
     assert opened.locator(".table-box th").last.inner_text() == "Niederschlag in 5 min (l/m²)"
     assert not re.search(r"\bmm\b", opened.locator("main").inner_text())
+
+
+def test_official_warnings_stand_apart_in_their_own_words(opened, city):
+    block = opened.locator("#official")
+    opened.wait_for_selector("#official-list .official-warning")
+    said = block.inner_text()
+    assert "Amtliche UNWETTERWARNUNG vor HEFTIGEM STARKREGEN" in said
+    assert "Es tritt <b>heftiger</b> Starkregen auf." in said
+    assert "Quelle: Deutscher Wetterdienst" in said
+    assert opened.locator("#warnings .official-warning").count() == 0
+    assert opened.locator("#official .warning").count() == 0
+    opened.locator("[data-language=en]").click()
+    assert "Official warnings of the German weather service (DWD)" in block.inner_text()
+    assert opened.locator(".official-warning").get_attribute("lang") == "de"
+
+
+def test_official_warnings_are_not_shown_any_more_when_their_source_is_silent(city, browser):
+    city.changes["official"] = lambda: replace(OFFICIAL, as_of_us=city.now_us - 31 * MINUTE)
+    with served(city.app()) as (address, _):
+        page = browser.new_page(locale="de-DE")
+        page.goto(address)
+        page.wait_for_selector(".connection[data-state=live]")
+        assert "Das ist keine Entwarnung." in page.locator("#official").inner_text()
+        assert page.locator(".official-warning").count() == 0
+        page.close()
 
 
 def test_a_new_warning_appears_live_and_is_said_aloud(opened, city):

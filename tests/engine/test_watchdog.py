@@ -1,5 +1,7 @@
 """Stale, lost and back: by each device's own interval, and by a clock that is given."""
 
+from dataclasses import replace
+
 import numpy as np
 from engine_city import MIN, T0, kernels, readings, registry
 from hypothesis import given, settings
@@ -231,3 +233,13 @@ def test_a_watchdog_that_fails_stops_no_reading(journal, monkeypatch):
     put(journal, 1, 0, 60.0)
     it.run_once()
     assert [from_row(row).kind for _, row in journal.events(0, 100)] == ["crossing", "raise"]
+
+
+def test_an_unwatched_device_is_never_silent():
+    """An authority's gauge: its source as a whole is watched, by whoever asks it."""
+    known = registry(CITY, **MARKS)
+    eui = "0000000000000002"
+    known = replace(known, devices={**known.devices, eui: replace(known.devices[eui], watched=False)})
+    it = Kernels(load_rules(None), known, {}, CITY)
+    it.step(at((0, 0, 0.0), (1, 0, 20.0), (3, 0, 20.0)))
+    assert {event.episode.partition(".sensor")[0] for event in ticks(it, 100, 5000)} == {"regen", "pegel.2"}

@@ -1,12 +1,16 @@
 """A whole service with official neighbours: seen, judged, shown, and none the worse for their outage."""
 
+import random
 import time
 
 import pytest
+from city import demo_registry, level_uplink, write_csv
 from fastapi.testclient import TestClient
 from official_servers import CELL, UUID, Page, cap, caps, pegel_history, pegel_station, pegel_stations
 from servers import wait_for
 
+from alerts.event import from_row
+from devices.registry import Registry
 from stadtfunk.cli import main
 from stadtfunk.errors import ConfigError
 from stadtfunk.service import Service
@@ -136,6 +140,44 @@ def test_an_outage_of_all_of_them_changes_nothing_else(official, start):
     assert "Das ist keine Entwarnung." in public.get("/").text
     assert operator.get("/api/v1/admin/rejected").json()["items"] == []
     assert service.journal.counts().stored == 0
+
+
+def test_while_all_of_them_hang_the_city_s_own_gauge_warns_and_the_service_stops(
+    config, official, start, mosquitto
+):
+    gauge = next(
+        each
+        for each in demo_registry().devices.values()
+        if each.type == "decentlab-dl-mbx" and each.stages_cm
+    )
+    broker = mosquitto()
+    write_csv(Registry({gauge.dev_eui: gauge}, {}), config[0].with_name("devices.csv"))
+    server = f'[[network_server]]\nname = "chirpstack"\nkind = "chirpstack-v4"\nurl = "{broker.url}"\n'
+    text = config[0].read_text()
+    own = text[text.index("[[device]]") : text.index("[[api.token]]")]
+    config[0].write_text(f'{text.replace(own, "")}{server}[devices]\nfile = "devices.csv"\n')
+    official.pages = {path: Page(b"x" * 50, seconds=0.2) for path in ("/stations.json", "/cap.zip")}
+    service, _, operator = start()
+    wait_for(lambda: service.consumers[0].health.ok and official.asked)
+    broker.publish(*level_uplink(gauge, gauge.stages_cm[0] + 3, 1, random.Random(1)))
+    (raised,) = wait_for(lambda: operator.get("/api/v1/warnings").json()["items"])
+    assert raised["station"] == gauge.station
+    began = time.monotonic()
+    service.neighbours.stop()
+    assert time.monotonic() - began < 2
+
+
+def test_a_high_value_of_a_gauge_with_an_announced_fault_is_unverified(official, start):
+    now = time.time_ns() // 1000
+    serve(official, 300.0)
+    official.pages["/stations.json"] = Page(
+        pegel_stations(pegel_station(now, 700.0, comment="Pegel gestört"))
+    )
+    service, _, operator = start()
+    wait_for(lambda: service.journal.events(0, 10))
+    kinds = [from_row(row).kind for _, row in service.journal.events(0, 10)]
+    assert kinds == ["unverified"]
+    assert operator.get("/api/v1/warnings").json()["items"] == []
 
 
 def test_a_calm_day_says_so(official, start):
