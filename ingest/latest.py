@@ -34,6 +34,8 @@ class LatestValues:
         self._pause_s = pause_s
         self._lock = threading.Lock()
         self._newest: dict[Series, Point] = {}
+        # the keys of _newest in order, sorted again when there are more of them
+        self._order: list[Series] = []
         self._series: list[Series] = []
         self._listeners: list[Listener] = []
         self._stopping = threading.Event()
@@ -74,16 +76,14 @@ class LatestValues:
     ) -> list[Point]:
         """Newest readings, in the order of their series; of some stations and properties, or of all."""
         with self._lock:
-            newest = list(self._newest.values())
-        return sorted(
-            (
-                point
-                for point in newest
-                if (stations is None or point.series.station in stations)
-                and (properties is None or point.series.property in properties)
-            ),
-            key=_series,
-        )
+            if len(self._order) < len(self._newest):
+                self._order = sorted(self._newest, key=_fields)
+            return [
+                self._newest[series]
+                for series in self._order
+                if (stations is None or series.station in stations)
+                and (properties is None or series.property in properties)
+            ]
 
     def listen(self, callback: Listener) -> Callable[[], None]:
         """Call back with what each batch of the journal made newest; returns what ends it.
@@ -168,5 +168,5 @@ def _newest_points(series: Sequence[Series], readings: Readings) -> list[Point]:
     ]
 
 
-def _series(point: Point) -> Series:
-    return point.series
+def _fields(series: Series) -> tuple[str, str, str, str]:
+    return series.station, series.property, series.channel, series.dev_eui
