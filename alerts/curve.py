@@ -115,7 +115,9 @@ def add(rows: Rows, plan: CurvePlan, readings: Amounts, tally: Tally) -> None:
     if plan.own_phase:
         # a clock that drifted: move the marks with it while there is nothing on them
         drift = (time - phase + MARK_US // 2) % MARK_US - MARK_US // 2
-        clean &= (np.abs(drift) <= _MISALIGNED_US) | (depth == 0) | (ring[slot, (mark + 1) % size] != total)
+        aligned = np.abs(drift) <= _MISALIGNED_US
+        if not aligned.all():
+            clean &= aligned | (depth == 0) | (ring[slot, (mark + 1) % size] != total)
     rare = (~clean).nonzero()[0].tolist()
     if rare:
         for i in rare:

@@ -95,8 +95,10 @@ def step(
         flag, fresh, jump = _judge(row, plan, at, time, value, given[part])
         flags[part] = flag
         rejected = (flag == _SUSPECT) | (flag == _FAIL)
-        keep = fresh & plan.remembers[at] & ~_in_service(plan, at, time)
-        _remember(rows, at[keep], time[keep], value[keep], flag[keep], jump[keep], plan)
+        keep = fresh & plan.remembers[at]
+        if keep.any():
+            keep &= ~_in_service(plan, at, time)
+            _remember(rows, at[keep], time[keep], value[keep], flag[keep], jump[keep], plan)
         rejected &= plan.heeds[at] | (given[part] == _GOOD) | (given[part] == _UNJUDGED)
         # what is late or flat is told where it stands high
         low = plan.low[at] & (time > row["time"]) & (jump | (flag == _FAIL))
@@ -116,12 +118,15 @@ def _judge(  # noqa: PLR0913, PLR0917 - what one judgement rests on
     judged: Bools = finite & ((given == _GOOD) | (given == _UNJUDGED))
     fail = judged & ((value < plan.lowest[at]) | (value > plan.highest[at]))
     fresh = judged & (time > row["time"])
-    jump = judged & ~fail & (row["good_time"] > 0)
-    jump &= _jumps(plan, at, value - row["good"], time - row["good_time"])
-    confirmed = fresh & row["pending"] & ~_jumps(plan, at, value - row["value"], time - row["time"])
-    jump &= ~confirmed
-    same = (value == row["value"]) & (time - row["time"] <= plan.gap[at])
-    flat = fresh & same & (time - row["same_since"] >= plan.flat[at])
+    jump = flat = np.zeros(len(at), np.bool_)
+    # without a limit nothing jumps and nothing is flat
+    if plan.remembers[at].any():
+        jump = judged & ~fail & (row["good_time"] > 0)
+        jump &= _jumps(plan, at, value - row["good"], time - row["good_time"])
+        confirmed = fresh & row["pending"] & ~_jumps(plan, at, value - row["value"], time - row["time"])
+        jump &= ~confirmed
+        same = (value == row["value"]) & (time - row["time"] <= plan.gap[at])
+        flat = fresh & same & (time - row["same_since"] >= plan.flat[at])
     flag = np.where(judged, _GOOD, given)
     flag = np.where(jump | flat, _SUSPECT, flag)
     flag = np.where(fail, _FAIL, flag)
