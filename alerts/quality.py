@@ -8,7 +8,7 @@ it, that one is good: a flood that rises faster than the limits is delayed by on
 the first as unverified. A flat line is measured in time, not in readings.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,7 +89,7 @@ def step(
     """
     flags = given.copy()
     found: list[tuple[int, Event]] = []
-    for part in rounds(batch.slot):
+    for part in _parts(plan, batch.slot):
         at, time, value = batch.slot[part], batch.time[part], batch.value[part]
         row = rows[at]
         flag, fresh, jump = _judge(row, plan, at, time, value, given[part])
@@ -108,6 +108,20 @@ def step(
             if event is not None:
                 found.append((place, event))
     return flags, found
+
+
+def _parts(plan: QualityPlan, slot: Slots) -> Iterator[Slots]:
+    """Positions to judge at once: all that remember nothing, of the others one of a series at a time."""
+    remembering = plan.remembers[slot]
+    if not remembering.any():
+        yield np.arange(len(slot))
+    elif remembering.all():
+        yield from rounds(slot)
+    else:
+        yield (~remembering).nonzero()[0]
+        others = remembering.nonzero()[0]
+        for part in rounds(slot[others]):
+            yield others[part]
 
 
 def _judge(  # noqa: PLR0913, PLR0917 - what one judgement rests on
