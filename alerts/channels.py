@@ -40,7 +40,7 @@ class Channel:
 
     `audience`: "staff" hears every alert, "public" only those meant for the public. `min_level` is the rank
     of a severity (1 Minor to 4 Extreme) that an episode must have reached; then its end is told as well.
-    Raises AlertsConfigError.
+    `exercises`: staff who take part in drills. Raises AlertsConfigError.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Channel:
     language: Language = "de"
     audience: tuple[Audience, ...] = ("staff",)
     min_level: int = 1
+    exercises: bool = False
     kinds: tuple[Told, ...] = TOLD
 
     def __post_init__(self) -> None:
@@ -66,6 +67,11 @@ class Channel:
                     1 <= self.min_level <= len(SEVERITIES),
                     "1 Minor, 2 Moderate, 3 Severe, 4 Extreme",
                 ),
+                (
+                    "exercises",
+                    not self.exercises or "staff" in self.audience,
+                    'only with audience "staff": residents get no exercise by message',
+                ),
                 ("kinds", bool(self.kinds) and set(self.kinds) <= set(TOLD), f"some of {', '.join(TOLD)}"),
             )
             if not fine
@@ -79,6 +85,8 @@ class Channel:
         """Why this channel is not told of a warning's latest step; "" when it is told."""
         if warning.audience is None:
             return "for nobody"
+        if warning.exercise and not self.exercises:
+            return "no exercises here"
         if warning.audience not in self.audience and "staff" not in self.audience:
             return f"for {warning.audience} only"
         if rank(warning.peak_severity) < self.min_level:

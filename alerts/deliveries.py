@@ -132,15 +132,19 @@ class Deliveries:
             )
             return {row[0]: _decoder.decode(row[1]) for row in rows if row}
 
-    def expand(
+    def expand(  # noqa: PLR0913, PLR0917 - what one page of events comes to
         self,
         position: tuple[int, str],
         new: Sequence[New],
         episodes: Mapping[str, Warning],
         channels: Sequence[str],
         now_us: int,
+        ended: Sequence[str] = (),
     ) -> None:
-        """One delivery per event and channel, the changed episodes and the position, all or nothing."""
+        """One delivery per event and channel, the changed episodes and the position, all or nothing.
+
+        What waits of the `ended` episodes, and of those whose id begins with one and a dot, is superseded.
+        """
         with self._file.write() as connection:
             connection.executemany(
                 "INSERT INTO deliveries(event, channel, seq, episode, kind, event_us, status, created_us, "
@@ -154,6 +158,11 @@ class Deliveries:
             connection.executemany(
                 "INSERT INTO episodes VALUES(?, ?) ON CONFLICT(id) DO UPDATE SET warning = excluded.warning",
                 [(key, _encode(warning)) for key, warning in episodes.items()],
+            )
+            connection.executemany(
+                "UPDATE deliveries SET status = 'superseded', ended_us = ? WHERE status = 'pending' "
+                "AND (episode = ? OR substr(episode, 1, length(?) + 1) = ? || '.')",
+                [(now_us, each, each, each) for each in ended],
             )
             connection.execute("UPDATE position SET cursor = ?, event = ?", position)
 

@@ -2,6 +2,8 @@
 
 AlertsError
  ├── AlertsConfigError   rules, texts or channels that a person wrote cannot be used; lists all faults
+ ├── DrillError          a recording cannot be played as a drill
+ │    └── DrillBusyError not now: another drill runs, or a real alarm is in force
  ├── DeliveriesError     the file of deliveries cannot be used (damaged, disk full, held by another process)
  └── TextError           a text for people cannot be made
 """
@@ -19,6 +21,14 @@ class AlertsConfigError(AlertsError):
     def __init__(self, *faults: Fault) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = faults
+
+
+class DrillError(AlertsError):
+    """A recording cannot be played as a drill; says why and what to do."""
+
+
+class DrillBusyError(DrillError):
+    """Not now: another drill runs, or a real alarm is in force."""
 
 
 class DeliveriesError(AlertsError):

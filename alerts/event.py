@@ -28,6 +28,9 @@ Kind = Literal[
 Audience = Literal["public", "staff"]
 Confirmation = Literal["", "confirmed", "unconfirmed"]
 
+PREEMPTED = "exercise ended: real alarm"
+"""Reason of the events that end an exercise at once; of those nobody is told, nor of what waits of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -19,7 +19,7 @@ from alerts.channel_worker import ChannelStats, ChannelWorker, Retry
 from alerts.channels import AppriseSender, Channel, Sender
 from alerts.deliveries import Deliveries, DeliveryStatus, New, Receipt
 from alerts.errors import AlertsConfigError
-from alerts.event import Event, from_row
+from alerts.event import PREEMPTED, Event, from_row
 from alerts.stages import Record, Render, Select, Send, Stage
 from alerts.texts import Texts
 from alerts.warning import STEPS, TOLD, Warning, fold, opened  # noqa: A004 - the field's word, see there
@@ -189,7 +189,8 @@ class Outbox:
         new, changed = _told(events, known)
         names = [worker.channel.name for worker in self._workers]
         last, row = page[-1]
-        self._deliveries.expand((last, row.id), new, changed, names, self._clock())
+        ended = [event.episode for _, event in events if event.exercise and event.reason == PREEMPTED]
+        self._deliveries.expand((last, row.id), new, changed, names, self._clock(), ended)
         if new:
             episodes = {entry.warning.id for entry in new}
             for worker in self._workers:
@@ -233,7 +234,7 @@ def _told(
             continue
         else:
             changed[event.episode] = after
-        if after.audience is not None:
+        if after.audience is not None and not (event.exercise and event.reason == PREEMPTED):
             new.append(New(event.id, seq, after.history[-1].kind, event.time_us, after))
     return new, changed
 

@@ -68,6 +68,8 @@ class _File(_Table):
     sender: str
     areas: str
     more: str
+    exercise_title: str
+    exercise: str
     raise_: _Templates = Field(alias="raise")
     escalate: _Templates
     step_down: _Templates
@@ -173,6 +175,8 @@ class _Language:
         except (jinja2.TemplateError, LookupError, ValueError, TypeError) as error:
             raise TextError(f"{warning.measure}, {step}: {error}") from error
         head = [self._file.repeat] if repeat else []
+        if warning.exercise:
+            title, head = f"{self._file.exercise_title} {title}", [self._file.exercise, *head]
         basis = measure.basis.format(reference=values["reference"] or self._file.unknown)
         foot = f"{basis} {self._file.notice}\n{sender}"
         said = " ".join((*head, *body.split()))
@@ -258,6 +262,8 @@ def plain(warning: Warning) -> Text:
         f"{_printable(warning.id)} {_printable(latest.event)}"
     )
     title = f"{warning.measure} {latest.kind} {latest.level}: {_printable(warning.station)}"
+    if warning.exercise:
+        title, body = f"ÜBUNG / EXERCISE: {title}", f"ÜBUNG / EXERCISE. {body}"
     return Text(_shortened(title, TITLE_LIMIT), _shortened(body, BODY_LIMIT))
 
 

@@ -49,6 +49,7 @@ class Warning:  # noqa: A001 - the field's word; Python's own is not used in thi
 
     `window_min` (minutes, None for levels) and `value` (mm, cm) belong to the latest step, the `peak_*` to
     the highest level so far. `audience` is the widest that any step had; None: nobody is to be told.
+    `exercise`: of a drill, never to be taken for real.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Warning:  # noqa: A001 - the field's word; Python's own is not used in thi
     peak_value: float | None
     peak_window_min: int | None
     history: tuple[Update, ...]
+    exercise: bool = False
 
     @property
     def in_force(self) -> bool:
@@ -111,6 +113,7 @@ def opened(event: Event) -> Warning:
         peak_value=event.value,
         peak_window_min=event.window_min,
         history=(update,),
+        exercise=event.exercise,
     )
 
 

@@ -14,6 +14,7 @@ from api.routes import (
     admin,
     areas,
     catchments,
+    drill,
     mobility,
     official_warnings,
     operations,
@@ -41,6 +42,7 @@ _ROUTERS = (
     mobility,
     stream,
     admin,
+    drill,
     operations,
     pages,
 )

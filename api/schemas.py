@@ -118,6 +118,7 @@ class Notice(BaseModel):
     model_config = ConfigDict(title="Warning")
 
     id: str
+    exercise: bool = Field(description="Of a drill: nothing of it is real")
     status: Literal["in_force", "ended"]
     station: str
     station_name: str
@@ -307,6 +308,25 @@ class Delivery(BaseModel):
     created: str
     started: str | None
     ended: str | None
+
+
+class Drill(BaseModel):
+    """A recorded event played as an exercise."""
+
+    id: str = Field(examples=["20261122T100000Z-000000"])
+    running: bool
+    started_by: str
+    released_by: str = Field(description="Who released it to the public; empty: staff only")
+    speed: float
+    started: AwareDatetime
+    until: AwareDatetime = Field(description="Expected end")
+    ended: AwareDatetime | None
+    reason: str = Field(description="Why it ended")
+    readings: int
+    played: int
+    events: int
+    skipped: int = Field(description="Lines that cannot be played")
+    complaints: list[str] = Field(description="The first of them")
 
 
 class Part(BaseModel):

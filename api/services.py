@@ -8,6 +8,7 @@ from alerts.areas import Areas
 from alerts.board import WarningBoard
 from alerts.counts import SiteCounts
 from alerts.deliveries import Receipt
+from alerts.drill import Drills
 from alerts.outages import Sight
 from alerts.parking import CarPark
 from alerts.scale import Scale, shipped_scale
@@ -78,6 +79,7 @@ class Services:
     tokens: Sequence[TokenHash] = ()
     overrides: Mapping[str, bool] = field(default_factory=dict)
     basemap: BaseMap | None = None
+    drills: Drills | None = None
     areas: Areas = field(default_factory=Areas)
     areal_rain: Callable[[Mapping[str, Station]], Mapping[str, Sequence[AreaRain]]] = lambda _: {}
     loss_window: Callable[[], Mapping[str, str]] = dict

@@ -11,6 +11,7 @@ from stadtfunk import (
     catalogue_commands,
     check,
     demo,
+    drill,
     kostra_commands,
     logs,
     neighbours,
@@ -60,6 +61,9 @@ def parser() -> argparse.ArgumentParser:
         command(
             "backtest", "judge a history by the rules and report how they would have warned", backtest.run
         )
+    )
+    drill.add_arguments(
+        command("drill", "play a recorded event as an exercise in a running service", drill.run)
     )
     command("openapi", "print the OpenAPI document", openapi.run)
     tokens.add_arguments(

@@ -184,6 +184,8 @@ def report(journal: Journal, sent: int) -> Report:
         after = page[-1][0]
         for _, row in page:
             event = from_row(row)
+            if event.exercise:
+                continue
             if event.kind == "raise":
                 raised.add(event.episode)
             elif event.kind == "clear":

@@ -115,8 +115,13 @@ class Metrics(Collector):
         for labels, count in self._service.outbox.stats.deliveries.items():
             family.add_metric(labels, count)
         yield family
-        in_force = self._service.board.snapshot().in_force
-        yield _one("warnings_in_force", "Warnings in force", len(in_force))
+        in_force = [each.exercise for each in self._service.board.snapshot().in_force]
+        yield _gauge(
+            "warnings_in_force",
+            "Warnings in force; exercise: those of a drill",
+            "exercise",
+            {"false": in_force.count(False), "true": in_force.count(True)},
+        )
 
     def _neighbours(self) -> Iterator[Metric]:
         stats = self._service.neighbours.stats

@@ -13,6 +13,7 @@ from alerts.areas import load_areas
 from alerts.board import WarningBoard
 from alerts.catchments import CITY, load_catchments
 from alerts.channels import Channel
+from alerts.drill import Drills
 from alerts.engine import Engine
 from alerts.errors import AlertsConfigError, DeliveriesError
 from alerts.flagging import Flagging
@@ -163,6 +164,17 @@ class Service:
             heard_by=self.gateways.reception,
         )
         self.board = WarningBoard(clock)
+        self.drills = Drills(
+            self.journal,
+            self.board,
+            rules,
+            lambda: self.registry.current,
+            clock,
+            self._tell,
+            catalogue=self.catalogue,
+            kostra=kostra,
+            catchments=catchments,
+        )
         deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")
         self.outbox = Outbox(self.journal, deliveries, channels, self.texts, clock)
         self.retention = Retention(self.journal, settings.journal.retention_days, clock)
@@ -184,7 +196,7 @@ class Service:
         _log.info("stopped")
 
     def _readers(self) -> tuple[_Part, ...]:
-        return (self.latest, self.outbox, self.engine, self.writer, self.retention)
+        return (self.latest, self.outbox, self.engine, self.writer, self.retention, self.drills)
 
     def _feeders(self) -> tuple[_Part, ...]:
         return (self.intake, *self.consumers, self.neighbours)
@@ -212,6 +224,7 @@ class Service:
                 scale=self.scale,
                 parking=self.engine.parking,
                 traffic=self.engine.traffic,
+                drills=self.drills,
                 areas=self.areas,
                 areal_rain=ArealRain(self.areas, self.engine.gauge_rain).of,
                 deliveries=self.outbox.receipts,

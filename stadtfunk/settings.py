@@ -184,6 +184,7 @@ class Channel(_Table):
     language: Literal["de", "en"] = "de"
     audience: tuple[Literal["public", "staff"], ...] = ("staff",)
     min_level: int = Field(default=1, ge=1, le=4)
+    exercises: bool = False
 
 
 class AlertsTable(_Table):

@@ -43,7 +43,8 @@ def areas(request: Request, view: AnyCaller, query: Annotated[AreasQuery, Query(
     known = view.services.areas
     found = known.areas if query.lat is None or query.lon is None else known.at(query.lat, query.lon)
     after = decode_cursor(query.cursor, str)
-    in_force = warnings_seen(view, view.services.board.snapshot().in_force)
+    real = [each for each in view.services.board.snapshot().in_force if not each.exercise]
+    in_force = warnings_seen(view, real)
     rain = view.services.areal_rain(view.stations)
     items = [_item(view, area, in_force, rain.get(area.id, ())) for area in sorted(found, key=lambda a: a.id)]
     if query.f is Format.CSV:

@@ -21,14 +21,28 @@ _RISES = ("raise", "escalate")
 LAYOUT = Layout(
     (
         *("id", "status", "station", "station_name", "measure", "level", "severity", "window_min"),
-        *("value", "unit", "since", "changed", "ended", "peak_level", "peak_value", "audience", "trend"),
+        *(
+            "value",
+            "unit",
+            "since",
+            "changed",
+            "ended",
+            "peak_level",
+            "peak_value",
+            "audience",
+            "trend",
+            "exercise",
+        ),
     ),
     place,
 )
 
 
 def warnings_seen(view: View, warnings: Sequence[Warning]) -> list[Warning]:
-    """The warnings this caller may see: the public those for the public, at public stations."""
+    """The warnings this caller may see: the public those for the public, at public stations.
+
+    A drill's are for the public only when it was released to it (alerts/drill.py); `exercise` marks them.
+    """
     if view.operator is not None:
         return list(warnings)
     return [each for each in warnings if each.audience == "public" and each.station in view.stations]
@@ -40,6 +54,7 @@ def warning_item(view: View, warning: Warning) -> dict[str, Any]:
     texts = {language: _text(view, warning, language) for language in LANGUAGES}
     return {
         "id": warning.id,
+        "exercise": warning.exercise,
         "status": warning.status,
         "station": warning.station,
         "station_name": warning.station if station is None else station.name,

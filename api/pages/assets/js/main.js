@@ -1,6 +1,7 @@
 // The residents' page: read everything once, then keep up with the stream.
 
 import { getAll, getJson } from "./api.js";
+import { askAt, readAreas, refreshAreas, startAreas } from "./areas.js";
 import { openDetail, refreshChart, refreshFigures } from "./detail.js";
 import { now } from "./format.js";
 import { showStations, showThemes } from "./list.js";
@@ -33,7 +34,7 @@ function load() {
 }
 
 async function read() {
-  await Promise.allSettled([readWarnings(), readCatchments(), readStations().then(() => Promise.allSettled([readLatest(), readRain(), readMobility()]))]);
+  await Promise.allSettled([readWarnings(), readCatchments(), readAreas(), readStations().then(() => Promise.allSettled([readLatest(), readRain(), readMobility()]))]);
   redraw();
   chooseFirst();
 }
@@ -126,6 +127,7 @@ function redraw() {
   showThemes(theme, chooseTheme);
   showStations(theme, chosen, choose);
   showMap(theme, chosen, choose);
+  refreshAreas();
   showPresent();
   refreshFigures();
 }
@@ -150,7 +152,8 @@ for (const button of document.querySelectorAll("[data-language]")) {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => refreshChart());
 
 translatePage();
-startMap();
+startMap(askAt);
+startAreas();
 relabelMap();
 startOfficial();
 load();

@@ -1,7 +1,7 @@
 // The map: stations on paper with a grid of coordinates, or on the city's base map. Leaflet is optional.
 
 import { iconMarkup } from "./dom.js";
-import { line, model, themeOf, warningAt } from "./model.js";
+import { line, model, themeOf, warningAt, warningsFor } from "./model.js";
 import { t } from "./texts.js";
 
 const L = window.L;
@@ -12,11 +12,14 @@ let map = null;
 let grid = null;
 let zoom = null;
 let fitted = false;
+let placeMark = null;
 const pins = new Map();
+const outlines = new Map();
+const SEVERITIES = ["Minor", "Moderate", "Severe", "Extreme"];
 
 export const hasMap = Boolean(L);
 
-export function startMap() {
+export function startMap(tapped) {
   if (!L) {
     document.getElementById("map-panel").hidden = true;
     return;
@@ -26,6 +29,8 @@ export function startMap() {
   map.attributionControl.setPrefix(false);
   L.control.scale({ imperial: false }).addTo(map);
   map.setView([51, 10], 6);
+  map.on("click", (event) => tapped(event.latlng.lat, event.latlng.lng));
+  hatch();
   if (settings.basemap) {
     const credit = document.createElement("span");
     credit.textContent = settings.basemapAttribution;
@@ -56,6 +61,40 @@ export function showMap(theme, chosen, choose) {
     fitted = true;
     map.fitBounds(L.latLngBounds([...pins.values()].map((pin) => pin.marker.getLatLng())), { padding: [36, 36], maxZoom: 15, animate: false });
   }
+}
+
+/** The warning areas, under the stations: an outline, and where a warning is in force hatched in its colour. */
+export function showAreas() {
+  if (!map) return;
+  for (const feature of model.areas) {
+    const severity = warningsFor(feature)[0]?.severity ?? "";
+    const known = outlines.get(feature.id);
+    if (known?.severity === severity) continue;
+    known?.shape.remove();
+    const look = severity ? { fill: true, fillColor: `url(#hatch-${severity})`, fillOpacity: 1, weight: 3 } : { fill: false, weight: 1.5, dashArray: "5 5" };
+    const shape = L.geoJSON(feature, { interactive: false, style: { className: severity ? `area ${severity}` : "area", ...look } }).addTo(map);
+    shape.bringToBack();
+    outlines.set(feature.id, { severity, shape });
+  }
+}
+
+/** Where a resident asked for. */
+export function markPlace(lat, lon) {
+  if (!map) return;
+  placeMark?.remove();
+  placeMark = L.circleMarker([lat, lon], { radius: 8, weight: 3, className: "place-mark", interactive: false }).addTo(map);
+  if (!map.getBounds().contains([lat, lon])) map.panTo([lat, lon]);
+}
+
+/** Stripes tell a warned area apart without its colour; the worse, the denser. */
+function hatch() {
+  const patterns = SEVERITIES.map((severity, i) => {
+    const width = 16 - 3 * i;
+    return `<pattern id="hatch-${severity}" data-severity="${severity}" patternUnits="userSpaceOnUse" width="${width}" height="${width}" patternTransform="rotate(45)"><rect class="hatch-ground" width="${width}" height="${width}"/><line class="hatch-line" x1="0" y1="0" x2="0" y2="${width}" stroke-width="5"/></pattern>`;
+  });
+  const box = document.createElement("div");
+  box.innerHTML = `<svg width="0" height="0" class="hidden" aria-hidden="true"><defs>${patterns.join("")}</defs></svg>`;
+  document.body.append(box.firstChild);
 }
 
 export function panTo(id) {

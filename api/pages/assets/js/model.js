@@ -19,6 +19,7 @@ export const model = {
   readings: new Map(), // station -> "property channel" -> reading
   rain: new Map(), // station -> [{ms, value}] of the last hours
   warnings: new Map(),
+  areas: [], // GeoJSON features
   warningsKnown: false,
   blind: [], // catchments with too few live gauges
   parking: new Map(),
@@ -116,8 +117,15 @@ export function present(warning) {
 /** The most serious warning in force at a station. */
 export function warningAt(id) {
   return [...model.warnings.values()]
-    .filter((each) => each.station === id && each.status === "in_force")
+    .filter((each) => each.station === id && each.status === "in_force" && !each.exercise)
     .sort((a, b) => SEVERITIES.indexOf(b.severity) - SEVERITIES.indexOf(a.severity))[0];
+}
+
+/** Warnings in force for an area, the most serious first. */
+export function warningsFor(area) {
+  return [...model.warnings.values()]
+    .filter((each) => each.status === "in_force" && !each.exercise && each.areas.some((its) => its.id === area.id))
+    .sort((a, b) => SEVERITIES.indexOf(b.severity) - SEVERITIES.indexOf(a.severity));
 }
 
 /** One station's line: value, unit, what stands beside it, and how old it is. */

@@ -17,13 +17,15 @@ let drawn = "";
 
 /** Warnings in force, the most serious and then the newest first. */
 export function worstFirst() {
-  const inForce = [...model.warnings.values()].filter((each) => each.status === "in_force");
+  const inForce = [...model.warnings.values()].filter((each) => each.status === "in_force" && !each.exercise);
   return inForce.sort((a, b) => SCALE.indexOf(a.severity) - SCALE.indexOf(b.severity) || b.since.localeCompare(a.since) || a.id.localeCompare(b.id));
 }
 
 export function showWarnings(choose) {
   const inForce = worstFirst();
-  showEnded([...model.warnings.values()].filter((each) => each.status === "ended"));
+  const real = [...model.warnings.values()].filter((each) => !each.exercise);
+  showEnded(real.filter((each) => each.status === "ended"));
+  showExercises([...model.warnings.values()].filter((each) => each.exercise && each.status === "in_force"));
   const shape = JSON.stringify([lang(), model.warningsKnown, inForce, inForce.map((each) => [ago(Date.parse(each.since)), model.stations.has(each.station)])]);
   if (shape === drawn) return;
   drawn = shape;
@@ -102,6 +104,7 @@ function card(item, choose, roomy) {
     el("span", { class: "level" }, t().levelChip(item.measure, item.level, severityName(item.severity))),
     el("h3", {}, `${t().measure[item.measure] ?? item.headline[lang()]}: ${item.station_name}`),
     ...figures(item),
+    item.areas.length ? el("p", { class: "for-areas" }, t().forAreas(item.areas.map((each) => each.name[lang()]))) : null,
     el("p", { class: "since" }, t().since(moment(since), ago(since))),
     roomy ? said(item, choose) : keptOpen(item.id, el("details", {}, el("summary", { data: { warning: `${item.id} more` } }, t().more), said(item, choose))),
   );
@@ -125,6 +128,14 @@ function figures(item) {
   const big = value === null ? [] : [`${number(value, rain ? 1 : 0)} ${rain ? "l/m²" : item.unit}`, " "];
   const during = minutes === null ? [] : [el("small", {}, `${t().during(60 * minutes)},`), " "];
   return [el("p", { class: "figure" }, ...big, ...during, el("small", {}, when)), el("p", { class: "present", data: { present: item.id } })];
+}
+
+/** A drill that was released to the public: apart from the warnings, never counted as one. */
+function showExercises(items) {
+  const box = document.getElementById("exercises");
+  box.hidden = !items.length;
+  const lines = items.map((item) => el("li", { class: "exercise", data: { id: item.id } }, item.headline[lang()]));
+  document.getElementById("exercises-list").replaceChildren(...lines);
 }
 
 function showEnded(items) {
