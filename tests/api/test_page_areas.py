@@ -39,7 +39,7 @@ def test_areas_are_drawn_and_listed_with_their_state(opened):
     assert "Oben\nkeine Warnung in Kraft" in rows
     assert "Warngebiet: Gierath" in page.locator(".warning").inner_text()
     page.locator("[data-language=en]").click()
-    assert "Gierath village\nWarning in force · severity severe" in page.locator("#area-list").inner_text()
+    assert "Gierath village\nWarning in force · severity high" in page.locator("#area-list").inner_text()
     assert faults(page) == []
 
 
