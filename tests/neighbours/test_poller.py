@@ -146,7 +146,11 @@ def test_a_later_value_and_a_corrected_one(city, served):
     city.poll()
     city.now_us += 15 * MIN
     served.pages["/stations.json"] = Page(pegel_stations(pegel_station(NOW + 15 * MIN, 311.0, state="high")))
-    served.pages[ZIP] = Page(nrw_values((NRW_NO, NOW, "45.00"), (NRW_NO, NOW + 15 * MIN, "50.00")))
+    served.pages[ZIP] = Page(
+        nrw_values(
+            (NRW_NO, NOW - 5 * MIN, "42.60"), (NRW_NO, NOW, "45.00"), (NRW_NO, NOW + 15 * MIN, "50.00")
+        )
+    )
     assert city.poll() == [
         ("dwd", 15, 3.0, 1),
         ("rhein", 15, 311.0, 1),
@@ -154,6 +158,7 @@ def test_a_later_value_and_a_corrected_one(city, served):
         ("strunde", 15, 50.0, 1),
     ]
     assert served.asked[HISTORY] == 1
+    assert city.intake.stats.duplicates == 0  # what is known is not even handed over
 
 
 def test_after_an_outage_the_values_between_are_fetched(city, served):
