@@ -45,6 +45,9 @@ class Event:
     `severity` by the city's scale, "" where none applies. `incident`: the id of what staff hear of as one, ""
     for what belongs to none. `confirmation`: what the witnesses make of it, in words in `witness`; "" where
     nobody was asked. `exercise`: of a drill, never to be taken for real.
+
+    Of what is still to come: `expected_min`, within which minutes from `time_us` (earlier, later estimate),
+    and `cause`, the name of what it comes from: a station upstream, a spillway.
     """
 
     id: str
@@ -65,6 +68,8 @@ class Event:
     confirmation: Confirmation = ""
     witness: str = ""
     exercise: bool = False
+    expected_min: tuple[float, float] | None = None
+    cause: str = ""
 
 
 def to_row(event: Event) -> EventRow:

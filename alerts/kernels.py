@@ -4,18 +4,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 
 import numpy as np
 
-from alerts import counts, level, outages, parking, quality, rain, watchdog
+from alerts import basin, counts, expected, level, outages, parking, quality, rain, rain_seen, watchdog
 from alerts.areal_rain import GaugeRain, gauge_rain
 from alerts.catchments import Catchments
 from alerts.checks import Checks, make_checks
 from alerts.counts import SiteCounts
 from alerts.curve import MARK_US, Tally, windows
 from alerts.event import Event
+from alerts.expected import Beside
 from alerts.kostra import Kostra
 from alerts.outages import Hearing, Outages
+from alerts.outlook import LevelOutlook, outlooks
 from alerts.parking import CarPark
 from alerts.plan import Plan, make_plan
+from alerts.rain_seen import RainSeen
 from alerts.regions import Regions
+from alerts.rise_plan import RisePlan, make_rise_plan
 from alerts.rows import Batch, Bools, Ints, Slots, Table
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
@@ -50,6 +54,9 @@ class Kernels:
         self._catchments = catchments or Catchments()
         self._rain = Table("rain", rain.ROW)
         self._level = Table("level", level.ROW)
+        self._expected = Table("expected", expected.ROW)
+        self._basin = Table("basin", basin.ROW)
+        self._rain_seen = Table("rain_seen", rain_seen.ROW)
         self._sensors = Table("parking", parking.SENSOR)
         self._parks = Table("car_park", parking.PARK)
         self._counts = Table("counts", counts.ROW)
@@ -58,6 +65,9 @@ class Kernels:
         self._tables = (
             self._rain,
             self._level,
+            self._expected,
+            self._basin,
+            self._rain_seen,
             self._sensors,
             self._parks,
             self._counts,
@@ -74,19 +84,24 @@ class Kernels:
         """Follow a new registry or more series; the state stays."""
         self.adopt(*self.plans(registry, series))
 
-    def plans(self, registry: Registry, series: Sequence[Series]) -> tuple[Plan, Checks, Regions]:
+    def plans(self, registry: Registry, series: Sequence[Series]) -> tuple[Plan, Checks, Regions, RisePlan]:
         """What adopt() takes: half a second for 40,000 series, in which nothing of this is touched."""
+        plan = make_plan(self._rules, registry, series, self._catalogue, self._kostra)
         return (
-            make_plan(self._rules, registry, series, self._catalogue, self._kostra),
+            plan,
             make_checks(self._rules, registry, series, self._catalogue),
             Regions(self._catchments, registry),
+            make_rise_plan(self._rules, registry, series, self._catchments, plan),
         )
 
-    def adopt(self, plan: Plan, checks: Checks, regions: Regions) -> None:
+    def adopt(self, plan: Plan, checks: Checks, regions: Regions, ahead: RisePlan) -> None:
         """Follow plans from now on; the state stays."""
-        self._plan, self._checks, self._regions = plan, checks, regions
+        self._plan, self._checks, self._regions, self._ahead = plan, checks, regions, ahead
         self._rain.claim(self._plan.rain_keys)
         self._level.claim(self._plan.level_keys)
+        self._expected.claim(self._ahead.keys)
+        self._basin.claim(self._ahead.keys)
+        self._rain_seen.claim(self._plan.rain_keys)
         self._sensors.claim(self._plan.parking_keys)
         self._parks.claim(self._plan.parking.stations)
         self._counts.claim(self._plan.counts_keys)
@@ -124,14 +139,20 @@ class Kernels:
             found = [(int(kept.searchsorted(i)), event) for i, event in found]
         watchdog.see(self._watch.rows, self._checks.watch, readings)
         of_rain, of_level, of_parking, of_counts = self._slots[:, readings["series"]]
+        ahead, none = self._ahead, np.zeros(0, np.int64)
+        seen = RainSeen(rain_seen.last_rain(self._rain_seen.rows, ahead.rain), none, none, none)
         for batch, place in _of(readings, of_rain):
             self._rain.touch(batch.slot)
+            wet, seen = rain_seen.step(self._rain_seen.rows, ahead.rain, batch, place)
+            self._rain_seen.touch(wet)
             events = rain.step(self._rain.rows, plan.rain, batch, since_us, self.tally)
             found += [(int(place[i]), event) for i, event in events]
+        of_marks: list[tuple[int, Event]] = []
         for batch, place in _of(readings, of_level):
             self._level.touch(batch.slot)
             events = level.step(self._level.rows, plan.level, batch, since_us)
-            found += [(int(place[i]), event) for i, event in events]
+            of_marks = [(int(place[i]), event) for i, event in events]
+        found += of_marks + self._look_ahead(readings, of_marks, seen, since_us)
         for batch, _ in _of(readings, of_parking):
             self._sensors.touch(batch.slot)
             self._parks.touch(plan.parking.park[batch.slot])
@@ -142,6 +163,24 @@ class Kernels:
         # stable: of one reading the checks' events come before a kernel's
         found.sort(key=_position)
         return self._rules.scale.stamp([event for _, event in found])
+
+    def _look_ahead(
+        self, readings: Readings, of_marks: list[tuple[int, Event]], seen: RainSeen, since_us: int
+    ) -> list[tuple[int, Event]]:
+        """Marks and overflows that are to come, from all level readings and what the marks made of them."""
+        found: list[tuple[int, Event]] = []
+        plan = self._ahead
+        for batch, place in _of(readings, plan.expected.slot_of[readings["series"]]):
+            heard = [(int(place.searchsorted(i)), event) for i, event in of_marks]
+            beside = Beside(self._basin.rows, plan.basin, seen, place)
+            warned, events = expected.step(
+                self._expected.rows, plan.expected, beside, batch, sorted(heard, key=_position), since_us
+            )
+            self._expected.touch(batch.slot)
+            self._expected.touch(warned)
+            self._basin.touch(batch.slot[plan.basin.here[batch.slot]])
+            found += [(int(place[i]), event) for i, event in events]
+        return found
 
     def tick(
         self,
@@ -249,6 +288,10 @@ class Kernels:
         for table in self._tables:
             table.durable()
         self.outages.durable()
+
+    def levels(self, station: str | None = None) -> tuple[LevelOutlook, ...]:
+        """Every level gauge's rise and what it is heading for; of one station or of all."""
+        return outlooks(self._expected.rows, self._ahead, station)
 
     def parking(self) -> tuple[CarPark, ...]:
         """Every car park as it is now."""

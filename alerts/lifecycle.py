@@ -46,13 +46,15 @@ class Subject:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a reading says: time (µs since the epoch), rain window, value, the reason in words, and the data
-    that it rests on (see Event)."""  # noqa: D205, D209 - one thought
+    that it rests on; `expected_min` and `cause` of what is to come (see Event)."""  # noqa: D205, D209 - one thought
 
     time_us: int
     window_min: int | None
-    value: float
+    value: float | None
     reason: str
     reference: str = ""
+    expected_min: tuple[float, float] | None = None
+    cause: str = ""
 
 
 class Episode:
@@ -155,6 +157,8 @@ class Episode:
             reason=finding.reason,
             audience=audience,
             reference=finding.reference,
+            expected_min=finding.expected_min,
+            cause=finding.cause,
         )
 
 

@@ -199,7 +199,7 @@ def _level(place: Place, numbers: Sequence[int]) -> LevelPlan:
     marks = np.full((len(numbers), MARKS), np.nan)
     for slot, (n, rule) in enumerate(zip(numbers, rules, strict=True)):
         station = place.registry.stations.get(series[n].station)
-        stages = (rule.stages_cm if rule else None) or (station.stages_cm if station else ())
+        stages = rule.marks_of(station) if rule else ()
         if rule:
             marks[slot, : len(stages[:MARKS])] = stages[:MARKS]
     gauges = gauge_names(series, numbers)

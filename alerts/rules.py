@@ -19,12 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from alerts.errors import AlertsConfigError
 from alerts.event import Audience
 from alerts.scale import Scale, shipped_scale
+from devices.device_list import above_zero_cm
 from devices.errors import Fault
-from devices.registry import Registry
+from devices.registry import Registry, Station
 
 Minutes = Annotated[float, Field(ge=0, le=1440)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Kind = Literal["dwd_rain", "sri", "water_level", "parking", "counts", "quality", "watchdog"]
+Kind = Literal["dwd_rain", "sri", "water_level", "basin", "parking", "counts", "quality", "watchdog"]
 
 Intervals = Annotated[float, Field(ge=1, le=1000)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -74,22 +75,54 @@ class Sri(_Rule):
 
 
 class WaterLevel(_Rule):
-    """Marks of a gauge, cm above its zero; without `stages_cm` those of the station."""
+    """Marks of a gauge, cm above its zero or m NHN; without either those of the station.
+
+    A mark is expected when a rise of at least `rise_cm` would reach it within `lead_min` (0: never).
+    """
 
     kind: Literal["water_level"]
     audience: Mapping[Annotated[int, Field(ge=1, le=4)], Audience] | None = None
     stages_cm: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] | None = Field(
         default=None, min_length=1, max_length=4
     )
+    stages_m_nhn: tuple[Finite, ...] | None = Field(default=None, min_length=1, max_length=4)
     hysteresis_cm: Annotated[float, Field(ge=0, le=100)] = 5.0
     hysteresis_percent: Annotated[float, Field(ge=0, le=50)] = 5.0
     hold_min: Minutes = 30
+    lead_min: Annotated[float, Field(ge=0, le=720)] = 60
+    rise_cm: Annotated[float, Field(ge=1, le=100)] = 10.0
+    expected_audience: Audience | None = None
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
-        stages = self.stages_cm or ()
-        if any(low >= high for low, high in itertools.pairwise(stages)):
-            raise ValueError("stages_cm must rise from the first to the last")
+        for name, stages in (("stages_cm", self.stages_cm), ("stages_m_nhn", self.stages_m_nhn)):
+            if any(low >= high for low, high in itertools.pairwise(stages or ())):
+                raise ValueError(f"{name} must rise from the first to the last")
+        if self.stages_cm and self.stages_m_nhn:
+            raise ValueError("give the marks as stages_cm or as stages_m_nhn, not both")
+        return self
+
+    def marks_of(self, station: Station | None) -> tuple[float, ...]:
+        """The marks at a station, cm above its gauge zero: the rule's own, else the station's."""
+        if self.stages_m_nhn and station is not None and station.gauge_zero_m is not None:
+            return tuple(above_zero_cm(mark, station.gauge_zero_m) for mark in self.stages_m_nhn)
+        return self.stages_cm or (station.stages_cm if station else ())
+
+
+class BasinOverflow(_Rule):
+    """When a retention basin of the catchments file overflows: minutes ahead for its levels 1, 2 and 3."""
+
+    kind: Literal["basin"]
+    audience: Mapping[Annotated[int, Field(ge=1, le=4)], Audience] | None = None
+    lead_min: tuple[Minutes, Minutes, Minutes] = (120, 60, 30)
+    rise_cm: Annotated[float, Field(ge=1, le=100)] = 3.0
+    hysteresis_cm: Annotated[float, Field(ge=0, le=100)] = 5.0
+    hold_min: Minutes = 30
+
+    @model_validator(mode="after")
+    def _descending(self) -> Self:
+        if any(longer <= shorter for longer, shorter in itertools.pairwise(self.lead_min)):
+            raise ValueError("lead_min goes from the longest to the shortest")
         return self
 
 
@@ -176,12 +209,13 @@ class Maintenance(BaseModel):
         return any(fnmatch.fnmatchcase(station, pattern) for pattern in self.stations)
 
 
-AnyRule = DwdRain | Sri | WaterLevel | Parking | Counts | QualityRule | Watchdog
+AnyRule = DwdRain | Sri | WaterLevel | BasinOverflow | Parking | Counts | QualityRule | Watchdog
 Rule = Annotated[AnyRule, Field(discriminator="kind")]
 _MODELS: Mapping[str, type[_Rule]] = {
     "dwd_rain": DwdRain,
     "sri": Sri,
     "water_level": WaterLevel,
+    "basin": BasinOverflow,
     "parking": Parking,
     "counts": Counts,
     "quality": QualityRule,
@@ -208,7 +242,9 @@ class Rules:
         default_factory=dict, init=False, repr=False, compare=False
     )
 
-    def audience(self, rule: DwdRain | Sri | WaterLevel, measure: str) -> Mapping[int, Audience]:
+    def audience(
+        self, rule: DwdRain | Sri | WaterLevel | BasinOverflow, measure: str
+    ) -> Mapping[int, Audience]:
         """Who is told of a measure's levels by a rule: its own word, else the scale's."""
         return self.scale.audiences(measure) if rule.audience is None else rule.audience
 
@@ -251,7 +287,9 @@ class Rules:
             key = f"rule {number} ({rule.id})"
             for station in rule.stations:
                 faults += self._unknown(f"{key}.stations", station, registry)
-            if isinstance(rule, WaterLevel) and rule.stages_cm is None:
+            if isinstance(rule, WaterLevel) and rule.stages_m_nhn is not None:
+                faults += _below_zero(self.file, f"{key}.stages_m_nhn", rule, registry)
+            elif isinstance(rule, WaterLevel) and rule.stages_cm is None:
                 faults += [
                     Fault(
                         self.file,
@@ -282,6 +320,22 @@ class Rules:
         what = "no station matches" if _GLOB & set(station) else "unknown station"
         remedy = _meant(station, registry.stations) or "use a station of the device list, or take it out"
         yield Fault(self.file, key, f"{what} {station!r}", remedy)
+
+
+def _below_zero(file: str, key: str, rule: WaterLevel, registry: Registry) -> Iterable[Fault]:
+    """Marks in m NHN at stations without a gauge zero, or with one above the mark."""
+    for station in registry.stations.values():
+        named = station.id in rule.stations
+        if not rule.covers(station.id) or not (named or station.gauge_zero_m is not None):
+            continue
+        if station.gauge_zero_m is None:
+            problem = f"marks in m NHN, but station {station.id} has no gauge zero"
+            yield Fault(file, key, problem, "give gauge_zero_m in the device list, or marks as stages_cm")
+        elif (mark := (rule.stages_m_nhn or (0.0,))[0]) < station.gauge_zero_m:
+            problem = (
+                f"mark {mark:g} m NHN is below the gauge zero of {station.id}, {station.gauge_zero_m:g} m NHN"
+            )
+            yield Fault(file, key, problem, "marks above the gauge zero are stages_cm, in cm")
 
 
 @cache

@@ -51,6 +51,8 @@ class _Measure(_Table):
     decimals: int = Field(ge=0, le=3)
     stage: str
     basis: str
+    cause: str = "{}"
+    clear: _Templates | None = None
 
 
 class _File(_Table):
@@ -66,6 +68,7 @@ class _File(_Table):
     unknown: str
     notice: str
     sender: str
+    ahead: str
     areas: str
     more: str
     exercise_title: str
@@ -160,6 +163,11 @@ class _Language:
         try:
             self._titles = {step: environment.from_string(file.templates(step).title) for step in TOLD}
             self._bodies = {step: environment.from_string(file.templates(step).body) for step in TOLD}
+            self._ends = {
+                name: (environment.from_string(own.clear.title), environment.from_string(own.clear.body))
+                for name, own in file.measure.items()
+                if own.clear
+            }
             self._sender = environment.from_string(file.sender)
         except jinja2.TemplateError as error:
             raise TextError(f"not a Jinja2 template: {error}") from error
@@ -169,8 +177,10 @@ class _Language:
         measure = self._file.measure.get(warning.measure) or self._file.measure[OTHER]
         try:
             values = self._values(warning, measure)
-            title = self._titles[step].render(values)
-            body = self._bodies[step].render(values)
+            words = (self._titles[step], self._bodies[step])
+            if step == "clear":
+                words = self._ends.get(warning.measure, words)
+            title, body = (each.render(values) for each in words)
             sender = self._sender.render(values)
         except (jinja2.TemplateError, LookupError, ValueError, TypeError) as error:
             raise TextError(f"{warning.measure}, {step}: {error}") from error
@@ -179,13 +189,25 @@ class _Language:
             title, head = f"{self._file.exercise_title} {title}", [self._file.exercise, *head]
         basis = measure.basis.format(reference=values["reference"] or self._file.unknown)
         foot = f"{basis} {self._file.notice}\n{sender}"
-        said = " ".join((*head, *body.split()))
+        said = " ".join((*head, *body.split(), *self._ahead_of(warning, measure)))
         room = BODY_LIMIT - len(foot) - 1
         areas = next((each for each in self._areas_of(warning.station) if len(said + each) <= room), "")
         return Text(
             title=_shortened(" ".join(title.split()), TITLE_LIMIT),
             body=_shortened(said, room) + areas + "\n" + foot,
         )
+
+    def _ahead_of(self, warning: Warning, measure: _Measure) -> Iterator[str]:
+        """Within which minutes, and where it comes from."""
+        latest = warning.history[-1]
+        cause = _shortened(_printable(self._name(latest.cause)), _NAME_LIMIT) if latest.cause else ""
+        if cause:
+            cause = measure.cause.format(cause)
+        if latest.expected_min is not None:
+            first, last = (f"{minutes:.0f}" for minutes in latest.expected_min)
+            yield self._file.ahead.format(first=first, last=last, cause=f" ({cause})" if cause else "")
+        elif cause:
+            yield f"{cause}."
 
     def _areas_of(self, station: str) -> Iterator[str]:
         """Which areas it warns, with a space before: the longest sentence first, then shorter ones."""

@@ -41,6 +41,8 @@ class Update:
     rule: str
     reason: str
     reference: str = ""
+    expected_min: tuple[float, float] | None = None
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,4 +179,6 @@ def _update(event: Event, level: int, severity: Severity) -> Update:
         rule=event.rule,
         reason=event.reason,
         reference=event.reference,
+        expected_min=event.expected_min,
+        cause=event.cause,
     )

@@ -105,6 +105,7 @@ class DeviceRow(BaseModel):
     gauge_zero_m: Annotated[_Number, Field(ge=-500, le=9_000)] = None
     sensor_height_cm: Annotated[_Number, Field(ge=-10_000, le=100_000)] = None
     stages_cm: _Numbers = ()
+    stages_m_nhn: _Numbers = ()
     capacity: Annotated[int | None, BeforeValidator(_number), Field(ge=0)] = None
     water: _Text = ""
     direction: _Text = ""
@@ -115,7 +116,7 @@ class DeviceRow(BaseModel):
     def _dev_eui(cls, text: str) -> str:
         return normalise_dev_eui(text) if text else ""
 
-    @field_validator("stages_cm")
+    @field_validator("stages_cm", "stages_m_nhn")
     @classmethod
     def _stages(cls, stages: tuple[float, ...]) -> tuple[float, ...]:
         if len(stages) > _MOST_STAGES:
@@ -129,6 +130,11 @@ class DeviceRow(BaseModel):
         if (self.lat is None) != (self.lon is None):
             raise ValueError("lat and lon come together or not at all")
         return self
+
+
+def above_zero_cm(height_m_nhn: float, gauge_zero_m: float) -> float:
+    """A height in m NHN as cm above a gauge zero, to the millimetre."""
+    return round((height_m_nhn - gauge_zero_m) * 100, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +275,7 @@ _REMEDIES = {
     "public": "write true or false",
     "interval_s": "seconds between two uplinks, above 0",
     "stages_cm": "up to four ascending levels in cm; in CSV 52;65;79",
+    "stages_m_nhn": "up to four ascending heights in m NHN; in CSV 78.92;79.05",
     "capacity": "the number of parking spaces, 0 or more",
     "": "give both lat and lon",
 }

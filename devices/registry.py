@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from devices.device_list import Located, read_device_list
+from devices.device_list import Located, above_zero_cm, read_device_list
 from devices.errors import Fault, RegistryError
 from devices.measurement import Measurement
 from devices.properties import observed_properties
@@ -185,7 +185,7 @@ def _unknown_types(rows: Iterable[Located], catalogue: Collection[str]) -> list[
     return faults
 
 
-_OF_THE_STATION = ("name", "public", "capacity", "stages_cm", "gauge_zero_m", "water")
+_OF_THE_STATION = ("name", "public", "capacity", "stages_cm", "stages_m_nhn", "gauge_zero_m", "water")
 
 
 def _stations(rows: Iterable[Located]) -> tuple[dict[str, tuple[Station, Located]], list[Fault]]:
@@ -210,6 +210,8 @@ def _stations(rows: Iterable[Located]) -> tuple[dict[str, tuple[Station, Located
                         f"station {id_} has {values[column]!r} in {origin[column].place}, here {value!r}"
                     )
                     faults.append(located.fault(column, problem, "write the same or leave it empty here"))
+        if "stages_m_nhn" in values:
+            faults += _convert_marks(values, origin)
         stations[id_] = (
             Station(
                 id=id_,
@@ -226,6 +228,22 @@ def _stations(rows: Iterable[Located]) -> tuple[dict[str, tuple[Station, Located
             group[0],
         )
     return stations, faults
+
+
+def _convert_marks(values: dict[str, Any], origin: Mapping[str, Located]) -> list[Fault]:
+    """Turn a station's marks in m NHN into cm above its gauge zero."""
+    marks, at = values["stages_m_nhn"], origin["stages_m_nhn"]
+    zero = values.get("gauge_zero_m")
+    if "stages_cm" in values:
+        return [at.fault("stages_m_nhn", "the station has stages_cm as well", "keep one of the two")]
+    if zero is None:
+        problem, remedy = "marks in m NHN need the gauge zero", "give gauge_zero_m, or the marks as stages_cm"
+        return [] if "gauge_zero_m" in at.bad else [at.fault("stages_m_nhn", problem, remedy)]
+    if marks[0] < zero:
+        problem = f"mark {marks[0]:g} m NHN is below the gauge zero, {zero:g} m NHN"
+        return [at.fault("stages_m_nhn", problem, "marks above the gauge zero are stages_cm, in cm")]
+    values["stages_cm"] = tuple(above_zero_cm(mark, zero) for mark in marks)
+    return []
 
 
 def _agree(column: str, one: Any, other: Any) -> bool:

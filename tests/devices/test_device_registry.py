@@ -120,6 +120,12 @@ def test_toml_and_tables_are_the_same_as_csv(write):
     assert dict(from_toml.stations) == dict(from_csv.stations)
 
 
+def test_marks_in_m_nhn_become_cm_above_the_gauge_zero():
+    registry = load_registry(None, [table(stages_m_nhn="78,92;79,05", gauge_zero_m="78.4")])
+    (station,) = registry.stations.values()
+    assert station.stages_cm == (52.0, 65.0)
+
+
 def test_nothing_installed_is_a_registry():
     assert not load_registry(None).devices
 
@@ -142,6 +148,14 @@ def test_nothing_installed_is_a_registry():
         ({"stages_cm": [52, 52]}, "[[device]] 1, stages_cm", "do not ascend"),
         ({"stages_cm": [79, 65]}, "[[device]] 1, stages_cm", "do not ascend"),
         ({"stages_cm": [1, 2, 3, 4, 5]}, "[[device]] 1, stages_cm", "at most 4"),
+        ({"stages_m_nhn": [80, 79], "gauge_zero_m": 70}, "[[device]] 1, stages_m_nhn", "do not ascend"),
+        ({"stages_m_nhn": [80]}, "[[device]] 1, stages_m_nhn", "need the gauge zero"),
+        ({"stages_m_nhn": [69], "gauge_zero_m": 70}, "[[device]] 1, stages_m_nhn", "below the gauge zero"),
+        (
+            {"stages_m_nhn": [80], "stages_cm": [5], "gauge_zero_m": 70},
+            "[[device]] 1, stages_m_nhn",
+            "stages_cm as well",
+        ),
         ({"capacity": -1}, "[[device]] 1, capacity", "greater than or equal to 0"),
         ({"capacity": "many"}, "[[device]] 1, capacity", "integer"),
         ({"interval_s": 0}, "[[device]] 1, interval_s", "greater than 0"),

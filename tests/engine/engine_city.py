@@ -76,10 +76,10 @@ def catalogue(prop, modulus=0.0):
     return {"sensor": SimpleNamespace(interval_s=300, wraps={prop: modulus}, properties=(prop,))}
 
 
-def kernels(series, rules=None, types=None, kostra=None, **how):
+def kernels(series, rules=None, types=None, kostra=None, catchments=None, **how):
     """Kernels with the shipped rules, or others."""
     chosen = load_rules() if rules is None else parse_rules({"rule": rules}, "rules.toml")
-    return Kernels(chosen, registry(series, **how), types, series, kostra=kostra)
+    return Kernels(chosen, registry(series, **how), types, series, kostra=kostra, catchments=catchments)
 
 
 def events(series, batches, rules=None, types=None, **how):

@@ -90,7 +90,12 @@ def test_events_of_the_kernels_are_committed_in_their_order(journal):
     put(journal, *storm())
     drain(engine(journal, batch_uplinks=7))
     assert committed(journal) == expected()
-    assert {e.measure for e in committed(journal)} == {"dwd_starkregen", "dwd_dauerregen", "water_level"}
+    assert {e.measure for e in committed(journal)} == {
+        "dwd_starkregen",
+        "dwd_dauerregen",
+        "water_level",
+        "water_level_expected",
+    }
 
 
 def test_listeners_hear_new_events_after_their_commit(journal):
@@ -304,7 +309,7 @@ def test_one_uplink_writes_little(journal):
     )[1]
     drain(it)
     del journal.commit
-    assert list(written[0]) == ["rain/0"]
+    assert list(written[0]) == ["rain/0", "rain_seen/0"]
     assert sum(map(len, written[0].values())) < 10_000
 
 

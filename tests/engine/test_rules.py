@@ -1,7 +1,7 @@
 """rules.toml: every fault in one pass, each with file, key and remedy."""
 
 import pytest
-from engine_city import MIN, T0, one_series, readings, registry
+from engine_city import MIN, T0, events, one_series, readings, registry, steps
 
 from alerts.errors import AlertsConfigError
 from alerts.kernels import Kernels
@@ -27,7 +27,14 @@ def loaded(tmp_path, text):
 
 def test_the_shipped_rules_cover_every_station():
     rules = load_rules()
-    assert [rule.kind for rule in rules.rules] == ["dwd_rain", "sri", "water_level", "parking", "counts"]
+    assert [rule.kind for rule in rules.rules] == [
+        "dwd_rain",
+        "sri",
+        "water_level",
+        "basin",
+        "parking",
+        "counts",
+    ]
     rule = rules.of(DwdRain, "anything")
     # who is told stands in one table, the scale
     assert all(getattr(each, "audience", None) is None for each in rules.rules)
@@ -81,6 +88,52 @@ def test_marks_must_rise(tmp_path):
     ((key, problem, _),) = faults(tmp_path, text)
     assert key == "rule 1 (l)"
     assert "stages_cm must rise" in problem
+
+
+def test_marks_in_m_nhn_are_cm_above_the_gauge_zero(tmp_path):
+    rules = loaded(
+        tmp_path, '[[rule]]\nid = "l"\nkind = "water_level"\nstations = "s"\nstages_m_nhn = [78.92, 79.2]'
+    )
+    known = registry([one_series("water_level")], gauge_zero_m=78.4)
+    assert rules.check(known) == []
+    assert rules.of(WaterLevel, "s").marks_of(known.stations["s"]) == (52.0, 80.0)
+    (fault,) = rules.check(registry([one_series("water_level")]))
+    assert (fault.key, fault.problem) == (
+        "rule 1 (l).stages_m_nhn",
+        "marks in m NHN, but station s has no gauge zero",
+    )
+    (fault,) = rules.check(registry([one_series("water_level")], gauge_zero_m=120.0))
+    assert "below the gauge zero" in fault.problem
+    assert fault.remedy
+
+
+def test_hysteresis_of_marks_in_m_nhn_is_of_heights_above_gauge_zero():
+    """5 % of 79.4 m NHN would be nearly 4 m: the mark would never be left."""
+    rules = [{"id": "l", "kind": "water_level", "stages_m_nhn": [79.4]}]
+    levels = [101.0, *[94.9] * 8]
+    gauge = [one_series("water_level")]
+    batch = readings(*((0, T0 + i * 5 * MIN, level) for i, level in enumerate(levels)))
+    found = [e for e in events(gauge, [batch], rules=rules, gauge_zero_m=78.4) if e.measure == "water_level"]
+    assert steps(found) == [("raise", 1), ("clear", 0)]
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        "stages_m_nhn = [79.0, 78.0]",
+        "stages_m_nhn = [79.0]\nstages_cm = [60]",
+        "stages_m_nhn = []",
+        "lead_min = -1",
+        "rise_cm = 0",
+    ],
+)
+def test_marks_and_lead_that_make_no_sense(tmp_path, marks):
+    assert faults(tmp_path, f'[[rule]]\nid = "l"\nkind = "water_level"\n{marks}')
+
+
+def test_the_minutes_of_a_basin_go_down(tmp_path):
+    ((_, problem, _),) = faults(tmp_path, '[[rule]]\nid = "b"\nkind = "basin"\nlead_min = [30, 60, 120]')
+    assert "longest to the shortest" in problem
 
 
 @pytest.mark.parametrize(
@@ -174,7 +227,7 @@ def test_the_city_s_scale_says_how_serious_and_who_is_told_unless_the_rule_does(
         for number, cm in enumerate((10, 55, 85, 115))
         for event in machine.step(readings((0, T0 + number * 5 * MIN, cm)))
     ]
-    rises = [event for event in found if event.kind in {"raise", "escalate"}]
+    rises = [e for e in found if e.kind in {"raise", "escalate"} and e.measure == "water_level"]
     assert [event.severity for event in rises] == ["Moderate", "Moderate", "Severe"]
     assert [event.audience for event in rises] == told
     assert {event.severity for event in found if event.kind == "crossing"} == {"Moderate", "Severe"}
