@@ -109,7 +109,7 @@ def make_plan(
 ) -> Plan:
     """The plan for the series the journal knows."""
     place = Place(rules, registry, catalogue, series, kostra)
-    counted = _counted_properties()
+    counted = counted_properties()
     of_rain = [n for n, each in enumerate(series) if each.property in {RAIN_COUNTER, RAIN_DEPTH}]
     of_level = [n for n, each in enumerate(series) if each.property == LEVEL]
     of_parking = [n for n, each in enumerate(series) if _role(each) is not None]
@@ -344,7 +344,8 @@ def _role(series: Series) -> int | None:
 
 
 @cache
-def _counted_properties() -> frozenset[str]:
+def counted_properties() -> frozenset[str]:
+    """Observed properties that the counts kernel takes."""
     return frozenset(
         name
         for name, each in observed_properties().items()

@@ -251,7 +251,7 @@ class Rules:
     def of(self, kind: type[_R], station: str) -> _R | None:
         """The rule of a kind for a station: the first that covers it."""
         if kind not in self._of_kind:
-            rules = self.rules if kind is not Watchdog else (*self.rules, *_shipped_checks())
+            rules = self.rules if kind is not Watchdog else (*self.rules, *shipped_checks())
             self._of_kind[kind] = tuple(rule for rule in rules if isinstance(rule, kind))
         return next((rule for rule in self._of_kind[kind] if rule.covers(station)), None)
 
@@ -267,7 +267,7 @@ class Rules:
         if name not in self._of_property:
             self._of_property[name] = tuple(
                 rule
-                for rule in (*self.rules, *_shipped_checks())
+                for rule in (*self.rules, *shipped_checks())
                 if isinstance(rule, QualityRule) and rule.judges(name)
             )
         return self._of_property[name]
@@ -312,7 +312,13 @@ class Rules:
                         "put the rule for few stations above the rule for many",
                     )
                 )
+        faults += self._check_maintenance(registry)
         return faults
+
+    def _check_maintenance(self, registry: Registry) -> Iterable[Fault]:
+        for number, window in enumerate(self.maintenance, 1):
+            for station in window.stations:
+                yield from self._unknown(f"maintenance {number}.stations", station, registry)
 
     def _unknown(self, key: str, station: str, registry: Registry) -> Iterable[Fault]:
         if station == "*" or any(fnmatch.fnmatchcase(each, station) for each in registry.stations):
@@ -339,7 +345,8 @@ def _below_zero(file: str, key: str, rule: WaterLevel, registry: Registry) -> It
 
 
 @cache
-def _shipped_checks() -> tuple[AnyRule, ...]:
+def shipped_checks() -> tuple[AnyRule, ...]:
+    """Quality and watchdog rules that every city has, after its own."""
     path = Path(__file__).with_name("quality.toml")
     return parse_rules(tomllib.loads(path.read_text(encoding="utf-8")), path.name).rules
 

@@ -9,6 +9,7 @@ from alerts.areas import load_areas
 from alerts.catchments import load_catchments
 from alerts.channels import AppriseSender, Channel
 from alerts.errors import AlertsConfigError
+from alerts.explain import City, Explained, explain
 from alerts.kostra import Kostra
 from alerts.rules import Rules, load_rules
 from alerts.scale import Scale, load_scale
@@ -38,6 +39,9 @@ def run(args: argparse.Namespace) -> int:
         more, advice = examine(settings)
         faults += more
         advice = [] if faults else advice  # it is about a configuration that is complete
+    if settings is not None and not faults:
+        for each in _explained(settings):
+            print(f"rule {each.id}\n  de: {each.de}\n  en: {each.en}")
     for line in advice:
         print(f"advice: {line}")
     for fault in faults:
@@ -47,6 +51,17 @@ def run(args: argparse.Namespace) -> int:
         return 1
     print("no fault found")
     return 0
+
+
+def _explained(settings: Settings) -> Iterator[Explained]:
+    """The rules of a configuration without a fault."""
+    catalogue = load_catalogue(*map(settings.path, settings.devices.types))
+    registry = load_registry(
+        settings.devices.file and settings.path(settings.devices.file), settings.device, catalogue=catalogue
+    )
+    scale = load_scale(settings.alerts.scale and settings.path(settings.alerts.scale))
+    rules = load_rules(settings.alerts.rules and settings.path(settings.alerts.rules), scale)
+    return explain(City(rules, registry, catalogue))
 
 
 def examine(settings: Settings) -> tuple[list[Fault], list[str]]:

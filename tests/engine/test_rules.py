@@ -231,3 +231,26 @@ def test_the_city_s_scale_says_how_serious_and_who_is_told_unless_the_rule_does(
     assert [event.severity for event in rises] == ["Moderate", "Moderate", "Severe"]
     assert [event.audience for event in rises] == told
     assert {event.severity for event in found if event.kind == "crossing"} == {"Moderate", "Severe"}
+
+
+def test_maintenance_and_quality_rules_name_stations_that_exist(tmp_path):
+    rules = loaded(
+        tmp_path,
+        """
+        [[rule]]
+        id = "limits"
+        kind = "quality"
+        properties = "water_level"
+        stations = ["gierath-pegl"]
+        [[maintenance]]
+        stations = ["gierath-pegel", "girath-pegel", "x-*"]
+        from = 2026-03-21T11:00:00Z
+        to = 2026-03-21T14:00:00Z
+        """,
+    )
+    found = rules.check(registry([one_series("water_level", station="gierath-pegel")]))
+    assert [(fault.key, fault.remedy) for fault in found] == [
+        ("rule 1 (limits).stations", "did you mean gierath-pegel?"),
+        ("maintenance 1.stations", "did you mean gierath-pegel?"),
+        ("maintenance 1.stations", "use a station of the device list, or take it out"),
+    ]

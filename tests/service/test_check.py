@@ -137,6 +137,8 @@ def test_nothing_wrong(check, topic):
     more = f'[[network_server]]\nname="a"\nkind="tts-v3"\nurl="mqtt://u:p%2F@h"\ntopics=["{topic}"]'
     code, said = check(GOOD, more=more)
     assert (code, "no fault found" in said) == (0, True)
+    assert "rule heavy-rain\n  de: a: Von Starkregen" in said
+    assert "  en: a: Of Starkregen" in said
 
 
 def test_influxdb_over_tls(check):
