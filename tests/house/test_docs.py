@@ -140,10 +140,27 @@ def test_the_decode_example_decodes(capsys):
     assert '"precipitation"' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("script", sorted((ROOT / "docs/plots").glob("*.py")), ids=lambda script: script.stem)
-def test_every_plot_shows_what_the_kernels_do(script):
-    """Run the script to draw it anew."""
-    assert runpy.run_path(str(script))["draw"]() == script.with_suffix(".svg").read_text(encoding="utf-8")
+def test_every_plot_shows_what_the_kernels_do():
+    """Run the script in docs/plots to draw it anew."""
+    drawn = {}
+    for script in sorted((ROOT / "docs/plots").glob("*.py")):
+        made = runpy.run_path(str(script))
+        drawn |= {name: draw() for name, draw in made.get("PLOTS", {script.stem: made.get("draw")}).items()}
+    for name, plot in drawn.items():
+        assert plot == (ROOT / f"docs/plots/{name}.svg").read_text(encoding="utf-8"), name
+    assert drawn.keys() == {plot.stem for plot in (ROOT / "docs/plots").glob("*.svg")}
+
+
+def test_every_criterion_has_its_page_with_a_plot():
+    index = (ROOT / "docs/criteria.md").read_text()
+    pages = sorted((ROOT / "docs/criteria").glob("*.md"))
+    assert len(pages) >= 4
+    for page in pages:
+        text = page.read_text()
+        assert f"(criteria/{page.name})" in index
+        assert re.search(r"!\[.+\]\(\.\./plots/\w+\.svg\)", text), page
+        for part in ("**Formula.**", "**Source.**", "**Convention"):
+            assert part in text, (page, part)
 
 
 def accepted(file):
