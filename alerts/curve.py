@@ -208,6 +208,11 @@ def bridged_us(row: np.void, plan: CurvePlan, slot: int, window_us: int) -> int:
     return int(np.maximum(times[1:] - np.maximum(times[:-1], begin), 0)[apart].sum())
 
 
+def restart(row: np.void, plan: CurvePlan, slot: int, time: int, amount: int) -> None:
+    """Let a counter go on from a value without an amount for what came before; a late one changes nothing."""
+    _Curve(row, plan, slot, Tally()).restart(time, amount)
+
+
 class _Curve:
     """One row, one reading, the rare cases: first, late, doubtful, after a long gap."""
 
@@ -237,6 +242,13 @@ class _Curve:
             self._next(time, amount)
         else:
             self._late(time, amount)
+
+    def restart(self, time: int, amount: int) -> None:
+        """See above."""
+        if not self._knots:
+            self._first(time, amount)
+        elif time > self._head["time"]:
+            self._append(time, amount, broken=True)
 
     def _first(self, time: int, amount: int) -> None:
         self._head["phase"] = time % MARK_US if self._own_phase else 0

@@ -6,7 +6,7 @@ The words stand in explain.toml.
 import string
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from alerts import rain
+from alerts.catchments import Catchments
 from alerts.plan import LEVEL, RAIN_COUNTER, RAIN_DEPTH, SPACES, VEHICLES, counted_properties
 from alerts.rules import (
     AnyRule,
+    BasinOverflow,
     DwdRain,
     Maintenance,
     Parking,
@@ -40,11 +42,13 @@ _MEASURED: Mapping[str, frozenset[str]] = {
     "counts": counted_properties(),
 }
 """What a station must measure for a rule of the kind to judge anything there; other kinds: anything."""
+_EXPECTED, _BASIN = "water_level_expected", "basin"
 _DISTANCES = frozenset({"water_distance", "water_depth"})
 _MEASURES: Mapping[type[AnyRule], Sequence[str]] = {
     DwdRain: rain.MEASURES,
     Sri: (rain.SRI_MEASURE,),
-    WaterLevel: (LEVEL,),
+    WaterLevel: (LEVEL, _EXPECTED),
+    BasinOverflow: (_BASIN,),
 }
 
 
@@ -64,6 +68,7 @@ class City:
     rules: Rules
     registry: Registry
     catalogue: Mapping[str, DeviceType]
+    catchments: Catchments = field(default_factory=Catchments)
 
     def stations(self, rule: AnyRule) -> list[Station]:
         """Stations where a rule is the one in effect and has something to judge."""
@@ -74,6 +79,10 @@ class City:
         if isinstance(rule, QualityRule):
             return any(self.rules.quality(station.id, each) is rule for each in measured)
         if isinstance(rule, WaterLevel) and not _marks(rule, station):
+            return False
+        if isinstance(rule, BasinOverflow) and all(
+            each.station != station.id for each in self.catchments.basins
+        ):
             return False
         if isinstance(rule, Parking) and SPACES not in measured and station.capacity is None:
             return False
@@ -121,7 +130,7 @@ def _sentence(rule: AnyRule, city: City, language: Language) -> str:
     elif isinstance(rule, Sri):
         values["hours"] = str(rain.SRI_ALERT_MIN // 60)
     elif isinstance(rule, WaterLevel):
-        named.add("stages_cm")  # the places have the marks
+        named |= {"stages_cm", "expected_audience"}  # the places have the marks
     elif isinstance(rule, QualityRule):
         values["tests"] = _tests(rule, language)
         named |= _words()["tests"].keys()
@@ -140,7 +149,11 @@ def _sentence(rule: AnyRule, city: City, language: Language) -> str:
 def _told(rule: Any, city: City, measure: str, language: Language) -> str:
     """Who hears from which level on."""
     words = _words()
-    audiences = city.rules.audience(rule, measure)
+    if measure == _EXPECTED:
+        own = rule.expected_audience
+        audiences = dict.fromkeys(LEVELS[measure], own) if own else city.rules.scale.audiences(measure)
+    else:
+        audiences = city.rules.audience(rule, measure)
     parts: list[str] = []
     before = "nobody"
     for level in LEVELS[measure]:
@@ -190,7 +203,7 @@ def _places(rule: AnyRule, city: City, language: Language) -> str:
 
 
 def _marks(rule: AnyRule, station: Station) -> Sequence[float]:
-    return (rule.stages_cm or station.stages_cm or ()) if isinstance(rule, WaterLevel) else ()
+    return rule.marks_of(station) if isinstance(rule, WaterLevel) else ()
 
 
 def _cm(marks: Sequence[float], language: Language) -> str:

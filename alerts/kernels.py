@@ -133,11 +133,13 @@ class Kernels:
         good: Bools = (np.abs(readings["value"]) < quality.LARGEST) & (
             (flags == _GOOD) | (flags == _UNJUDGED)
         )
+        resting = self._resting(readings, flags)
+        good |= resting
         kept = good.nonzero()[0]
         if len(kept) < len(readings):
-            readings = readings[kept]
+            readings, resting = readings[kept], resting[kept]
             found = [(int(kept.searchsorted(i)), event) for i, event in found]
-        watchdog.see(self._watch.rows, self._checks.watch, readings)
+        watchdog.see(self._watch.rows, self._checks.watch, readings[~resting])
         of_rain, of_level, of_parking, of_counts = self._slots[:, readings["series"]]
         ahead, none = self._ahead, np.zeros(0, np.int64)
         seen = RainSeen(rain_seen.last_rain(self._rain_seen.rows, ahead.rain), none, none, none)
@@ -145,7 +147,7 @@ class Kernels:
             self._rain.touch(batch.slot)
             wet, seen = rain_seen.step(self._rain_seen.rows, ahead.rain, batch, place)
             self._rain_seen.touch(wet)
-            events = rain.step(self._rain.rows, plan.rain, batch, since_us, self.tally)
+            events = rain.step(self._rain.rows, plan.rain, batch, since_us, self.tally, resting[place])
             found += [(int(place[i]), event) for i, event in events]
         of_marks: list[tuple[int, Event]] = []
         for batch, place in _of(readings, of_level):
@@ -213,6 +215,18 @@ class Kernels:
                 rows, plan, self._regions, self._watch_region, wet, at_work, hearing, times
             )
         return self._rules.scale.stamp(found)
+
+    def _resting(self, readings: Readings, flags: quality.Flags) -> Bools:
+        """Readings of rain counters in maintenance: the next one after it must not count what they did."""
+        plan = self._checks.quality
+        found: Bools = np.zeros(len(readings), np.bool_)
+        if plan.service.size:
+            slot, of_rain = plan.slot_of[readings["series"]], self._plan.rain.slot_of[readings["series"]]
+            place = np.flatnonzero((slot >= 0) & (of_rain >= 0) & (flags == _SUSPECT))
+            counter = self._plan.rain.curves.counter[of_rain[place]]
+            at_work = quality.in_service(plan, slot[place], readings["time_us"][place])
+            found[place] = counter & at_work & (np.abs(readings["value"][place]) < quality.LARGEST)
+        return found
 
     def _hear(self, readings: Readings, since_us: int) -> list[tuple[int, Event]]:
         slot = self._checks.watch.slot_of[readings["series"]]
@@ -336,6 +350,7 @@ def run(  # noqa: PLR0913, PLR0917 - what the kernels are made from
 
 
 _GOOD, _UNJUDGED, _FAIL = int(Quality.GOOD), int(Quality.NOT_EVALUATED), int(Quality.FAIL)
+_SUSPECT = int(Quality.SUSPECT)
 _HOUR_US = 3_600_000_000
 _TICK_US = 900_000_000
 _WET_UM = rain.UM_PER_MM // 2

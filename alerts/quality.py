@@ -97,7 +97,7 @@ def step(
         rejected = (flag == _SUSPECT) | (flag == _FAIL)
         keep = fresh & plan.remembers[at]
         if keep.any():
-            keep &= ~_in_service(plan, at, time)
+            keep &= ~in_service(plan, at, time)
             _remember(rows, at[keep], time[keep], value[keep], flag[keep], jump[keep], plan)
         rejected &= plan.heeds[at] | (given[part] == _GOOD) | (given[part] == _UNJUDGED)
         # what is late or flat is told where it stands high
@@ -144,7 +144,7 @@ def _judge(  # noqa: PLR0913, PLR0917 - what one judgement rests on
     flag = np.where(judged, _GOOD, given)
     flag = np.where(jump | flat, _SUSPECT, flag)
     flag = np.where(fail, _FAIL, flag)
-    flag = np.where(judged & ~fail & _in_service(plan, at, time), _SUSPECT, flag)
+    flag = np.where(judged & ~fail & in_service(plan, at, time), _SUSPECT, flag)
     flag = np.where(finite | (given == _SUSPECT) | (given == _FAIL), flag, _MISSING)
     repeated = judged & (row["time"] > 0) & (time == row["time"]) & (value == row["value"])
     flag = np.where(repeated, row["flag"], flag)
@@ -159,7 +159,8 @@ def _jumps(plan: QualityPlan, at: Slots, change: Floats, dt: Ints) -> Bools:
     return jumped | (np.abs(change) > most)
 
 
-def _in_service(plan: QualityPlan, at: Slots, time: Ints) -> Bools:
+def in_service(plan: QualityPlan, at: Slots, time: Ints) -> Bools:
+    """Whether somebody works at the station of each slot at each time (µs)."""
     if not plan.service.size:
         return np.zeros(len(at), np.bool_)
     windows = plan.service[at]
@@ -187,7 +188,7 @@ def _unverified(  # noqa: PLR0913, PLR0917 - what one decision rests on
     reached = int((value >= marks).sum())
     if not reached and not (low and (value < 0 or value < plan.lowest[slot])):
         return None
-    service = bool(_in_service(plan, np.array([slot]), np.array([time]))[0])
+    service = bool(in_service(plan, np.array([slot]), np.array([time]))[0])
     if time - row["refused"] > plan.hold[slot] or (row["told"] >= _SILENT and not service):
         row["told"] = 0
     row["refused"] = max(time, int(row["refused"]))

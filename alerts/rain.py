@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from alerts import curve
+from alerts import counter_jumps, curve
 from alerts.curve import Amounts, CurvePlan, Tally
 from alerts.event import Event
 from alerts.kostra import DURATIONS_MIN, SRI, SRI_PERCENT, SRI_YEARS, DepthTable
@@ -29,6 +29,7 @@ DWD_MM: Mapping[str, Mapping[int, tuple[float, float, float]]] = {
     "dwd_dauerregen": {720: (25, 40, 70), 1440: (30, 50, 80), 2880: (40, 60, 90), 4320: (60, 90, 120)},
 }
 """Measure -> window (min) -> mm of levels 2, 3, 4."""
+_HOUR_UM = tuple(round(mm * UM_PER_MM) for mm in DWD_MM["dwd_starkregen"][60])
 SRI_MEASURE = "sri"
 SRI_ALERT_MIN = 360
 """The longest duration (min) whose SRI alerts; longer ones are Dauerregen."""
@@ -62,6 +63,7 @@ ROW = np.dtype(
         ("sri_met", "u1", (len(DURATIONS_MIN),)),
         ("sri_spent", "u1", (len(DURATIONS_MIN),)),
         ("sri_episode", EPISODE.descr),
+        *counter_jumps.FIELDS,
         *curve.fields(_MARKS, cover=False),
     ]
 )
@@ -161,18 +163,38 @@ def _judged_by(window_min: int, interval_min: float) -> bool:
     return bool(60 % interval_min) and window_min >= 4 * interval_min
 
 
-def step(rows: Rows, plan: RainPlan, batch: Batch, since_us: int, tally: Tally) -> list[tuple[int, Event]]:
+def step(  # noqa: PLR0913, PLR0917 - what one step rests on
+    rows: Rows,
+    plan: RainPlan,
+    batch: Batch,
+    since_us: int,
+    tally: Tally,
+    resting: Bools | None = None,
+) -> list[tuple[int, Event]]:
     """Take readings (mm) in their order; changes `rows` in place.
 
+    `resting`: which of them are of counters that somebody works at; what these count is no rain.
     Returns events with the position of the reading that caused them. Readings before `since_us` make
     history: their events have no audience.
     """
     slot, time, value = batch
     amount = np.rint(value * UM_PER_MM).astype(np.int64)
     found: list[tuple[int, Event]] = []
-    for part in rounds(slot):
+    for whole in rounds(slot):
+        part = whole
+        if resting is not None and resting[whole].any():
+            rests, part = whole[resting[whole]], whole[~resting[whole]]
+            counter_jumps.rest(rows, plan.curves, Amounts(slot[rests], time[rests], amount[rests]))
+            if not len(part):
+                continue
         at = slot[part]
-        curve.add(rows, plan.curves, Amounts(at, time[part], amount[part]), tally)
+        before = tally.implausible
+        readings = Amounts(at, time[part], amount[part])
+        curve.add(rows, plan.curves, readings, tally)
+        if tally.implausible > before:
+            subjects = [plan.subjects[s][0] for s in at.tolist()]
+            jumps = counter_jumps.told(rows, plan.curves, readings, _HOUR_UM, subjects, since_us)
+            found += [(int(part[i]), event) for i, event in jumps]
         busy: Bools = rows["busy"][at]
         reached = curve.windows(rows, at, _WINDOWS[_GATES]) > plan.gates[plan.variant[at]]
         near = (reached.any(axis=1) | busy).nonzero()[0]

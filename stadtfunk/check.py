@@ -61,7 +61,8 @@ def _explained(settings: Settings) -> Iterator[Explained]:
     )
     scale = load_scale(settings.alerts.scale and settings.path(settings.alerts.scale))
     rules = load_rules(settings.alerts.rules and settings.path(settings.alerts.rules), scale)
-    return explain(City(rules, registry, catalogue))
+    catchments = load_catchments(settings.alerts.catchments and settings.path(settings.alerts.catchments))
+    return explain(City(rules, registry, catalogue, catchments))
 
 
 def examine(settings: Settings) -> tuple[list[Fault], list[str]]:

@@ -217,3 +217,72 @@ def test_a_level_that_stays_is_never_doubted_longer_than_one_reading(steps_up):
     batch = every_5(*[level for level in steps_up for _ in range(2)])
     judged = flags(batch)
     assert all(flag == 1 for flag in judged[1::2])
+
+
+COUNTER = [one_series("precipitation_total", station="gierath-regen")]
+WORK = {"stations": "gierath-regen", "from": iso(T0 + 20 * MIN) + "Z", "to": iso(T0 + 50 * MIN) + "Z"}
+
+
+def test_a_counter_that_jumps_by_more_than_can_rain_warns_nobody_but_staff_hear_of_it():
+    found = events(COUNTER, [every_5(10.0, 10.2, 1716.2, 10.2, 10.4)])
+    assert unverified(found) == [(10, 1706.0, 4, "staff")]
+    assert [(e.measure, e.severity, e.kind) for e in found] == [("precipitation", "Extreme", "unverified")]
+    assert "1706 mm in 5 min" in found[0].reason
+
+
+def test_a_counter_that_was_exchanged_is_told_once_and_goes_on():
+    values = [10.0, 10.2, *(1716.2 + i * 3.0 for i in range(12))]
+    found = events(COUNTER, [every_5(*values)])
+    assert unverified(found) == [(10, 1706.0, 4, "staff")]
+    # what rained since counts: 33 mm from the second reading of the new counter on
+    assert ("raise", 2) in steps(found)
+    assert max(e.value for e in found if e.measure == "dwd_starkregen") <= 33.0
+
+
+def test_small_jumps_and_wraps_and_late_jumps_are_not_told():
+    # in the five minutes 100 mm are the most there can be; 12 mm of a doubtful counter are no DWD level
+    assert unverified(events(COUNTER, [every_5(10.0, 109.0)])) == []
+    assert unverified(events(COUNTER, [every_5(100.0, 10.0, 10.0)])) == []
+    late = readings((0, T0, 10.0), (0, T0 + 10 * MIN, 10.2), (0, T0 + 5 * MIN, 900.0))
+    assert unverified(events(COUNTER, [late])) == []
+
+
+def test_a_counter_that_jumps_again_pages_once_an_hour():
+    values = [10.0 if i % 2 else 1000.0 + 100 * i for i in range(1, 40)]
+    told = unverified(events(COUNTER, [every_5(10.0, *values)]))
+    assert 1 <= len(told) <= 4
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 30), st.sampled_from([0.0, 0.2, 5.0, 30.0, 300.0, 1700.0])),
+        min_size=1,
+        max_size=40,
+    ),
+    st.data(),
+)
+def test_jumps_and_maintenance_of_a_counter_do_not_depend_on_the_split(rows, data):
+    batch = readings(*((0, T0 + i * 5 * MIN + shift * MIN, value) for i, (shift, value) in enumerate(rows)))
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(batch)), max_size=5)))
+
+    def found(parts):
+        rules = parse_rules({"rule": [{"id": "rain", "kind": "dwd_rain"}], "maintenance": [WORK]}, "f")
+        machine = Kernels(rules, registry(COUNTER), series=COUNTER)
+        events_ = [event for part in parts for event in machine.step(part)]
+        return events_, machine._rain.rows[:1].tobytes()
+
+    assert found([batch]) == found(np.split(batch, cuts))
+
+
+def test_the_water_that_cleans_a_gauge_is_no_rain():
+    rules = parse_rules({"rule": [{"id": "rain", "kind": "dwd_rain"}], "maintenance": [WORK]}, "f")
+    # 40 mm are poured through it in 25 minutes, then 3 mm of real rain follow
+    values = [10.0, 10.0, 10.0, 10.0, 10.0, 25.0, 40.0, 50.0, 50.0, 50.0, 50.0, 53.0, 53.0]
+    machine = Kernels(rules, registry(COUNTER), series=COUNTER)
+    assert machine.step(every_5(*values)) == []
+    assert machine._flags(every_5(*values), 0)[0].tolist() == [1] * 4 + [3] * 6 + [1] * 3
+    depth = machine._rain.rows["head"]["total"][0]
+    assert depth == 3000
+    # without the window it would have warned
+    open_ = Kernels(load_rules(), registry(COUNTER), series=COUNTER)
+    assert any(e.kind == "raise" for e in open_.step(every_5(*values)))
