@@ -3,13 +3,15 @@
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import msgspec
 import structlog
 
 from alerts.event import Event, from_row
+from alerts.incident import Incident
+from alerts.incident import fold as fold_incidents
 from alerts.warning import Warning, fold  # noqa: A004 - the field's word, see there
 from ingest.journal import EventRow, Journal
 
@@ -51,6 +53,7 @@ class WarningBoard:
         self._gone: set[str] = set()
         # events that came before their episode and changed nothing: nor must they when repeated
         self._void: set[str] = set()
+        self._incidents: dict[str, Incident] = {}
         self._version = 0
         self._cursor = 0
 
@@ -78,6 +81,8 @@ class WarningBoard:
                     self._void.add(event.id)
                 elif after is not None and after is not before:
                     warnings[after.id] = changed[after.id] = after
+                for each in self._of_incident(event, warnings):
+                    warnings[each.id] = changed[each.id] = each
             if not changed:
                 return ()
             self._warnings = MappingProxyType(self._kept(warnings))
@@ -116,10 +121,26 @@ class WarningBoard:
 
         return leave
 
+    def _of_incident(self, event: Event, warnings: Mapping[str, Warning]) -> list[Warning]:
+        """The warnings that look different because of what an event says about their incident."""
+        before = self._incidents.get(event.incident)
+        clearance = before.clearance if before else ""
+        for incident in fold_incidents(self._incidents, [event]):
+            reminded = event.time_us if event.kind == "reminder" else 0
+            if reminded or incident.clearance != clearance:
+                return [
+                    replace(each, all_clear=incident.clearance, reminded_us=max(each.reminded_us, reminded))
+                    for each in warnings.values()
+                    if each.incident == incident.id
+                ]
+        return []
+
     def _kept(self, warnings: Mapping[str, Warning]) -> dict[str, Warning]:
         since = self._clock() - KEPT_US
         kept = {key: w for key, w in warnings.items() if w.ended_us is None or w.ended_us > since}
         self._gone.update(warnings.keys() - kept.keys())
+        shown = {each.incident for each in kept.values()}
+        self._incidents = {key: each for key, each in self._incidents.items() if key in shown}
         return kept
 
 

@@ -376,6 +376,7 @@ def _cleared(warning: Warning, time_us: int, reason: str) -> Event:
         value=None,
         rule=PART,
         reason=reason,
+        incident=warning.incident,
         exercise=True,
     )
 

@@ -5,18 +5,23 @@ the state behind it and how far it has read: at once when there are events, else
 was judged since the last commit raised nothing and is judged again after a crash.
 """
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from alerts.areal_rain import GaugeRain
 from alerts.catchments import Catchments
 from alerts.counts import SiteCounts
 from alerts.curve import Tally
-from alerts.event import Event, to_row
+from alerts.decision import ACTIONS, Decision, DecisionRefusedError
+from alerts.event import Event, from_row, to_row
 from alerts.kernels import Kernels
 from alerts.kostra import Kostra
 from alerts.outages import Hearing, Sight
@@ -39,6 +44,8 @@ _IDLE_S = 0.5
 _BACK_OFF_S = (0.1, 5.0)
 _TICK_US = 15_000_000
 _FAULT_SHOWN_S = 3600.0
+_DECIDE_S = 10.0
+_EVENTS = 1000
 _log = structlog.get_logger(__name__)
 
 Listener = Callable[[tuple[Event, ...]], None]
@@ -118,6 +125,8 @@ class Engine:
         self._sights: tuple[Sight, ...] = ()
         self._careful_until = 0
         self._listeners: list[Listener] = []
+        self._recalled: list[Decision] = []
+        self._decisions: queue.SimpleQueue[tuple[Decision, Future[Event]]] = queue.SimpleQueue()
         self._tally = Tally()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -169,6 +178,23 @@ class Engine:
         """How many gauges of every catchment live, as of the last look."""
         return self._sights
 
+    def submit(self, decision: Decision) -> "Future[Event]":
+        """A person's decision, to be taken in the next step; the future brings its event once it is durable.
+
+        The future raises DecisionRefusedError where the decision cannot be taken.
+        """
+        future: Future[Event] = Future()
+        self._decisions.put((decision, future))
+        return future
+
+    def decide(self, decision: Decision, timeout_s: float = _DECIDE_S) -> Event:
+        """submit() and wait. Raises DecisionRefusedError."""
+        try:
+            return self.submit(decision).result(timeout_s)
+        except TimeoutError:
+            text = "the rule engine does not answer; look whether the decision appears before you repeat it"
+            raise DecisionRefusedError("late", text) from None
+
     def start(self) -> None:
         """Run until stop()."""
         self._stop.clear()
@@ -185,8 +211,10 @@ class Engine:
     def run_once(self) -> int:
         """Read, step, commit; return how many uplinks were judged. Raises JournalError."""
         kernels = self._kernels if self._kernels is not None and self._loaded else self._load()
+        self._decide(kernels)
         last, readings = self._journal.read(self._cursor, self._batch_uplinks)
         if last == self._cursor:
+            self._recall(kernels)
             self._commit(kernels, self._watch(kernels), due=time.monotonic() >= self._checkpoint_at)
             self.stats.behind = 0
             return 0
@@ -224,7 +252,46 @@ class Engine:
             self._kernels = kernels
             self._cursor = self._durable = part.cursor
         self._loaded = True
+        # a journal that is judged from its beginning knows what people decided, and its state does not
+        self._recalled = [] if part.cursor else self._journal_decisions()
         return kernels
+
+    def _journal_decisions(self) -> list[Decision]:
+        found: list[Decision] = []
+        after = 0
+        while page := self._journal.events(after, _EVENTS):
+            after = page[-1][0]
+            for _, row in page:
+                with suppress(msgspec.DecodeError):
+                    event = from_row(row)
+                    action = next((each for each in ACTIONS if each == event.measure), None)
+                    if event.kind == "decision" and action is not None:
+                        found.append(Decision(event.incident, action, event.by, event.reason, event.time_us))
+        return found
+
+    def _recall(self, kernels: Kernels) -> None:
+        """Once everything is judged again, what people had decided about the incidents that are left."""
+        decisions, self._recalled = self._recalled, []
+        for decision in decisions:
+            with suppress(DecisionRefusedError), self._lock:
+                kernels.decide(decision)
+
+    def _decide(self, kernels: Kernels) -> None:
+        """Take the decisions that wait, each committed before its maker hears of it."""
+        while not self._decisions.empty():
+            decision, future = self._decisions.get_nowait()
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                with self._lock:
+                    events = kernels.decide(decision, self._clock() - self._max_age_us)
+                self._commit(kernels, events, due=True)
+            except BaseException as fault:
+                future.set_exception(fault)
+                if not isinstance(fault, DecisionRefusedError):
+                    raise
+            else:
+                future.set_result(events[0])
 
     def _step(self, kernels: Kernels, readings: Readings, last: int) -> list[Event] | None:
         """Events of a batch; None when a kernel raised and everything starts again from the last commit."""

@@ -44,7 +44,8 @@ class Event:
 
     `severity` by the city's scale, "" where none applies. `incident`: the id of what staff hear of as one, ""
     for what belongs to none. `confirmation`: what the witnesses make of it, in words in `witness`; "" where
-    nobody was asked. `exercise`: of a drill, never to be taken for real.
+    nobody was asked. `exercise`: of a drill, never to be taken for real. `by`: who decided, of a decision;
+    its `measure` is the action.
 
     Of what is still to come: `expected_min`, within which minutes from `time_us` (earlier, later estimate),
     and `cause`, the name of what it comes from: a station upstream, a spillway.
@@ -70,6 +71,7 @@ class Event:
     exercise: bool = False
     expected_min: tuple[float, float] | None = None
     cause: str = ""
+    by: str = ""
 
 
 def to_row(event: Event) -> EventRow:

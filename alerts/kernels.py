@@ -10,9 +10,12 @@ from alerts.catchments import Catchments
 from alerts.checks import Checks, make_checks
 from alerts.counts import SiteCounts
 from alerts.curve import MARK_US, Tally, windows
+from alerts.decision import Decision
 from alerts.event import Event
 from alerts.expected import Beside
+from alerts.incidents import Incidents
 from alerts.kostra import Kostra
+from alerts.lifecycle import Episode, Finding
 from alerts.outages import Hearing, Outages
 from alerts.outlook import LevelOutlook, outlooks
 from alerts.parking import CarPark
@@ -78,6 +81,8 @@ class Kernels:
         self.outages = Outages(pages.pop(outages.PAGE, None))
         for table in self._tables:
             table.restore(pages)
+        self._incidents = Incidents(self._catchments, rules)
+        self._incidents.restore(pages)
         self.arrange(registry, series)
 
     def arrange(self, registry: Registry, series: Sequence[Series]) -> None:
@@ -164,7 +169,8 @@ class Kernels:
             counts.step(self._counts.rows, plan.counts, batch, self.tally)
         # stable: of one reading the checks' events come before a kernel's
         found.sort(key=_position)
-        return self._rules.scale.stamp([event for _, event in found])
+        judged = self._rules.scale.stamp([event for _, event in found])
+        return self._incidents.take(judged, since_us)
 
     def _look_ahead(
         self, readings: Readings, of_marks: list[tuple[int, Event]], seen: RainSeen, since_us: int
@@ -214,7 +220,49 @@ class Kernels:
             found += self.outages.look(
                 rows, plan, self._regions, self._watch_region, wet, at_work, hearing, times
             )
-        return self._rules.scale.stamp(found)
+        judged = self._rules.scale.stamp(found)
+        return [*self._incidents.take(judged, since_us), *self._incidents.tick(now_us, since_us)]
+
+    def decide(self, decision: Decision, since_us: int = BEGINNING_US) -> list[Event]:
+        """Take a person's decision; return it as an event, and the ends of the episodes that it ends.
+
+        Raises DecisionRefusedError.
+        """
+        decided = self._incidents.decide(decision)
+        reason = f"all-clear by {decision.by}: {decision.reason}; the sensor is lost"
+        ended = [
+            episode.fall(0, Finding(decision.time_us, None, None, reason))
+            for id_ in decided.ends
+            if (episode := self._ended(id_)) is not None
+        ]
+        return [decided.event, *self._incidents.take(self._rules.scale.stamp(ended), since_us)]
+
+    def _ended(self, id_: str) -> Episode | None:
+        """An episode in force, to be ended; the rain that it was raised by does not raise it again."""
+        plan, ahead = self._plan, self._ahead
+        for table, subjects in (
+            (self._level, plan.level.subjects),
+            (self._expected, ahead.expected.subjects),
+            (self._basin, ahead.basin.subjects),
+        ):
+            for s in np.flatnonzero(table.rows["episode"]["level"][: len(table)]).tolist():
+                episode = Episode(table.rows[s]["episode"], subjects[s], BEGINNING_US)
+                if episode.id == id_:
+                    table.touch(np.array([s]))
+                    return episode
+        for s in np.flatnonzero(self._rain.rows["busy"][: len(self._rain)]).tolist():
+            row = self._rain.rows[s]
+            for m, subject in enumerate(plan.rain.subjects[s]):
+                sri = m == len(rain.MEASURES)
+                episode = Episode(row["sri_episode"] if sri else row["episode"][m], subject, BEGINNING_US)
+                if episode.level and episode.id == id_:
+                    if sri:
+                        row["sri_spent"] = row["sri_met"]
+                    else:
+                        row["spent"][m] = row["met"][m]
+                    self._rain.touch(np.array([s]))
+                    return episode
+        return None
 
     def _resting(self, readings: Readings, flags: quality.Flags) -> Bools:
         """Readings of rain counters in maintenance: the next one after it must not count what they did."""
@@ -280,11 +328,13 @@ class Kernels:
         Halves the batch until the reading is alone; the state before each half is kept to go back to.
         """
         kept = [table.rows.copy() for table in self._tables]
+        incidents = self._incidents.snapshot()
         try:
             return self.step(readings, since_us)
         except Exception as fault:  # noqa: BLE001 - whatever it is, the other readings must be judged
             for table, rows in zip(self._tables, kept, strict=True):
                 table.rows[:] = rows
+            self._incidents.reset(incidents)
             if len(readings) == 1:
                 skipped(readings, fault)
                 return []
@@ -295,13 +345,14 @@ class Kernels:
     def pages(self) -> dict[str, bytes]:
         """State that changed since durable(), as pages of a few hundred bytes to a few KB."""
         pages = {key: page for table in self._tables for key, page in table.pages()}
-        return {**pages, **self.outages.pages()}
+        return {**pages, **self.outages.pages(), **self._incidents.pages()}
 
     def durable(self) -> None:
         """What pages() gave is in the journal."""
         for table in self._tables:
             table.durable()
         self.outages.durable()
+        self._incidents.durable()
 
     def levels(self, station: str | None = None) -> tuple[LevelOutlook, ...]:
         """Every level gauge's rise and what it is heading for; of one station or of all."""

@@ -71,6 +71,11 @@ class Episode:
         return int(self._row["level"])
 
     @property
+    def id(self) -> str:
+        """Its id: station, measure and the time it was raised."""
+        return self._id()
+
+    @property
     def changed_us(self) -> int:
         """Time of the last event."""
         return int(self._row["changed"])
@@ -165,3 +170,12 @@ class Episode:
 def stamp(time_us: int) -> str:
     """A time as ids carry it: 20260714T181000Z."""
     return datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def stamped(text: str) -> int | None:
+    """The time (µs) of a stamp, None for what is no stamp."""
+    try:
+        moment = datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return int(moment.timestamp()) * 1_000_000

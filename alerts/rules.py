@@ -27,6 +27,8 @@ Minutes = Annotated[float, Field(ge=0, le=1440)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Kind = Literal["dwd_rain", "sri", "water_level", "basin", "parking", "counts", "quality", "watchdog"]
 
+AllClear = Literal["person", "auto"]
+"""Who gives the all-clear after Severe or Extreme; below it is never needed."""
 Intervals = Annotated[float, Field(ge=1, le=1000)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -61,6 +63,7 @@ class DwdRain(_Rule):
     step_min: Minutes = 30
     rearm_mm: Positive = 5.0
     max_mm_per_min: Positive = 20.0
+    all_clear: AllClear = "person"
 
 
 class Sri(_Rule):
@@ -72,6 +75,7 @@ class Sri(_Rule):
     calm_min: Minutes = 60
     step_min: Minutes = 10
     rearm_mm: Positive = 5.0
+    all_clear: AllClear = "person"
 
 
 class WaterLevel(_Rule):
@@ -92,6 +96,7 @@ class WaterLevel(_Rule):
     lead_min: Annotated[float, Field(ge=0, le=720)] = 60
     rise_cm: Annotated[float, Field(ge=1, le=100)] = 10.0
     expected_audience: Audience | None = None
+    all_clear: AllClear = "person"
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
@@ -175,13 +180,17 @@ class QualityRule(_Rule):
 
 
 class Watchdog(_Rule):
-    """When a device is stale or lost: in its own expected intervals, lost no sooner than `lost_min`."""
+    """When a device is stale or lost: in its own expected intervals, lost no sooner than `lost_min`.
+
+    `nag_min`: staff are reminded so often of a sensor lost during a warning, until somebody decides.
+    """
 
     kind: Literal["watchdog"]
     stale_intervals: Intervals = 2.5
     stale_intervals_in_rain: Intervals = 1.5
     lost_intervals: Intervals = 5.0
     lost_min: Minutes = 60
+    nag_min: Annotated[float, Field(ge=5, le=1440)] = 30
 
 
 class Maintenance(BaseModel):

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 import msgspec
 
 from alerts.event import Audience, Event
+from alerts.incident import Clearance
 from alerts.scale import SEVERITIES, Severity, shipped_scale
 
 Step = Literal["raise", "escalate", "step_down", "clear"]
@@ -25,6 +26,8 @@ Told = Literal[
 TOLD: tuple[Told, ...] = get_args(Told)
 """What people are told of: an episode's steps, and notices that stand alone."""
 Status = Literal["in_force", "ended"]
+VALID_US = 6 * 3_600_000_000
+"""A notice expires so long after its last step or reminder; the engine reminds of it before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Warning:  # noqa: A001 - the field's word; Python's own is not used in thi
     `window_min` (minutes, None for levels) and `value` (mm, cm) belong to the latest step, the `peak_*` to
     the highest level so far. `audience` is the widest that any step had; None: nobody is to be told.
     `exercise`: of a drill, never to be taken for real.
+    `reminded_us`: when it was last issued again, 0 never. `all_clear`: what its incident says (incident.py).
     """
 
     id: str
@@ -72,11 +76,19 @@ class Warning:  # noqa: A001 - the field's word; Python's own is not used in thi
     peak_window_min: int | None
     history: tuple[Update, ...]
     exercise: bool = False
+    incident: str = ""
+    reminded_us: int = 0
+    all_clear: Clearance = ""
 
     @property
     def in_force(self) -> bool:
         """Not ended."""
         return self.status == "in_force"
+
+    @property
+    def expires_us(self) -> int | None:
+        """Who has not heard of it again by then takes it for outdated; None once it has ended."""
+        return max(self.changed_us, self.reminded_us) + VALID_US if self.in_force else None
 
 
 def fold(warning: Warning | None, event: Event) -> Warning | None:
@@ -116,6 +128,7 @@ def opened(event: Event) -> Warning:
         peak_window_min=event.window_min,
         history=(update,),
         exercise=event.exercise,
+        incident=event.incident,
     )
 
 
@@ -134,6 +147,7 @@ def _stepped(warning: Warning, event: Event) -> Warning:
         window_min=event.window_min,
         value=event.value,
         history=(*warning.history, update),
+        incident=event.incident or warning.incident,
     )
     if cleared or not _higher(event, warning):
         return stepped

@@ -15,6 +15,7 @@ from api.routes import (
     areas,
     catchments,
     drill,
+    incidents,
     mobility,
     official_warnings,
     operations,
@@ -43,6 +44,7 @@ _ROUTERS = (
     stream,
     admin,
     drill,
+    incidents,
     operations,
     pages,
 )

@@ -83,8 +83,8 @@ class Encoder:
         return self.head() + self.chunk(items) + self.tail()
 
 
-def document(item: Item, city: City) -> bytes:
-    """A single item as JSON, with the licence and attribution every payload carries."""
+def document(item: Item, city: City | None) -> bytes:
+    """A single item as JSON, with the licence and attribution every payload carries (see Encoder)."""
     return orjson.dumps({**item, **_terms(city)})
 
 

@@ -7,8 +7,11 @@ from alerts.areal_rain import AreaRain
 from alerts.areas import Areas
 from alerts.board import WarningBoard
 from alerts.counts import SiteCounts
+from alerts.decision import Decision
 from alerts.deliveries import Receipt
 from alerts.drill import Drills
+from alerts.event import Event
+from alerts.incident_board import IncidentBoard
 from alerts.outages import Sight
 from alerts.parking import CarPark
 from alerts.scale import Scale, shipped_scale
@@ -54,6 +57,7 @@ class TokenHash:
 class Services:
     """Everything the routes read. Callables return immutable snapshots and may be called from any thread.
 
+    `decide` takes a person's decision or raises DecisionRefusedError.
     `health` maps the parts of the service to their state; `loss_window` says, per network server, in which
     window an uplink can be lost before it reaches us ("" values are left out). `deliveries(limit, after)`:
     receipts of alerts, newest first, on from the (seq, channel) of the last one seen. `overrides` are the
@@ -69,6 +73,8 @@ class Services:
     latest: LatestValues
     journal: Journal
     board: WarningBoard
+    incidents: IncidentBoard
+    decide: Callable[[Decision], Event]
     texts: Texts
     parking: Callable[[], Sequence[CarPark]]
     traffic: Callable[[], Sequence[SiteCounts]]

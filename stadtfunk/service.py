@@ -17,6 +17,7 @@ from alerts.drill import Drills
 from alerts.engine import Engine
 from alerts.errors import AlertsConfigError, DeliveriesError
 from alerts.flagging import Flagging
+from alerts.incident_board import IncidentBoard
 from alerts.outbox import Outbox
 from alerts.rules import load_rules
 from alerts.scale import Language, load_scale
@@ -175,6 +176,7 @@ class Service:
             kostra=kostra,
             catchments=catchments,
         )
+        self.incidents = IncidentBoard()
         deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")
         self.outbox = Outbox(self.journal, deliveries, channels, self.texts, clock)
         self.retention = Retention(self.journal, settings.journal.retention_days, clock)
@@ -183,6 +185,7 @@ class Service:
     def start(self) -> None:
         """Readers first, then whoever fills the journal."""
         self.board.catch_up(self.journal)
+        self.incidents.catch_up(self.journal)
         self.engine.listen(lambda _: self._tell())
         for part in (*self._readers(), *self._feeders()):
             part.start()
@@ -220,6 +223,8 @@ class Service:
                 latest=self.latest,
                 journal=self.journal,
                 board=self.board,
+                incidents=self.incidents,
+                decide=self.engine.decide,
                 texts=self.texts,
                 scale=self.scale,
                 parking=self.engine.parking,
@@ -273,6 +278,7 @@ class Service:
     def _tell(self) -> None:
         self.outbox.wake()
         self.board.catch_up(self.journal)
+        self.incidents.catch_up(self.journal)
 
     def _area_names(self, station: str, language: Language) -> list[str]:
         return [area.names()[language] for area in self.areas.of(station)]

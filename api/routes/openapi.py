@@ -12,7 +12,7 @@ _ERRORS = {
     401: "A bearer token is missing or not known",
     403: "No operator's token is configured",
     404: "Does not exist, or is not public",
-    409: "Not now; `detail` says what is in the way",
+    409: "Not now, or not any more; `detail` says what is in the way",
     413: "The request is too large",
     422: "A parameter of the wrong type or out of range",
     503: "The store cannot be read at the moment",

@@ -16,7 +16,7 @@ NOTICE = {
     "de": "Automatische Messwertmeldung, keine amtliche Warnung.",
     "en": "Automatic measurement notice, not an official warning.",
 }
-_UNITS = {"water_level": "cm", "dwd_starkregen": "mm", "dwd_dauerregen": "mm", "sri": "mm"}
+UNITS = {"water_level": "cm", "dwd_starkregen": "mm", "dwd_dauerregen": "mm", "sri": "mm"}
 _RISES = ("raise", "escalate")
 LAYOUT = Layout(
     (
@@ -65,7 +65,7 @@ def warning_item(view: View, warning: Warning) -> dict[str, Any]:
         "severity": warning.severity,
         "window_min": warning.window_min,
         "value": warning.value,
-        "unit": _UNITS.get(warning.measure, ""),
+        "unit": UNITS.get(warning.measure, ""),
         "since": format_us(warning.raised_us),
         "changed": format_us(warning.changed_us),
         "ended": None if warning.ended_us is None else format_us(warning.ended_us),
@@ -76,6 +76,9 @@ def warning_item(view: View, warning: Warning) -> dict[str, Any]:
         "notice": NOTICE,
         "areas": [{"id": area.id, "name": area.names()} for area in view.services.areas.of(warning.station)],
         "audience": warning.audience,
+        "incident": warning.incident or None,
+        "all_clear": warning.all_clear or None,
+        "expires": None if warning.expires_us is None else format_us(warning.expires_us),
         **_course(warning),
     }
 

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from alerts.board import WarningBoard
 from alerts.counts import Count, Site, SiteCounts
 from alerts.deliveries import Receipt
+from alerts.engine import Engine
 from alerts.event import Event
+from alerts.incident_board import IncidentBoard
 from alerts.parking import CarPark
+from alerts.rules import load_rules
 from alerts.texts import Texts
 from api.app import create_app
 from api.services import City, Services, TokenHash
@@ -124,6 +127,8 @@ class Town:
         self.store = SqliteStore(self.folder / f"{self.name}.store.db")
         self.latest = LatestValues(self.journal, self.store, pause_s=0.05)
         self.board = WarningBoard(lambda: self.now_us)
+        self.incidents = IncidentBoard()
+        self.engine = Engine(self.journal, load_rules(), lambda: self.registry, lambda: self.now_us)
         self.texts = Texts(lambda id_: self.registry.stations[id_].name, "Europe/Berlin", self.name)
         self._f_cnt = 0
 
@@ -142,6 +147,8 @@ class Town:
             "latest": self.latest,
             "journal": self.journal,
             "board": self.board,
+            "incidents": self.incidents,
+            "decide": self.engine.decide,
             "texts": self.texts,
             "parking": lambda: self.parks,
             "traffic": lambda: self.counts,

@@ -73,7 +73,7 @@ def test_marks_of_the_high_water_are_raised_once_each(tmp_path):
     first = [next(row[0] for row in rows if float(row[3]) >= mark) for mark in (200, 240, 270)]
     assert [level for _, _, level in rises] == [1, 2, 3]
     assert [time for time, _, _ in rises] == first
-    assert {event["measure"] for event in events} == {"water_level"}
+    assert {event["measure"] for event in events if event["kind"] != "falling"} == {"water_level"}
 
 
 def test_faults_of_the_level_alarm_no_resident(tmp_path):
@@ -91,8 +91,9 @@ def test_lines_are_as_documented_and_in_the_order_of_time(tmp_path):
     assert times == sorted(times)
     assert all(time.tzinfo for time in times)
     for event in events:
-        rise = event["kind"] in {"raise", "escalate"}
-        assert list(event) == [*KEYS, "audience"] if rise else list(event) == KEYS
-    assert {event["kind"] for event in events} == {"crossing", "raise", "escalate", "step_down", "clear"}
+        told = event["kind"] in {"raise", "escalate", "falling"}
+        assert list(event) == [*KEYS, "audience"] if told else list(event) == KEYS
+    kinds = {"crossing", "raise", "escalate", "step_down", "clear", "falling"}
+    assert {event["kind"] for event in events} == kinds
     # nothing of the past is too old: L3 is public as it was then
     assert {event["audience"] for event in events if event["kind"] == "raise"} >= {"staff", "public"}

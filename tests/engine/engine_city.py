@@ -90,4 +90,4 @@ def events(series, batches, rules=None, types=None, **how):
 
 def steps(found):
     """The lifecycle's events, short."""
-    return [(each.kind, each.level) for each in found if each.kind != "crossing"]
+    return [(each.kind, each.level) for each in found if each.kind not in {"crossing", "falling"}]

@@ -135,5 +135,7 @@ def test_many_gauges_in_days_of_rain_are_judged_as_one_by_one():
         found += together
         assert together == [event for row in rows for event in alone.step(readings(row))]
     assert whole(many) == whole(alone)
-    assert {"crossing", "raise", "escalate", "step_down", "clear"} == {event.kind for event in found}
-    assert {event.measure for event in found} == {"dwd_starkregen", "dwd_dauerregen", "sri"}
+    assert {"crossing", "raise", "escalate", "step_down", "clear", "falling"} == {
+        event.kind for event in found
+    }
+    assert {event.measure for event in found} == {"dwd_starkregen", "dwd_dauerregen", "sri", "incident"}

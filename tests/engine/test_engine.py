@@ -95,6 +95,7 @@ def test_events_of_the_kernels_are_committed_in_their_order(journal):
         "dwd_dauerregen",
         "water_level",
         "water_level_expected",
+        "incident",
     }
 
 

@@ -106,6 +106,7 @@ function card(item, choose, roomy) {
     ...figures(item),
     item.areas.length ? el("p", { class: "for-areas" }, t().forAreas(item.areas.map((each) => each.name[lang()]))) : null,
     el("p", { class: "since" }, t().since(moment(since), ago(since))),
+    item.all_clear ? el("p", { class: "since all-clear" }, t().allClear[item.all_clear]) : null,
     roomy ? said(item, choose) : keptOpen(item.id, el("details", {}, el("summary", { data: { warning: `${item.id} more` } }, t().more), said(item, choose))),
   );
 }
@@ -146,7 +147,9 @@ function showEnded(items) {
     .sort((a, b) => b.ended.localeCompare(a.ended))
     .map((item) => {
       const name = `${t().measure[item.measure] ?? item.measure}, ${item.station_name}`;
-      return el("li", {}, t().endedLine(name, moment(Date.parse(item.since)), moment(Date.parse(item.ended))));
+      const line = t().endedLine(name, moment(Date.parse(item.since)), moment(Date.parse(item.ended)));
+      const clearance = item.all_clear ? el("span", { class: "all-clear" }, t().allClear[item.all_clear]) : null;
+      return el("li", {}, line, clearance ? ". " : null, clearance);
     });
   document.getElementById("ended-list").replaceChildren(...lines);
 }
