@@ -118,7 +118,7 @@ def test_a_warning_that_falls_still_says_what_triggered_it(city):
         assert "Höchster gemeldeter Wert: 90,0 l/m²" in text["de"]
         city.warn("regen-gierath", 0, "clear", at_us=T0 + 120 * MINUTE, value=0.0)
         assert course() == ("falling", second, 0.0)
-        assert client.get("/api/v1/warnings?f=csv").text.splitlines()[1].endswith(",falling")
+        assert client.get("/api/v1/warnings?f=csv").text.splitlines()[1].endswith(",falling,false")
 
 
 def test_history_told_again_is_no_new_rise(city):
