@@ -60,7 +60,9 @@ async def begin(request: Request, view: Operator, query: Annotated[DrillQuery, Q
             drills.begin, bytes(body), by=view.operator or "", speed=query.speed, release=release
         )
     except DrillBusyError as error:
-        raise Problem(409, str(error), "GET this address tells what runs") from error
+        raise Problem(
+            409, str(error), "GET this address tells what runs; during a real alarm none starts"
+        ) from error
     except DrillError as error:
         raise Problem(422, str(error), "columns: time,station,property,value, as for a backtest") from error
     return _answer(status, 201)

@@ -32,14 +32,14 @@ def opened(city, browser):
 def test_areas_are_drawn_and_listed_with_their_state(opened):
     page = opened.page
     assert page.locator("path.area").count() == 2
-    assert page.locator("path.area.Severe").count() == 1
-    assert page.locator("path.area.Severe").get_attribute("fill") == "url(#hatch-Severe)"
+    assert page.locator("path.area[data-severity=Severe]").count() == 1
+    assert page.locator("path.area[data-severity=Severe]").get_attribute("fill") == "url(#hatch-Severe)"
     rows = page.locator("#area-list").inner_text()
-    assert "Gierath\nWarnung in Kraft · Schwere hoch" in rows
+    assert "Gierath\nWarnung · Schwere hoch" in rows
     assert "Oben\nkeine Warnung in Kraft" in rows
     assert "Warngebiet: Gierath" in page.locator(".warning").inner_text()
     page.locator("[data-language=en]").click()
-    assert "Gierath village\nWarning in force · severity high" in page.locator("#area-list").inner_text()
+    assert "Gierath village\nWarning · severity high" in page.locator("#area-list").inner_text()
     assert faults(page) == []
 
 
@@ -59,7 +59,7 @@ def test_my_position_is_found_and_told_to_nobody(opened):
 def test_a_tap_on_the_map_asks_about_that_place(opened, city):
     page = opened.page
     page.locator("#map").scroll_into_view_if_needed()
-    box = page.locator("path.area.Severe").bounding_box()
+    box = page.locator("path.area[data-severity=Severe]").bounding_box()
     page.mouse.click(box["x"] + box["width"] * 0.8, box["y"] + box["height"] * 0.2)
     page.wait_for_selector("#place-said .area-row[data-area=gierath]")
     city.warn("regen-gierath", 0, "clear")
@@ -112,3 +112,17 @@ def test_an_exercise_for_staff_is_not_on_the_page(opened, city):
     city.warn("regen-gierath", 0, "clear")
     opened.page.wait_for_selector("#warnings .calm")
     assert opened.page.locator("#exercises").is_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_fault_and_nothing_is_cut_off_on_a_phone(city, browser, scheme):
+    city.changes = {"areas": AREAS}
+    with served(city.app()) as (address, _):
+        watched = Watched(browser, address, viewport={"width": 390, "height": 844}, color_scheme=scheme)
+        watched.page.goto(address)
+        watched.page.wait_for_selector(".area-row.warned")
+        watched.page.locator("#map").click(position={"x": 20, "y": 250})
+        watched.page.wait_for_selector("#place-said :first-child")
+        assert faults(watched.page) == []
+        assert watched.page.evaluate("document.documentElement.scrollWidth") <= 390
+        watched.close()

@@ -72,7 +72,8 @@ export function showAreas() {
     if (known?.severity === severity) continue;
     known?.shape.remove();
     const look = severity ? { fill: true, fillColor: `url(#hatch-${severity})`, fillOpacity: 1, weight: 3 } : { fill: false, weight: 1.5, dashArray: "5 5" };
-    const shape = L.geoJSON(feature, { interactive: false, style: { className: severity ? `area ${severity}` : "area", ...look } }).addTo(map);
+    const shape = L.geoJSON(feature, { interactive: false, style: { className: "area", ...look } }).addTo(map);
+    if (severity) shape.eachLayer((each) => (each.getElement().dataset.severity = severity));
     shape.bringToBack();
     outlines.set(feature.id, { severity, shape });
   }
