@@ -160,7 +160,8 @@ class Deliveries:
                 [(key, _encode(warning)) for key, warning in episodes.items()],
             )
             connection.executemany(
-                "UPDATE deliveries SET status = 'superseded', ended_us = ? WHERE status = 'pending' "
+                "UPDATE deliveries SET status = 'superseded', ended_us = ? "
+                "WHERE status IN ('pending', 'sending') "
                 "AND (episode = ? OR substr(episode, 1, length(?) + 1) = ? || '.')",
                 [(now_us, each, each, each) for each in ended],
             )
@@ -223,12 +224,23 @@ class Deliveries:
     def end(  # noqa: PLR0913 - the columns of a receipt
         self, due: Due, channel: str, status: DeliveryStatus, detail: str, now_us: int, *, interrupted: bool
     ) -> None:
-        """Record what became of an attempt; "sent" supersedes the episode's older steps in the queue."""
+        """Record what became of an attempt; "sent" supersedes the episode's older steps in the queue.
+
+        What was superseded while it was under way does not become pending again.
+        """
         with self._file.write() as connection:
             connection.execute(
                 "UPDATE deliveries SET status = ?, detail = ?, interrupted = interrupted + ?, ended_us = ? "
-                "WHERE event = ? AND channel = ?",
-                (status, detail, interrupted, None if status == "pending" else now_us, due.event, channel),
+                "WHERE event = ? AND channel = ? AND NOT (status = 'superseded' AND ? = 'pending')",
+                (
+                    status,
+                    detail,
+                    interrupted,
+                    None if status == "pending" else now_us,
+                    due.event,
+                    channel,
+                    status,
+                ),
             )
             if status == "sent":
                 connection.execute(

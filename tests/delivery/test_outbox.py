@@ -1,6 +1,5 @@
 import threading
 import time
-from dataclasses import replace
 
 import pytest
 import structlog
@@ -11,7 +10,6 @@ from alerts.channel_worker import Retry
 from alerts.channels import AppriseSender, Channel, Outcome
 from alerts.deliveries import Deliveries
 from alerts.errors import AlertsConfigError, DeliveriesError, TextError
-from alerts.event import PREEMPTED
 from alerts.outbox import Outbox
 from ingest.sqlite_journal import SqliteJournal
 
@@ -470,37 +468,3 @@ def test_staff_hear_of_what_is_unverified_and_of_a_sensor_lost_and_nobody_else_d
     }
     assert public.messages == []
     assert statuses(outbox)["e1", "site"] == "skipped"
-
-
-def exercise(event):
-    return replace(event, exercise=True)
-
-
-def test_what_waits_of_an_exercise_is_dropped_at_a_real_alarm_and_nothing_else(
-    make_outbox, endpoint, journal
-):
-    endpoint.mode = "fail"
-    outbox = make_outbox(Channel("hook", endpoint.url, exercises=True))
-    outbox.start()
-    write_events(
-        journal,
-        exercise(make_event("exercise.1.a", episode="exercise.1.ep")),
-        exercise(make_event("exercise.1.u", "unverified", episode="exercise.1.u")),
-        exercise(make_event("exercise.10.a", episode="exercise.10.ep")),
-        make_event("real", episode="ep"),
-    )
-    outbox.wake()
-    until(lambda: all(receipt.attempts for receipt in outbox.receipts()) and len(outbox.receipts()) == 4)
-    write_events(
-        journal,
-        exercise(replace(make_event("exercise.1.end", "clear", episode="exercise.1.ep"), reason=PREEMPTED)),
-        exercise(replace(make_event("exercise.1.over", "clear", episode="exercise.1"), reason=PREEMPTED)),
-    )
-    outbox.wake()
-    until(lambda: statuses(outbox)["exercise.1.a", "hook"] == "superseded")
-    endpoint.mode = "ok"
-    until(lambda: statuses(outbox)["real", "hook"] == statuses(outbox)["exercise.10.a", "hook"] == "sent")
-    assert statuses(outbox)["exercise.1.u", "hook"] == "superseded"
-    # its end is no message either
-    assert len(statuses(outbox)) == 4
-    assert sorted("ÜBUNG" in body for body in endpoint.bodies()) == [False, True]
