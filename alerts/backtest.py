@@ -13,7 +13,7 @@ import numpy as np
 from alerts.catchments import Catchments
 from alerts.curve import Tally
 from alerts.event import Event
-from alerts.kernels import Kernels
+from alerts.kernels import MADE_UP, Kernels
 from alerts.kostra import Kostra
 from alerts.plan import RAIN_COUNTER, RAIN_DEPTH
 from alerts.rain import WINDOWS_MIN
@@ -174,6 +174,7 @@ def _missing(readings: Readings, interval: Ints, last: Ints, heard: Ints, horizo
     rows["series"] = np.repeat(number, count)
     rows["time_us"] = np.repeat(before, count) + rank * np.repeat(width, count)
     rows["quality"] = 2
+    rows["seq"] = MADE_UP
     np.maximum.at(last, rows["series"], rows["time_us"])
     return rows
 

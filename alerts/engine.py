@@ -215,7 +215,8 @@ class Engine:
         last, readings = self._journal.read(self._cursor, self._batch_uplinks)
         if last == self._cursor:
             self._recall(kernels)
-            self._commit(kernels, self._watch(kernels), due=time.monotonic() >= self._checkpoint_at)
+            found = [*self._weigh(kernels), *self._watch(kernels)]
+            self._commit(kernels, found, due=time.monotonic() >= self._checkpoint_at)
             self.stats.behind = 0
             return 0
         events = self._step(kernels, readings, last)
@@ -315,6 +316,15 @@ class Engine:
             return None
         return events
 
+    def _weigh(self, kernels: Kernels) -> list[Event]:
+        """What the public is to hear of by now, whether or not uplinks can reach us."""
+        try:
+            with self._lock:
+                return kernels.weigh(now := self._clock(), now - self._max_age_us)
+        except Exception:  # noqa: BLE001 - readings must be judged whatever becomes of the claims
+            _log.exception("claims_failed")
+            return []
+
     def _watch(self, kernels: Kernels) -> list[Event]:
         """Which devices are silent, now that every uplink there is has been judged."""
         now = self._clock()
@@ -354,7 +364,7 @@ class Engine:
             self._arranged = registry
             plans = kernels.plans(registry, self._series)
             with self._lock:
-                kernels.adopt(*plans)
+                kernels.adopt(plans)
 
     def _commit(self, kernels: Kernels, events: Sequence[Event], *, due: bool) -> None:
         if not (due or events) or (self._cursor == self._durable and not events):

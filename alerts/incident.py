@@ -163,6 +163,11 @@ class Incident(msgspec.Struct):
     def _step(self, event: Event) -> None:
         known = self.members.get(event.episode)
         was = known is not None and known.in_force
+        if known is not None and was and event.kind == "escalate" and event.level < known.level:
+            # the public hears of a lower level than staff: nothing has changed
+            known.confirmation, known.audience = event.confirmation, event.audience
+            known.told_us = event.time_us
+            return
         if known is not None and was:
             self.live -= 1
             self.severe -= rank(known.severity) >= SEVERE

@@ -74,10 +74,11 @@ _decoder = msgspec.json.Decoder(list[_Kept])
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A decision that was taken: its event, and the episodes that it ends (their sensors are lost)."""
+    """A decision that was taken: its event; episodes that it ends (their sensors are lost) or confirms."""
 
     event: Event
     ends: tuple[str, ...]
+    confirms: tuple[str, ...] = ()
 
 
 class Incidents:
@@ -140,7 +141,8 @@ class Incidents:
         kept.decided_us = decision.time_us
         self._apply(kept, event)
         kept.closed = decision.action == "all_clear" and kept.incident.live == len(ends)
-        return Decided(event, ends)
+        seen = decision.action == "confirm"
+        return Decided(event, ends, tuple(m.episode for m in kept.incident.in_force) if seen else ())
 
     def pages(self) -> dict[str, bytes]:
         """Catchments whose incidents changed since durable(), a page each."""

@@ -1,6 +1,7 @@
 """The kernels as one machine: readings in, events out; no I/O and no clock."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from alerts.regions import Regions
 from alerts.rise_plan import RisePlan, make_rise_plan
 from alerts.rows import Batch, Bools, Ints, Slots, Table
 from alerts.rules import Rules
+from alerts.witness_plan import WitnessPlan, make_witness_plan
+from alerts.witnesses import Witnesses
 from devices.catalogue import DeviceType
 from devices.measurement import Quality
 from devices.registry import Registry
@@ -32,6 +35,18 @@ from ingest.reading import Readings, Series
 
 BEGINNING_US = -(1 << 62)
 """Older than every reading: with it as `since_us` nothing is history."""
+MADE_UP = -1
+"""`seq` of a reading that stands for a missing row of a history: it is summed, but nobody reported it."""
+
+
+class Plans(NamedTuple):
+    """What the kernels go by, made from rules, registry and the list of series."""
+
+    plan: Plan
+    checks: Checks
+    regions: Regions
+    ahead: RisePlan
+    witnesses: WitnessPlan
 
 
 class Kernels:
@@ -65,6 +80,8 @@ class Kernels:
         self._counts = Table("counts", counts.ROW)
         self._quality = Table("quality", quality.ROW)
         self._watch = Table("watchdog", watchdog.ROW)
+        pages: MutableMapping[str, bytes] = dict(state or {})
+        self._witnesses = Witnesses(pages)
         self._tables = (
             self._rain,
             self._level,
@@ -76,8 +93,8 @@ class Kernels:
             self._counts,
             self._quality,
             self._watch,
+            self._witnesses.sightings.table,
         )
-        pages: MutableMapping[str, bytes] = dict(state or {})
         self.outages = Outages(pages.pop(outages.PAGE, None))
         for table in self._tables:
             table.restore(pages)
@@ -87,21 +104,24 @@ class Kernels:
 
     def arrange(self, registry: Registry, series: Sequence[Series]) -> None:
         """Follow a new registry or more series; the state stays."""
-        self.adopt(*self.plans(registry, series))
+        self.adopt(self.plans(registry, series))
 
-    def plans(self, registry: Registry, series: Sequence[Series]) -> tuple[Plan, Checks, Regions, RisePlan]:
+    def plans(self, registry: Registry, series: Sequence[Series]) -> Plans:
         """What adopt() takes: half a second for 40,000 series, in which nothing of this is touched."""
         plan = make_plan(self._rules, registry, series, self._catalogue, self._kostra)
-        return (
+        return Plans(
             plan,
             make_checks(self._rules, registry, series, self._catalogue),
             Regions(self._catchments, registry),
             make_rise_plan(self._rules, registry, series, self._catchments, plan),
+            make_witness_plan(self._rules, registry, self._catchments, series, plan),
         )
 
-    def adopt(self, plan: Plan, checks: Checks, regions: Regions, ahead: RisePlan) -> None:
+    def adopt(self, plans: Plans) -> None:
         """Follow plans from now on; the state stays."""
-        self._plan, self._checks, self._regions, self._ahead = plan, checks, regions, ahead
+        plan, self._checks, self._regions, self._ahead, witnesses = plans
+        self._plan = plan
+        self._official = witnesses.official
         self._rain.claim(self._plan.rain_keys)
         self._level.claim(self._plan.level_keys)
         self._expected.claim(self._ahead.keys)
@@ -114,6 +134,7 @@ class Kernels:
         self._watch.claim(self._checks.watch_keys)
         self._watch_region = self._regions.numbers(self._checks.watch.stations)
         self._rain_region = self._regions.numbers(each[0].station for each in self._plan.rain.subjects)
+        self._witnesses.arrange(witnesses, self._rain.rows)
         self._slots = np.stack(
             [plan.rain.slot_of, plan.level.slot_of, plan.parking.slot_of, plan.counts.slot_of]
         )
@@ -148,17 +169,24 @@ class Kernels:
         of_rain, of_level, of_parking, of_counts = self._slots[:, readings["series"]]
         ahead, none = self._ahead, np.zeros(0, np.int64)
         seen = RainSeen(rain_seen.last_rain(self._rain_seen.rows, ahead.rain), none, none, none)
+        sightings = self._witnesses.sightings
+        sightings.begin()
         for batch, place in _of(readings, of_rain):
             self._rain.touch(batch.slot)
             wet, seen = rain_seen.step(self._rain_seen.rows, ahead.rain, batch, place)
             self._rain_seen.touch(wet)
-            events = rain.step(self._rain.rows, plan.rain, batch, since_us, self.tally, resting[place])
+            notice = sightings.of_rain(self._rain.rows, place, readings["seq"] == MADE_UP)
+            rests = resting[place]
+            events = rain.step(self._rain.rows, plan.rain, batch, since_us, self.tally, rests, notice)
             found += [(int(place[i]), event) for i, event in events]
         of_marks: list[tuple[int, Event]] = []
         for batch, place in _of(readings, of_level):
             self._level.touch(batch.slot)
             events = level.step(self._level.rows, plan.level, batch, since_us)
+            sightings.of_level(batch, place, [i for i, event in events if event.kind == "crossing"])
             of_marks = [(int(place[i]), event) for i, event in events]
+        for batch, place in _of(readings, self._official[readings["series"]]):
+            sightings.of_official(batch, place)
         found += of_marks + self._look_ahead(readings, of_marks, seen, since_us)
         for batch, _ in _of(readings, of_parking):
             self._sensors.touch(batch.slot)
@@ -169,7 +197,8 @@ class Kernels:
             counts.step(self._counts.rows, plan.counts, batch, self.tally)
         # stable: of one reading the checks' events come before a kernel's
         found.sort(key=_position)
-        judged = self._rules.scale.stamp([event for _, event in found])
+        decided = self._witnesses.step(readings["time_us"], found, since_us)
+        judged = self._rules.scale.stamp([event for _, event in decided])
         return self._incidents.take(judged, since_us)
 
     def _look_ahead(
@@ -224,7 +253,7 @@ class Kernels:
         return [*self._incidents.take(judged, since_us), *self._incidents.tick(now_us, since_us)]
 
     def decide(self, decision: Decision, since_us: int = BEGINNING_US) -> list[Event]:
-        """Take a person's decision; return it as an event, and the ends of the episodes that it ends.
+        """Take a person's decision; return it as an event, and what it makes of episodes.
 
         Raises DecisionRefusedError.
         """
@@ -235,7 +264,9 @@ class Kernels:
             for id_ in decided.ends
             if (episode := self._ended(id_)) is not None
         ]
-        return [decided.event, *self._incidents.take(self._rules.scale.stamp(ended), since_us)]
+        seen = self._witnesses.confirm(decided.confirms, decision.time_us, decision.by)
+        judged = self._rules.scale.stamp([*seen, *self._witnesses.take(ended)])
+        return [decided.event, *self._incidents.take(judged, since_us)]
 
     def _ended(self, id_: str) -> Episode | None:
         """An episode in force, to be ended; the rain that it was raised by does not raise it again."""
@@ -275,6 +306,10 @@ class Kernels:
             at_work = quality.in_service(plan, slot[place], readings["time_us"][place])
             found[place] = counter & at_work & (np.abs(readings["value"][place]) < quality.LARGEST)
         return found
+
+    def weigh(self, now_us: int, since_us: int = BEGINNING_US) -> list[Event]:
+        """What the public is to hear of by a time although no reading came: see witnesses.py."""
+        return self._incidents.take(self._rules.scale.stamp(self._witnesses.tick(now_us)), since_us)
 
     def _hear(self, readings: Readings, since_us: int) -> list[tuple[int, Event]]:
         slot = self._checks.watch.slot_of[readings["series"]]
@@ -329,12 +364,14 @@ class Kernels:
         """
         kept = [table.rows.copy() for table in self._tables]
         incidents = self._incidents.snapshot()
+        claims = self._witnesses.snapshot()
         try:
             return self.step(readings, since_us)
         except Exception as fault:  # noqa: BLE001 - whatever it is, the other readings must be judged
             for table, rows in zip(self._tables, kept, strict=True):
                 table.rows[:] = rows
             self._incidents.reset(incidents)
+            self._witnesses.restore(claims)
             if len(readings) == 1:
                 skipped(readings, fault)
                 return []
@@ -345,7 +382,8 @@ class Kernels:
     def pages(self) -> dict[str, bytes]:
         """State that changed since durable(), as pages of a few hundred bytes to a few KB."""
         pages = {key: page for table in self._tables for key, page in table.pages()}
-        return {**pages, **self.outages.pages(), **self._incidents.pages()}
+        rest = {**self.outages.pages(), **self._incidents.pages(), **dict(self._witnesses.pages())}
+        return pages | rest
 
     def durable(self) -> None:
         """What pages() gave is in the journal."""
@@ -353,6 +391,7 @@ class Kernels:
             table.durable()
         self.outages.durable()
         self._incidents.durable()
+        self._witnesses.durable()
 
     def levels(self, station: str | None = None) -> tuple[LevelOutlook, ...]:
         """Every level gauge's rise and what it is heading for; of one station or of all."""

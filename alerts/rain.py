@@ -7,7 +7,7 @@ is no Starkregen. Depths are integers, µm; a window's time is the END of a repo
 judged by the windows that are whole multiples of its interval.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +44,7 @@ _ALERT = DURATIONS_MIN.index(SRI_ALERT_MIN) + 1
 _WINDOWS = np.array(DURATIONS_MIN, np.int64) * 60_000_000 // curve.MARK_US
 # A longer window never holds less than a shorter one: as long as a gate's sum stays below what the windows
 # from the gate before it up to it ask for, none of them holds.
-_GATES = np.array([DURATIONS_MIN.index(window) for window in (60, 360, 1440, 4320)])
+GATES = np.array([DURATIONS_MIN.index(window) for window in (60, 360, 1440, 4320)])
 _MARKS = DURATIONS_MIN[-1] * 60_000_000 // curve.MARK_US + 4
 _NEAR_MARK_US = 30_000_000
 _HOUR_US = 3_600_000_000
@@ -153,8 +153,8 @@ def lowest(dwd: Ints, sri: Ints) -> Ints:
 
 def gates(least: Ints) -> Ints:
     """What the sum of each gate must exceed before any of its windows can hold; takes lowest()."""
-    starts = [0, *(_GATES[:-1] + 1)]
-    return np.array([least[a : b + 1].min() for a, b in zip(starts, _GATES, strict=True)], np.int64)
+    starts = [0, *(GATES[:-1] + 1)]
+    return np.array([least[a : b + 1].min() for a, b in zip(starts, GATES, strict=True)], np.int64)
 
 
 def _judged_by(window_min: int, interval_min: float) -> bool:
@@ -170,12 +170,14 @@ def step(  # noqa: PLR0913, PLR0917 - what one step rests on
     since_us: int,
     tally: Tally,
     resting: Bools | None = None,
+    notice: Callable[[Slots, Ints, Ints], object] = lambda *_: None,
 ) -> list[tuple[int, Event]]:
     """Take readings (mm) in their order; changes `rows` in place.
 
     `resting`: which of them are of counters that somebody works at; what these count is no rain.
     Returns events with the position of the reading that caused them. Readings before `since_us` make
-    history: their events have no audience.
+    history: their events have no audience. `notice` is given slots, positions and the sums by GATES (slot,
+    gate) after every round.
     """
     slot, time, value = batch
     amount = np.rint(value * UM_PER_MM).astype(np.int64)
@@ -196,7 +198,9 @@ def step(  # noqa: PLR0913, PLR0917 - what one step rests on
             jumps = counter_jumps.told(rows, plan.curves, readings, _HOUR_UM, subjects, since_us)
             found += [(int(part[i]), event) for i, event in jumps]
         busy: Bools = rows["busy"][at]
-        reached = curve.windows(rows, at, _WINDOWS[_GATES]) > plan.gates[plan.variant[at]]
+        gate_sums = curve.windows(rows, at, _WINDOWS[GATES])
+        notice(at, part, gate_sums)
+        reached = gate_sums > plan.gates[plan.variant[at]]
         near = (reached.any(axis=1) | busy).nonzero()[0]
         if not len(near):
             continue

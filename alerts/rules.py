@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from alerts.errors import AlertsConfigError
 from alerts.event import Audience
 from alerts.scale import Scale, shipped_scale
+from alerts.witness_rule import LevelWitness, RainWitness
 from devices.device_list import above_zero_cm
 from devices.errors import Fault
 from devices.registry import Registry, Station
@@ -64,6 +65,7 @@ class DwdRain(_Rule):
     rearm_mm: Positive = 5.0
     max_mm_per_min: Positive = 20.0
     all_clear: AllClear = "person"
+    witness: RainWitness = RainWitness()
 
 
 class Sri(_Rule):
@@ -97,6 +99,7 @@ class WaterLevel(_Rule):
     rise_cm: Annotated[float, Field(ge=1, le=100)] = 10.0
     expected_audience: Audience | None = None
     all_clear: AllClear = "person"
+    witness: LevelWitness = LevelWitness()
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
@@ -441,7 +444,7 @@ def _fault(file: str, key: str, table: Any, error: Any) -> Fault:
     place = [str(part) for part in error["loc"] if part not in (kind, "[key]")]
     where = ".".join([key, *place])
     if error["type"] == "extra_forbidden":
-        known = list(_MODELS[str(kind)].model_fields)
+        known = _keys(_MODELS[str(kind)], place[:-1])
         return Fault(file, where, "unknown key", _meant(place[-1], known) or f"keys: {', '.join(known)}")
     if error["type"] in {"union_tag_invalid", "union_tag_not_found"}:
         kinds = get_args(Kind)
@@ -451,6 +454,16 @@ def _fault(file: str, key: str, table: Any, error: Any) -> Fault:
         return Fault(file, where, "is missing", "every rule needs it")
     problem = f"{error['msg'].removeprefix('Value error, ')} (it is {error['input']!r})"
     return Fault(file, where, problem, "see docs/rules.md for its meaning and range")
+
+
+def _keys(model: type[BaseModel], place: Sequence[str]) -> list[str]:
+    """Keys of the table that stands at a place inside a model's."""
+    for name in place:
+        inner = model.model_fields[name].annotation if name in model.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return list(model.model_fields)
 
 
 def _meant(word: str, known: Iterable[str] | Sequence[str]) -> str:

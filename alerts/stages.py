@@ -12,7 +12,7 @@ from alerts.channels import Channel, Outcome, Sender
 from alerts.deliveries import Deliveries, DeliveryStatus, Due
 from alerts.errors import DeliveriesError
 from alerts.texts import Text, Texts, plain
-from alerts.warning import Warning  # noqa: A004 - the field's word, see there
+from alerts.warning import Warning, as_public  # noqa: A004 - the field's word, see there
 
 _RECORD_AGAIN_S = 1.0
 _STATUS: dict[str, DeliveryStatus] = {
@@ -49,6 +49,12 @@ class Select:
 
     def run(self, delivery: Delivery) -> Delivery:
         """Sets the outcome when it is not."""
+        if "staff" not in delivery.channel.audience:
+            # residents hear of what they are to know, and of that alone
+            public = as_public(delivery.warning)
+            if public is None or public.history[-1].event != delivery.warning.history[-1].event:
+                return replace(delivery, outcome=Outcome("skipped", "for staff only"))
+            delivery = replace(delivery, warning=public)
         reason = delivery.channel.deaf_to(delivery.warning)
         return replace(delivery, outcome=Outcome("skipped", reason)) if reason else delivery
 

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from alerts.errors import AlertsConfigError, TextError
 from alerts.event import Event
 from alerts.scale import LANGUAGES, LEVELS, OTHER, Language, Scale, shipped_scale
-from alerts.warning import TOLD, Told, Warning, fold, opened  # noqa: A004 - the field's word, see there
+from alerts.warning import TOLD, Told, Update, Warning, fold, opened  # noqa: A004 - the field's word, see there
+from alerts.witness_words import KINDS, Kind, counted, joined
 from devices.errors import Fault
 
 TITLE_LIMIT = 80
@@ -55,6 +56,15 @@ class _Measure(_Table):
     clear: _Templates | None = None
 
 
+class _Witness(_Table):
+    """How it is said who agreed; of each kind of witness one and several."""
+
+    confirmed: str
+    unconfirmed: str
+    and_: str = Field(alias="and")
+    kinds: dict[Kind, tuple[str, str]]
+
+
 class _File(_Table):
     """One language's file."""
 
@@ -83,6 +93,8 @@ class _File(_Table):
     gateway_back: _Templates
     blind: _Templates
     sighted: _Templates
+    later: _Templates
+    witness: _Witness
     measure: dict[str, _Measure]
 
     def templates(self, step: Told) -> _Templates:
@@ -168,6 +180,8 @@ class _Language:
                 for name, own in file.measure.items()
                 if own.clear
             }
+            self._later_title = environment.from_string(file.later.title)
+            self._later_body = environment.from_string(file.later.body)
             self._sender = environment.from_string(file.sender)
         except jinja2.TemplateError as error:
             raise TextError(f"not a Jinja2 template: {error}") from error
@@ -180,6 +194,8 @@ class _Language:
             words = (self._titles[step], self._bodies[step])
             if step == "clear":
                 words = self._ends.get(warning.measure, words)
+            elif warning.history[-1].later:
+                words = (self._later_title, self._later_body)
             title, body = (each.render(values) for each in words)
             sender = self._sender.render(values)
         except (jinja2.TemplateError, LookupError, ValueError, TypeError) as error:
@@ -235,7 +251,19 @@ class _Language:
             "city": _shortened(self._city.name, _NAME_LIMIT),
             "episode": _shortened(_printable(warning.id), _ID_LIMIT),
             "event": _shortened(_printable(latest.event), _ID_LIMIT),
+            "confirmation": self._confirmation(latest),
         }
+
+    def _confirmation(self, latest: Update) -> str:
+        """Who agreed, without names."""
+        words = self._file.witness
+        if latest.confirmation != "confirmed":
+            return words.unconfirmed if latest.confirmation else ""
+        who = [
+            words.kinds[kind][0 if count == 1 else 1].format(count)
+            for kind, count in counted(latest.witness).items()
+        ]
+        return words.confirmed.format(words.and_.join(who) or self._file.unknown)
 
     def _name(self, station: str) -> str:
         try:
@@ -302,7 +330,10 @@ def _read(path: Path) -> _File:
             for item in error.errors(include_url=False)
         ]
         raise AlertsConfigError(*faults) from error
-    missing = [f"measure.{name}" for name in LEVELS if name not in file.measure]
+    missing = [
+        *(f"witness.kinds.{name}" for name in KINDS if name not in file.witness.kinds),
+        *(f"measure.{name}" for name in LEVELS if name not in file.measure),
+    ]
     if missing:
         raise AlertsConfigError(
             *(Fault(str(path), key, "missing", "copy it from the shipped file") for key in missing)
@@ -321,10 +352,18 @@ def _tried(path: str, language: _Language) -> Iterator[Fault]:
                 warning = opened(event)
                 if step == "clear":
                     warning = fold(opened(replace(event, id="first", kind="raise")), event) or warning
-                try:
-                    language.render(warning)
-                except TextError as error:
-                    yield Fault(path, step, str(error), "use the names that the file's head lists")
+                later = replace(
+                    event,
+                    id="event.public",
+                    kind="escalate",
+                    confirmation="confirmed",
+                    witness=joined((kind, "one") for kind in KINDS),
+                )
+                for each in (warning, fold(warning, later)) if step in {"raise", "escalate"} else (warning,):
+                    try:
+                        language.render(each or warning)
+                    except TextError as error:
+                        yield Fault(path, step, str(error), "use the names that the file's head lists")
 
 
 def _shortened(text: str, limit: int) -> str:

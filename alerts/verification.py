@@ -164,7 +164,7 @@ def warnings_of(events: Iterable[Event]) -> list[Warned]:
             Step(
                 event.time_us,
                 event.kind,
-                event.level if event.kind != "clear" else 0,
+                _level(event, warned),
                 event.value,
                 event.window_min,
                 event.audience,
@@ -172,6 +172,13 @@ def warnings_of(events: Iterable[Event]) -> list[Warned]:
             )
         )
     return sorted(found.values(), key=lambda each: (each.raised_us, each.station, each.measure))
+
+
+def _level(event: Event, warned: Warned) -> int:
+    """Level in force after an event; telling the public of a lower one changes nothing."""
+    if event.kind == "escalate" and warned.steps:
+        return max(event.level, warned.steps[-1].level)
+    return 0 if event.kind == "clear" else event.level
 
 
 def spans(

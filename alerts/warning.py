@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from alerts.event import Audience, Event
+from alerts.event import Audience, Confirmation, Event
 from alerts.incident import Clearance
 from alerts.scale import SEVERITIES, Severity, shipped_scale
 
@@ -28,11 +28,16 @@ TOLD: tuple[Told, ...] = get_args(Told)
 Status = Literal["in_force", "ended"]
 VALID_US = 6 * 3_600_000_000
 """A notice expires so long after its last step or reminder; the engine reminds of it before."""
+TOLD_LATER = (".public", ".confirmed")
+"""Ends of the ids of events that tell of an earlier rise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One step of a warning. Times µs since the epoch, UTC; `value` in the measure's unit (mm, cm)."""
+    """One step of a warning. Times µs since the epoch, UTC; `value` in the measure's unit (mm, cm).
+
+    `audience`, `confirmation` and `witness` as in Event.
+    """
 
     event: str
     kind: Told
@@ -46,6 +51,19 @@ class Update:
     reference: str = ""
     expected_min: tuple[float, float] | None = None
     cause: str = ""
+    audience: Audience | None = None
+    confirmation: Confirmation = ""
+    witness: str = ""
+
+    @property
+    def rises(self) -> bool:
+        """Whether it is a raise or an escalation."""
+        return self.kind in {"raise", "escalate"}
+
+    @property
+    def later(self) -> bool:
+        """Whether it tells of an earlier rise, with its value, once witnesses were asked."""
+        return self.event.endswith(TOLD_LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +99,16 @@ class Warning:  # noqa: A001 - the field's word; Python's own is not used in thi
     all_clear: Clearance = ""
 
     @property
+    def confirmation(self) -> Confirmation:
+        """Whether the level in force is confirmed, by the latest update that says so."""
+        return next((each.confirmation for each in reversed(self.history) if each.confirmation), "")
+
+    @property
+    def witness(self) -> str:
+        """By whom, or why not, as in Event."""
+        return next((each.witness for each in reversed(self.history) if each.confirmation), "")
+
+    @property
     def in_force(self) -> bool:
         """Not ended."""
         return self.status == "in_force"
@@ -104,6 +132,60 @@ def fold(warning: Warning | None, event: Event) -> Warning | None:
     if not warning.in_force or any(update.event == event.id for update in warning.history):
         return warning
     return _stepped(warning, event)
+
+
+def as_public(warning: Warning) -> Warning | None:
+    """The warning as the public knows it, None when it knows nothing of it.
+
+    Staff hear of every rise at once, the public of what witnesses or the rule left for it: its level may be
+    the lower one, and its steps down and end are those from what it knows.
+    """
+    if warning.audience != "public":
+        return None
+    if all(update.audience is None for update in warning.history):
+        # written before updates said whom they were for
+        return warning
+    seen: Warning | None = None
+    told = {f"{update.event}.history" for update in warning.history if update.audience == "public"}
+    for update in warning.history:
+        falls = seen is not None and not update.rises and update.audience is None
+        if update.audience == "public" or update.event in told or falls:
+            event = _event(warning, update)
+            seen = opened(event) if seen is None else _stepped(seen, event)
+    if seen is None:
+        return None
+    folded = {name: getattr(seen, name) for name in _FOLDED}
+    return replace(warning, **folded)
+
+
+_FOLDED = (
+    *("level", "severity", "status", "raised_us", "changed_us", "ended_us", "window_min", "value"),
+    *("peak_level", "peak_severity", "peak_value", "peak_window_min", "history"),
+)
+
+
+def _event(warning: Warning, update: Update) -> Event:
+    return Event(
+        id=update.event,
+        episode=warning.id,
+        time_us=update.time_us,
+        station=warning.station,
+        kind=update.kind,
+        measure=warning.measure,
+        level=0 if update.kind == "clear" else update.level,
+        window_min=update.window_min,
+        value=update.value,
+        rule=update.rule,
+        reason=update.reason,
+        audience=update.audience,
+        reference=update.reference,
+        severity=update.severity,
+        confirmation=update.confirmation,
+        witness=update.witness,
+        exercise=warning.exercise,
+        expected_min=update.expected_min,
+        cause=update.cause,
+    )
 
 
 def opened(event: Event) -> Warning:
@@ -134,6 +216,14 @@ def opened(event: Event) -> Warning:
 
 def _stepped(warning: Warning, event: Event) -> Warning:
     cleared = event.kind == "clear"
+    if event.kind == "escalate" and event.level < warning.level:
+        # the public hears of a lower level than staff
+        return replace(
+            warning,
+            audience=_widest(warning.audience, event.audience),
+            changed_us=event.time_us,
+            history=(*warning.history, _update(event, event.level, _severity(event))),
+        )
     level = warning.level if cleared else event.level
     update = _update(event, level, warning.severity if cleared else _severity(event))
     stepped = replace(
@@ -195,4 +285,7 @@ def _update(event: Event, level: int, severity: Severity) -> Update:
         reference=event.reference,
         expected_min=event.expected_min,
         cause=event.cause,
+        audience=event.audience,
+        confirmation=event.confirmation,
+        witness=event.witness,
     )

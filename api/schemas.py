@@ -153,6 +153,13 @@ class Notice(BaseModel):
     expires: AwareDatetime | None = Field(
         description="While in force: outdated unless heard of again by then; it is issued again before"
     )
+    confirmation: Literal["confirmed", "unconfirmed"] | None = Field(
+        description="Whether neighbouring gauges, a level, an official warning or a person agree"
+    )
+    witness: str | None = Field(
+        description="Who agrees, or why nobody does; without names for callers without a token",
+        examples=["2 gauge, 1 level"],
+    )
 
 
 class AreaRain(BaseModel):

@@ -292,8 +292,11 @@ def _line(event: Event) -> bytes:
         "rule": event.rule,
         "reason": event.reason,
     }
-    if event.audience is not None or event.kind in {"raise", "escalate"}:
+    rises = event.kind in {"raise", "escalate"}
+    if rises or (event.audience is not None and event.kind not in {"step_down", "clear"}):
         body["audience"] = event.audience
+    if rises:
+        body["confirmation"], body["witness"] = event.confirmation, event.witness
     return msgspec.json.encode(body) + b"\n"
 
 

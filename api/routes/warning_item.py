@@ -6,7 +6,8 @@ from typing import Any
 from alerts.errors import TextError
 from alerts.scale import LANGUAGES, Language
 from alerts.texts import Text, plain
-from alerts.warning import Warning  # noqa: A004 - the field's word, see there
+from alerts.warning import Warning, as_public  # noqa: A004 - the field's word, see there
+from alerts.witness_words import counted
 from api.formats import Layout
 from api.rfc3339 import format_us
 from api.routes.stations import place
@@ -45,7 +46,8 @@ def warnings_seen(view: View, warnings: Sequence[Warning]) -> list[Warning]:
     """
     if view.operator is not None:
         return list(warnings)
-    return [each for each in warnings if each.audience == "public" and each.station in view.stations]
+    public = (as_public(each) for each in warnings if each.station in view.stations)
+    return [each for each in public if each is not None]
 
 
 def warning_item(view: View, warning: Warning) -> dict[str, Any]:
@@ -79,6 +81,8 @@ def warning_item(view: View, warning: Warning) -> dict[str, Any]:
         "incident": warning.incident or None,
         "all_clear": warning.all_clear or None,
         "expires": None if warning.expires_us is None else format_us(warning.expires_us),
+        "confirmation": warning.confirmation or None,
+        "witness": _witness(view, warning),
         **_course(warning),
     }
 
@@ -91,11 +95,20 @@ def _course(warning: Warning) -> dict[str, Any]:
     known = {update.event for update in warning.history}
     steps = [update for update in warning.history if f"{update.event}.history" not in known]
     rises = [update for update in steps if update.kind in _RISES]
+    rises = [update for update in rises if not update.later] or rises
     triggered = None
     if rises:
         last = rises[-1]
         triggered = {"time": format_us(last.time_us), "value": last.value, "window_min": last.window_min}
     return {"trend": "rising" if steps[-1].kind in _RISES else "falling", "triggered": triggered}
+
+
+def _witness(view: View, warning: Warning) -> str | None:
+    """Who agreed or why nobody did; names of stations and people are for operators."""
+    words = warning.witness
+    if view.operator is None and warning.confirmation == "confirmed":
+        words = ", ".join(f"{count} {kind}" for kind, count in counted(words).items())
+    return words or None
 
 
 def _text(view: View, warning: Warning, language: Language) -> Text:

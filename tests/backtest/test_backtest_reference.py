@@ -6,6 +6,7 @@ import pytest
 from histories import STEP_MIN, Backtest, level_rows, rain_rows, reference, steps
 
 KEYS = ["time", "station", "kind", "measure", "level", "window_min", "value", "rule", "reason"]
+RISE = ["audience", "confirmation", "witness"]
 
 
 def stations(name):
@@ -91,8 +92,8 @@ def test_lines_are_as_documented_and_in_the_order_of_time(tmp_path):
     assert times == sorted(times)
     assert all(time.tzinfo for time in times)
     for event in events:
-        told = event["kind"] in {"raise", "escalate", "falling"}
-        assert list(event) == [*KEYS, "audience"] if told else list(event) == KEYS
+        more = {"raise": RISE, "escalate": RISE, "falling": ["audience"]}.get(event["kind"], [])
+        assert list(event) == [*KEYS, *more]
     kinds = {"crossing", "raise", "escalate", "step_down", "clear", "falling"}
     assert {event["kind"] for event in events} == kinds
     # nothing of the past is too old: L3 is public as it was then

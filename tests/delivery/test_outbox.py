@@ -1,5 +1,6 @@
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import structlog
@@ -468,3 +469,32 @@ def test_staff_hear_of_what_is_unverified_and_of_a_sensor_lost_and_nobody_else_d
     }
     assert public.messages == []
     assert statuses(outbox)["e1", "site"] == "skipped"
+
+
+def test_residents_are_told_what_is_for_them_and_staff_everything(make_outbox, make_endpoint, journal):
+    """Level 4 without a witness is for staff; level 3 of the same rain was confirmed and is for everyone."""
+    staff, public = make_endpoint(), make_endpoint()
+    outbox = make_outbox(Channel("wache", staff.url), Channel("site", public.url, audience=("public",)))
+    outbox.start()
+    how = {"episode": "ep9", "value": 41.0}
+    told = make_event("ep9.1.escalate.3.public", "escalate", audience="public", **how)
+    fallen = make_event("ep9.2.step_down.3", "step_down", **how)
+    write_events(
+        journal,
+        replace(make_event("ep9.1.raise.4", level=4, **how), confirmation="unconfirmed", witness="0 of 5"),
+        replace(told, confirmation="confirmed", witness="gauge geheim-1, gauge geheim-2"),
+        replace(fallen, audience="staff"),
+        make_event("ep9.3.clear.0", "clear", **how),
+    )
+    outbox.wake()
+    until(lambda: len(staff.messages) == 4 and len(public.messages) == 2)
+    assert statuses(outbox, channel="site") == {
+        ("ep9.1.raise.4", "site"): "skipped",
+        ("ep9.1.escalate.3.public", "site"): "sent",
+        ("ep9.2.step_down.3", "site"): "skipped",
+        ("ep9.3.clear.0", "site"): "sent",
+    }
+    assert "Unbestätigt: einzelne Messstelle." in staff.messages[0]["message"]
+    assert public.messages[0]["title"] == "Starkregen, Stufe 3: Pegel Kippemühle"
+    assert "Bestätigt durch 2 weitere Messstellen." in public.messages[0]["message"]
+    assert "geheim" not in public.messages[0]["message"]

@@ -310,7 +310,7 @@ def test_one_uplink_writes_little(journal):
     )[1]
     drain(it)
     del journal.commit
-    assert list(written[0]) == ["rain/0", "rain_seen/0"]
+    assert list(written[0]) == ["rain/0", "rain_seen/0", "witness/0"]
     assert sum(map(len, written[0].values())) < 10_000
 
 

@@ -1,0 +1,121 @@
+"""What the witnesses make of one crossing, at one moment: they agree, contradict, or are absent."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from alerts.rain import LEVELS
+from alerts.rows import Slots
+from alerts.sightings import Sightings
+from alerts.witness_plan import COLUMNS, LEVEL, OFFICER, RAIN, SEEN, Party, WitnessPlan
+from alerts.witness_rule import Case, LevelWitness, Outcome, RainWitness
+from alerts.witness_words import Kind, joined
+
+GRACE_US = 600_000_000
+"""So long after its last row fell due a crossing can still be confirmed by a late uplink."""
+
+_MOST_NAMED = 5
+_MOST_OTHERS = 3
+_KINDS: Mapping[int, Kind] = {RAIN: "gauge", LEVEL: "level", OFFICER: "official"}
+_WET = [column for column, (_, level) in enumerate(COLUMNS) if level == LEVELS[0]]
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A crossing that the public may have to hear of. `window_min` None: a level."""
+
+    level: int
+    window_min: int | None
+    time_us: int
+    value: float | None
+    reason: str
+
+
+class Verdict(NamedTuple):
+    """What the witnesses say, the row of the outcome table that follows, and they in words."""
+
+    case: Case
+    outcome: Outcome
+    words: str
+
+
+class Testimony:
+    """Weighs claims by what has been seen so far."""
+
+    def __init__(self, plan: WitnessPlan, sightings: Sightings) -> None:
+        self._plan = plan
+        self._sightings = sightings
+
+    def verdict(self, party: Party, claim: Claim) -> Verdict:
+        """By what is known now; it may still change until last_us() after the crossing."""
+        rule = party.rule
+        begin, end = _span(rule, claim)
+        others = [self._who(slot) for slot in self._others(party, claim).tolist()[:_MOST_OTHERS]]
+        if isinstance(rule, LevelWitness):
+            if others:
+                return Verdict("agrees", rule.outcomes.agrees, joined(others))
+            return Verdict("absent", rule.outcomes.absent, "no rain and no other level of the catchment")
+        near = self._plan.neighbours(party.slot, rule.distance_km)
+        asked = self._sightings.reporting(near, begin)[: rule.neighbours]
+        seen = asked[self._sightings.within(asked, _column(claim), begin, end)]
+        if len(seen) >= rule.agree or others:
+            gauges = [self._who(slot) for slot in seen.tolist()[:_MOST_NAMED]]
+            return Verdict("agrees", rule.outcomes.agrees, joined([*gauges, *others]))
+        if len(near) < rule.agree:
+            words = f"fewer than {rule.agree} other gauges within {rule.distance_km:g} km"
+            return Verdict("lone", rule.outcomes.lone, words)
+        if len(asked) < rule.agree:
+            return Verdict("absent", rule.outcomes.absent, f"{len(asked)} of {len(near)} neighbours report")
+        words = f"{len(seen)} of {len(asked)} reporting neighbours"
+        return Verdict("contradicts", rule.outcomes.contradicts, words)
+
+    def missing(self, party: Party, claim: Claim) -> Iterator[tuple[Slots, int]]:
+        """Slots and the column of theirs that would be new to the verdict."""
+        wanted = list(self._kin(party, claim))
+        if isinstance(party.rule, RainWitness):
+            near = self._plan.neighbours(party.slot, party.rule.distance_km)
+            wanted.append((near, _column(claim)))
+        span = _span(party.rule, claim)
+        for slots, column in wanted:
+            yield slots[~self._sightings.within(slots, column, *span)], column
+
+    def _others(self, party: Party, claim: Claim) -> Slots:
+        """Those of the catchment, of which one is enough."""
+        span = _span(party.rule, claim)
+        seen = [
+            slots[self._sightings.within(slots, column, *span)] for slots, column in self._kin(party, claim)
+        ]
+        return np.unique(np.concatenate(seen))
+
+    def _kin(self, party: Party, claim: Claim) -> Iterator[tuple[Slots, int]]:
+        """Levels; for rain an official warning of its level, for a level a gauge with rain as well."""
+        kin = self._plan.kin(party.slot, party.rule.distance_km)
+        kind = self._plan.kind[kin]
+        yield kin[kind == LEVEL], SEEN
+        if isinstance(party.rule, RainWitness):
+            yield kin[kind == OFFICER], LEVELS.index(claim.level)
+        else:
+            for column in _WET:
+                yield kin[kind == RAIN], column
+
+    def _who(self, slot: int) -> tuple[Kind, str]:
+        return _KINDS[int(self._plan.kind[slot])], self._plan.stations[slot]
+
+
+def last_us(rule: RainWitness | LevelWitness) -> int:
+    """How long after a crossing a witness can still come."""
+    return max(rule.within_us, *(row.after_us for row in rule.outcomes.rows)) + GRACE_US
+
+
+def due_us(rule: RainWitness | LevelWitness) -> list[int]:
+    """When, after the crossing, it is to be weighed again: with each row that falls due, and at the end."""
+    return [*(row.after_us for row in rule.outcomes.rows), last_us(rule)]
+
+
+def _span(rule: RainWitness | LevelWitness, claim: Claim) -> tuple[int, int]:
+    return claim.time_us - rule.within_us, claim.time_us + rule.within_us
+
+
+def _column(claim: Claim) -> int:
+    return COLUMNS.index((claim.window_min or 0, claim.level))
