@@ -31,8 +31,11 @@ HOW = {
 ROWS = st.lists(
     st.tuples(
         st.integers(0, len(CITY) - 1),
-        # jittered, late, repeated, sometimes the same again
-        st.one_of(st.integers(0, 60).map(lambda n: n * 5 * MIN), st.integers(0, 300 * MIN)),
+        # jittered, late, repeated, sometimes the same again; ids tell seconds apart
+        st.one_of(
+            st.integers(0, 60).map(lambda n: n * 5 * MIN),
+            st.integers(0, 300 * 60).map(lambda s: s * 1_000_000),
+        ),
         st.integers(0, 60).map(float),
     ),
     min_size=1,

@@ -295,7 +295,10 @@ def test_a_row_that_stands_for_a_missing_one_is_no_report():
 ROWS = st.lists(
     st.tuples(
         st.integers(0, len(CITY) - 1),
-        st.one_of(st.integers(0, 24).map(lambda n: n * 5 * MIN), st.integers(-20 * MIN, 150 * MIN)),
+        st.one_of(
+            st.integers(0, 24).map(lambda n: n * 5 * MIN),
+            st.integers(-20 * 60, 150 * 60).map(lambda s: s * 1_000_000),
+        ),
         st.sampled_from([0.0, 0.2, 2.0, 3.0, 6.0, 9.0, 15.0, 26.0, 41.0, 55.0, 80.0]),
     ),
     min_size=1,
