@@ -167,8 +167,8 @@ class Kernels:
             found = [(int(kept.searchsorted(i)), event) for i, event in found]
         watchdog.see(self._watch.rows, self._checks.watch, readings[~resting])
         of_rain, of_level, of_parking, of_counts = self._slots[:, readings["series"]]
-        ahead, none = self._ahead, np.zeros(0, np.int64)
-        seen = RainSeen(rain_seen.last_rain(self._rain_seen.rows, ahead.rain), none, none, none)
+        ahead = self._ahead
+        seen = RainSeen(self._rain_seen.rows, ahead.rain)
         sightings = self._witnesses.sightings
         sightings.begin()
         for batch, place in _of(readings, of_rain):

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,29 +21,47 @@ class RainSeenPlan:
     catchments: int
 
 
-class RainSeen:
-    """Newest rain (µs) by catchment, as known after every reading of a batch."""
+class Wet(NamedTuple):
+    """Readings that brought rain: slot, position, time (µs); the newest rain of the series before each."""
 
-    def __init__(self, before: Ints, catchment: Slots, position: Slots, time: Ints) -> None:
-        self._before = before
-        self._found: dict[int, tuple[list[int], list[int]]] = {}
-        for number in np.unique(catchment).tolist():
-            mine = catchment == number
-            times = np.maximum.accumulate(np.maximum(time[mine], before[number]))
-            self._found[number] = (position[mine].tolist(), times.tolist())
+    slot: Slots
+    position: Slots
+    time: Ints
+    before: Ints
+
+
+_NONE = Wet(*(np.zeros(0, np.int64) for _ in Wet._fields))
+
+
+class RainSeen:
+    """Newest rain (µs) by catchment, as known after every reading of a batch.
+
+    Looked up in the rows when it is asked for, which is seldom: only until more readings are taken.
+    """
+
+    def __init__(self, rows: Rows, plan: RainSeenPlan, new: Wet = _NONE) -> None:
+        self._rows = rows
+        self._plan = plan
+        self._new = new
+        self._found: dict[int, tuple[int, list[int], list[int]]] = {}
 
     def at(self, catchment: int, position: int) -> int:
         """Newest rain in a catchment, by the readings up to a position; 0 none."""
-        positions, times = self._found.get(catchment, ((), ()))
+        if catchment not in self._found:
+            self._found[catchment] = self._look_up(catchment)
+        before, positions, times = self._found[catchment]
         after = bisect_right(positions, position)
-        return times[after - 1] if after else int(self._before[catchment])
+        return times[after - 1] if after else before
 
-
-def last_rain(rows: Rows, plan: RainSeenPlan) -> Ints:
-    """Newest rain by catchment now."""
-    found = np.zeros(plan.catchments, np.int64)
-    np.maximum.at(found, plan.catchment, rows["wet"][: len(plan.catchment)])
-    return found
+    def _look_up(self, catchment: int) -> tuple[int, list[int], list[int]]:
+        """Newest rain before the batch; positions that brought rain, and the newest after each."""
+        of, new = self._plan.catchment, self._new
+        wet = self._rows["wet"][: len(of)].copy()
+        np.minimum.at(wet, new.slot, new.before)
+        before = int(wet[of == catchment].max(initial=0))
+        mine = of[new.slot] == catchment
+        times = np.maximum.accumulate(np.maximum(new.time[mine], before))
+        return before, new.position[mine].tolist(), times.tolist()
 
 
 def step(rows: Rows, plan: RainSeenPlan, batch: Batch, place: Slots) -> tuple[Slots, RainSeen]:
@@ -50,18 +69,18 @@ def step(rows: Rows, plan: RainSeenPlan, batch: Batch, place: Slots) -> tuple[Sl
 
     Returns the slots that are worth saving: where it rained or a total changed.
     """
-    before = last_rain(rows, plan)
+    before = np.zeros(len(batch.slot), np.int64)
     wet = np.zeros(len(batch.slot), np.bool_)
     changed = wet.copy()
     for part in rounds(batch.slot):
         at, time, value = batch.slot[part], batch.time[part], batch.value[part]
         row = rows[at]
+        before[part] = row["wet"]
         rose = np.where(plan.counter[at], (value > row["value"]) & (row["time"] > 0), value > 0)
         wet[part] = rose & (time > row["time"])
         fresh = time > row["time"]
         changed[part] = fresh & (value != row["value"])
         rows["time"][at[fresh]], rows["value"][at[fresh]] = time[fresh], value[fresh]
         rows["wet"][at[wet[part]]] = time[wet[part]]
-    slot = batch.slot[wet]
-    seen = RainSeen(before, plan.catchment[slot], place[wet], batch.time[wet])
-    return batch.slot[wet | changed], seen
+    new = Wet(batch.slot[wet], place[wet], batch.time[wet], before[wet])
+    return batch.slot[wet | changed], RainSeen(rows, plan, new)

@@ -8,7 +8,7 @@ import difflib
 import itertools
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -80,6 +80,10 @@ class Scale:
     file: str
     looks: Mapping[Severity, Look]
     measures: Mapping[str, Mapping[int, Grade]]
+    # a plan asks for every series of the city
+    _audiences: dict[str, Mapping[int, Audience]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def grade(self, measure: str, level: int) -> Grade:
         """The table's row for a level."""
@@ -97,8 +101,10 @@ class Scale:
 
     def audiences(self, measure: str) -> Mapping[int, Audience]:
         """Who is told, by level; without the levels that nobody is told of."""
-        told = {level: self.audience(measure, level) for level in LEVELS[measure]}
-        return {level: audience for level, audience in told.items() if audience is not None}
+        if measure not in self._audiences:
+            told = {level: self.audience(measure, level) for level in LEVELS[measure]}
+            self._audiences[measure] = {level: each for level, each in told.items() if each is not None}
+        return self._audiences[measure]
 
     def text(self, measure: str, level: int, language: Language) -> str:
         """What a measure's level is, in words."""
