@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from alerts.backtest_silence import Silence
 from alerts.catchments import Catchments
 from alerts.curve import Tally
 from alerts.event import Event
@@ -99,11 +100,7 @@ def with_missing_rows(
     batches: Iterable[Readings], series: Sequence[Series], registry: Registry, end_us: int
 ) -> Iterator[Readings]:
     """The batches, sorted by time, with 0 wherever an interval depth is missing up to `end_us`."""
-    interval = np.zeros(len(series), np.int64)
-    for number, each in enumerate(series):
-        if each.property == RAIN_DEPTH:
-            width = round((registry.devices[each.dev_eui].interval_s or 0) * 1e6)
-            interval[number] = width if width <= _LONGEST_INTERVAL else 0
+    interval = _filled_us(series, registry)
     margin = int(interval.max(initial=0))
     last = np.full(len(series), -1, np.int64)
     heard = last.copy()
@@ -137,16 +134,27 @@ def backtest(  # noqa: PLR0913 - what a run depends on
 ) -> Iterator[Event]:
     """Events of a history in the order of time; nothing is too old to be judged.
 
-    A file does not say when a device was heard, so the watchdogs of silent devices have no part in it.
+    A sensor is silent where rows of a series are missing that are not put in as 0.
 
     `tally` counts what the kernels did not take, `progress` hears the time of the newest reading judged.
     """
     kernels = Kernels(rules, registry, catalogue, series, kostra=kostra, catchments=catchments)
     if tally is not None:
         kernels.tally = tally
+    silence = Silence(kernels.watch_plan, [width > 0 for width in _filled_us(series, registry)])
     for readings in batches:
-        yield from sorted(kernels.step(readings), key=_time)
+        yield from silence.merge(readings, kernels.step(readings))
         progress(int(readings["time_us"][-1]))
+
+
+def _filled_us(series: Sequence[Series], registry: Registry) -> Ints:
+    """Interval at which each series' missing rows are put in, 0 for those whose are not."""
+    interval = np.zeros(len(series), np.int64)
+    for number, each in enumerate(series):
+        if each.property == RAIN_DEPTH:
+            width = round((registry.devices[each.dev_eui].interval_s or 0) * 1e6)
+            interval[number] = width if width <= _LONGEST_INTERVAL else 0
+    return interval
 
 
 def _missing(readings: Readings, interval: Ints, last: Ints, heard: Ints, horizon: int) -> Readings:
@@ -202,7 +210,3 @@ def _device(
         return 1 if type_ is None else 0 if name in type_.properties else 2
 
     return min(here, key=fit)
-
-
-def _time(event: Event) -> int:
-    return event.time_us

@@ -26,6 +26,7 @@ from alerts.regions import Regions
 from alerts.rise_plan import RisePlan, make_rise_plan
 from alerts.rows import Batch, Bools, Ints, Slots, Table
 from alerts.rules import Rules
+from alerts.watchdog import WatchPlan
 from alerts.witness_plan import WitnessPlan, make_witness_plan
 from alerts.witnesses import Witnesses
 from devices.catalogue import DeviceType
@@ -138,6 +139,11 @@ class Kernels:
         self._slots = np.stack(
             [plan.rain.slot_of, plan.level.slot_of, plan.parking.slot_of, plan.counts.slot_of]
         )
+
+    @property
+    def watch_plan(self) -> WatchPlan:
+        """What the silence of devices is judged by."""
+        return self._checks.watch
 
     @property
     def series(self) -> int:

@@ -23,6 +23,7 @@ ROW = np.dtype([("heard", "<i8"), ("since", "<i8"), ("status", "u1"), ("good", "
 
 MEASURE = "sensor"
 STALE, LOST = 1, 2
+WARNED = "; a warning is in force at this station and stands"
 _HOUR_US = 3_600_000_000
 
 
@@ -147,7 +148,7 @@ def sensor_event(  # noqa: PLR0913, PLR0917 - an event has that many parts
     if cause:
         reason += f"; {cause}"
     if staff:
-        reason += "; a warning is in force at this station and stands"
+        reason += WARNED
     return Event(
         id=f"{place}.{kind.removeprefix('sensor_')}",
         episode=place,

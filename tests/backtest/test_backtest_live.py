@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from alerts.backtest import backtest, settle, spacing_of, with_missing_rows
 from alerts.engine import Engine
 from alerts.event import from_row
+from alerts.kernels import Kernels
 from alerts.rules import load_rules
 from devices.registry import load_registry
 from ingest.journal import Accepted
@@ -134,3 +135,44 @@ def test_missing_rows_are_zeros_on_the_gauge_s_own_grid(rows, batch):
         if len(mine):
             assert (np.diff(mine) < 1.9 * width).all()
             assert end - mine[-1] < width
+
+
+def silent(found):
+    return [(e.station, e.kind, (e.time_us - T0) / MIN, e.audience) for e in found if e.measure == "sensor"]
+
+
+def test_missing_rows_of_a_level_are_silence_and_those_of_rain_depths_are_none():
+    rows = [(0, T0 + 5 * i * MIN, 0.0) for i in range(100) if i not in range(20, 60)]
+    rows += [(2, T0 + 5 * i * MIN, 25.0) for i in range(80) if not (10 < i < 14 or 30 < i < 60)]
+    expected = [
+        ("c", "sensor_stale", 62.5, None),
+        ("c", "sensor_back", 70, None),
+        ("c", "sensor_stale", 162.5, None),
+        ("c", "sensor_lost", 210, "staff"),
+        ("c", "sensor_back", 300, None),
+        ("c", "sensor_stale", 407.5, None),
+        ("c", "sensor_lost", 455, "staff"),
+    ]
+    for batch in (1, 7, 1 << 18):
+        found = judged([array(rows)], batch)
+        assert silent(found) == expected
+        assert [e.time_us for e in found] == sorted(e.time_us for e in found)
+    lost = next(e for e in found if e.kind == "sensor_lost")
+    assert lost.id == "c.sensor.20250615T174000Z.lost"
+    assert lost.reason.endswith("a warning is in force at this station and stands")
+
+
+def test_silence_in_a_history_is_what_the_watchdog_would_have_said():
+    times = [0, 5, 10, 20, 40, 45, 110, 115, 180, 185, 190, 400, 405]
+    rows = [(2, T0 + minute * MIN, 10.0) for minute in times] + [(0, T0 + 500 * MIN, 0.0)]
+    found = judged([array(rows)], 1 << 18)
+    interval = np.full(len(KEYS), 5 * MIN)
+    registry, series = settle(load_registry(None, CITY, types_optional=True), KEYS, interval, {})
+    live = Kernels(load_rules(), registry, None, series)
+    heard = []
+    for minute in range(501):
+        heard += live.tick(T0 + minute * MIN)
+        heard += live.step(array([row for row in rows if row[1] == T0 + minute * MIN]))
+    expected = [e for e in heard if e.measure == "sensor" and e.station == "c"]
+    assert [e for e in found if e.measure == "sensor"] == sorted(expected, key=lambda e: e.time_us)
+    assert len(expected) > 5
