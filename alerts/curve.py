@@ -79,8 +79,9 @@ class CurvePlan:
 
 @dataclass(slots=True)
 class Tally:
-    """What a step did not take, by reason."""
+    """What a step did not take, by reason. `undated`: of a time before 1900 or after 2200."""
 
+    undated: int = 0
     implausible: int = 0
     too_late: int = 0
     counter_breaks: int = 0

@@ -56,7 +56,7 @@ class EngineStats:
     """Since the start of this engine. `behind`: uplinks not yet judged at the last look.
 
     `skipped`: readings that made a kernel raise; `ahead`: readings dated in the future; `implausible`,
-    `too_late`, `counter_breaks`: what rain and counts did not take (see curve.py). `gateways_lost`: now.
+    `too_late`, `counter_breaks`, `undated`: what was not taken (see curve.py). `gateways_lost`: now.
     """
 
     readings: int = 0
@@ -67,6 +67,7 @@ class EngineStats:
     implausible: int = 0
     too_late: int = 0
     counter_breaks: int = 0
+    undated: int = 0
     behind: int = 0
     gateways_lost: int = 0
 
@@ -399,7 +400,7 @@ class Engine:
     def _take_tally(self) -> None:
         tally, stats = self._tally, self.stats
         stats.implausible, stats.too_late = tally.implausible, tally.too_late
-        stats.counter_breaks = tally.counter_breaks
+        stats.counter_breaks, stats.undated = tally.counter_breaks, tally.undated
 
     def _run(self) -> None:
         pause = _BACK_OFF_S[0]

@@ -47,7 +47,8 @@ class Flagging:
         found: Flags = readings["quality"].copy()
         slot = plan.slot_of[readings["series"]]
         latest = self._clock() + round(MAX_AHEAD_S * 1_000_000)
-        place = np.flatnonzero((slot >= 0) & (readings["time_us"] <= latest))
+        time = readings["time_us"]
+        place = np.flatnonzero((slot >= 0) & (time >= quality.FIRST_US) & (time <= latest))
         if len(place):
             batch = Batch(slot[place], readings["time_us"][place], readings["value"][place])
             found[place], _ = quality.step(self._table.rows, plan, batch, found[place], latest)

@@ -153,10 +153,15 @@ class Kernels:
     def step(self, readings: Readings, since_us: int = BEGINNING_US) -> list[Event]:
         """Take readings in their order; return what they mean, in the order of the readings.
 
-        Readings that quality control does not leave at 1 or 2, or that are no number, change nothing else.
+        Readings that quality control does not leave at 1 or 2, or that are no number, change nothing else;
+        those whose time cannot be one change nothing at all.
         Readings before `since_us` make history: their events have no audience.
         """
         plan = self._plan
+        dated = (readings["time_us"] >= quality.FIRST_US) & (readings["time_us"] <= quality.LAST_US)
+        if not dated.all():
+            self.tally.undated += len(readings) - int(dated.sum())
+            readings = readings[dated]
         found: list[tuple[int, Event]] = self._hear(readings, since_us)
         flags, unverified = self._flags(readings, since_us)
         found += unverified

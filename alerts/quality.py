@@ -40,6 +40,8 @@ next may confirm; the `unverified` in force: 1 + the marks it reached (0 none;
 128 more in maintenance, when nobody is told), its last rejected reading, its start."""
 
 LARGEST = 1e12
+FIRST_US, LAST_US = -2_208_988_800_000_000, 7_258_118_400_000_000
+"""1900 and 2200: a time beyond is none, and no sum of two within overflows."""
 _MINUTE_US = 60_000_000
 _GOOD, _SUSPECT, _FAIL, _MISSING = (
     int(each) for each in (Quality.GOOD, Quality.SUSPECT, Quality.FAIL, Quality.MISSING)

@@ -99,6 +99,11 @@ class Metrics(Collector):
         yield _counter("engine_readings", "Readings judged by the rules", engine.readings)
         yield _counter("engine_events", "Events that the rules concluded", engine.events)
         yield _counter("engine_readings_skipped", "Readings that a kernel could not digest", engine.skipped)
+        untaken = ("ahead", "undated", "too_late", "implausible", "counter_breaks")
+        reasons = {reason: getattr(engine, reason) for reason in untaken}
+        yield _counters(
+            "engine_readings_not_taken", "Readings that changed no sum or state", "reason", reasons
+        )
         yield _one(
             "gateways_lost", "Gateways that have fallen silent with what they hear", engine.gateways_lost
         )

@@ -371,3 +371,16 @@ def test_totals(intake, journal):
     assert stats.last_message_us == {"stadtwerke": NOW_US, "ttn": NOW_US + 5}
     assert stats.bytes == 2 * len(first.payload) + len(second.payload)
     assert stats.readings == len(readings_of(journal)) > 0
+
+
+def test_whoever_asks_is_told_of_every_new_uplink_once_it_is_durable(journal):
+    told = []
+
+    def heard(uplinks):
+        told.extend((each.dev_eui, journal.counts().stored + journal.counts().rejected) for each in uplinks)
+
+    intake = Intake(journal, RegistryFile(None, [device()]), CATALOGUE, PARSE, clock, heard=heard)
+    known, stranger = message(chirpstack()), message(chirpstack(LATER))
+    intake.take([known, stranger, message(b"no uplink")])
+    intake.take([known, stranger])
+    assert told == [(EUI, 3), (LATER, 3)]
