@@ -125,6 +125,8 @@ def _sentence(rule: AnyRule, city: City, language: Language) -> str:
     for measure in _MEASURES.get(type(rule), ()):
         values[f"told_{measure}"] = _told(rule, city, measure, language)
         named.add("audience")
+    if isinstance(rule, DwdRain | WaterLevel):
+        values["witness"] = _witness(rule, language)
     if isinstance(rule, DwdRain):
         values["starkregen"], values["dauerregen"] = (_depths(each, language) for each in rain.MEASURES)
     elif isinstance(rule, Sri):
@@ -163,6 +165,19 @@ def _told(rule: Any, city: City, measure: str, language: Language) -> str:
             parts.append(words["told"][now][language].format(stage))
         before = now
     return ", ".join(parts) or str(words["told"]["never"][language])
+
+
+def _witness(rule: DwdRain | WaterLevel, language: Language) -> str:
+    """When the public hears, by what the witnesses say."""
+    words = _words()["witness"]
+    rows: dict[str, str] = {}
+    for case in type(rule.witness.outcomes).model_fields:
+        row = getattr(rule.witness.outcomes, case)
+        after, wording = _value(row.after_min, language), words[row.wording][language]
+        rows[case] = words[row.audience][language].format(after, wording)
+    keys = type(rule.witness).model_fields.keys() - {"outcomes"}
+    values = {key: _value(getattr(rule.witness, key), language) for key in keys}
+    return str(words[rule.kind][language].format_map(values | rows))
 
 
 def _depths(measure: str, language: Language) -> str:

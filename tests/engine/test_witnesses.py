@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from alerts.catchments import Catchment, Catchments
 from alerts.decision import Decision
 from alerts.errors import AlertsConfigError
+from alerts.explain import City, explain_rule
 from alerts.incident import fold as fold_incidents
 from alerts.kernels import MADE_UP, Kernels
 from alerts.rules import DwdRain, Maintenance, WaterLevel, load_rules, parse_rules
@@ -23,6 +24,7 @@ PEGEL = Series("pegel", "water_level", "", "00000000000000a1")
 OFFICE = Series("dwd", "official_rain_warning", "", "00000000000000a2")
 CITY = [*GAUGES, PEGEL, OFFICE]
 LEVEL, OFFICIAL = 6, 7
+ROWS_OF_RAIN = ("agrees", "contradicts", "absent", "lone")
 STRUNDE = Catchments(catchments=(Catchment(id="strunde", stations=("r*", "pegel")),))
 
 
@@ -385,3 +387,32 @@ def test_faults_of_the_table_are_named_with_their_remedy():
     table["witness"] = {"neighbours": 1, "agree": 2}
     with pytest.raises(AlertsConfigError, match="nobody could confirm anything"):
         parse_rules({"rule": [table]}, "rules.toml")
+
+
+@pytest.mark.parametrize(
+    ("kind", "witness"),
+    [
+        *(
+            ("dwd_rain", table)
+            for table in (
+                {"distance_km": 3.25},
+                {"neighbours": 7},
+                {"agree": 1},
+                {"share": 0.5},
+                {"within_min": 20},
+                *({"outcomes": {case: {"audience": "public", "after_min": 7}}} for case in ROWS_OF_RAIN),
+            )
+        ),
+        ("water_level", {"rise_cm": 7.5}),
+        ("water_level", {"outcomes": {"absent": {"audience": "staff"}}}),
+    ],
+)
+def test_the_sentence_about_a_rule_says_what_its_table_says(kind, witness):
+    def told(**more):
+        rules = parse_rules({"rule": [{"id": "mine", "kind": kind, **more}]}, "rules.toml")
+        return explain_rule(rules.rules[0], City(rules, installed(), {}))
+
+    before, after = told(), told(witness=witness)
+    assert before.de != after.de
+    assert before.en != after.en
+    assert "{" not in after.de + after.en
