@@ -67,7 +67,8 @@ class Spillway(_Table):
 
 class Basin(_Table):
     """A retention basin with a level gauge. `volume`: (cm above gauge zero, m³), both rising; `outlet`: (cm,
-    m³/s), what leaves by the outlet; `spillways`: one or two, lowest first."""  # noqa: D205, D209 - one thought
+    m³/s), what leaves by the outlet; `spillways`: one or two, lowest first;
+    `design_inflow_m3s`: the inflow whose overflow must be warned of in time."""  # noqa: D205, D209 - one thought
 
     id: Id
     name: str = Field(min_length=1)
@@ -75,6 +76,7 @@ class Basin(_Table):
     volume: tuple[tuple[Finite, Finite], ...] = Field(min_length=2)
     outlet: tuple[tuple[Finite, Finite], ...] = ()
     spillways: tuple[Spillway, ...] = Field(min_length=1, max_length=2)
+    design_inflow_m3s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     fictitious: bool = False
 
     @model_validator(mode="after")

@@ -25,6 +25,7 @@ from alerts.event import Event, from_row, to_row
 from alerts.kernels import Kernels
 from alerts.kostra import Kostra
 from alerts.outages import Hearing, Sight
+from alerts.outlook import LevelOutlook
 from alerts.parking import CarPark
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
@@ -159,6 +160,11 @@ class Engine:
                 self._listeners = [each for each in self._listeners if each is not callback]
 
         return leave
+
+    def levels(self, station: str | None = None) -> tuple[LevelOutlook, ...]:
+        """Every level gauge's rise and what it is heading for; of one station or of all."""
+        with self._lock:
+            return self._kernels.levels(station) if self._kernels else ()
 
     def parking(self) -> tuple[CarPark, ...]:
         """Every car park as it is now."""

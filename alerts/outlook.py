@@ -10,6 +10,8 @@ from alerts.rise import Confidence
 from alerts.rise_plan import RisePlan
 from alerts.rows import Rows
 
+_WINDOWS_AN_HOUR = 2
+
 
 @dataclass(frozen=True, slots=True)
 class MarkOutlook:
@@ -57,7 +59,7 @@ class LevelOutlook:
     """One level gauge at its newest reading (cm above gauge zero).
 
     `rate` cm per hour, None with fewer than two readings that count; `rising`: more than noise. `place` tells
-    several gauges of a station apart.
+    several gauges of a station apart. `least_rate`: slower than this, cm per hour, is about steady.
     """
 
     station: str
@@ -67,6 +69,7 @@ class LevelOutlook:
     rate: float | None
     confidence: Confidence | None
     rising: bool
+    least_rate: float
     marks: tuple[MarkOutlook, ...]
     wave: Wave | None
     basin: BasinOutlook | None
@@ -98,6 +101,7 @@ def _outlook(row: np.void, plan: RisePlan, slot: int) -> LevelOutlook:
         rate=now.rate * 60 if now else None,
         confidence=now.confidence if now else None,
         rising=rising,
+        least_rate=least * _WINDOWS_AN_HOUR,
         marks=tuple(
             MarkOutlook(
                 number,

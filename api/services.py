@@ -13,6 +13,7 @@ from alerts.drill import Drills
 from alerts.event import Event
 from alerts.incident_board import IncidentBoard
 from alerts.outages import Sight
+from alerts.outlook import LevelOutlook
 from alerts.parking import CarPark
 from alerts.scale import Scale, shipped_scale
 from alerts.texts import Texts
@@ -61,8 +62,9 @@ class Services:
     `health` maps the parts of the service to their state; `loss_window` says, per network server, in which
     window an uplink can be lost before it reaches us ("" values are left out). `deliveries(limit, after)`:
     receipts of alerts, newest first, on from the (seq, channel) of the last one seen. `overrides` are the
-    city's decisions by property. `areal_rain(stations)`: area id to its rain over areal_rain.HOURS, from the
-    gauges at these stations. `official`: an authority's warnings, None where no source is configured.
+    city's decisions by property. `levels(station)`: what its level gauges are heading for.
+    `areal_rain(stations)`: area id to its rain over areal_rain.HOURS, from the gauges at these stations.
+    `official`: an authority's warnings, None where no source is configured.
     """
 
     city: City
@@ -85,6 +87,7 @@ class Services:
     tokens: Sequence[TokenHash] = ()
     overrides: Mapping[str, bool] = field(default_factory=dict)
     basemap: BaseMap | None = None
+    levels: Callable[[str], Sequence[LevelOutlook]] = lambda _: ()
     drills: Drills | None = None
     areas: Areas = field(default_factory=Areas)
     areal_rain: Callable[[Mapping[str, Station]], Mapping[str, Sequence[AreaRain]]] = lambda _: {}

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from alerts.areas import load_areas
-from alerts.catchments import load_catchments
+from alerts.catchments import Catchments, load_catchments
 from alerts.channels import AppriseSender, Channel
 from alerts.errors import AlertsConfigError
 from alerts.explain import City, Explained, explain
@@ -23,6 +23,7 @@ from ingest.sqlite_file import sqlite_path
 from stadtfunk.errors import ConfigError
 from stadtfunk.kostra_commands import advice as kostra_advice
 from stadtfunk.kostra_commands import city_kostra
+from stadtfunk.lead_time import lead_time_advice
 from stadtfunk.neighbours import neighbour_faults, with_neighbours
 from stadtfunk.settings import Settings
 from stadtfunk.settings_file import read_settings
@@ -98,12 +99,8 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
             faults += rules.check(registry)
     except AlertsConfigError as error:
         faults += error.faults
-    try:
-        catchments = load_catchments(settings.alerts.catchments and settings.path(settings.alerts.catchments))
-        if registry.devices:
-            faults += catchments.check(registry)
-    except AlertsConfigError as error:
-        faults += error.faults
+    catchments, found = _catchments(settings, registry)
+    faults += found
     faults += _areas(settings, registry)
     try:
         kostra = city_kostra(settings)
@@ -114,7 +111,16 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     advice = list(_advice(settings, catalogue or {}, registry))
     if rules is not None:
         advice += kostra_advice(kostra, rules, registry, catalogue or {})
+        advice += lead_time_advice(rules, registry, catalogue or {}, catchments)
     return faults, advice
+
+
+def _catchments(settings: Settings, registry: Registry) -> tuple[Catchments, Sequence[Fault]]:
+    try:
+        catchments = load_catchments(settings.alerts.catchments and settings.path(settings.alerts.catchments))
+    except AlertsConfigError as error:
+        return Catchments(), error.faults
+    return catchments, catchments.check(registry) if registry.devices else []
 
 
 def _areas(settings: Settings, registry: Registry) -> Sequence[Fault]:

@@ -8,11 +8,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from alerts import engine
 from alerts.event import from_row
@@ -24,6 +25,7 @@ from ingest.journal import Journal
 from stadtfunk.demo_broker import Addresses, demo_broker
 from stadtfunk.errors import StartError
 from stadtfunk.publisher import Publisher
+from stadtfunk.reaction import Reaction, Stopwatch
 from stadtfunk.serve import Server, bind, interruptible
 from stadtfunk.service import Service
 from stadtfunk.settings import Settings
@@ -84,10 +86,16 @@ def _demo(args: argparse.Namespace) -> "Report":
             Publisher(broker.mqtt_311, "stadtfunk-demo-network-servers") as publisher,
         ):
             print(_welcome(args, settings, token, simulator), flush=True)
-            messages = simulator.messages(clock(), storms=1 if args.until_done else None)
-            sent = play(messages, clock, publisher, lambda: service.intake.stats.messages)
+            start_us = clock()
+            messages = simulator.messages(start_us, storms=1 if args.until_done else None)
+            stopwatch = Stopwatch(clock)
+            service.engine.listen(stopwatch.hear)
+            sent = play(messages, clock, publisher, lambda: service.intake.stats.messages, stopwatch.tick)
             publisher.flush()
-            return _drained(service, sent)
+            drained = _drained(service, sent)
+            reaction = stopwatch.reaction(simulator.crossings(start_us))
+            print(reaction.line(), flush=True)
+            return replace(drained, **_seconds(reaction))
 
 
 def _listener(port: int | None) -> socket.socket:
@@ -138,7 +146,11 @@ class DemoClock:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The last line of `--until-done`: uplinks sent by the simulator, and what the journal holds of them."""
+    """The last line of `--until-done`: uplinks sent by the simulator, and what the journal holds of them.
+
+    `crossings`: marks that the simulated water reached; how many of them staff were told of, seconds from one
+    to the other by the city's clock and the real one, how many had been expected how many minutes before.
+    """
 
     sent: int
     stored: int
@@ -146,6 +158,12 @@ class Report:
     readings: int
     warnings_raised: int
     warnings_cleared: int
+    crossings: int = 0
+    crossings_alerted: int = 0
+    crossing_to_alert_s: Mapping[str, float] | None = None
+    crossing_to_alert_wall_s: Mapping[str, float] | None = None
+    crossings_expected: int = 0
+    expected_lead_min: float | None = None
 
     @property
     def complete(self) -> bool:
@@ -154,11 +172,16 @@ class Report:
 
 
 def play(
-    messages: Iterable[Delivery], clock: DemoClock, publisher: Publisher, taken: Callable[[], int]
+    messages: Iterable[Delivery],
+    clock: DemoClock,
+    publisher: Publisher,
+    taken: Callable[[], int],
+    tick: Callable[[], None] = lambda: None,
 ) -> int:
     """Publish each message when it is due; the number of distinct uplinks among them.
 
-    `taken` says how many messages the service has dealt with: it is never left far behind.
+    `taken` says how many messages the service has dealt with: it is never left far behind. `tick` is called
+    after each message.
     """
     distinct = 0
     for published, message in enumerate(messages):
@@ -168,6 +191,7 @@ def play(
         least = published - _LAG
         _wait(partial(_reached, taken, least), "the service takes no messages")
         publisher.publish(message.topic, message.payload)
+        tick()
         distinct += message.kind is not Kind.DUPLICATE
     return distinct
 
@@ -191,6 +215,20 @@ def report(journal: Journal, sent: int) -> Report:
             elif event.kind == "clear":
                 cleared.add(event.episode)
     return Report(sent, counts.stored, counts.rejected, counts.readings, len(raised), len(cleared & raised))
+
+
+def _seconds(reaction: Reaction) -> dict[str, Any]:
+    def pair(found: tuple[float, float] | None) -> Mapping[str, float] | None:
+        return None if found is None else {"median": found[0], "max": found[1]}
+
+    return {
+        "crossings": reaction.crossings,
+        "crossings_alerted": reaction.alerted,
+        "crossing_to_alert_s": pair(reaction.simulated),
+        "crossing_to_alert_wall_s": pair(reaction.wall),
+        "crossings_expected": reaction.expected_before,
+        "expected_lead_min": reaction.lead_min,
+    }
 
 
 def _drained(service: Service, sent: int) -> Report:

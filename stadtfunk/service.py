@@ -228,6 +228,7 @@ class Service:
                 texts=self.texts,
                 scale=self.scale,
                 parking=self.engine.parking,
+                levels=self.engine.levels,
                 traffic=self.engine.traffic,
                 drills=self.drills,
                 areas=self.areas,

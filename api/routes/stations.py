@@ -5,17 +5,20 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from alerts.plan import LEVEL
 from api.caller import AnyCaller
 from api.formats import Item, Layout, document
 from api.paging import decode_cursor, link_next, page
 from api.responses import collection, respond
+from api.routes.level_item import level_items
 from api.routes.openapi import collection_of, errors
 from api.routes.query import CollectionQuery
-from api.schemas import Property, Station
+from api.schemas import Property, Station, StationNow
 from api.visibility import View
 
 router = APIRouter(prefix="/api/v1", tags=["stations"])
 _CACHE = "public, max-age=60"
+_CACHE_LEVELS = "public, max-age=10"
 _COLUMNS = (
     *("id", "name", "lat", "lon", "themes", "properties", "interval_s", "capacity", "stages_cm"),
     *("gauge_zero_m", "water", "public"),
@@ -53,13 +56,16 @@ def stations(request: Request, view: AnyCaller, query: Annotated[CollectionQuery
 @router.get(
     "/stations/{station_id}",
     response_class=Response,
-    responses={200: {"model": Station}, **errors(401, 404, 422)},
+    responses={200: {"model": StationNow}, **errors(401, 404, 422)},
 )
 def station(request: Request, view: AnyCaller, station_id: Annotated[str, Path(max_length=200)]) -> Response:
     """One station."""
     view.station(station_id)
-    item = _item(view, station_id, _observed(view).get(station_id, ()))
-    return respond(request, view, document(item, view.services.city), cache=_CACHE)
+    observed = _observed(view).get(station_id, ())
+    item = _item(view, station_id, observed)
+    if LEVEL in observed:
+        item["levels"] = level_items(view.services.levels(station_id), view.services.clock())
+    return respond(request, view, document(item, view.services.city), cache=_CACHE_LEVELS)
 
 
 @router.get("/properties", response_class=Response, responses=collection_of(Property, geojson=False))

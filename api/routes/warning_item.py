@@ -17,7 +17,14 @@ NOTICE = {
     "de": "Automatische Messwertmeldung, keine amtliche Warnung.",
     "en": "Automatic measurement notice, not an official warning.",
 }
-UNITS = {"water_level": "cm", "dwd_starkregen": "mm", "dwd_dauerregen": "mm", "sri": "mm"}
+UNITS = {
+    "water_level": "cm",
+    "water_level_expected": "cm",
+    "basin": "cm",
+    "dwd_starkregen": "mm",
+    "dwd_dauerregen": "mm",
+    "sri": "mm",
+}
 _RISES = ("raise", "escalate")
 LAYOUT = Layout(
     (

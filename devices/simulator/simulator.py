@@ -16,6 +16,7 @@ from devices.simulator.creek import STORAGE_MIN, WAVE_M_PER_MIN, Reach, discharg
 from devices.simulator.faults import FAULTS
 from devices.simulator.network import Frame, chirpstack_v4, join, message_id, radio, tts_v3
 from devices.simulator.storm import MINUTE_US, Storm, design_depths, euler_type_2, metres_between
+from devices.simulator.truth import PhysicalCrossing, crossings
 from devices.simulator.weather import Weather
 
 _DELIVERY_US = 300_000
@@ -122,6 +123,11 @@ class Simulator:
                 send(due_us, envelope(frame, again), Kind.DUPLICATE)
         while waiting:
             yield heapq.heappop(waiting)[2]
+
+    def crossings(self, start_us: int, storms: int = 1) -> tuple[PhysicalCrossing, ...]:
+        """When the true level of every gauge reaches its marks in so many storms, sensor or not."""
+        end_us = start_us + self._end_min(storms) * MINUTE_US
+        return tuple(crossings(self.places(start_us), start_us, end_us))
 
     def places(self, start_us: int) -> Sequence[Place]:
         """Every device with what the weather will do to it."""

@@ -9,6 +9,7 @@ import pytest
 import uvicorn
 from small_town import COUNTER, LEVEL, MINUTE, OFFICIAL, RAIN, wait_for
 
+from alerts.outlook import LevelOutlook, MarkOutlook
 from alerts.parking import CarPark
 from api.app import close_streams
 from api.vendor import NODE_MODULES
@@ -203,6 +204,25 @@ def test_a_car_park_says_what_is_free_and_known(opened):
     for expected in ("jetzt 28", "insgesamt 40", "melden 40 von 40", "Stand 20:30 Uhr"):
         assert expected in " ".join(said)
     assert "Verlauf" not in said
+
+
+def test_a_level_station_says_what_the_water_is_heading_for(city, browser):
+    marks = (MarkOutlook(1, 60.0, False, (14.0, 22.0)),)
+    city.changes["levels"] = lambda station: [
+        LevelOutlook(station, station, city.now_us, 44.0, 24.0, "low", True, 20.0, marks, None, None)
+    ]
+    with served(city.app()) as (address, _):
+        page = browser.new_page(locale="de-DE")
+        page.goto(address)
+        page.wait_for_selector(".station")
+        page.locator("[data-station=strunde-gierath]").click()
+        page.get_by_text(
+            "Hochrechnung: steigt 24 cm/h, Marke 1 in 14 bis 22 min (geringe Sicherheit)"
+        ).wait_for()
+        assert faults(page) == []
+        page.get_by_role("button", name="English").click()
+        page.get_by_text("Extrapolated: rising 24 cm/h, mark 1 in 14 to 22 min (low confidence)").wait_for()
+        page.close()
 
 
 def test_counts_are_named_with_their_interval(opened, city):

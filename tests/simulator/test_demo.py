@@ -69,13 +69,22 @@ def test_until_done_accounts_for_every_uplink_whatever_the_speed(start, tmp_path
         assert process.wait(240) == 0, output.read_text()
         report = json.loads(output.read_text(encoding="utf-8").splitlines()[-1])
         assert list(report) == [
-            "sent", "stored", "rejected", "readings", "warnings_raised", "warnings_cleared"
+            "sent", "stored", "rejected", "readings", "warnings_raised", "warnings_cleared",
+            "crossings", "crossings_alerted", "crossing_to_alert_s", "crossing_to_alert_wall_s",
+            "crossings_expected", "expected_lead_min",
         ]  # fmt: skip
         assert report["sent"] == report["stored"] + report["rejected"]
         assert report["sent"] > 2_000
         assert report["rejected"] >= 5
         assert report["readings"] > report["stored"]
         assert report["warnings_raised"] == report["warnings_cleared"] >= 10
+        # one gauge is silent while the water reaches its last mark
+        assert report["crossings_alerted"] == report["crossings"] - 1 >= 10
+        # an interval, now and then a late uplink
+        assert 0 < report["crossing_to_alert_s"]["median"] <= 300
+        assert report["crossing_to_alert_s"]["max"] <= 14 * 60
+        assert report["crossings_expected"] >= report["crossings"] - 2
+        assert report["expected_lead_min"] >= 8
         reports.append(report)
     # the two began at different moments: parking and traffic differ, the storm does not
     assert len({report["warnings_raised"] for report in reports}) == 1
@@ -92,7 +101,12 @@ def test_the_storm_shows_in_the_api_and_the_demo_ends_cleanly(start, tmp_path, e
     in_force = eventually(
         lambda: [each for each in get(f"{url}/api/v1/warnings")["items"] if each["status"] == "in_force"], 30
     )
-    assert {each["measure"] for each in in_force} <= {"dwd_starkregen", "dwd_dauerregen", "water_level"}
+    assert {each["measure"] for each in in_force} <= {
+        "dwd_starkregen",
+        "dwd_dauerregen",
+        "water_level",
+        "basin",
+    }
     assert eventually(lambda: get(f"{url}/api/v1/admin/rejected", token)["items"], 30)
     with pytest.raises(urllib.error.HTTPError, match="401"):
         get(f"{url}/api/v1/admin/rejected")

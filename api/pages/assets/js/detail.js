@@ -1,11 +1,12 @@
 // The chosen station: its values now, its history, the same as a table and as CSV.
 
+import { getJson } from "./api.js";
 import { drawChart, resizeChart } from "./chart.js";
 import { el } from "./dom.js";
 import { ago, moment, number, stamp } from "./format.js";
 import { history, mainProperty, spacing } from "./history.js";
 import { isIdle, label, line, model, rainInLastHour, show, themeOf, unitOf } from "./model.js";
-import { t } from "./texts.js";
+import { lang, t } from "./texts.js";
 
 const RANGES = [6, 24, 168];
 const SHOWN = 6;
@@ -15,6 +16,7 @@ const COUNTED_INTERVAL = /_count_interval$/; // the count of 15 minutes says it 
 const title = document.getElementById("detail-title");
 const body = document.getElementById("detail-body");
 const under = el("p", { class: "quiet" });
+const outlook = el("p", { class: "outlook" });
 const figures = el("dl", { class: "now" });
 const chart = el("div", { class: "chart" });
 const rows = el("tbody");
@@ -33,11 +35,27 @@ export function openDetail(id) {
   if (!station) return;
   property = mainProperty(station);
   title.textContent = station.name;
-  const head = el("div", { class: "detail-head" }, under, property ? ranges() : null);
+  const head = el("div", { class: "detail-head" }, under, outlook, property ? ranges() : null);
   const nothing = themeOf(station) === "parking" ? [] : [el("p", { class: "quiet" }, t().noHistory)];
   body.replaceChildren(head, figures, ...(property ? [chart, after()] : nothing));
+  outlook.textContent = "";
   refreshFigures();
+  refreshOutlook();
   refreshChart();
+}
+
+/** What the water is heading for: the sentence that the service makes of its last readings. */
+export async function refreshOutlook() {
+  if (!station || themeOf(station) !== "level") return;
+  const asked = station.id;
+  try {
+    const { body } = await getJson(`/api/v1/stations/${encodeURIComponent(asked)}`);
+    const said = body.levels?.map((each) => each.outlook[lang()]).join(" · ");
+    if (station?.id === asked) outlook.textContent = said ? t().outlook(said) : "";
+  } catch {
+    // the values themselves stay on the page
+    if (station?.id === asked) outlook.textContent = "";
+  }
 }
 
 export function refreshFigures() {

@@ -2,7 +2,7 @@
 
 import { getAll, getJson } from "./api.js";
 import { askAt, readAreas, refreshAreas, startAreas } from "./areas.js";
-import { openDetail, refreshChart, refreshFigures } from "./detail.js";
+import { openDetail, refreshChart, refreshFigures, refreshOutlook } from "./detail.js";
 import { now } from "./format.js";
 import { showStations, showThemes } from "./list.js";
 import { connect, showConnection } from "./live.js";
@@ -185,5 +185,6 @@ setInterval(() => {
 setInterval(() => {
   if (!chartOld || document.hidden) return;
   chartOld = false;
+  refreshOutlook();
   refreshChart();
 }, CHART_MS);

@@ -7,6 +7,7 @@ const HOUR = 3_600_000;
 const ORDER = ["level", "rain", "parking", "traffic", "weather"];
 const THEME_OF = { climate: "weather" };
 const SEVERITIES = ["Minor", "Moderate", "Severe", "Extreme"];
+const LEVELS = new Set(["water_level", "water_level_expected", "basin"]);
 const FAILED = 4; // QARTOD
 const COUNTED = /^(vehicle|people|bicycle)/;
 
@@ -103,7 +104,7 @@ export function show(reading) {
 /** What a warning's station measures now, in words; empty where nothing is known. */
 export function present(warning) {
   const station = model.stations.get(warning.station);
-  const reading = station && newest(station, warning.measure === "water_level" ? "water_level" : "precipitation");
+  const reading = station && newest(station, LEVELS.has(warning.measure) ? "water_level" : "precipitation");
   if (!reading) return "";
   const rain = reading.property === "precipitation";
   const usable = reading.value !== null && reading.quality !== FAILED;
