@@ -53,10 +53,14 @@ SAID = [
     ({"rising": False, "rate": -36.0, "marks": ()}, "fällt 36 cm/h", "falling 36 cm/h"),
     (
         {"confidence": "good", "marks": (), "basin": BASIN},
-        "steigt 24 cm/h, Becken zu 62 % gefüllt, Notüberlauf: Überlauf in 24 bis 31 min, "
-        "Kennlinie des Beckens fiktiv",
-        "rising 24 cm/h, basin 62 % full, Notüberlauf: overflow in 24 to 31 min, "
-        "the basin's curve is fictitious",
+        (
+            "steigt 24 cm/h, Becken zu 62 % gefüllt, Notüberlauf: Überlauf in 24 bis 31 min, "
+            "Kennlinie des Beckens fiktiv"
+        ),
+        (
+            "rising 24 cm/h, basin 62 % full, Notüberlauf: overflow in 24 to 31 min, "
+            "the basin's curve is fictitious"
+        ),
     ),
     (
         {"rising": False, "rate": None, "marks": (), "wave": Wave(2, 0, 1)},
