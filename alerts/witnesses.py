@@ -67,6 +67,7 @@ class Witnesses:
                 self._clock = int(page)
             elif page:
                 self._held[name] = _decoder.decode(page)
+        self._open = {key for key, held in self._held.items() if held.claims}
         self._watched: Bools | None = None
 
     def arrange(self, plan: WitnessPlan, rain_rows: Rows) -> None:
@@ -95,6 +96,7 @@ class Witnesses:
     def restore(self, kept: "Snapshot") -> None:
         """Back to a snapshot."""
         self._held, self._clock = dict(kept.held), kept.clock
+        self._open = {key for key, held in self._held.items() if held.claims}
         self._changed, self.sightings.heard = set(kept.changed), kept.heard.copy()
         self._watched = None
 
@@ -135,6 +137,9 @@ class Witnesses:
                 self._clock = clock
                 break
             self._clock = clock if pending else int(times[stop])
+            # what a rejected reading before this one made stands here as well, and came before it
+            while waiting and waiting[0][0] == stop and not self._concerns(waiting[0][1]):
+                out.append(waiting.popleft())
             out += [(stop, event) for event in self._weigh(int(times[stop]), since_us)]
             here: list[Event] = []
             while waiting and waiting[0][0] == stop:
@@ -203,6 +208,7 @@ class Witnesses:
                     claims.setdefault(key, []).extend(_claims(party, event, event.level))
         for key, fresh in claims.items():
             self._claim(key, fresh)
+        self._clock = max([self._clock, *(each.time_us for fresh in claims.values() for each in fresh)])
         for key in [key for key in claims if claims[key]]:
             for told in self._weigh_one(key, max(each.time_us for each in claims[key])):
                 rise = next((i for i, each in enumerate(out) if _same_step(each, told)), None)
@@ -213,6 +219,9 @@ class Witnesses:
                         out[rise], audience="public", confirmation=told.confirmation, witness=told.witness
                     )
         return [self._asked(event) for event in out]
+
+    def _concerns(self, event: Event) -> bool:
+        return event.episode.rpartition(".")[0] in self._plan.parties
 
     def _asked(self, event: Event) -> Event:
         """A rise that is for staff so far, with what the witnesses make of it."""
@@ -246,6 +255,7 @@ class Witnesses:
         audience: Audience = "public" if held.public > event.level else "staff"
         if event.kind == "clear":
             del self._held[key]
+            self._open.discard(key)
             self._changed.add(key)
             self._watched = None
         else:
@@ -275,7 +285,7 @@ class Witnesses:
 
     def _weigh(self, now_us: int, since_us: int) -> list[Event]:
         """Weigh every open claim; while readings are history they wait, for nobody is told of that."""
-        if now_us < since_us:
+        if self._clock < since_us:
             return []
         return [event for key in sorted(self._pending()) for event in self._weigh_one(key, now_us)]
 
@@ -346,11 +356,12 @@ class Witnesses:
     def _hold(self, key: str, held: Held) -> None:
         if self._held.get(key) != held:
             self._held[key] = held
+            (self._open.add if held.claims else self._open.discard)(key)
             self._changed.add(key)
             self._watched = None
 
     def _pending(self) -> list[str]:
-        return [key for key, held in self._held.items() if held.claims and key in self._plan.parties]
+        return [key for key in self._open if key in self._plan.parties]
 
     def _due(self, since_us: int) -> int:
         """When the next row of the outcome table falls due, or an open claim is given up.

@@ -287,6 +287,11 @@ def test_history_waits_until_it_is_known_whether_the_rain_still_stands():
     assert public(it.step(storm((602, 1, 2.0)), since_us=T0 + 600 * MIN)) == [(602, "r1", "escalate", 3)]
 
 
+def test_a_late_uplink_that_crosses_is_told_at_once():
+    found = machine([GAUGES[0]]).step(storm((0, 1, 0.0), (10, 1, 0.0), (5, 1, 26.0)))
+    assert [row[:5] for row in told(found)] == [(10, "r1", "raise", 3, "public")]
+
+
 def test_a_row_that_stands_for_a_missing_one_is_no_report():
     rows = storm(*dry(0))
     rows["seq"] = MADE_UP
@@ -301,7 +306,7 @@ ROWS = st.lists(
             st.integers(0, 24).map(lambda n: n * 5 * MIN),
             st.integers(-20 * 60, 150 * 60).map(lambda s: s * 1_000_000),
         ),
-        st.sampled_from([0.0, 0.2, 2.0, 3.0, 6.0, 9.0, 15.0, 26.0, 41.0, 55.0, 80.0]),
+        st.sampled_from([0.0, 0.2, 2.0, 3.0, 6.0, 9.0, 15.0, 26.0, 41.0, 55.0, 80.0, 300.0]),
     ),
     min_size=1,
     max_size=60,
@@ -318,7 +323,9 @@ def test_one_batch_equals_any_split(rows, data):
     apart = [event for part in np.split(batch, cuts) for event in other.step(part)]
     assert together == apart
     assert one.pages() == other.pages()
-    assert len({event.id for event in together}) == len(together)
+    # late readings may make one crossing twice at one newest reading; the journal keeps it once
+    ids = [each.id for each in together if each.kind != "crossing"]
+    assert len(set(ids)) == len(ids)
 
 
 @settings(max_examples=80, deadline=None)
