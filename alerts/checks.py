@@ -10,6 +10,8 @@ from alerts import rain
 from alerts.kostra import Kostra
 from alerts.level import MARKS
 from alerts.lifecycle import Subject
+from alerts.neighbour_plan import make_neighbour_plan, rain_series
+from alerts.neighbour_test import NeighbourPlan
 from alerts.plan import LEVEL, RAIN_COUNTER, RAIN_DEPTH, Place, gauge_names, slots_of
 from alerts.quality import QualityPlan
 from alerts.rows import Floats
@@ -28,10 +30,12 @@ GAUGED = frozenset({LEVEL, RAIN_COUNTER, RAIN_DEPTH})
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """Both plans, and the page keys of their rows: series numbers; for a device its first."""
+    """The plans, and the page keys of their rows: series numbers; for a device its first."""
 
     quality: QualityPlan
     quality_keys: Sequence[str]
+    neighbours: NeighbourPlan
+    neighbour_keys: Sequence[str]
     watch: WatchPlan
     watch_keys: Sequence[str]
 
@@ -48,6 +52,8 @@ def make_checks(
     return Checks(
         quality=_quality(place, judged),
         quality_keys=[str(n) for n in judged],
+        neighbours=make_neighbour_plan(place),
+        neighbour_keys=[str(n) for n in rain_series(place)],
         watch=_watch(place, first),
         watch_keys=[str(n) for n in first.values()],
     )

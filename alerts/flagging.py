@@ -10,12 +10,16 @@ import numpy as np
 from alerts import quality
 from alerts.checks import make_checks
 from alerts.engine import MAX_AHEAD_S
+from alerts.neighbour_test import Neighbours
 from alerts.quality import Flags, QualityPlan
 from alerts.rows import Batch, Table
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
+from devices.measurement import Quality
 from devices.registry import Registry
 from ingest.reading import Readings, Series
+
+_GOOD, _UNJUDGED, _SUSPECT = int(Quality.GOOD), int(Quality.NOT_EVALUATED), int(Quality.SUSPECT)
 
 
 class Flagging:
@@ -37,7 +41,10 @@ class Flagging:
     def begin(self, state: Mapping[str, bytes]) -> None:
         """Start from what was durable."""
         self._table = Table("quality", quality.ROW)
-        self._table.restore(dict(state))
+        self._neighbours = Neighbours()
+        pages = dict(state)
+        for table in self._tables:
+            table.restore(pages)
         self._plan: QualityPlan | None = None
         self._arranged: Registry | None = None
 
@@ -53,20 +60,30 @@ class Flagging:
             batch = Batch(slot[place], readings["time_us"][place], readings["value"][place])
             found[place], _ = quality.step(self._table.rows, plan, batch, found[place], latest)
             self._table.touch(batch.slot[plan.remembers[batch.slot]])
+        believed = ((found == _GOOD) | (found == _UNJUDGED)) & (readings["time_us"] <= latest)
+        believed &= np.abs(readings["value"]) < quality.LARGEST
+        doubted, _ = self._neighbours.doubts(readings, believed, latest)
+        found[doubted] = _SUSPECT
         return found
+
+    @property
+    def _tables(self) -> tuple[Table, ...]:
+        return self._table, *self._neighbours.tables
 
     def pages(self) -> dict[str, bytes]:
         """State that changed since durable()."""
-        return dict(self._table.pages())
+        return {key: page for table in self._tables for key, page in table.pages()}
 
     def durable(self) -> None:
         """What pages() gave is in the journal."""
-        self._table.durable()
+        for table in self._tables:
+            table.durable()
 
     def _arrange(self, series: Sequence[Series]) -> QualityPlan:
         registry = self._registry()
         if self._plan is None or registry is not self._arranged or len(self._plan.slot_of) != len(series):
             checks = make_checks(self._rules, registry, series, self._catalogue)
             self._table.claim(checks.quality_keys)
+            self._neighbours.arrange(checks.neighbours, checks.neighbour_keys)
             self._plan, self._arranged = checks.quality, registry
         return self._plan

@@ -17,6 +17,7 @@ from alerts.expected import Beside
 from alerts.incidents import Incidents
 from alerts.kostra import Kostra
 from alerts.lifecycle import Episode, Finding
+from alerts.neighbour_test import Neighbours
 from alerts.outages import Hearing, Outages
 from alerts.outlook import LevelOutlook, outlooks
 from alerts.parking import CarPark
@@ -80,6 +81,7 @@ class Kernels:
         self._parks = Table("car_park", parking.PARK)
         self._counts = Table("counts", counts.ROW)
         self._quality = Table("quality", quality.ROW)
+        self._neighbours = Neighbours()
         self._watch = Table("watchdog", watchdog.ROW)
         pages: MutableMapping[str, bytes] = dict(state or {})
         self._witnesses = Witnesses(pages)
@@ -95,6 +97,7 @@ class Kernels:
             self._quality,
             self._watch,
             self._witnesses.sightings.table,
+            *self._neighbours.tables,
         )
         self.outages = Outages(pages.pop(outages.PAGE, None))
         for table in self._tables:
@@ -132,6 +135,7 @@ class Kernels:
         self._parks.claim(self._plan.parking.stations)
         self._counts.claim(self._plan.counts_keys)
         self._quality.claim(self._checks.quality_keys)
+        self._neighbours.arrange(self._checks.neighbours, self._checks.neighbour_keys)
         self._watch.claim(self._checks.watch_keys)
         self._watch_region = self._regions.numbers(self._checks.watch.stations)
         self._rain_region = self._regions.numbers(each[0].station for each in self._plan.rain.subjects)
@@ -170,8 +174,11 @@ class Kernels:
         good: Bools = (np.abs(readings["value"]) < quality.LARGEST) & (
             (flags == _GOOD) | (flags == _UNJUDGED)
         )
-        resting = self._resting(readings, flags)
-        good |= resting
+        real: Bools = readings["seq"] != MADE_UP
+        doubted, odd = self._neighbours.doubts(readings, good & real, since_us)
+        found = sorted([*found, *odd], key=_position)
+        resting = self._resting(readings, flags) | (doubted & self._neighbours.counters(readings))
+        good = (good & ~doubted) | resting
         kept = good.nonzero()[0]
         if len(kept) < len(readings):
             readings, resting = readings[kept], resting[kept]

@@ -153,6 +153,8 @@ class QualityRule(_Rule):
     """Limits of the quality tests for some properties, in the property's unit; None: no such test.
 
     `rise` and `fall`: between two readings; `depth_per_min`: of an amount that belongs to an interval.
+    Of rain, by gauges within `neighbours_km`: stuck when it is dry though they had `dry_mm` in a day, running
+    away when it rained in `lonely_h` hours of a day in which they had nothing.
     """
 
     kind: Literal["quality"]
@@ -164,6 +166,9 @@ class QualityRule(_Rule):
     fall: Positive | None = None
     rate_per_min: Positive | None = None
     flat_h: Annotated[float, Field(gt=0, le=8760)] | None = None
+    neighbours_km: Annotated[float, Field(gt=0, le=50)] | None = None
+    dry_mm: Annotated[float, Field(ge=1, le=200)] | None = None
+    lonely_h: Annotated[int, Field(ge=2, le=24)] | None = None
     hold_min: Minutes = 60
 
     @field_validator("properties", mode="before")
@@ -175,6 +180,9 @@ class QualityRule(_Rule):
     def _range(self) -> Self:
         if self.gross_min is not None and self.gross_max is not None and self.gross_min >= self.gross_max:
             raise ValueError("gross_min must be below gross_max")
+        compared = [self.neighbours_km, self.dry_mm, self.lonely_h]
+        if any(each is None for each in compared) and compared != [None] * 3:
+            raise ValueError("neighbours_km, dry_mm and lonely_h belong together")
         return self
 
     def judges(self, name: str) -> bool:

@@ -14,13 +14,14 @@ from devices.registry import InstalledDevice, Registry, Station
 TYPE = SimpleNamespace(
     properties=("precipitation", "water_distance", "parking_occupied", "vehicle_count", "battery_voltage")
 )
+COMPARED = {"neighbours_km": 5.0, "dry_mm": 10.0, "lonely_h": 6}
 LEAST = {
     "dwd_rain": {},
     "sri": {},
     "water_level": {},
     "parking": {},
     "counts": {},
-    "quality": {"properties": ["precipitation", "water_level"], "gross_max": 500.0},
+    "quality": {"properties": ["precipitation", "water_level"], "gross_max": 500.0, **COMPARED},
     "watchdog": {},
     "basin": {},
 }
@@ -71,6 +72,8 @@ def changed(rule, name):
         return OTHERS[name]
     if isinstance(value, bool):
         return not value
+    if name == "lonely_h":
+        return 9
     if value is None or isinstance(value, int | float):
         return 2.25 if value != 2.25 else 3.5
     pytest.skip(f"{name}: its own test")
