@@ -34,6 +34,8 @@ OTHERS = {
     "stages_m_nhn": [78.4],
     "expected_audience": "public",
     "lead_min": [90, 45, 20],
+    "all_clear": "auto",
+    "witness": {"within_min": 20},
 }
 
 
@@ -72,7 +74,7 @@ def changed(rule, name):
         return OTHERS[name]
     if isinstance(value, bool):
         return not value
-    if name == "lonely_h":
+    if name in {"lonely_h", "nag_min"}:
         return 9
     if value is None or isinstance(value, int | float):
         return 2.25 if value != 2.25 else 3.5
@@ -172,3 +174,18 @@ def test_maintenance_is_explained():
         "bensberg: Von 2026-03-21 11:00 UTC bis 2026-03-21 14:00 UTC wird dort gearbeitet"
     )
     assert "alarm nobody" in last.en
+
+
+@pytest.mark.parametrize("kind", ["dwd_rain", "water_level"])
+def test_every_key_of_the_witnesses_changes_the_sentences(kind):
+    before = told(kind)
+    witness = parse_rules({"rule": [{"id": "mine", "kind": kind}]}, "f").rules[0].witness
+    others = {"agree": 1, "neighbours": 7, "share": 0.5, "within_min": 20, "distance_km": 3, "rise_cm": 9}
+    rows = {
+        name: {name: {"audience": "staff", "after_min": 7}} for name in type(witness.outcomes).model_fields
+    }
+    changes = [{name: others[name]} for name in type(witness).model_fields if name != "outcomes"]
+    for change in [*changes, *({"outcomes": row} for row in rows.values())]:
+        after = told(kind, witness=change)
+        assert before.de != after.de, change
+        assert before.en != after.en, change
