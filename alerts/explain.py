@@ -139,10 +139,9 @@ def _sentence(rule: AnyRule, city: City, language: Language) -> str:
     elif rule.kind == "parking":
         values["occupancy"] = _words()["occupancy"][rule.source][language]
         named.add("source")
-    for name, said in (("witness", _witness), ("all_clear", _all_clear)):
-        if name in values:
-            template += said(rule, language)
-            named.add(name)
+    if "all_clear" in values:
+        template += _all_clear(rule, language)
+        named.add("all_clear")
     rest = [
         f"; {name} = {values[name]}"
         for name, field in type(rule).model_fields.items()
@@ -150,21 +149,6 @@ def _sentence(rule: AnyRule, city: City, language: Language) -> str:
         and not (known and getattr(rule, name) == field.get_default(call_default_factory=True))
     ]
     return f"{_places(rule, city, language)}: {template.format_map(values)}{''.join(rest)}."
-
-
-def _witness(rule: Any, language: Language) -> str:
-    """What follows from what witnesses say."""
-    values = {name: _value(getattr(rule.witness, name), language) for name in type(rule.witness).model_fields}
-    words = _words()
-    outcomes = rule.witness.outcomes
-    for name in type(outcomes).model_fields:
-        outcome = getattr(outcomes, name)
-        said = {
-            "after_min": _value(outcome.after_min, language),
-            "wording": words["outcome"][outcome.wording][language],
-        }
-        values[name] = words["outcome"][outcome.audience][language].format_map(said)
-    return "; " + str(words["witness"][rule.kind][language]).format_map(values)
 
 
 def _all_clear(rule: Any, language: Language) -> str:

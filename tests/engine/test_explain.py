@@ -181,8 +181,10 @@ def test_every_key_of_the_witnesses_changes_the_sentences(kind):
     before = told(kind)
     witness = parse_rules({"rule": [{"id": "mine", "kind": kind}]}, "f").rules[0].witness
     others = {"agree": 1, "neighbours": 7, "share": 0.5, "within_min": 20, "distance_km": 3, "rise_cm": 9}
+    opposite = {"public": "staff", "staff": "public"}
     rows = {
-        name: {name: {"audience": "staff", "after_min": 7}} for name in type(witness.outcomes).model_fields
+        name: {name: {"audience": opposite[getattr(witness.outcomes, name).audience], "after_min": 7}}
+        for name in type(witness.outcomes).model_fields
     }
     changes = [{name: others[name]} for name in type(witness).model_fields if name != "outcomes"]
     for change in [*changes, *({"outcomes": row} for row in rows.values())]:
