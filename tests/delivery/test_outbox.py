@@ -487,8 +487,7 @@ def test_residents_are_told_what_is_for_them_and_staff_everything(make_outbox, m
         make_event("ep9.3.clear.0", "clear", **how),
     )
     outbox.wake()
-    until(lambda: len(staff.messages) == 4 and len(public.messages) == 2)
-    until(lambda: set(statuses(outbox, channel="site").values()) <= {"sent", "skipped"})
+    until(lambda: len(staff.messages) == 4 and [*statuses(outbox, channel="site").values()].count("sent") == 2)
     assert statuses(outbox, channel="site") == {
         ("ep9.1.raise.4", "site"): "skipped",
         ("ep9.1.escalate.3.public", "site"): "sent",
