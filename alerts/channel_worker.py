@@ -3,14 +3,15 @@
 import random
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from alerts.channels import Channel, Outcome
 from alerts.deliveries import Deliveries, Due
+from alerts.grouping import News, Waiting, due_us, step_of
 from alerts.stages import Delivery, Stage
 from ingest.health import Health
 
@@ -55,13 +56,14 @@ class ChannelWorker:
     step that fails holds nothing up, and is superseded when a newer one of its episode arrives.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - everything is injected
         self,
         channel: Channel,
         stages: Sequence[Stage],
         deliveries: Deliveries,
         retry: Retry,
         stopping: threading.Event,
+        clock: Callable[[], int],
     ) -> None:
         self.channel = channel
         self.stats = ChannelStats()
@@ -70,9 +72,10 @@ class ChannelWorker:
         self._deliveries = deliveries
         self._retry = retry
         self._stopping = stopping
+        self._clock = clock
         self._woken = threading.Event()
         self._lock = threading.Lock()
-        # event -> (episode, monotonic time of its next attempt)
+        # event -> (group, monotonic time of its next attempt)
         self._paused: dict[str, tuple[str, float]] = {}
         self._thread = threading.Thread(target=self._run, name=f"outbox-{channel.name}", daemon=True)
 
@@ -85,11 +88,11 @@ class ChannelWorker:
         self._woken.set()
         self._thread.join(timeout_s)
 
-    def arrived(self, episodes: Collection[str]) -> None:
-        """There is something new about these episodes: their older steps need not wait any longer."""
+    def arrived(self, groups: Collection[str]) -> None:
+        """There is something new about these episodes or incidents: what is older need not wait longer."""
         with self._lock:
-            for event, (episode, _) in list(self._paused.items()):
-                if episode in episodes:
+            for event, (group, _) in list(self._paused.items()):
+                if group in groups:
                     del self._paused[event]
         self._woken.set()
 
@@ -97,9 +100,9 @@ class ChannelWorker:
         while not self._stopping.is_set():
             self._woken.clear()
             try:
-                due, wait_s = self._next()
-                if due is not None:
-                    self._deliver(due)
+                delivery, wait_s = self._next()
+                if delivery is not None:
+                    self._deliver(delivery)
                     continue
             except Exception as fault:  # noqa: BLE001 - the thread survives whatever it is
                 self.health = Health(ok=False, detail=f"{type(fault).__name__}: {fault}")
@@ -109,22 +112,52 @@ class ChannelWorker:
                     _log.exception("channel_worker_failed", channel=self.channel.name)
             self._woken.wait(wait_s)
 
-    def _next(self) -> tuple[Due | None, float]:
+    def _next(self) -> tuple[Delivery | None, float]:
         queue = self._deliveries.queue(self.channel.name)
+        groups = self._groups(queue)
+        ready = [entry for entry in queue if entry.weight is None or entry is groups.get(entry.group)]
         now = time.monotonic()
         with self._lock:
             waiting = {entry.event for entry in queue}
             self._paused = {event: pause for event, pause in self._paused.items() if event in waiting}
-            due = [entry for entry in queue if self._paused.get(entry.event, ("", now))[1] <= now]
+            due = [entry for entry in ready if self._paused.get(entry.event, ("", now))[1] <= now]
             wait_s = min((when - now for _, when in self._paused.values()), default=_IDLE_S)
-        fresh = {entry.episode for entry in due if entry.attempts == 0}
-        due.sort(key=lambda entry: (entry.episode not in fresh, entry.seq))
-        return (due[0] if due else None), min(max(wait_s, 0.0), _IDLE_S)
+        fresh = {entry.group for entry in due if entry.attempts == 0}
+        due.sort(key=lambda entry: (entry.group not in fresh, entry.seq))
+        return (self._delivery(due[0], queue) if due else None), min(max(wait_s, 0.0), _IDLE_S)
 
-    def _deliver(self, due: Due) -> None:
+    def _groups(self, queue: Sequence[Due]) -> dict[str, Due]:
+        """The newest entry of every incident that the channel is to be told of now."""
+        heard = self._deliveries.heard(self.channel.name) if any(each.weight for each in queue) else {}
+        now = self._clock()
+        waiting: dict[str, list[Due]] = {}
+        for entry in queue:
+            if entry.weight:
+                waiting.setdefault(entry.group, []).append(entry)
+        return {
+            group: entries[-1]
+            for group, entries in waiting.items()
+            # a clock that was put back must not hold anything up
+            if now >= due_us(_waiting(entries), it := heard.get(group)) or (it and now < it.sent_us)
+        }
+
+    def _delivery(self, due: Due, queue: Sequence[Due]) -> Delivery:
         # should anything below raise, this one must not come up again at once
         self._pause(due)
-        delivery = Delivery(due, self.channel, self._deliveries.warning(due, self.channel.name))
+        name = self.channel.name
+        delivery = Delivery(due, self.channel, self._deliveries.warning(due, name))
+        if due.weight is None:
+            return delivery
+        heard = self._deliveries.heard(name).get(due.group)
+        incident = self._deliveries.incidents([due.group]).get(due.group)
+        if incident is None:
+            # the warning alone is better than nothing
+            return replace(delivery, heard=heard)
+        step = step_of(_waiting([each for each in queue if each.group == due.group]), heard)
+        return replace(delivery, news=News(step, due.event, incident), heard=heard)
+
+    def _deliver(self, delivery: Delivery) -> None:
+        due = delivery.due
         for stage in self._stages:
             delivery = stage.run(delivery)
         if delivery.outcome is not None:
@@ -133,7 +166,7 @@ class ChannelWorker:
     def _pause(self, due: Due) -> None:
         with self._lock:
             pause_s = self._retry.pause_s(due.attempts + 1)
-            self._paused[due.event] = (due.episode, time.monotonic() + pause_s)
+            self._paused[due.event] = (due.group, time.monotonic() + pause_s)
 
     def _note(self, due: Due, outcome: Outcome) -> None:
         setattr(self.stats, outcome.status, getattr(self.stats, outcome.status) + 1)
@@ -153,3 +186,7 @@ class ChannelWorker:
                 attempt=due.attempts + 1,
                 detail=outcome.detail,
             )
+
+
+def _waiting(entries: Sequence[Due]) -> list[Waiting]:
+    return [Waiting(each.kind, each.weight) for each in entries if each.weight]

@@ -16,7 +16,7 @@ from apprise.result import AppriseResult, AppriseResultStatus
 
 from alerts.errors import AlertsConfigError
 from alerts.event import Audience
-from alerts.scale import LANGUAGES, SEVERITIES, Language, rank
+from alerts.scale import LANGUAGES, SEVERITIES, Language, Severity, rank
 from alerts.texts import Text
 from alerts.warning import TOLD, Told, Warning  # noqa: A004 - the field's word, see there
 from devices.errors import Fault
@@ -81,15 +81,23 @@ class Channel:
                 *(_fault(self.name, f"{key} is not usable", remedy) for key, remedy in wrong)
             )
 
-    def deaf_to(self, warning: Warning) -> str:
-        """Why this channel is not told of a warning's latest step; "" when it is told."""
+    @property
+    def by_incident(self) -> bool:
+        """Whether it hears of incidents as one; residents hear of what their place is warned of."""
+        return "staff" in self.audience
+
+    def deaf_to(self, warning: Warning, peak: Severity | None = None) -> str:
+        """Why this channel is not told of a warning's latest step; "" when it is told.
+
+        `peak`: the highest severity of its incident, for a channel that hears by incident.
+        """
         if warning.audience is None:
             return "for nobody"
         if warning.exercise and not self.exercises:
             return "no exercises here"
         if warning.audience not in self.audience and "staff" not in self.audience:
             return f"for {warning.audience} only"
-        if rank(warning.peak_severity) < self.min_level:
+        if max(rank(each) for each in (warning.peak_severity, peak) if each) < self.min_level:
             return f"below {SEVERITIES[self.min_level - 1]}"
         if warning.history[-1].kind not in self.kinds:
             return f"no {warning.history[-1].kind} here"

@@ -6,20 +6,26 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from alerts.errors import DeliveriesError
+from alerts.grouping import AT_ONCE, NEW_STATION, URGENT, Heard, Weight
+from alerts.incident import Incident
 from alerts.warning import Told, Warning  # noqa: A004 - the field's word, see there
 from ingest.sqlite_file import SqliteFile
 
-DeliveryStatus = Literal["pending", "sending", "sent", "skipped", "superseded", "failed", "expired"]
-"""skipped: not for this channel · superseded: a later step of the same episode has arrived there ·
-failed: given up after attempts, or the channel is misconfigured · expired: too old before any attempt."""
+DeliveryStatus = Literal[
+    "pending", "gathered", "sending", "sent", "skipped", "superseded", "failed", "expired"
+]
+"""gathered: waits for the next update of its incident · skipped: not for this channel · superseded: a later
+step of the same episode, or an update of the incident that it was gathered into (`detail` names it), has
+arrived there · failed: given up after attempts, or the channel is misconfigured · expired: too old before any
+attempt."""
 
 _APPLICATION_ID = 0x53464431
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = (
     """CREATE TABLE deliveries(
         event TEXT NOT NULL, channel TEXT NOT NULL, seq INTEGER NOT NULL, episode TEXT NOT NULL,
@@ -36,12 +42,31 @@ _SCHEMA = (
         one INTEGER PRIMARY KEY CHECK(one = 1), cursor INTEGER NOT NULL, event TEXT NOT NULL)""",
     "INSERT INTO position VALUES(1, 0, '')",
 )
+_GROUPS = (
+    "ALTER TABLE deliveries ADD COLUMN incident TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE deliveries ADD COLUMN rank INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE deliveries ADD COLUMN urgency INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE deliveries ADD COLUMN ends INTEGER NOT NULL DEFAULT 0",
+    "CREATE TABLE incidents(id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE heard(
+        channel TEXT, incident TEXT, sent_us INTEGER NOT NULL, rank INTEGER NOT NULL,
+        count INTEGER NOT NULL, ended INTEGER NOT NULL, PRIMARY KEY(channel, incident)) WITHOUT ROWID""",
+)
+"""What version 2 has more: how channels hear of incidents."""
 _RECEIPT = (
-    "event, channel, seq, episode, kind, event_us, status, attempts, interrupted, detail, "
+    "event, channel, seq, episode, kind, event_us, shown, attempts, interrupted, detail, "
     "created_us, started_us, ended_us"
+)
+# as alerts/grouping.py decides: what is not told at once, of an incident that the channel has heard of
+_SHOWN = (
+    "(SELECT d.*, CASE WHEN d.status = 'pending' AND d.attempts = 0 AND NOT h.ended AND d.rank <= h.rank "  # noqa: S608 - fixed texts only
+    f"AND d.urgency < {URGENT} AND (d.urgency < {NEW_STATION} OR h.count >= {AT_ONCE}) "
+    "THEN 'gathered' ELSE d.status END AS shown "
+    "FROM deliveries d LEFT JOIN heard h ON h.channel = d.channel AND h.incident = d.incident)"
 )
 _encode = msgspec.json.encode
 _decoder = msgspec.json.Decoder(Warning)
+_incident = msgspec.json.Decoder(Incident)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +94,19 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An entry of a channel's queue."""
+    """An entry of a channel's queue. `weight`: for a channel that hears by incident, else None."""
 
     event: str
     seq: int
     episode: str
     attempts: int
+    kind: str = ""
+    weight: Weight | None = None
+
+    @property
+    def group(self) -> str:
+        """What it is told together with: its incident, else its episode."""
+        return self.weight.incident if self.weight else self.episode
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +120,16 @@ class New:
     warning: Warning
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A delivery to be: who is told of what. `weight` as in Due; `deaf`: why it is not sent, else ""."""
+
+    new: New
+    channel: str
+    weight: Weight | None = None
+    deaf: str = ""
+
+
 class Deliveries:
     """The file of deliveries. One process holds it at a time. Methods raise DeliveriesError; thread-safe."""
 
@@ -98,9 +140,10 @@ class Deliveries:
                 path,
                 application_id=_APPLICATION_ID,
                 version=_VERSION,
-                schema=_SCHEMA,
+                schema=(*_SCHEMA, *_GROUPS),
                 error=DeliveriesError,
             )
+            self._migrate()
         except BaseException:
             os.close(self._lock)
             raise
@@ -112,6 +155,13 @@ class Deliveries:
             os.close(self._lock)
             self._lock = -1
 
+    def _migrate(self) -> None:
+        with self._file.write() as connection:
+            if connection.execute("PRAGMA user_version").fetchone()[0] == 1:
+                for statement in _GROUPS:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version={_VERSION}")
+
     def position(self) -> tuple[int, str]:
         """Number and id of the journal's last event that has been expanded; 0 and "" before the first."""
         with self._file.read() as connection:
@@ -122,6 +172,7 @@ class Deliveries:
         """Expand the journal from its first event; what has a delivery already gets no second one."""
         with self._file.write() as connection:
             connection.execute("UPDATE position SET cursor = 0, event = ''")
+            connection.execute("DELETE FROM incidents")
 
     def episodes(self, ids: Iterable[str]) -> dict[str, Warning]:
         """The warnings of these episodes as of the position."""
@@ -135,25 +186,26 @@ class Deliveries:
     def expand(  # noqa: PLR0913, PLR0917 - what one page of events comes to
         self,
         position: tuple[int, str],
-        new: Sequence[New],
+        entries: Sequence[Entry],
         episodes: Mapping[str, Warning],
-        channels: Sequence[str],
+        incidents: Iterable[Incident],
         now_us: int,
         ended: Sequence[str] = (),
     ) -> None:
-        """One delivery per event and channel, the changed episodes and the position, all or nothing.
+        """The deliveries, the changed episodes and incidents and the position, all or nothing.
 
         What waits of the `ended` episodes, and of those whose id begins with one and a dot, is superseded.
         """
         with self._file.write() as connection:
             connection.executemany(
-                "INSERT INTO deliveries(event, channel, seq, episode, kind, event_us, status, created_us, "
-                "warning) VALUES(?, ?, ?, ?, ?, ?, 'pending', ?, ?) ON CONFLICT DO NOTHING",
-                [
-                    (n.event, channel, n.seq, n.warning.id, n.kind, n.event_us, now_us, _encode(n.warning))
-                    for n in new
-                    for channel in channels
-                ],
+                "INSERT INTO deliveries(event, channel, seq, episode, kind, event_us, status, detail, "
+                "created_us, ended_us, warning, incident, rank, urgency, ends) "
+                "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                [_columns(each, now_us) for each in entries],
+            )
+            connection.executemany(
+                "INSERT INTO incidents VALUES(?, ?) ON CONFLICT(id) DO UPDATE SET body = excluded.body",
+                [(each.id, _encode(each)) for each in incidents],
             )
             connection.executemany(
                 "INSERT INTO episodes VALUES(?, ?) ON CONFLICT(id) DO UPDATE SET warning = excluded.warning",
@@ -166,6 +218,25 @@ class Deliveries:
                 [(now_us, each, each, each) for each in ended],
             )
             connection.execute("UPDATE position SET cursor = ?, event = ?", position)
+
+    def incidents(self, ids: Iterable[str]) -> dict[str, Incident]:
+        """These incidents as of the position."""
+        with self._file.read() as connection:
+            rows = (
+                connection.execute("SELECT id, body FROM incidents WHERE id = ?", (key,)).fetchone()
+                for key in ids
+            )
+            return {row[0]: _incident.decode(row[1]) for row in rows if row}
+
+    def heard(self, channel: str) -> dict[str, Heard]:
+        """What a channel has heard of the incidents of which something waits for it."""
+        with self._file.read() as connection:
+            rows = connection.execute(
+                "SELECT incident, sent_us, rank, count, ended FROM heard WHERE channel = ? AND incident IN "
+                "(SELECT incident FROM deliveries WHERE status = 'pending' AND channel = ?)",
+                (channel, channel),
+            )
+            return {row[0]: Heard(row[1], row[2], row[3], bool(row[4])) for row in rows}
 
     def recover(self) -> int:
         """Put attempts whose end nobody saw back into the queue; say how many."""
@@ -195,11 +266,11 @@ class Deliveries:
         """What a channel still has to be told, in the journal's order."""
         with self._file.read() as connection:
             rows = connection.execute(
-                "SELECT event, seq, episode, attempts FROM deliveries "
+                "SELECT event, seq, episode, attempts, kind, incident, rank, urgency, ends FROM deliveries "
                 "WHERE status = 'pending' AND channel = ? ORDER BY seq",
                 (channel,),
             )
-            return [Due(*row) for row in rows]
+            return [_due(row) for row in rows]
 
     def warning(self, due: Due, channel: str) -> Warning:
         """The warning as it stood after the event."""
@@ -222,10 +293,20 @@ class Deliveries:
             return changed.rowcount == 1
 
     def end(  # noqa: PLR0913 - the columns of a receipt
-        self, due: Due, channel: str, status: DeliveryStatus, detail: str, now_us: int, *, interrupted: bool
+        self,
+        due: Due,
+        channel: str,
+        status: DeliveryStatus,
+        detail: str,
+        now_us: int,
+        *,
+        interrupted: bool,
+        heard: Heard | None = None,
     ) -> None:
-        """Record what became of an attempt; "sent" supersedes the episode's older steps in the queue.
+        """Record what became of an attempt; "sent" supersedes what was told with it in the queue.
 
+        That is the older steps of its episode, or everything older of its incident, of which the channel then
+        has `heard`.
         What was superseded while it was under way does not become pending again.
         """
         with self._file.write() as connection:
@@ -242,7 +323,18 @@ class Deliveries:
                     status,
                 ),
             )
-            if status == "sent":
+            if status == "sent" and due.weight is not None:
+                connection.execute(
+                    "UPDATE deliveries SET status = 'superseded', ended_us = ?, detail = ? "
+                    "WHERE incident = ? AND channel = ? AND seq < ? AND status = 'pending'",
+                    (now_us, f"told in {due.event}", due.group, channel, due.seq),
+                )
+                if heard is not None:
+                    connection.execute(
+                        "INSERT OR REPLACE INTO heard VALUES(?, ?, ?, ?, ?, ?)",
+                        (channel, due.group, heard.sent_us, heard.rank, heard.count, heard.ended),
+                    )
+            elif status == "sent":
                 connection.execute(
                     "UPDATE deliveries SET status = 'superseded', ended_us = ? "
                     "WHERE episode = ? AND channel = ? AND seq < ? AND status = 'pending'",
@@ -258,7 +350,7 @@ class Deliveries:
         status: DeliveryStatus | None = None,
     ) -> list[Receipt]:
         """Newest first; `after` (seq, channel of the last one) continues a page."""
-        conditions = {"channel = ?": channel, "episode = ?": episode, "status = ?": status}
+        conditions = {"channel = ?": channel, "episode = ?": episode, "shown = ?": status}
         given: dict[str, tuple[int | str, ...]] = {
             text: (value,) for text, value in conditions.items() if value is not None
         }
@@ -267,7 +359,7 @@ class Deliveries:
         where = f"WHERE {' AND '.join(given)} " if given else ""
         with self._file.read() as connection:
             rows = connection.execute(
-                f"SELECT {_RECEIPT} FROM deliveries {where}ORDER BY seq DESC, channel LIMIT ?",  # noqa: S608 - fixed texts only
+                f"SELECT {_RECEIPT} FROM {_SHOWN} {where}ORDER BY seq DESC, channel LIMIT ?",  # noqa: S608 - fixed texts only
                 (*itertools.chain.from_iterable(given.values()), limit),
             )
             return [Receipt(*row) for row in rows]
@@ -275,8 +367,25 @@ class Deliveries:
     def counts(self) -> dict[tuple[str, str], int]:
         """How many deliveries there are by (channel, status)."""
         with self._file.read() as connection:
-            rows = connection.execute("SELECT channel, status, count(*) FROM deliveries GROUP BY 1, 2")
+            rows = connection.execute(
+                f"SELECT channel, shown, count(*) FROM {_SHOWN} GROUP BY 1, 2"  # noqa: S608 - fixed texts only
+            )
             return {(channel, status): count for channel, status, count in rows}
+
+
+def _due(row: Sequence[Any]) -> Due:
+    event, seq, episode, attempts, kind, incident, rank, urgency, ends = row
+    weight = Weight(incident, rank, urgency, bool(ends)) if incident else None
+    return Due(event, seq, episode, attempts, kind, weight)
+
+
+def _columns(entry: Entry, now_us: int) -> tuple[object, ...]:
+    new, weight = entry.new, entry.weight or Weight("", 0, 0, ends=False)
+    return (
+        *(new.event, entry.channel, new.seq, new.warning.id, new.kind, new.event_us),
+        *("skipped" if entry.deaf else "pending", entry.deaf, now_us, now_us if entry.deaf else None),
+        *(_encode(new.warning), weight.incident, weight.rank, weight.urgency, weight.ends),
+    )
 
 
 def _held(path: Path) -> int:

@@ -176,11 +176,17 @@ class Incident(msgspec.Struct):
             if ends:
                 return
             known = self.members[event.episode] = _member(event)
+        known.confirmation = event.confirmation or known.confirmation
+        known.audience = event.audience or known.audience
+        # what the public is told of later, of a rise that staff know already, is no rise
+        rises = event.kind in {"raise", "escalate"} and (not was or event.level > known.level)
+        if was and event.kind == "escalate" and event.level < known.level:
+            self.live += 1
+            self.severe += rank(known.severity) >= SEVERE
+            return
         known.in_force = not ends
         known.value, known.window_min = event.value, event.window_min
         known.changed_us = known.told_us = event.time_us
-        known.confirmation = event.confirmation or known.confirmation
-        known.audience = event.audience or known.audience
         if not ends:
             known.level, known.severity = event.level, severity(event)
             known.reference = event.reference
@@ -188,7 +194,7 @@ class Incident(msgspec.Struct):
             self.severe += rank(known.severity) >= SEVERE
             if self.peak is None or rank(known.severity) > rank(self.peak):
                 self.peak = known.severity
-            if event.kind in {"raise", "escalate"} and rank(known.severity) >= SEVERE:
+            if rises and rank(known.severity) >= SEVERE:
                 self.falling_us, self.all_clear = None, False
         elif self.lost and not any(
             each.in_force for each in self.members.values() if each.station == event.station

@@ -17,9 +17,13 @@ import structlog
 
 from alerts.channel_worker import ChannelStats, ChannelWorker, Retry
 from alerts.channels import AppriseSender, Channel, Sender
-from alerts.deliveries import Deliveries, DeliveryStatus, New, Receipt
+from alerts.deliveries import Deliveries, DeliveryStatus, Entry, New, Receipt
 from alerts.errors import AlertsConfigError
 from alerts.event import PREEMPTED, Event, from_row
+from alerts.grouping import Weight, station_rank, weigh
+from alerts.incident import Incident
+from alerts.incident import fold as fold_incidents
+from alerts.scale import Severity
 from alerts.stages import Record, Render, Select, Send, Stage
 from alerts.texts import Texts
 from alerts.warning import STEPS, TOLD, Warning, fold, opened  # noqa: A004 - the field's word, see there
@@ -77,6 +81,7 @@ class Outbox:
                 self._deliveries,
                 self._retry,
                 self._stopping,
+                clock,
             )
             for channel in channels
         ]
@@ -187,14 +192,22 @@ class Outbox:
         events = [(seq, event) for seq, row in page if (event := self._readable(row)) is not None]
         known = self._deliveries.episodes({event.episode for _, event in events})
         new, changed = _told(events, known)
-        names = [worker.channel.name for worker in self._workers]
+        incidents = self._deliveries.incidents({event.incident for _, event in events})
+        weights = _weights(events, incidents)
+        entries = [
+            _entry(each, worker.channel, *weights.get(each.event, (None, None)))
+            for each in new
+            for worker in self._workers
+        ]
         last, row = page[-1]
         ended = [event.episode for _, event in events if event.exercise and event.reason == PREEMPTED]
-        self._deliveries.expand((last, row.id), new, changed, names, self._clock(), ended)
+        now = self._clock()
+        self._deliveries.expand((last, row.id), entries, changed, incidents.values(), now, ended)
         if new:
-            episodes = {entry.warning.id for entry in new}
+            groups = {entry.new.warning.id for entry in entries}
+            groups |= {entry.weight.incident for entry in entries if entry.weight}
             for worker in self._workers:
-                worker.arrived(episodes)
+                worker.arrived(groups)
         return len(page) == _PAGE
 
     def _readable(self, row: EventRow) -> Event | None:
@@ -237,6 +250,24 @@ def _told(
         if after.audience is not None and not (event.exercise and event.reason == PREEMPTED):
             new.append(New(event.id, seq, after.history[-1].kind, event.time_us, after))
     return new, changed
+
+
+def _weights(
+    events: Sequence[tuple[int, Event]], incidents: dict[str, Incident]
+) -> dict[str, tuple[Weight, Severity | None]]:
+    """What each event means for its incident, and the incident's peak then; folds `incidents`."""
+    found: dict[str, tuple[Weight, Severity | None]] = {}
+    for _, event in events:
+        before = station_rank(incidents.get(event.incident), event.station)
+        for incident in fold_incidents(incidents, [event]):
+            found[event.id] = weigh(event, incident, before), incident.peak
+    return found
+
+
+def _entry(new: New, channel: Channel, weight: Weight | None, peak: Severity | None) -> Entry:
+    if weight is None or not channel.by_incident:
+        return Entry(new, channel.name)
+    return Entry(new, channel.name, weight, channel.deaf_to(new.warning, peak))
 
 
 def _opened(channels: Sequence[Channel], open_sender: Callable[[Channel], Sender]) -> dict[str, Sender]:

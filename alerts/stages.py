@@ -11,6 +11,7 @@ import structlog
 from alerts.channels import Channel, Outcome, Sender
 from alerts.deliveries import Deliveries, DeliveryStatus, Due
 from alerts.errors import DeliveriesError
+from alerts.grouping import Heard, News, after
 from alerts.texts import Text, Texts, plain
 from alerts.warning import Warning, as_public  # noqa: A004 - the field's word, see there
 
@@ -23,16 +24,22 @@ _STATUS: dict[str, DeliveryStatus] = {
     "skipped": "skipped",
 }
 _WARNS = frozenset({"raise", "escalate", "unverified", "sensor_lost", "gateway_lost", "blind"})
+_CALM = frozenset({"falling", "decision", "end"})
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event on its way to one channel. A stage that decides its end sets `outcome`."""
+    """One event on its way to one channel. A stage that decides its end sets `outcome`.
+
+    `news`: it tells of the incident as a whole, of which the channel has `heard` before.
+    """
 
     due: Due
     channel: Channel
     warning: Warning
+    news: News | None = None
+    heard: Heard | None = None
     text: Text | None = None
     outcome: Outcome | None = None
 
@@ -48,7 +55,9 @@ class Select:
     """Decides whether this channel is told of it."""
 
     def run(self, delivery: Delivery) -> Delivery:
-        """Sets the outcome when it is not."""
+        """Sets the outcome when it is not; what is told by incident was selected when it came."""
+        if delivery.due.weight is not None:
+            return delivery
         if "staff" not in delivery.channel.audience:
             # residents hear of what they are to know, and of that alone
             public = as_public(delivery.warning)
@@ -69,10 +78,12 @@ class Render:
         """Sets the text; when the templates fail it is a plain one, never none."""
         if delivery.outcome is not None:
             return delivery
+        language, repeat = delivery.channel.language, delivery.due.attempts > 0
         try:
-            text = self.texts.render(
-                delivery.warning, delivery.channel.language, repeat=delivery.due.attempts > 0
-            )
+            if delivery.news is not None:
+                text = self.texts.render_incident(delivery.news, language, repeat=repeat)
+            else:
+                text = self.texts.render(delivery.warning, language, repeat=repeat)
         except Exception:  # noqa: BLE001 - an alert without its words is better than none
             _complain("text_failed", delivery)
             text = plain(delivery.warning)
@@ -98,7 +109,8 @@ class Send:
         except DeliveriesError:
             # a full disk must not swallow an alert: a duplicate after a crash beats a loss
             _complain("attempt_not_recorded", delivery)
-        warns = delivery.warning.history[-1].kind in _WARNS
+        news = delivery.news
+        warns = news.step not in _CALM if news else delivery.warning.history[-1].kind in _WARNS
         try:
             outcome = self.sender.send(delivery.text, warns=warns, stopping=self.stopping)
         except Exception as fault:  # noqa: BLE001 - what is left in "sending" would wait for a restart
@@ -117,16 +129,18 @@ class Record:
 
     def run(self, delivery: Delivery) -> Delivery:
         """Write the outcome down, again and again until it holds or the service stops."""
-        outcome = delivery.outcome
+        outcome, weight = delivery.outcome, delivery.due.weight
         while outcome is not None:
+            now = self.clock()
             try:
                 self.deliveries.end(
                     delivery.due,
                     delivery.channel.name,
                     _STATUS[outcome.status],
                     outcome.detail,
-                    self.clock(),
+                    now,
                     interrupted=outcome.status == "unknown",
+                    heard=after(delivery.heard, weight, now) if weight else None,
                 )
             except DeliveriesError:
                 _complain("outcome_not_recorded", delivery)

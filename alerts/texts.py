@@ -12,16 +12,29 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from alerts.catchments import CITY
 from alerts.errors import AlertsConfigError, TextError
 from alerts.event import Event
-from alerts.scale import LANGUAGES, LEVELS, OTHER, Language, Scale, shipped_scale
-from alerts.warning import TOLD, Told, Update, Warning, fold, opened  # noqa: A004 - the field's word, see there
+from alerts.grouping import News
+from alerts.incident import Member
+from alerts.incident_texts import IncidentFile, IncidentTexts, trials
+from alerts.scale import LANGUAGES, LEVELS, OTHER, Language, Scale, Severity, shipped_scale
+from alerts.warning import (  # the field's word, see there
+    OF_INCIDENTS,
+    TOLD,
+    Told,
+    Update,
+    Warning,  # noqa: A004 - the field's word, see there
+    fold,
+    opened,
+)
 from alerts.witness_words import KINDS, Kind, counted, joined
 from devices.errors import Fault
 
 TITLE_LIMIT = 80
 BODY_LIMIT = 600
 
+_ALONE = tuple(each for each in TOLD if each not in OF_INCIDENTS)
 SHIPPED = Path(__file__).parent / "texts"
 _NAME_LIMIT = 40
 _ID_LIMIT = 160
@@ -95,6 +108,7 @@ class _File(_Table):
     sighted: _Templates
     later: _Templates
     witness: _Witness
+    incident: IncidentFile
     measure: dict[str, _Measure]
 
     def templates(self, step: Told) -> _Templates:
@@ -130,8 +144,16 @@ class Texts:
         *,
         folder: Path = SHIPPED,
         scale: Scale | None = None,
+        catchment_name: Callable[[str], str] = str,
     ) -> None:
-        about = _City(station_name, ZoneInfo(timezone), _printable(city), areas, scale or shipped_scale())
+        about = _City(
+            station_name,
+            ZoneInfo(timezone),
+            _printable(city),
+            areas,
+            scale or shipped_scale(),
+            catchment_name,
+        )
         faults: list[Fault] = []
         self._languages: dict[Language, _Language] = {}
         for code in LANGUAGES:
@@ -156,6 +178,10 @@ class Texts:
         """
         return self._languages[language].render(warning, repeat=repeat)
 
+    def render_incident(self, news: News, language: Language, *, repeat: bool = False) -> Text:
+        """Text of a message about an incident; otherwise as render()."""
+        return self._languages[language].render_incident(news, repeat=repeat)
+
 
 @dataclass(frozen=True, slots=True)
 class _City:
@@ -164,6 +190,7 @@ class _City:
     name: str
     areas: Callable[[str, Language], Sequence[str]]
     scale: Scale
+    catchment_name: Callable[[str], str]
 
 
 class _Language:
@@ -173,8 +200,9 @@ class _Language:
         self._city = city
         environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
         try:
-            self._titles = {step: environment.from_string(file.templates(step).title) for step in TOLD}
-            self._bodies = {step: environment.from_string(file.templates(step).body) for step in TOLD}
+            self._titles = {step: environment.from_string(file.templates(step).title) for step in _ALONE}
+            self._bodies = {step: environment.from_string(file.templates(step).body) for step in _ALONE}
+            self._incidents = IncidentTexts(file.incident, environment)
             self._ends = {
                 name: (environment.from_string(own.clear.title), environment.from_string(own.clear.body))
                 for name, own in file.measure.items()
@@ -212,6 +240,52 @@ class _Language:
             title=_shortened(" ".join(title.split()), TITLE_LIMIT),
             body=_shortened(said, room) + areas + "\n" + foot,
         )
+
+    def render_incident(self, news: News, *, repeat: bool = False) -> Text:
+        file, incident = self._file, news.incident
+        try:
+            title, body, more = self._incidents.render(news, self)
+            sender = self._sender.render(
+                city=_shortened(self._city.name, _NAME_LIMIT),
+                episode=_shortened(_printable(incident.id), _ID_LIMIT),
+                event=_shortened(_printable(news.event), _ID_LIMIT),
+            )
+        except (jinja2.TemplateError, LookupError, ValueError, TypeError) as error:
+            raise TextError(f"incident.{news.step}: {error}") from error
+        head = [file.repeat] if repeat else []
+        if incident.exercise:
+            title, head = f"{file.exercise_title} {title}", [file.exercise, *head]
+        foot = f"{file.notice}\n{sender}"
+        room = BODY_LIMIT - len(foot) - 1
+        said = _shortened(" ".join((*head, *body.split())), room)
+        for each in more:
+            if len(said) + 1 + len(each) <= room:
+                said += f" {each}"
+        return Text(_shortened(" ".join(title.split()), TITLE_LIMIT), f"{said}\n{foot}")
+
+    def station(self, id_: str) -> str:
+        return _shortened(_printable(self._name(id_)), _NAME_LIMIT)
+
+    def catchment(self, id_: str) -> str:
+        return "" if id_ == CITY else _shortened(_printable(self._city.catchment_name(id_)), _NAME_LIMIT)
+
+    def member(self, member: Member) -> Mapping[str, str]:
+        measure = self._file.measure.get(member.measure) or self._file.measure[OTHER]
+        return {
+            "measure": measure.name,
+            "stage": measure.stage.format(member.level),
+            "value": self._value(member.value, measure),
+            "window": self._window(member.window_min),
+        }
+
+    def severity(self, severity: Severity) -> str:
+        return self._city.scale.word(severity, self._code)
+
+    def time(self, time_us: int) -> str:
+        return self._time(time_us)
+
+    def more(self, count: int) -> str:
+        return self._file.more.format(count)
 
     def _ahead_of(self, warning: Warning, measure: _Measure) -> Iterator[str]:
         """Within which minutes, and where it comes from."""
@@ -344,7 +418,7 @@ def _read(path: Path) -> _File:
 def _tried(path: str, language: _Language) -> Iterator[Fault]:
     """Render every measure and step, with everything known and with as little as there can be."""
     for measure in LEVELS:
-        for step in TOLD:
+        for step in _ALONE:
             for value, window in ((12.5, 60), (None, None)):
                 event = Event(
                     "event", "episode", 0, "station", step, measure, 2, window, value, "rule", "reason"
@@ -364,6 +438,11 @@ def _tried(path: str, language: _Language) -> Iterator[Fault]:
                         language.render(each or warning)
                     except TextError as error:
                         yield Fault(path, step, str(error), "use the names that the file's head lists")
+    for news in trials():
+        try:
+            language.render_incident(news)
+        except TextError as error:
+            yield Fault(path, f"incident.{news.step}", str(error), "compare with the shipped file")
 
 
 def _shortened(text: str, limit: int) -> str:

@@ -22,9 +22,14 @@ Told = Literal[
     "gateway_back",
     "blind",
     "sighted",
+    "falling",
+    "reminder",
+    "decision",
 ]
 TOLD: tuple[Told, ...] = get_args(Told)
-"""What people are told of: an episode's steps, and notices that stand alone."""
+"""What people are told of: an episode's steps, notices that stand alone, and OF_INCIDENTS."""
+OF_INCIDENTS: tuple[Told, ...] = ("falling", "reminder", "decision")
+"""What is about an incident as a whole."""
 Status = Literal["in_force", "ended"]
 VALID_US = 6 * 3_600_000_000
 """A notice expires so long after its last step or reminder; the engine reminds of it before."""

@@ -122,7 +122,12 @@ class Service:
         self._catchments = catchments
         self.scale = scale
         self.texts = Texts(
-            self._station_name, settings.city.timezone, settings.city.name, self._area_names, scale=scale
+            self._station_name,
+            settings.city.timezone,
+            settings.city.name,
+            self._area_names,
+            scale=scale,
+            catchment_name=self._station_name,
         )
         channels = [Channel(**channel.model_dump()) for channel in settings.alerts.channel]
 
