@@ -3,6 +3,7 @@
 import sqlite3
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from alert_events import NOW_US, make_event, write_events
 
@@ -344,7 +345,6 @@ def storm_events(hours=6):
         {s.station: Station(s.station, s.station, None, None, True, (s.dev_eui,)) for s in series},
     )
     machine = Kernels(load_rules(), city, None, series, kostra=Kostra(everywhere=shipped_table()))
-    import numpy as np  # noqa: PLC0415
 
     shape = [0.5, 1, 3, 6, 9, 8, 6, 4, 4, 3, 2, 2, 1, 1, 0.5]
     for minute in range(0, hours * 60, 5):
