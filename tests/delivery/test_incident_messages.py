@@ -384,7 +384,7 @@ def test_a_storm_over_eight_gauges_is_one_first_message_and_a_handful_of_updates
         assert len(text.title) <= TITLE_LIMIT
         assert len(text.body) <= BODY_LIMIT
         assert "\n" not in text.title
-    print(f"{events} events, {rises} rises, {len(titles)} messages: {titles}")  # noqa: T201
+    print(f"{events} events, {rises} rises, {len(titles)} messages: {titles}")  # noqa: T201 - the figure
     receipts = desk.receipts()
     sent = {event for event, (status, _) in receipts.items() if status == "sent"}
     assert len(sent) == len(titles)
