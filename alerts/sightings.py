@@ -4,7 +4,7 @@ Readings are taken in with their position in the batch and become known one afte
 decision at one reading knows what came before it and nothing more.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -124,25 +124,40 @@ class Sightings:
         self._seen = self._seen or [(_NONE, _NONE, _NONE, np.zeros((0, len(COLUMNS)), np.int64))]
         self._next_heard = self._next_seen = 0
 
-    def first_seen(self, watched: Bools, end: int) -> int:
-        """Position before `end` of the next reading that shows a watched (slot, column); `end` for none."""
-        place, slot, _, seen = self._seen[0]
-        low, high = self._next_seen, int(np.searchsorted(place, end))
-        shown: Bools = np.any(watched[slot[low:high]] & (seen[low:high] > 0), axis=1)
-        first = shown.nonzero()[0]
-        return int(place[low + first[0]]) if len(first) else end
+    def first_seen(self, watched: Ints, end: int) -> int:
+        """Position before `end` of the next reading that shows a watched cell; `end` for none.
 
-    def learn(self, end: int) -> None:
-        """Everything before a position becomes known."""
-        place, slot, time = self._heard[0]
+        `watched` (slot, column): 0 where nobody waits; its last column is that the gauge reports.
+        """
+        place, slot, _, seen = self._seen[0]
+        for part in _blocks(self._next_seen, int(np.searchsorted(place, end))):
+            shown: Bools = np.any((watched[slot[part], :-1] > 0) & (seen[part] > 0), axis=1)
+            if shown.any():
+                end = int(place[part][shown.argmax()])
+                break
+        place, slot, _ = self._heard[0]
+        for part in _blocks(self._next_heard, int(np.searchsorted(place, end))):
+            shown = watched[slot[part], -1] > 0
+            if shown.any():
+                return int(place[part][shown.argmax()])
+        return end
+
+    def learn(self, end: int) -> tuple[Slots, Bools]:
+        """Everything before a position becomes known: the slots, each with what (columns of watched)."""
+        place, heard, time = self._heard[0]
         low, high = self._next_heard, int(np.searchsorted(place, end))
-        np.maximum.at(self.heard, slot[low:high], time[low:high])
+        heard = heard[low:high]
+        np.maximum.at(self.heard, heard, time[low:high])
         self._next_heard = high
         place, slot, time, seen = self._seen[0]
         low, high = self._next_seen, int(np.searchsorted(place, end))
         for part in rounds(slot[low:high]) if high > low else ():
             self._run(slot[low:high][part], time[low:high][part, None], seen[low:high][part])
         self._next_seen = high
+        learned = np.zeros((len(heard) + high - low, len(COLUMNS) + 1), np.bool_)
+        learned[: len(heard), -1] = True
+        learned[len(heard) :, :-1] = seen[low:high] != 0
+        return np.concatenate([heard, slot[low:high]]), learned
 
     def _run(self, slot: Slots, time: Ints, seen: Ints) -> None:
         rows = self.table.rows
@@ -159,13 +174,21 @@ class Sightings:
 
     def within(self, slots: Slots, column: int, begin_us: int, end_us: int) -> Bools:
         """Which slots showed a column at some time from `begin_us` to `end_us`."""
-        row = self.table.rows[slots]
-        last = row["last"][:, column]
+        rows = self.table.rows
+        last = rows["last"][slots, column]
         lasting = np.where(self._plan.kind[slots] == OFFICER, _OFFICIAL_US, 0)
-        shown: Bools = (last > 0) & (row["since"][:, column] <= end_us) & (last + lasting >= begin_us)
+        shown: Bools = (last > 0) & (rows["since"][slots, column] <= end_us) & (last + lasting >= begin_us)
         return shown
 
-    def reporting(self, slots: Slots, since_us: int) -> Slots:
-        """Those of the rain gauges that were heard since a time."""
-        heard: Slots = slots[self.heard[slots] >= since_us]
+    def reports(self, slots: Slots, since_us: int) -> Bools:
+        """Which of the rain gauges were heard since a time."""
+        heard: Bools = self.heard[slots] >= since_us
         return heard
+
+
+def _blocks(begin: int, end: int) -> Iterator[slice]:
+    """A few at first: what is looked for is often near."""
+    length = 32
+    while begin < end:
+        yield slice(begin, min(begin + length, end))
+        begin, length = begin + length, length * 4

@@ -19,6 +19,7 @@ GRACE_US = 600_000_000
 _MOST_NAMED = 5
 _MOST_OTHERS = 3
 _KINDS: Mapping[int, Kind] = {RAIN: "gauge", LEVEL: "level", OFFICER: "official"}
+_NONE = np.zeros(0, np.int64)
 _WET = [column for column, (_, level) in enumerate(COLUMNS) if level == LEVELS[0]]
 
 
@@ -46,6 +47,7 @@ class Testimony:
     def __init__(self, plan: WitnessPlan, sightings: Sightings) -> None:
         self._plan = plan
         self._sightings = sightings
+        self._kin_of: dict[tuple[int, float], tuple[Slots, Slots, Slots]] = {}
 
     def verdict(self, party: Party, claim: Claim) -> Verdict:
         """By what is known now; it may still change until last_us() after the crossing."""
@@ -57,7 +59,7 @@ class Testimony:
                 return Verdict("agrees", rule.outcomes.agrees, joined(others))
             return Verdict("absent", rule.outcomes.absent, "no rain and no other level of the catchment")
         near = self._plan.neighbours(party.slot, rule.distance_km)
-        asked = self._sightings.reporting(near, begin)[: rule.neighbours]
+        asked = near[self._sightings.reports(near, begin)][: rule.neighbours]
         seen = asked[self._sightings.within(asked, _column(claim), begin, end)]
         if len(seen) >= rule.agree or others:
             gauges = [self._who(slot) for slot in seen.tolist()[:_MOST_NAMED]]
@@ -70,34 +72,51 @@ class Testimony:
         words = f"{len(seen)} of {len(asked)} reporting neighbours"
         return Verdict("contradicts", rule.outcomes.contradicts, words)
 
-    def missing(self, party: Party, claim: Claim) -> Iterator[tuple[Slots, int]]:
-        """Slots and the column of theirs that would be new to the verdict."""
+    def missing(self, party: Party, claim: Claim) -> Iterator[tuple[int, int]]:
+        """Cells (slot, column) that would be new to the verdict; the column after the last: it reports."""
+        span = _span(party.rule, claim)
         wanted = list(self._kin(party, claim))
         if isinstance(party.rule, RainWitness):
             near = self._plan.neighbours(party.slot, party.rule.distance_km)
-            wanted.append((near, _column(claim)))
-        span = _span(party.rule, claim)
+            reports = self._sightings.reports(near, span[0])
+            asked = reports.nonzero()[0][: party.rule.neighbours]
+            wanted.append((near[asked], _column(claim)))
+            # who begins to report takes the place of one further away
+            nearer = near if len(asked) < party.rule.neighbours else near[: asked[-1]]
+            silent = nearer[~reports[: len(nearer)]]
+            yield from ((slot, len(COLUMNS)) for slot in silent.tolist())
         for slots, column in wanted:
-            yield slots[~self._sightings.within(slots, column, *span)], column
+            unseen = slots[~self._sightings.within(slots, column, *span)]
+            yield from ((slot, column) for slot in unseen.tolist())
 
     def _others(self, party: Party, claim: Claim) -> Slots:
         """Those of the catchment, of which one is enough."""
         span = _span(party.rule, claim)
         seen = [
-            slots[self._sightings.within(slots, column, *span)] for slots, column in self._kin(party, claim)
+            slots[self._sightings.within(slots, column, *span)]
+            for slots, column in self._kin(party, claim)
+            if len(slots)
         ]
-        return np.unique(np.concatenate(seen))
+        return np.unique(np.concatenate(seen)) if seen else _NONE
 
     def _kin(self, party: Party, claim: Claim) -> Iterator[tuple[Slots, int]]:
         """Levels; for rain an official warning of its level, for a level a gauge with rain as well."""
-        kin = self._plan.kin(party.slot, party.rule.distance_km)
-        kind = self._plan.kind[kin]
-        yield kin[kind == LEVEL], SEEN
+        levels, officers, gauges = self._kinds(party.slot, party.rule.distance_km)
+        yield levels, SEEN
         if isinstance(party.rule, RainWitness):
-            yield kin[kind == OFFICER], LEVELS.index(claim.level)
+            yield officers, LEVELS.index(claim.level)
         else:
             for column in _WET:
-                yield kin[kind == RAIN], column
+                yield gauges, column
+
+    def _kinds(self, slot: int, distance_km: float) -> tuple[Slots, Slots, Slots]:
+        """Its kin: levels, official warnings, rain gauges."""
+        key = (slot, distance_km)
+        if key not in self._kin_of:
+            kin = self._plan.kin(slot, distance_km)
+            kind = self._plan.kind[kin]
+            self._kin_of[key] = kin[kind == LEVEL], kin[kind == OFFICER], kin[kind == RAIN]
+        return self._kin_of[key]
 
     def _who(self, slot: int) -> tuple[Kind, str]:
         return _KINDS[int(self._plan.kind[slot])], self._plan.stations[slot]

@@ -17,12 +17,13 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from alerts.docket import Docket
 from alerts.event import Audience, Event
 from alerts.rain import MEASURES
-from alerts.rows import Bools, Ints, Rows
+from alerts.rows import Ints, Rows
 from alerts.sightings import Sightings
-from alerts.testimony import Claim, Testimony, due_us, last_us
-from alerts.witness_plan import COLUMNS, Party, WitnessPlan
+from alerts.testimony import Claim, Testimony, last_us
+from alerts.witness_plan import Party, WitnessPlan
 from alerts.witness_rule import Wording
 from alerts.witness_words import joined
 
@@ -67,22 +68,21 @@ class Witnesses:
                 self._clock = int(page)
             elif page:
                 self._held[name] = _decoder.decode(page)
-        self._open = {key for key, held in self._held.items() if held.claims}
-        self._watched: Bools | None = None
+        self._docket: Docket
 
     def arrange(self, plan: WitnessPlan, rain_rows: Rows) -> None:
         """Follow a new plan."""
         self._plan = plan
         self.sightings.arrange(plan, rain_rows)
         self._testimony = Testimony(plan, self.sightings)
-        self._watched = None
+        self._list()
 
     def pages(self) -> Iterator[tuple[str, bytes]]:
         """State of the claims that changed since durable(); an empty page is an episode that has ended."""
         for key in sorted(self._changed):
             held = self._held.get(key)
             yield _PREFIX + key, msgspec.json.encode(held) if held else b""
-        if self._changed or self._pending():
+        if self._changed or self._docket:
             yield _PREFIX + _CLOCK, str(self._clock).encode()
 
     def durable(self) -> None:
@@ -96,9 +96,8 @@ class Witnesses:
     def restore(self, kept: "Snapshot") -> None:
         """Back to a snapshot."""
         self._held, self._clock = dict(kept.held), kept.clock
-        self._open = {key for key, held in self._held.items() if held.claims}
         self._changed, self.sightings.heard = set(kept.changed), kept.heard.copy()
-        self._watched = None
+        self._list()
 
     def step(self, times: Ints, found: Sequence[tuple[int, Event]], since_us: int) -> list[tuple[int, Event]]:
         """The events of a batch, sorted by position, decided. `times` of its readings, by position.
@@ -124,15 +123,17 @@ class Witnesses:
         position = begin
         while position < end:
             stop = waiting[0][0] if waiting else end
-            pending = bool(self._pending())
+            pending = bool(self._docket)
             clock = self._clock
             if pending:
                 due = self._due(since_us)
                 ahead = np.maximum(np.maximum.accumulate(times[position:stop]), clock)
                 stop = position + int(np.searchsorted(ahead, due))
-                stop = self.sightings.first_seen(self._watch(), stop)
+                stop = self.sightings.first_seen(self._docket.watched, stop)
                 clock = max(clock, int(times[position : min(stop + 1, end)].max()))
-            self.sightings.learn(min(stop + 1, end))
+            learned = self.sightings.learn(min(stop + 1, end))
+            if pending:
+                self._docket.changed(*learned)
             if stop == end:
                 self._clock = clock
                 break
@@ -145,14 +146,13 @@ class Witnesses:
             while waiting and waiting[0][0] == stop:
                 here.append(waiting.popleft()[1])
             out += [(stop, event) for event in self._take(here, since_us)]
-            self._watched = None
             self._rest()
             position = stop + 1
         return out
 
     def tick(self, now_us: int) -> list[Event]:
         """What has fallen due by a time at which nothing came."""
-        if not self._pending() or self._due(self._clock) > now_us:
+        if not self._docket or self._due(self._clock) > now_us:
             return []
         self._clock = max(self._clock, now_us)
         made = self._weigh(now_us, now_us)
@@ -161,7 +161,7 @@ class Witnesses:
 
     def _rest(self) -> None:
         """Without a claim no clock runs: it begins with the reading that makes one."""
-        if not self._pending():
+        if not self._docket:
             self._clock = 0
 
     def confirm(self, episodes: Iterable[str], time_us: int, by: str) -> list[Event]:
@@ -255,9 +255,9 @@ class Witnesses:
         audience: Audience = "public" if held.public > event.level else "staff"
         if event.kind == "clear":
             del self._held[key]
-            self._open.discard(key)
+            self._docket.strike(key)
             self._changed.add(key)
-            self._watched = None
+            self._sibling(key)
         else:
             self._hold(
                 key,
@@ -287,7 +287,8 @@ class Witnesses:
         """Weigh every open claim; while readings are history they wait, for nobody is told of that."""
         if self._clock < since_us:
             return []
-        return [event for key in sorted(self._pending()) for event in self._weigh_one(key, now_us)]
+        self._docket.next_due(self._clock)
+        return [event for key in self._docket.take() for event in self._weigh_one(key, now_us)]
 
     def _weigh_one(self, key: str, now_us: int) -> list[Event]:
         """What an episode's claims come to: the highest level that can be told, and the highest confirmed."""
@@ -316,9 +317,10 @@ class Witnesses:
             elif claim.level <= covered:
                 left = [each for each in left if each.level > claim.level]
         left = [each for each in left if each.level > held.confirmed]
-        if tuple(left) != held.claims:
-            held = msgspec.structs.replace(held, claims=tuple(left))
-        self._hold(key, held)
+        if tuple(left) == held.claims:
+            self._enter(key)
+        else:
+            self._hold(key, msgspec.structs.replace(held, claims=tuple(left)))
         return made
 
     def _tell(self, key: str, claim: Claim, wording: Wording, words: str, time_us: int) -> Event:
@@ -354,38 +356,45 @@ class Witnesses:
         return max((each.public for each in others if each is not None), default=0) if party.rains else 0
 
     def _hold(self, key: str, held: Held) -> None:
-        if self._held.get(key) != held:
-            self._held[key] = held
-            (self._open.add if held.claims else self._open.discard)(key)
-            self._changed.add(key)
-            self._watched = None
+        before = self._held.get(key)
+        if before == held:
+            return
+        self._held[key] = held
+        self._changed.add(key)
+        if before is None or before.public != held.public:
+            self._sibling(key)
+        if before is None or (before.claims, before.public) != (held.claims, held.public):
+            self._enter(key)
 
-    def _pending(self) -> list[str]:
-        return [key for key in self._open if key in self._plan.parties]
+    def _enter(self, key: str) -> None:
+        """Its claims, and what they wait for now, to the docket."""
+        held, party = self._held.get(key), self._plan.parties.get(key)
+        if held is not None and party is not None and held.claims:
+            self._docket.enter(key, party, held.claims)
+        else:
+            self._docket.strike(key)
+
+    def _sibling(self, key: str) -> None:
+        """What the public knows by one measure of a gauge changed: weigh the other's claims."""
+        party = self._plan.parties.get(key)
+        if party is not None and party.rains:
+            others = {f"{party.place}.{each}" for each in MEASURES if each != party.measure}
+            self._docket.stale |= {each for each in others if each in self._docket}
+
+    def _list(self) -> None:
+        """A new docket of all that is open, to be weighed."""
+        self._docket = Docket(self._plan, self._testimony)
+        for key, held in self._held.items():
+            if held.claims:
+                self._enter(key)
 
     def _due(self, since_us: int) -> int:
         """When the next row of the outcome table falls due, or an open claim is given up.
 
         One that should have been while readings were history is due at `since_us`.
         """
-        times = [
-            claim.time_us + after
-            for key in self._pending()
-            for claim in self._held[key].claims
-            for after in due_us(self._plan.parties[key].rule)
-        ]
-        return min((time for time in times if time > self._clock), default=since_us)
-
-    def _watch(self) -> Bools:
-        """Which columns of which slots could still make a witness of an open claim."""
-        if self._watched is None:
-            watched = np.zeros((len(self._plan.keys), len(COLUMNS)), np.bool_)
-            for key in self._pending():
-                for claim in self._held[key].claims:
-                    for slots, column in self._testimony.missing(self._plan.parties[key], claim):
-                        watched[slots, column] = True
-            self._watched = watched
-        return self._watched
+        due = self._docket.next_due(self._clock)
+        return since_us if due is None else due
 
 
 _decoder = msgspec.json.Decoder(Held)

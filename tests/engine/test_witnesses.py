@@ -8,6 +8,7 @@ from engine_city import MIN, T0, readings, registry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts import testimony
 from alerts.catchments import Catchment, Catchments
 from alerts.decision import Decision
 from alerts.errors import AlertsConfigError
@@ -423,3 +424,29 @@ def test_the_sentence_about_a_rule_says_what_its_table_says(kind, witness):
     assert before.de != after.de
     assert before.en != after.en
     assert "{" not in after.de + after.en
+
+
+def test_what_happens_far_away_weighs_nothing_again(monkeypatch):
+    """The work grows with the gauges, not with their square: groups of three, 20 km apart."""
+    weighed = []
+    verdict = testimony.Testimony.verdict
+    monkeypatch.setattr(
+        testimony.Testimony, "verdict", lambda *args: weighed.append(args[1].place) or verdict(*args)
+    )
+
+    def work(groups):
+        series = [Series(f"r{i}", "precipitation", "", f"{i + 1:016x}") for i in range(3 * groups)]
+        city = installed(series)
+        places = {
+            id_: replace(each, lat=50.0 + number // 3 * 0.2, lon=7.0)
+            for number, (id_, each) in enumerate(city.stations.items())
+        }
+        it = Kernels(load_rules(), replace(city, stations=places), None, series, catchments=STRUNDE)
+        first = [(gauge, T0, 26.0 if gauge % 3 == 0 else 0.0) for gauge in range(3 * groups)]
+        second = [(gauge, T0 + 5 * MIN, 9.0) for gauge in range(3 * groups)]
+        weighed.clear()
+        found = it.step(readings(*first, *second))
+        assert len({e.station for e in found if e.level >= 3 and e.audience == "public"}) >= groups
+        return len(weighed)
+
+    assert work(20) < 2.5 * work(10)
