@@ -101,7 +101,12 @@ def test_a_gauge_of_the_rhine_is_seen_and_judged_and_a_warning_is_shown(official
         "water_level": ("rhein-koeln", 640.0, 1),
         "official_rain_warning": ("dwd", 3.0, 1),
     }
-    (raised,) = wait_for(lambda: operator.get("/api/v1/warnings").json()["items"])
+
+    def reached():
+        items = operator.get("/api/v1/warnings").json()["items"]
+        return [item for item in items if item["measure"] == "water_level"]
+
+    (raised,) = wait_for(reached)
     assert (raised["station"], raised["measure"], raised["level"]) == ("rhein-koeln", "water_level", 1)
     stations = {each["id"]: each for each in public.get("/api/v1/stations").json()["items"]}
     assert (stations["rhein-koeln"]["name"], stations["rhein-koeln"]["stages_cm"]) == ("Köln", [620.0, 830.0])
@@ -160,7 +165,12 @@ def test_while_all_of_them_hang_the_city_s_own_gauge_warns_and_the_service_stops
     service, _, operator = start()
     wait_for(lambda: service.consumers[0].health.ok and official.asked)
     broker.publish(*level_uplink(gauge, gauge.stages_cm[0] + 3, 1, random.Random(1)))
-    (raised,) = wait_for(lambda: operator.get("/api/v1/warnings").json()["items"])
+
+    def reached():
+        items = operator.get("/api/v1/warnings").json()["items"]
+        return [item for item in items if item["measure"] == "water_level"]
+
+    (raised,) = wait_for(reached)
     assert raised["station"] == gauge.station
     began = time.monotonic()
     service.neighbours.stop()
