@@ -3,7 +3,7 @@
 import fnmatch
 import itertools
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -173,9 +173,36 @@ def parse_catchments(document: Mapping[str, Any], file: str) -> Catchments:
             Fault(file, f"{kind} {id_}", "two of this id", "give each its own id")
             for id_ in sorted({each for each in ids if ids.count(each) > 1})
         ]
+    faults += [
+        Fault(
+            file,
+            "reach",
+            f"a wave from {station} comes back to it",
+            "a reach leads downstream: turn one round",
+        )
+        for station in _circles(found["reach"])
+    ]
     if faults:
         raise AlertsConfigError(*faults)
     return Catchments(file, tuple(found["catchment"]), tuple(found["reach"]), tuple(found["basin"]))
+
+
+def _circles(reaches: Sequence[Reach]) -> list[str]:
+    """Stations that lie downstream of themselves."""
+    below: dict[str, set[str]] = {}
+    for each in reaches:
+        below.setdefault(each.upstream, set()).add(each.downstream)
+
+    def reached(station: str) -> set[str]:
+        found: set[str] = set()
+        ahead = [station]
+        while ahead:
+            new = below.get(ahead.pop(), set()) - found
+            found |= new
+            ahead += new
+        return found
+
+    return [station for station in sorted(below) if station in reached(station)]
 
 
 def _faults(file: str, key: str, fault: pydantic.ValidationError) -> Iterator[Fault]:
