@@ -26,10 +26,12 @@ from devices.catalogue import DeviceType, load_catalogue
 from devices.errors import DevicesError, Fault
 from devices.properties import observed_properties
 from devices.registry import Registry, load_registry
-from ingest.errors import HistoryError
-from ingest.reading import Series
-from ingest.readings_csv import read_csv
+from ingest.errors import HistoryError, StoreError
+from ingest.reading import Readings, Series
+from ingest.readings_csv import Resolve, read_csv
+from ingest.readings_store import read_store
 from ingest.sorted_spool import SortedSpool
+from ingest.stores import open_store
 from stadtfunk.backtest_report import Judged, write_report
 from stadtfunk.einsaetze import read_happened
 from stadtfunk.errors import ConfigError
@@ -50,10 +52,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--readings",
         type=Path,
-        required=True,
         metavar="FILE.csv",
         help="time,station,property,value; may be gzipped and in any order",
     )
+    parser.add_argument(
+        "--from-store", action="store_true", help="judge what the configuration's [store] holds instead"
+    )
+    parser.add_argument(
+        "--from", dest="begin", type=_time, metavar="T", help="with --from-store: from here on"
+    )
+    parser.add_argument("--to", dest="end", type=_time, metavar="T", help="with --from-store: up to here")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="events.jsonl", help="one event a line, by time"
     )
@@ -88,10 +96,14 @@ def run(args: argparse.Namespace) -> int:
     if args.events and not args.report:
         print("stadtfunk backtest: --events needs --report DIR to show its scores in", file=sys.stderr)
         return 2
+    if bool(args.readings) == args.from_store or (not args.from_store and (args.begin or args.end)):
+        problem = "give either --readings FILE.csv or --from-store; --from and --to belong to --from-store"
+        print(f"stadtfunk backtest: {problem}", file=sys.stderr)
+        return 2
     settings = load_settings(args.config)
     city = _City(settings, args.rules)
     zone = settings.city.timezone
-    said = _Complaints(args.readings)
+    said = _Complaints(args.readings or Path("store"))
     happened: tuple[Happened, ...] | None = None
     try:
         if args.events:
@@ -100,7 +112,8 @@ def run(args: argparse.Namespace) -> int:
             about.finish()
         with SortedSpool() as spool, ExitStack() as files:
             outs = [files.enter_context(_opened(path)) for path in _outs(args.out, len(city.rules))]
-            history = _History.read(args.readings, city, spool, said)
+            source = _stored(settings, args.begin, args.end) if args.from_store else _in_file(args.readings)
+            history = _History.read(source, city, spool, said)
             judged = [
                 _judge(history, rules, city, out, keep=args.report is not None)
                 for rules, out in zip(city.rules, outs, strict=True)
@@ -198,8 +211,8 @@ class _History:
         return self.spool.rows
 
     @classmethod
-    def read(cls, path: Path, city: _City, spool: SortedSpool, complain: "_Complaints") -> "_History":
-        """Read the file once, find the intervals."""
+    def read(cls, source: "_Source", city: _City, spool: SortedSpool, complain: "_Complaints") -> "_History":
+        """Read the source once, find the intervals."""
         began = time.monotonic()
         keys: list[tuple[str, str]] = []
         numbers: dict[tuple[str, str], int] = {}
@@ -218,16 +231,11 @@ class _History:
                 keys.append(key)
             return numbers[key]
 
-        try:
-            size = path.stat().st_size
-        except OSError as fault:
-            raise HistoryError(f"{path}: cannot be read: {fault.strerror}") from fault
-        with _progress("reading", 0, size) as progress:
-            for readings in read_csv(path, resolve, complain, progress):
-                spool.add(readings)
+        for readings in source(resolve, complain):
+            spool.add(readings)
         complain.finish()
         if not spool.rows:
-            raise HistoryError(f"{path}: not one row can be used")
+            raise HistoryError(f"{complain.file}: not one row can be used")
         order = sorted(range(len(keys)), key=lambda number: keys[number])
         rank = [0] * len(keys)
         for place, number in enumerate(order):
@@ -236,8 +244,38 @@ class _History:
         registry, series = settle(
             city.registry, [keys[number] for number in order], spacing.interval_us, city.catalogue
         )
-        _name_other_spacings(path, series, registry, spacing.interval_us.tolist())
+        _name_other_spacings(complain.file, series, registry, spacing.interval_us.tolist())
         return cls(spool, series, registry, rank, spacing.doubled, time.monotonic() - began)
+
+
+_Source = Callable[[Resolve, "_Complaints"], Iterator[Readings]]
+
+
+def _in_file(path: Path) -> _Source:
+    def read(resolve: Resolve, complain: "_Complaints") -> Iterator[Readings]:
+        try:
+            size = path.stat().st_size
+        except OSError as fault:
+            raise HistoryError(f"{path}: cannot be read: {fault.strerror}") from fault
+        with _progress("reading", 0, size) as progress:
+            yield from read_csv(path, resolve, complain, progress)
+
+    return read
+
+
+def _stored(settings: Settings, begin: int | None, end: int | None) -> _Source:
+    def skipped(series: Series, problem: str) -> None:
+        print(f"store: series {series.station} {series.property} left out: {problem}", file=sys.stderr)
+
+    def read(resolve: Resolve, _: "_Complaints") -> Iterator[Readings]:
+        try:
+            store = open_store(settings.store.url)
+        except StoreError as fault:
+            raise HistoryError(f"the store cannot be opened: {fault}") from fault
+        with contextlib.closing(store):
+            yield from read_store(store, resolve, skipped, begin, end)
+
+    return read
 
 
 def _name_other_spacings(
@@ -378,6 +416,13 @@ def _opened(path: Path) -> Iterator[Any]:
         raise ConfigError(problem) from fault
     with file:
         yield file
+
+
+def _time(text: str) -> int:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise argparse.ArgumentTypeError("a time with its offset, such as 2026-07-14T00:00:00+02:00")
+    return round(time.timestamp()) * 1_000_000
 
 
 def _minutes(text: str) -> float:
