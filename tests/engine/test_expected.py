@@ -6,7 +6,7 @@ from engine_city import MIN, T0, events, kernels, one_series, readings, table, u
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.catchments import parse_catchments
+from alerts.catchments import Reach, parse_catchments
 from alerts.kernels import Kernels
 from alerts.rise_plan import travel_times
 from alerts.rules import load_rules
@@ -140,13 +140,11 @@ def test_travel_times_add_up_along_the_creek():
 
 
 def test_a_circle_of_reaches_ends():
-    document = {
-        "reach": [
-            {"from": "a", "to": "b", "travel_min": [1, 2]},
-            {"from": "b", "to": "a", "travel_min": [1, 2]},
-        ]
-    }
-    assert travel_times(parse_catchments(document, "c").reaches) == {("a", "b"): (1, 2), ("b", "a"): (1, 2)}
+    circle = [
+        Reach.model_validate({"from": "a", "to": "b", "travel_min": [1, 2]}),
+        Reach.model_validate({"from": "b", "to": "a", "travel_min": [1, 2]}),
+    ]
+    assert travel_times(circle) == {("a", "b"): (1, 2), ("b", "a"): (1, 2)}
 
 
 def test_a_mark_reached_upstream_warns_everyone_below_with_the_interval():
