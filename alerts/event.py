@@ -1,5 +1,6 @@
 """What the engine concludes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,12 +25,47 @@ Kind = Literal[
     "falling",
     "reminder",
     "decision",
+    "city",
 ]
 Audience = Literal["public", "staff"]
+Severity = Literal["Minor", "Moderate", "Severe", "Extreme"]
+"""Lowest first, in the words of CAP 1.2."""
 Confirmation = Literal["", "confirmed", "unconfirmed"]
+
+CityAction = Literal["propose", "release", "update", "decline", "all_clear", "cancel", "expire"]
+"""What happens to a warning of the city: proposed by a rule or a person; released, changed, declined, called
+off by a person, or by a rule that says so; cancelled because it was wrong; expired when nobody renewed it."""
 
 PREEMPTED = "exercise ended: real alarm"
 """Reason of the events that end an exercise at once; of those nobody is told, nor of what waits of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CityText:
+    """What a warning of the city says in one language; plain text."""
+
+    headline: str
+    description: str
+    instruction: str
+
+
+@dataclass(frozen=True, slots=True)
+class CityStep:
+    """One step of a warning of the city.
+
+    `by`: the person's name, or "rule ID" where a rule released it; `areas`: ids of warning areas, empty for
+    the whole city; `texts` by language (de, en, ...); `template`: name and version of the texts they come
+    from. Times µs since the epoch, UTC.
+    """
+
+    action: CityAction
+    severity: Severity
+    areas: tuple[str, ...]
+    texts: Mapping[str, CityText]
+    valid_until_us: int
+    by: str
+    reason: str
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +85,8 @@ class Event:
 
     Of what is still to come: `expected_min`, within which minutes from `time_us` (earlier, later estimate),
     and `cause`, the name of what it comes from: a station upstream, a spillway.
+
+    `city`: the step of a warning of the city (kind "city"; `episode` is the warning's id).
     """
 
     id: str
@@ -72,6 +110,7 @@ class Event:
     expected_min: tuple[float, float] | None = None
     cause: str = ""
     by: str = ""
+    city: CityStep | None = None
 
 
 def to_row(event: Event) -> EventRow:

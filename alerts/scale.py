@@ -18,10 +18,9 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field
 
 from alerts.errors import AlertsConfigError
-from alerts.event import Audience, Event
+from alerts.event import Audience, Event, Severity
 from devices.errors import Fault
 
-Severity = Literal["Minor", "Moderate", "Severe", "Extreme"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """Lowest first, in the words of CAP 1.2."""
 

@@ -5,9 +5,9 @@ from typing import Literal, get_args
 
 import msgspec
 
-from alerts.event import Audience, Confirmation, Event
+from alerts.event import Audience, Confirmation, Event, Severity
 from alerts.incident import Clearance
-from alerts.scale import SEVERITIES, Severity, shipped_scale
+from alerts.scale import SEVERITIES, shipped_scale
 
 Step = Literal["raise", "escalate", "step_down", "clear"]
 STEPS: tuple[Step, ...] = ("raise", "escalate", "step_down", "clear")

@@ -1,0 +1,63 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.city_warning import fold
+from alerts.event import CityStep, CityText, Event, from_row, to_row
+
+TEXT = {"de": CityText("Hochwasser", "Die Strunde steigt.", "Keller verlassen.")}
+ACTIONS = ("propose", "release", "update", "decline", "all_clear", "cancel", "expire")
+
+
+def event(number, action, severity="Severe"):
+    step = CityStep(action, severity, ("gierath",), TEXT, 10_000_000, "A. Beispiel", "")
+    return Event(
+        f"w.{number}.{action}", "w", number, "", "city", "", 0, None, None, "", "", incident="i", city=step
+    )
+
+
+def folded(events):
+    warning = None
+    for each in events:
+        warning = fold(warning, each)
+    return warning
+
+
+def test_a_release_is_in_force_until_its_all_clear():
+    warning = folded([event(1, "propose"), event(2, "release"), event(3, "update", "Extreme")])
+    assert (warning.status, warning.severity, warning.released_us) == ("in_force", "Extreme", 2)
+    ended = fold(warning, event(4, "all_clear"))
+    assert (ended.status, ended.ended_us) == ("ended", 4)
+    assert fold(ended, event(5, "release")) is ended
+
+
+def test_what_was_declined_stays_so():
+    warning = folded([event(1, "propose"), event(2, "decline")])
+    assert (warning.status, warning.public) == ("declined", False)
+    assert fold(warning, event(3, "release")) is warning
+
+
+def test_the_journal_keeps_the_step():
+    one = event(1, "release")
+    assert from_row(to_row(one)) == one
+
+
+@given(st.lists(st.sampled_from(ACTIONS), max_size=8))
+def test_no_order_of_steps_ends_what_was_never_released_or_is_in_force_unreleased(actions):
+    warning = folded(event(number, action) for number, action in enumerate(actions, 1))
+    if warning is None:
+        return
+    taken = [each.step.action for each in warning.steps]
+    assert warning.in_force == ("release" in taken and warning.ended_us is None)
+    if warning.status == "ended":
+        assert "release" in taken
+    if {"all_clear", "cancel", "expire", "update"} & set(taken):
+        assert "release" in taken
+
+
+@given(st.lists(st.sampled_from(ACTIONS), max_size=8))
+def test_a_step_that_was_taken_changes_nothing_again(actions):
+    events = [event(number, action) for number, action in enumerate(actions, 1)]
+    warning = folded(events)
+    for taken in warning.steps if warning else ():
+        again = next(each for each in events if each.id == taken.event)
+        assert fold(warning, again) is warning
