@@ -9,9 +9,9 @@ from typing import Literal
 
 import msgspec
 
-from alerts.event import Audience, Confirmation, Event
+from alerts.event import Audience, Confirmation, Event, Severity
 from alerts.lifecycle import stamped
-from alerts.scale import SEVERITIES, Severity, rank, shipped_scale
+from alerts.scale import SEVERITIES, rank, shipped_scale
 
 Status = Literal["open", "falling", "awaiting_all_clear", "closed"]
 Clearance = Literal["", "pending", "given"]
