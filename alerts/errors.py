@@ -6,6 +6,10 @@ AlertsError
  ├── DrillError          a recording cannot be played as a drill
  │    └── DrillBusyError not now: another drill runs, or a real alarm is in force
  ├── DeliveriesError     the file of deliveries cannot be used (damaged, disk full, held by another process)
+ ├── SubscriptionsError  residents' subscriptions cannot be read or kept (damaged, disk full, key missing)
+ │    └── BusyError      too many ask at the moment
+ ├── ContactError        no address or number that messages can be sent to
+ ├── MailError           a message could not be handed over
  └── TextError           a text for people cannot be made
 """
 
@@ -34,6 +38,30 @@ class DrillBusyError(DrillError):
 
 class DeliveriesError(AlertsError):
     """The file of deliveries cannot be used (damaged, disk full, held by another process)."""
+
+
+class SubscriptionsError(AlertsError):
+    """Residents' subscriptions cannot be read or kept (damaged, disk full, key missing)."""
+
+
+class BusyError(SubscriptionsError):
+    """Too many ask at the moment; `seconds` until it is worth trying again."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__("too many people ask at the moment: try again later")
+        self.seconds = seconds
+
+
+class ContactError(AlertsError):
+    """No address or number that messages can be sent to; never shows it."""
+
+
+class MailError(AlertsError):
+    """A message could not be handed over; `for_good`: nor will it be later."""
+
+    def __init__(self, text: str, *, for_good: bool = False) -> None:
+        super().__init__(text)
+        self.for_good = for_good
 
 
 class TextError(AlertsError):

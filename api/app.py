@@ -24,6 +24,8 @@ from api.routes import (
     scale,
     stations,
     stream,
+    subscription_pages,
+    subscriptions,
     warnings,
 )
 from api.routes.openapi import DESCRIPTION, complete
@@ -46,6 +48,8 @@ _ROUTERS = (
     drill,
     incidents,
     operations,
+    subscriptions,
+    subscription_pages,
     pages,
 )
 
@@ -94,6 +98,7 @@ def _application(**options: Any) -> FastAPI:
     problems.install(app)
     for each in _ROUTERS:
         app.include_router(each.router)
+    app.include_router(subscriptions.staff_router)
     plain = app.openapi
     app.openapi = lambda: app.openapi_schema or complete(plain())  # type: ignore[method-assign]  # FastAPI's documented way
     return app

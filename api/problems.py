@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from alerts.errors import BusyError, SubscriptionsError
 from ingest.errors import IngestError
 
 MEDIA_TYPE = "application/problem+json"
@@ -66,6 +67,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(IngestError, _unavailable)
+    app.add_exception_handler(BusyError, _busy)
+    app.add_exception_handler(SubscriptionsError, _no_subscriptions)
     app.add_middleware(Unexpected)
 
 
@@ -116,6 +119,23 @@ async def _unavailable(request: Request, error: Exception) -> Response:
     ).response()
 
 
+async def _busy(_: Request, error: Exception) -> Response:
+    assert isinstance(error, BusyError)  # noqa: S101 - registered for this class
+    return Problem(429, str(error), headers={"Retry-After": str(error.seconds)}).response()
+
+
+async def _no_subscriptions(_: Request, error: Exception) -> Response:
+    log.warning("cannot answer", error=str(error))
+    detail = "subscriptions cannot be read or changed at the moment"
+    return Problem(503, detail, "try again in some minutes", {"Retry-After": _RETRY_AFTER_S}).response()
+
+
+def _shown(path: str) -> str:
+    """A path for the log; what stands behind subscriptions/ opens somebody's data."""
+    before, found, _ = path.partition("/subscriptions/")
+    return f"{before}{found}***" if found else path
+
+
 class Unexpected:
     """Answers what nobody expected with a problem document, inside the layer that adds the headers.
 
@@ -137,7 +157,7 @@ class Unexpected:
         try:
             await self._app(scope, receive, watch)
         except Exception:
-            log.exception("request failed", path=scope.get("path"))
+            log.exception("request failed", path=_shown(scope.get("path", "")))
             if started or scope["type"] != "http":
                 raise
             detail = "the service failed to answer; the operators find the reason in its log"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from alerts.address_book import AddressBook
 from alerts.areal_rain import AreaRain
 from alerts.areas import Areas
 from alerts.board import WarningBoard
@@ -16,6 +17,8 @@ from alerts.outages import Sight
 from alerts.outlook import LevelOutlook
 from alerts.parking import CarPark
 from alerts.scale import Scale, shipped_scale
+from alerts.subscription_words import Words
+from alerts.subscriptions import Subscriptions
 from alerts.texts import Texts
 from devices.catalogue import Catalogue
 from devices.properties import ObservedProperty
@@ -52,6 +55,16 @@ class TokenHash:
 
     name: str
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionDesk:
+    """Where residents subscribe. `privacy`: address of the city's privacy notice, "" for none."""
+
+    subscriptions: Subscriptions
+    words: Words
+    addresses: AddressBook = field(default_factory=AddressBook)
+    privacy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +109,4 @@ class Services:
     official: Callable[[], Official | None] = lambda: None
     official_public: bool = False
     catchments: Callable[[], Sequence[Sight]] = tuple
+    subscriptions: SubscriptionDesk | None = None

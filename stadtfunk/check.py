@@ -27,6 +27,7 @@ from stadtfunk.lead_time import lead_time_advice
 from stadtfunk.neighbours import neighbour_faults, with_neighbours
 from stadtfunk.settings import Settings
 from stadtfunk.settings_file import read_settings
+from stadtfunk.subscriptions import subscription_faults
 
 
 def run(args: argparse.Namespace) -> int:
@@ -108,6 +109,7 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
         faults += error.faults
     faults += _channels(settings)
     faults += _network_servers(settings)
+    faults += subscription_faults(settings)
     advice = list(_advice(settings, catalogue or {}, registry))
     if rules is not None:
         advice += kostra_advice(kostra, rules, registry, catalogue or {})
@@ -157,6 +159,8 @@ def _advice(settings: Settings, catalogue: Mapping[str, DeviceType], registry: R
     yield from _not_writable("store.url", settings.store.url)
     if not settings.alerts.channel:
         yield "no [[alerts.channel]]: alerts show on the page only"
+    if settings.subscriptions is None:
+        yield "no [subscriptions]: residents cannot ask for messages"
     if not settings.api.token:
         yield "no [[api.token]]: operators' pages answer 403; `stadtfunk token NAME` makes one"
     if not any(station.public for station in registry.stations.values()):

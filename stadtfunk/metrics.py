@@ -8,6 +8,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from alerts.contact import CHANNELS
+
 if TYPE_CHECKING:
     from stadtfunk.service import Service
 
@@ -39,6 +41,7 @@ class Metrics(Collector):
         yield from self._readers()
         yield from self._alerts()
         yield from self._neighbours()
+        yield from self._subscriptions()
         health = self._service.health()
         yield _gauge(
             "part_ok", "1 when a part of the service works", "part", {k: h.ok for k, h in health.items()}
@@ -127,6 +130,24 @@ class Metrics(Collector):
             "exercise",
             {"false": in_force.count(False), "true": in_force.count(True)},
         )
+
+    def _subscriptions(self) -> Iterator[Metric]:
+        """How many, never who."""
+        if self._service.subscriptions is None:
+            return
+        counts = self._service.subscriptions.desk.subscriptions.counts()
+        channels: dict[str, float] = {each: counts[each] for each in CHANNELS}
+        yield _gauge("subscriptions", "Confirmed subscriptions", "channel", channels)
+        yield _one("subscriptions_unconfirmed", "Subscriptions nobody has confirmed", counts["unconfirmed"])
+        yield _one("subscription_mails_waiting", "Messages about subscriptions to send", counts["waiting"])
+        yield _one(
+            "subscription_places_unknown",
+            "Places of subscriptions whose area or gauge does not exist any more",
+            counts["places_unknown"],
+        )
+        stats = self._service.subscriptions.mails.stats
+        by_end = {"sent": stats.sent, "failed": stats.failed, "given_up": stats.given_up}
+        yield _counters("subscription_mails", "Messages about subscriptions by outcome", "outcome", by_end)
 
     def _neighbours(self) -> Iterator[Metric]:
         stats = self._service.neighbours.stats

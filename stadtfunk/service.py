@@ -15,7 +15,7 @@ from alerts.catchments import CITY, load_catchments
 from alerts.channels import Channel
 from alerts.drill import Drills
 from alerts.engine import Engine
-from alerts.errors import AlertsConfigError, DeliveriesError
+from alerts.errors import AlertsConfigError, DeliveriesError, SubscriptionsError
 from alerts.flagging import Flagging
 from alerts.incident_board import IncidentBoard
 from alerts.outbox import Outbox
@@ -52,6 +52,7 @@ from stadtfunk.metrics import Metrics
 from stadtfunk.neighbours import FILE, neighbour_faults, neighbours_of
 from stadtfunk.retention import Retention
 from stadtfunk.settings import NetworkServer, Settings
+from stadtfunk.subscriptions import open_subscriptions
 
 _log = structlog.get_logger(__name__)
 
@@ -82,7 +83,7 @@ class Service:
         except (ConfigError, DevicesError, AlertsConfigError) as error:
             self._opened.close()
             raise ConfigError(*(examine(settings)[0] or error.faults)) from error
-        except (IngestError, DeliveriesError) as error:
+        except (IngestError, DeliveriesError, SubscriptionsError) as error:
             self._opened.close()
             raise StartError(str(error)) from error
 
@@ -184,6 +185,11 @@ class Service:
         self.incidents = IncidentBoard()
         deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")
         self.outbox = Outbox(self.journal, deliveries, channels, self.texts, clock)
+        self.subscriptions = open_subscriptions(
+            settings, clock, areas=self.areas, registry=lambda: self.registry.current, scale=scale
+        )
+        if self.subscriptions:
+            self._opened.callback(self.subscriptions.desk.subscriptions.close)
         self.retention = Retention(self.journal, settings.journal.retention_days, clock)
         self.metrics = Metrics(self)
 
@@ -204,7 +210,8 @@ class Service:
         _log.info("stopped")
 
     def _readers(self) -> tuple[_Part, ...]:
-        return (self.latest, self.outbox, self.engine, self.writer, self.retention, self.drills)
+        mails = (self.subscriptions.mails,) if self.subscriptions else ()
+        return (self.latest, self.outbox, self.engine, self.writer, self.retention, self.drills, *mails)
 
     def _feeders(self) -> tuple[_Part, ...]:
         return (self.intake, *self.consumers, self.neighbours)
@@ -251,6 +258,7 @@ class Service:
                 official=self.neighbours.official,
                 official_public=any(each.public for each in settings.neighbour if each.kind == dwd_cap.KIND),
                 catchments=self.engine.catchments,
+                subscriptions=self.subscriptions.desk if self.subscriptions else None,
             )
         )
 
@@ -264,6 +272,7 @@ class Service:
             "engine": self.engine.health,
             "outbox": self.outbox.health,
             **{f"channel {name}": health for name, health in self.outbox.channel_health.items()},
+            **({"subscriptions": self.subscriptions.mails.health} if self.subscriptions else {}),
             "store": self.writer.health,
             "latest": self.latest.health,
             "devices": Health(ok=fault is None, detail=f"old list in force: {fault}"[:1000] if fault else ""),

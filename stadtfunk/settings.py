@@ -3,10 +3,15 @@
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from alerts.contact import ContactChannel
+from alerts.contact_vault import read_key
+from alerts.smtp import read_sender, read_smtp_url
+from alerts.subscriptions import DEFAULT_MAILS_AN_HOUR, DEFAULT_PROOF_DAYS
 from devices.device_list import STATION_ID
 from ingest.broker import read_broker_url
 from ingest.errors import IngestError
@@ -89,6 +94,26 @@ def _token_hash(value: str) -> str:
         message = "expected sha256:<64 hex digits>; `stadtfunk token` makes a token and its hash"
         raise ValueError(message)
     return value.removeprefix("sha256:")
+
+
+def _key(text: str) -> str:
+    read_key(text)
+    return text
+
+
+def _smtp(url: str) -> str:
+    read_smtp_url(url)
+    return url
+
+
+def _public_url(url: str) -> str:
+    parts = urlsplit(url)
+    here = parts.hostname in {"127.0.0.1", "::1", "localhost"}
+    if not (parts.scheme == "https" or (parts.scheme == "http" and here)) or not parts.hostname:
+        raise ValueError("expected the address that residents open, https://...")
+    if parts.query or parts.fragment or parts.username or not url.isascii() or not url.isprintable():
+        raise ValueError("nothing behind the path, nobody before the host, no spaces")
+    return url.rstrip("/")
 
 
 class _Table(BaseModel):
@@ -222,6 +247,23 @@ class ApiTable(_Table):
     basemap_attribution: str = ""
 
 
+class SubscriptionsTable(_Table):
+    """Messages to residents who ask for them; `key` encrypts their addresses, `url` is where they open the
+    pages."""  # noqa: D205, D209 - one thought
+
+    key: Annotated[str, AfterValidator(_key)] = ""
+    old_keys: tuple[Annotated[str, AfterValidator(_key)], ...] = ()
+    smtp: Annotated[str, AfterValidator(_smtp)] = ""
+    sender: Annotated[str, AfterValidator(read_sender)] = ""
+    url: Annotated[str, AfterValidator(_public_url)] = ""
+    channels: tuple[ContactChannel, ...] = Field(default=("email",), min_length=1)
+    sms: str = ""
+    addresses: Path | None = None
+    privacy: str = Field(default="", pattern=r"^(https://\S+)?$")
+    proof_days: int = Field(default=DEFAULT_PROOF_DAYS, ge=1)
+    mails_per_hour: int = Field(default=DEFAULT_MAILS_AN_HOUR, ge=1)
+
+
 class OpenData(_Table):
     """Licence and attribution that every public payload carries."""
 
@@ -251,6 +293,7 @@ class Settings(_Table):
     sta: StaTable = StaTable()
     api: ApiTable = ApiTable()
     open_data: OpenData = OpenData()
+    subscriptions: SubscriptionsTable | None = None
 
     def path(self, path: Path) -> Path:
         """A path from the file, relative to the file's folder."""

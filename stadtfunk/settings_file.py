@@ -154,7 +154,11 @@ def _known_keys(where: tuple[int | str, ...]) -> list[str]:
         if isinstance(part, int):
             continue
         field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        arguments = getattr(field.annotation, "__args__", ()) if field else ()
+        arguments = [
+            each
+            for each in (getattr(field.annotation, "__args__", ()) if field else ())
+            if each is not type(None)
+        ]
         model = (
             arguments[-2 if arguments and arguments[-1] is ... else -1]
             if arguments

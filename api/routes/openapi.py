@@ -5,6 +5,7 @@ from typing import Any
 from api.formats import MEDIA_TYPES, Format
 from api.problems import MEDIA_TYPE
 from api.schemas import Collection, Internal, ProblemDetails
+from api.subscription_bodies import schemas
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _ERRORS = {
@@ -14,7 +15,9 @@ _ERRORS = {
     404: "Does not exist, or is not public",
     409: "Not now, or not any more; `detail` says what is in the way",
     413: "The request is too large",
+    415: "The body is no JSON",
     422: "A parameter of the wrong type or out of range",
+    429: "Too many ask at the moment; `Retry-After` says when to try again",
     503: "The store cannot be read at the moment",
 }
 _FEATURES = {
@@ -61,7 +64,7 @@ def collection_of(
 def complete(document: dict[str, Any]) -> dict[str, Any]:
     """Add the problem's schema, which the routes refer to; titles from the routes' docstrings."""
     schema = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
-    document["components"]["schemas"]["Problem"] = schema
+    document["components"]["schemas"] |= {**schemas(), "Problem": schema}
     for operations in document["paths"].values():
         for operation in operations.values():
             summary, _, more = operation["description"].partition("\n")

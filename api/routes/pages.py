@@ -83,6 +83,7 @@ async def residents(request: Request, view: AnyCaller) -> Response:
         official=None if not has_official(public) else [(each, _span(each, pages.zone)) for each in told],
         official_known=official is not None,
         official_source=SOURCE,
+        subscribe=view.services.subscriptions is not None,
     )
 
 

@@ -1,0 +1,117 @@
+"""Residents' subscriptions as the configuration wants them, and what is wrong with it."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from alerts.address_book import load_addresses
+from alerts.areas import Areas
+from alerts.channels import AppriseSender, Channel
+from alerts.contact import ContactChannel
+from alerts.contact_vault import Vault
+from alerts.errors import AlertsConfigError
+from alerts.scale import Scale
+from alerts.smtp import Mailer, read_smtp_url
+from alerts.subscription_mails import EmailWay, SmsWay, SubscriptionMails, Way, sms_url
+from alerts.subscription_words import Links, Words
+from alerts.subscriptions import Subscriptions
+from api.services import SubscriptionDesk
+from devices.errors import Fault
+from devices.registry import Registry
+from ingest.sqlite_file import sqlite_path
+from stadtfunk.settings import Settings, SubscriptionsTable
+
+FILE = "subscriptions.db"
+"""Beside the journal."""
+_NUMBER = "+491711234567"
+_NEEDED = {
+    "key": 'the key that encrypts addresses: key = "${STADTFUNK_KEY}", made by `openssl rand -base64 32`',
+    "smtp": 'the mail server: smtp = "smtps://user:${SMTP_PASSWORD}@host"',
+    "sender": 'the address that messages come from: sender = "warnungen@stadt.example"',
+    "url": 'where residents open these pages: url = "https://warnungen.stadt.example"',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSubscriptions:
+    """The parts of a city that offers subscriptions."""
+
+    desk: SubscriptionDesk
+    mails: SubscriptionMails
+
+
+def open_subscriptions(
+    settings: Settings,
+    clock: Callable[[], int],
+    *,
+    areas: Areas,
+    registry: Callable[[], Registry],
+    scale: Scale,
+) -> OpenSubscriptions | None:
+    """None where none are offered. Raises AlertsConfigError, SubscriptionsError."""
+    table = settings.subscriptions
+    if table is None:
+        return None
+    if faults := list(subscription_faults(settings)):
+        raise AlertsConfigError(*faults)
+    addresses = load_addresses(table.addresses and settings.path(table.addresses))
+
+    def station_name(id_: str) -> str:
+        known = registry().stations.get(id_)
+        return known.name or known.id if known else ""
+
+    words = Words(settings.city.name, areas, scale, station_name, Links(table.url))
+    subscriptions = Subscriptions(
+        sqlite_path(settings.journal.url).with_name(FILE),
+        Vault(table.key, table.old_keys),
+        clock,
+        areas=areas,
+        registry=registry,
+        timezone=settings.city.timezone,
+        channels=table.channels,
+        mails_an_hour=table.mails_per_hour,
+        proof_days=table.proof_days,
+    )
+    mails = SubscriptionMails(subscriptions, words, lambda stopping: _ways(settings, table, stopping))
+    return OpenSubscriptions(SubscriptionDesk(subscriptions, words, addresses, table.privacy), mails)
+
+
+def subscription_faults(settings: Settings) -> Iterator[Fault]:
+    """What keeps the subscriptions from working."""
+    table, file = settings.subscriptions, str(settings.source)
+    if table is None:
+        return
+    for key, remedy in _NEEDED.items():
+        if not getattr(table, key):
+            yield Fault(file, f"subscriptions.{key}", "missing", remedy)
+    if "sms" in table.channels:
+        yield from _sms(table, file)
+    elif table.sms:
+        yield Fault(file, "subscriptions.sms", "no channel uses it", 'add "sms" to channels, or remove it')
+    try:
+        load_addresses(table.addresses and settings.path(table.addresses))
+    except AlertsConfigError as error:
+        yield from error.faults
+
+
+def _sms(table: SubscriptionsTable, file: str) -> Iterator[Fault]:
+    if "{to}" not in table.sms:
+        remedy = "an Apprise address of an SMS service with {to} where the number stands"
+        yield Fault(file, "subscriptions.sms", "missing, or without {to}", remedy)
+        return
+    try:
+        AppriseSender(Channel("sms", sms_url(table.sms, _NUMBER)))
+    except AlertsConfigError as error:
+        for fault in error.faults:
+            yield Fault(file, "subscriptions.sms", fault.problem, fault.remedy)
+
+
+def _ways(
+    settings: Settings, table: SubscriptionsTable, stopping: threading.Event
+) -> Mapping[ContactChannel, Way]:
+    ways: dict[ContactChannel, Way] = {
+        "email": EmailWay(Mailer(read_smtp_url(table.smtp)), table.sender, settings.city.name)
+    }
+    if "sms" in table.channels:
+        ways["sms"] = SmsWay(table.sms, stopping)
+    return ways
