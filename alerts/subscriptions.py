@@ -332,6 +332,7 @@ class Subscriptions:
                 ("DELETE FROM consents WHERE ended_us <= ?", now_us - self._proof_us),
             ):
                 connection.execute(statement, (before_us,))
+        self._file.checkpoint()
 
     def counts(self) -> Mapping[str, int]:
         """How many there are: subscriptions by channel, unconfirmed, messages waiting, places out of use."""

@@ -93,6 +93,14 @@ class SqliteFile:
         except sqlite3.Error as fault:
             raise self._failure(fault) from fault
 
+    def checkpoint(self) -> None:
+        """Write the log back into the file and empty it, as far as nobody reads: what was deleted is gone."""
+        with self._lock:
+            try:
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            except sqlite3.Error as fault:
+                raise self._failure(fault) from fault
+
     def close(self) -> None:
         """Close every connection; whoever still reads finishes first."""
         with self._lock:

@@ -183,13 +183,13 @@ class Service:
             catchments=catchments,
         )
         self.incidents = IncidentBoard()
-        deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")
-        self.outbox = Outbox(self.journal, deliveries, channels, self.texts, clock)
         self.subscriptions = open_subscriptions(
             settings, clock, areas=self.areas, registry=lambda: self.registry.current, scale=scale
         )
         if self.subscriptions:
             self._opened.callback(self.subscriptions.desk.subscriptions.close)
+        deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")
+        self.outbox = Outbox(self.journal, deliveries, channels, self.texts, clock)
         self.retention = Retention(self.journal, settings.journal.retention_days, clock)
         self.metrics = Metrics(self)
 

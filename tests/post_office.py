@@ -41,6 +41,9 @@ class PostOffice:
 
     def mail(self, count, to=None):
         """The mail of this number, counted from 1; waits for it."""
-        found = lambda: [mail for rcpts, mail in list(self.mails) if to is None or to in rcpts]  # noqa: E731
+
+        def found():
+            return [mail for recipients, mail in list(self.mails) if to is None or to in recipients]
+
         wait_for(lambda: len(found()) >= count, what=f"mail {count} to {to}")
         return found()[count - 1]

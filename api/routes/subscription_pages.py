@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse
 
 from alerts.errors import BusyError
 from alerts.scale import SEVERITIES, Language
@@ -33,6 +34,7 @@ router = APIRouter(include_in_schema=False)
 _HEADERS = {"Cache-Control": PRIVATE, "X-Robots-Tag": "noindex"}
 _DEFAULTS = Choices(())
 Fields = Sequence[tuple[str, str]]
+_SAID = {"confirmed", "changed"}
 _ONE_CLICK = ("List-Unsubscribe", "One-Click")
 
 
@@ -109,7 +111,12 @@ def export(token: str, request: Request, view: AnyCaller) -> Response:
 
 def _confirm(token: str, request: Request, view: View, _: Fields) -> Response:
     manage = desk_of(view).subscriptions.confirm(token)
-    return _look(manage, request, view, said="confirmed") if manage else _gone(request, view)
+    return _see(manage, request, "confirmed") if manage else _gone(request, view)
+
+
+def _see(token: str, request: Request, said: str) -> Response:
+    """A page of its own, so that reading it again does nothing again."""
+    return RedirectResponse(f"/subscriptions/{token}?lang={_lang(request)}&said={said}", 303, _HEADERS)
 
 
 def _leave(token: str, request: Request, view: View, _: Fields) -> Response:
@@ -127,18 +134,17 @@ def _change(token: str, request: Request, view: View, fields: Fields) -> Respons
         return _look(token, request, view, problem=problem)
     if not desk_of(view).subscriptions.change(token, chosen):
         return _gone(request, view)
-    return _look(token, request, view, said="changed")
+    return _see(token, request, "changed")
 
 
-def _look(
-    token: str, request: Request, view: View, *, said: str = "", problem: Problem | None = None
-) -> Response:
+def _look(token: str, request: Request, view: View, *, problem: Problem | None = None) -> Response:
     desk = desk_of(view)
     held = desk.subscriptions.find(token)
     if held is None:
         return _gone(request, view)
     lang = _lang(request, held)
     t = _texts()[lang]
+    said = request.query_params.get("said", "")
     heading = {"confirm": t["confirm"], "manage": t["manage"], "leave": t["end"]}[held.kind]
     more: dict[str, Any] = {}
     if held.kind == "manage":
@@ -158,7 +164,7 @@ def _look(
         lang=lang,
         state=held.kind,
         token=token,
-        said=t[said] if said else "",
+        said=t[said] if said in _SAID and not problem else "",
         problems=_problems(request, problem, lang) if problem else (),
         **more,
     )

@@ -116,6 +116,14 @@ def test_no_address_and_no_token_lies_readable_on_the_disk(desk):
     assert desk.path.stat().st_mode & 0o077 == 0
 
 
+def test_nothing_of_the_choices_is_left_on_the_disk_either(desk):
+    manage = desk.subscribe(ANNA, Place("area", "seltener-ort"))
+    assert b"seltener-ort" in desk.bytes()
+    desk.file.leave(manage)
+    desk.file.prune()
+    assert b"seltener-ort" not in desk.bytes()
+
+
 def test_the_export_has_all_and_the_proof(desk):
     manage = desk.subscribe(ANNA, GIERATH)
     known, consents = desk.file.export(manage)
