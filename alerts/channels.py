@@ -15,8 +15,8 @@ from apprise.plugins import NotifyBase
 from apprise.result import AppriseResult, AppriseResultStatus
 
 from alerts.errors import AlertsConfigError
-from alerts.event import Audience
-from alerts.scale import LANGUAGES, SEVERITIES, Language, Severity, rank
+from alerts.event import Audience, Severity
+from alerts.scale import LANGUAGES, SEVERITIES, Language, rank
 from alerts.texts import Text
 from alerts.warning import TOLD, Told, Warning  # noqa: A004 - the field's word, see there
 from devices.errors import Fault

@@ -6,9 +6,9 @@ from typing import Protocol
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field
 
+from alerts.event import Severity
 from alerts.grouping import NEWS, News, NewsStep, told_members
 from alerts.incident import Incident, Member, begun
-from alerts.scale import Severity
 
 _MOST_NAMED = 4
 _REASON_LIMIT = 120

@@ -14,11 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from alerts.catchments import CITY
 from alerts.errors import AlertsConfigError, TextError
-from alerts.event import Event
+from alerts.event import Event, Severity
 from alerts.grouping import News
 from alerts.incident import Member
 from alerts.incident_texts import IncidentFile, IncidentTexts, trials
-from alerts.scale import LANGUAGES, LEVELS, OTHER, Language, Scale, Severity, shipped_scale
+from alerts.scale import LANGUAGES, LEVELS, OTHER, Language, Scale, shipped_scale
 from alerts.warning import (  # the field's word, see there
     OF_INCIDENTS,
     TOLD,
