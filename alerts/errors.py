@@ -10,6 +10,7 @@ AlertsError
  │    └── BusyError      too many ask at the moment
  ├── ContactError        no address or number that messages can be sent to
  ├── MailError           a message could not be handed over
+ ├── CapError            the file of CAP documents cannot be used, or a document cannot be signed or verified
  └── TextError           a text for people cannot be made
 """
 
@@ -66,3 +67,7 @@ class MailError(AlertsError):
 
 class TextError(AlertsError):
     """A text for people cannot be made."""
+
+
+class CapError(AlertsError):
+    """The file of CAP documents cannot be used, or a document cannot be signed or verified."""
