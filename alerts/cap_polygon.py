@@ -8,7 +8,7 @@ from shapely.geometry.base import BaseGeometry
 MOST_CORNERS = 200
 """Of all rings of an area together: a text for phones and cell broadcast, not for surveyors."""
 
-_FIRST_DEG = 5e-5
+_FIRST_DEG, _LAST_DEG = 5e-5, 0.05
 _DECIMALS = 5  # about 1 m
 
 
@@ -17,15 +17,22 @@ def polygons(form: BaseGeometry) -> list[str]:
 
     What is too detailed is simplified outwards, so that nobody in the area drops out of it.
     """
-    step = _FIRST_DEG
-    plain = shapely.MultiPolygon([shapely.Polygon(each.exterior) for each in _parts(form)])
-    drawn: BaseGeometry = plain
-    while shapely.get_num_coordinates(drawn) > MOST_CORNERS:
+    return [_ring(each) for each in _parts(_simple(_filled(form)))]
+
+
+def _simple(plain: BaseGeometry) -> BaseGeometry:
+    drawn, step = plain, _FIRST_DEG
+    while shapely.get_num_coordinates(drawn) > MOST_CORNERS or not drawn.covers(plain):
+        if step > _LAST_DEG:
+            return plain.envelope
         # the outline moves by one step at most, and the area was made wider by more than that
-        drawn = plain.buffer(1.5 * step).simplify(step)
-        drawn = shapely.MultiPolygon([shapely.Polygon(each.exterior) for each in _parts(drawn)])
+        drawn = _filled(plain.buffer(1.5 * step).simplify(step))
         step *= 2
-    return [_ring(each) for each in _parts(drawn)]
+    return drawn
+
+
+def _filled(form: BaseGeometry) -> BaseGeometry:
+    return shapely.union_all([shapely.Polygon(each.exterior) for each in _parts(form)])
 
 
 def _parts(form: BaseGeometry) -> Iterator[shapely.Polygon]:

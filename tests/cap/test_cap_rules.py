@@ -64,7 +64,7 @@ MISSED_BY_THE_SCHEMA = [
 SEEN_BY_THE_SCHEMA = [
     (changed(SENT, SENT.replace("-00:00", "Z")), "UTC is -00:00, not Z"),
     (changed(SENT, SENT.replace("-00:00", ".5-00:00")), "is no time such as"),
-    (changed("<status>Actual</status>", "").replace(b"<scope>", b"<status>Actual</status><scope>"), "too late"),
+    (changed("<status>Actual</status>", "").replace(b"<scope>", b"<status>Actual</status><scope>"), "late"),
     (changed("<status>Actual", "<status>Real"), "status 'Real' is none of"),
     (changed("<urgency>Immediate</urgency>", ""), "urgency is missing"),
     (changed("<msgType>", "<kind>x</kind><msgType>"), "alert has no element"),
