@@ -76,11 +76,11 @@ class CapPublisher:
         drafts: bool = False,
     ) -> None:
         self.archive = archive
-        self._basis = basis
+        self.basis = basis
         self._city_warnings = city_warnings
         self._board = board
         self._texts = texts
-        self._clock = clock
+        self.clock = clock
         self._public_stations = public_stations
         self._signer = signer
         self._notices = notices
@@ -112,7 +112,7 @@ class CapPublisher:
             name, problem = next(iter(self._failed.items()))
             more = f" and {len(self._failed) - 1} more" if len(self._failed) > 1 else ""
             return Health(ok=False, detail=f"not published: {name}{more}: {problem}")
-        if self._signer is not None and self._signer.expired(self._clock()):
+        if self._signer is not None and self._signer.expired(self.clock()):
             return Health(ok=False, detail="[cap] certificate has ended: renew it")
         return Health(ok=True)
 
@@ -133,8 +133,12 @@ class CapPublisher:
 
     def problem(self, warning: CityWarning, number: int) -> str:
         """Why a step has no draft, "" when nothing is known against it."""
-        name = identifier(self._basis().issuer, warning.id, number, draft=True)
+        name = identifier(self.basis().issuer, warning.id, number, draft=True)
         return self._failed.get(name, "")
+
+    def name(self, warning: CityWarning, number: int) -> str:
+        """The identifier of a step's document, whether there is one or not."""
+        return identifier(self.basis().issuer, warning.id, number)
 
     def refresh(self) -> None:
         """Issue what is due. Never raises: what fails is told by the health."""
@@ -147,7 +151,7 @@ class CapPublisher:
 
     def measured(self, warning: CityWarning) -> list[Warning]:
         """The public notices in force in a warning's areas: what it rests on."""
-        areas, public = self._basis().areas, self._public_stations()
+        areas, public = self.basis().areas, self._public_stations()
         wanted = {area for each in warning.steps for area in each.step.areas}
         return [
             notice
@@ -168,7 +172,7 @@ class CapPublisher:
             self._stopping.wait(_POLL_S)
 
     def _issue(self) -> None:
-        basis, listed = self._basis(), []
+        basis, listed = self.basis(), []
         names: set[str] = set()
         for warning in self._city_warnings():
             if not warning.public:
@@ -183,7 +187,7 @@ class CapPublisher:
         listed.sort(key=lambda each: (-each.latest.sent_us, each.latest.identifier))
         if tuple(listed) != self._listed:
             self._listed = tuple(listed)
-            self._changed_us = self._clock()
+            self._changed_us = self.clock()
 
     def _issue_city(
         self, warning: CityWarning, basis: Basis, names: set[str], *, draft: bool
@@ -203,7 +207,7 @@ class CapPublisher:
         return documents
 
     def _issue_notices(self, basis: Basis, names: set[str]) -> list[Listed]:
-        listed, public, now_us = [], self._notices == "public", self._clock()
+        listed, public, now_us = [], self._notices == "public", self.clock()
         stations = self._public_stations()
         for notice in self._board.snapshot().warnings:
             if notice.audience is None:

@@ -4,7 +4,9 @@ import logging
 import re
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol, get_args
 from urllib.parse import unquote
 
@@ -142,7 +144,9 @@ class AppriseSender:
         self._hanging = [call for call in self._hanging if call.is_alive()]
         return len(self._hanging)
 
-    def send(self, text: Text, *, warns: bool, stopping: threading.Event) -> Outcome:
+    def send(
+        self, text: Text, *, warns: bool, stopping: threading.Event, attach: Sequence[Path] = ()
+    ) -> Outcome:
         """Send and say what became of it; returns soon once `stopping` is set. Never raises."""
         if self.hanging >= _MAX_HANGING:
             return Outcome("refused", f"{_MAX_HANGING} earlier calls still hang")
@@ -151,7 +155,7 @@ class AppriseSender:
         service = self._apprise
 
         def call() -> None:
-            results.append(self._notify(service, text, warns=warns))
+            results.append(self._notify(service, text, warns=warns, attach=attach))
             done.set()
 
         thread = threading.Thread(target=call, name=f"send-{self._channel.name}", daemon=True)
@@ -173,13 +177,16 @@ class AppriseSender:
             return Outcome("unknown", "stopped in the middle of the call")
         return Outcome("unknown", f"no answer within {self._timeout_s:g} s")
 
-    def _notify(self, service: apprise.Apprise, text: Text, *, warns: bool) -> Outcome:
+    def _notify(
+        self, service: apprise.Apprise, text: Text, *, warns: bool, attach: Sequence[Path]
+    ) -> Outcome:
         try:
             with service.notify(
                 body=text.body,
                 title=text.title,
                 notify_type=NotifyType.WARNING if warns else NotifyType.INFO,
                 body_format=NotifyFormat.TEXT,
+                attach=[str(file) for file in attach] or None,
             ) as result:
                 return self._outcome(result)
         except Exception as fault:  # noqa: BLE001 - a plugin may raise anything, and the alert must be tried again

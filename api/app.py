@@ -13,6 +13,7 @@ from api.rfc3339 import format_us
 from api.routes import (
     admin,
     areas,
+    cap,
     catchments,
     drill,
     incidents,
@@ -42,6 +43,7 @@ _ROUTERS = (
     official_warnings,
     scale,
     areas,
+    cap,
     mobility,
     stream,
     admin,

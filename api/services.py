@@ -7,6 +7,8 @@ from alerts.address_book import AddressBook
 from alerts.areal_rain import AreaRain
 from alerts.areas import Areas
 from alerts.board import WarningBoard
+from alerts.cap_publisher import CapPublisher
+from alerts.city_warning import CityWarning
 from alerts.counts import SiteCounts
 from alerts.decision import Decision
 from alerts.deliveries import Receipt
@@ -78,6 +80,8 @@ class Services:
     city's decisions by property. `levels(station)`: what its level gauges are heading for.
     `areal_rain(stations)`: area id to its rain over areal_rain.HOURS, from the gauges at these stations.
     `official`: an authority's warnings, None where no source is configured.
+    `city_warnings`: the city's own, in force, proposed and ended in the last 24 hours. `cap`: their
+    documents, None where no sender is configured; `cap_url`: what links in the feed begin with, "" as asked.
     """
 
     city: City
@@ -110,3 +114,6 @@ class Services:
     official_public: bool = False
     catchments: Callable[[], Sequence[Sight]] = tuple
     subscriptions: SubscriptionDesk | None = None
+    city_warnings: Callable[[], Sequence[CityWarning]] = tuple
+    cap: CapPublisher | None = None
+    cap_url: str = ""

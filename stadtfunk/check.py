@@ -20,6 +20,7 @@ from ingest.broker import tls_context
 from ingest.errors import BrokerError
 from ingest.network_servers import PARSERS
 from ingest.sqlite_file import sqlite_path
+from stadtfunk import cap
 from stadtfunk.errors import ConfigError
 from stadtfunk.kostra_commands import advice as kostra_advice
 from stadtfunk.kostra_commands import city_kostra
@@ -110,6 +111,7 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     faults += _channels(settings)
     faults += _network_servers(settings)
     faults += subscription_faults(settings)
+    faults += cap.faults(settings)
     advice = list(_advice(settings, catalogue or {}, registry))
     if rules is not None:
         advice += kostra_advice(kostra, rules, registry, catalogue or {})
@@ -161,6 +163,7 @@ def _advice(settings: Settings, catalogue: Mapping[str, DeviceType], registry: R
         yield "no [[alerts.channel]]: alerts show on the page only"
     if settings.subscriptions is None:
         yield "no [subscriptions]: residents cannot ask for messages"
+    yield from cap.advice(settings)
     if not settings.api.token:
         yield "no [[api.token]]: operators' pages answer 403; `stadtfunk token NAME` makes one"
     if not any(station.public for station in registry.stations.values()):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stadtfunk import (
     backtest,
+    cap,
     catalogue_commands,
     check,
     demo,
@@ -56,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     kostra_commands.add_arguments(
         commands.add_parser("kostra", help="tables of how much rain falls how rarely, from DWD's KOSTRA")
     )
+    cap.add_arguments(commands.add_parser("cap", help="CAP 1.2 documents"))
     replay.add_arguments(command("replay", "publish recorded MQTT messages", replay.run))
     backtest.add_arguments(
         command(

@@ -1,8 +1,9 @@
 """The wiring: which parts there are, who gets whom, in which order they start and stop."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -11,11 +12,13 @@ from fastapi import FastAPI
 from alerts.areal_rain import ArealRain
 from alerts.areas import load_areas
 from alerts.board import WarningBoard
+from alerts.cap_archive import CapArchive
 from alerts.catchments import CITY, load_catchments
 from alerts.channels import Channel
+from alerts.city_warning import CityWarning
 from alerts.drill import Drills
 from alerts.engine import Engine
-from alerts.errors import AlertsConfigError, DeliveriesError, SubscriptionsError
+from alerts.errors import AlertsConfigError, CapError, DeliveriesError, SubscriptionsError
 from alerts.flagging import Flagging
 from alerts.incident_board import IncidentBoard
 from alerts.outbox import Outbox
@@ -45,6 +48,8 @@ from ingest.sqlite_file import sqlite_path
 from ingest.sqlite_journal import open_journal
 from ingest.store_writer import StoreWriter
 from ingest.stores import open_store
+from stadtfunk.cap import FILE as CAP_FILE
+from stadtfunk.cap import leitstelle_of, publisher_of
 from stadtfunk.check import examine
 from stadtfunk.errors import ConfigError, StartError
 from stadtfunk.kostra_commands import advice, city_kostra
@@ -83,7 +88,7 @@ class Service:
         except (ConfigError, DevicesError, AlertsConfigError) as error:
             self._opened.close()
             raise ConfigError(*(examine(settings)[0] or error.faults)) from error
-        except (IngestError, DeliveriesError, SubscriptionsError) as error:
+        except (IngestError, DeliveriesError, SubscriptionsError, CapError) as error:
             self._opened.close()
             raise StartError(str(error)) from error
 
@@ -190,8 +195,29 @@ class Service:
             self._opened.callback(self.subscriptions.desk.subscriptions.close)
         deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")
         self.outbox = Outbox(self.journal, deliveries, channels, self.texts, clock)
+        self._build_cap(deliveries.with_name(CAP_FILE))
         self.retention = Retention(self.journal, settings.journal.retention_days, clock)
         self.metrics = Metrics(self)
+
+    def _build_cap(self, file: Path) -> None:
+        archive = CapArchive(file)
+        self._opened.callback(archive.close)
+        self.cap = publisher_of(
+            self.settings,
+            archive,
+            self._warnings_of_the_city,
+            self.board,
+            self.texts,
+            registry=lambda: self.registry.current,
+            areas=self.areas,
+            scale=self.scale,
+            clock=self.clock,
+        )
+        self.leitstelle = leitstelle_of(self.settings, self.cap, self._warnings_of_the_city)
+
+    def _warnings_of_the_city(self) -> Sequence[CityWarning]:
+        """In force, proposed, ended in the last 24 hours; the one place that says where they come from."""
+        return ()
 
     def start(self) -> None:
         """Readers first, then whoever fills the journal."""
@@ -211,7 +237,19 @@ class Service:
 
     def _readers(self) -> tuple[_Part, ...]:
         mails = (self.subscriptions.mails,) if self.subscriptions else ()
-        return (self.latest, self.outbox, self.engine, self.writer, self.retention, self.drills, *mails)
+        return (
+            self.latest,
+            self.outbox,
+            self.engine,
+            self.writer,
+            self.retention,
+            self.drills,
+            *mails,
+            *self._cap_parts(),
+        )
+
+    def _cap_parts(self) -> tuple[_Part, ...]:
+        return (self.cap, self.leitstelle) if self.settings.cap.sender else ()
 
     def _feeders(self) -> tuple[_Part, ...]:
         return (self.intake, *self.consumers, self.neighbours)
@@ -259,6 +297,9 @@ class Service:
                 official_public=any(each.public for each in settings.neighbour if each.kind == dwd_cap.KIND),
                 catchments=self.engine.catchments,
                 subscriptions=self.subscriptions.desk if self.subscriptions else None,
+                city_warnings=self._warnings_of_the_city,
+                cap=self.cap if settings.cap.sender else None,
+                cap_url=settings.cap.url,
             )
         )
 
@@ -273,6 +314,8 @@ class Service:
             "outbox": self.outbox.health,
             **{f"channel {name}": health for name, health in self.outbox.channel_health.items()},
             **({"subscriptions": self.subscriptions.mails.health} if self.subscriptions else {}),
+            **({"cap": self.cap.health} if self.settings.cap.sender else {}),
+            **{f"leitstelle {name}": health for name, health in self.leitstelle.health.items()},
             "store": self.writer.health,
             "latest": self.latest.health,
             "devices": Health(ok=fault is None, detail=f"old list in force: {fault}"[:1000] if fault else ""),

@@ -224,6 +224,39 @@ class AlertsTable(_Table):
     channel: tuple[Channel, ...] = ()
 
 
+class CapTable(_Table):
+    """How warnings of the city are published as CAP 1.2; nothing is without `sender`."""
+
+    sender: str = Field(default="", pattern=r"^[^\s,<&]*$", max_length=120)
+    sender_name: str = ""
+    contact: str = ""
+    web: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    url: str = Field(default="", pattern=r"^(https?://[^\s/]\S*)?$")
+    languages: tuple[Annotated[str, Field(pattern=r"^[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*$")], ...] = Field(
+        default=("de", "en"), min_length=1
+    )
+    notices: Literal["off", "restricted", "public"] = "restricted"
+    key: Path | None = None
+    certificate: Path | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.key is None) != (self.certificate is None):
+            raise ValueError("key and certificate belong together: give both or none")
+        if not self.sender and (self.key or self.contact or self.web or self.sender_name or self.url):
+            raise ValueError("sender: name the city as sender, such as warnung@stadt.example")
+        return self
+
+
+class LeitstelleTable(_Table):
+    """Where each step of a warning of the city is handed over: one or several of them."""
+
+    folder: Path | None = None
+    mail: str = ""
+    url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    token: str = ""
+
+
 class StaTable(_Table):
     """SensorThings; writing is for scratch instances of conformance suites."""
 
@@ -290,6 +323,8 @@ class Settings(_Table):
     device: tuple[dict[str, Any], ...] = ()
     property: dict[str, PropertyTable] = Field(default_factory=dict)
     alerts: AlertsTable = AlertsTable()
+    cap: CapTable = CapTable()
+    leitstelle: LeitstelleTable = LeitstelleTable()
     sta: StaTable = StaTable()
     api: ApiTable = ApiTable()
     open_data: OpenData = OpenData()
