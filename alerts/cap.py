@@ -380,7 +380,12 @@ def _texts(step: CityStep, in_force: CityStep) -> Mapping[str, CityText]:
         for language, text in in_force.texts.items()
         for short in ("de" if language.startswith("de") else "en",)
     }
-    return {**made, **{each: text for each, text in step.texts.items() if text != in_force.texts.get(each)}}
+    own = {
+        each: text
+        for each, text in step.texts.items()
+        if text.headline.strip() and text != in_force.texts.get(each)
+    }
+    return {**made, **own}
 
 
 def _areas(ids: Sequence[str], areas: Areas) -> tuple[Area | str, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import shapely
 from shapely.geometry.base import BaseGeometry
+from shapely.geometry.polygon import orient
 
 MOST_CORNERS = 200
 """Of all rings of an area together: a text for phones and cell broadcast, not for surveyors."""
@@ -42,5 +43,6 @@ def _parts(form: BaseGeometry) -> Iterator[shapely.Polygon]:
 
 
 def _ring(polygon: shapely.Polygon) -> str:
-    corners = [f"{lat:.{_DECIMALS}f},{lon:.{_DECIMALS}f}" for lon, lat, *_ in polygon.exterior.coords]
+    ring = orient(polygon).exterior  # anticlockwise, as GeoJSON made from it wants it
+    corners = [f"{lat:.{_DECIMALS}f},{lon:.{_DECIMALS}f}" for lon, lat, *_ in ring.coords]
     return " ".join(corners)

@@ -89,6 +89,7 @@ class CapPublisher:
         self._listed: tuple[Listed, ...] = ()
         self._changed_us = clock()
         self._failed: dict[str, str] = {}
+        self._issued: dict[tuple[str, bool], list[Document]] = {}
         self._fault = Health(ok=True)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cap", daemon=True)
@@ -183,6 +184,8 @@ class CapPublisher:
                     listed.append(Listed(tuple(documents), warning.in_force))
         if self._notices != "off":
             listed += self._issue_notices(basis, names)
+        kept = {each.latest.warning for each in listed}
+        self._issued = {key: each for key, each in self._issued.items() if key[0] in kept}
         self._failed = {name: problem for name, problem in self._failed.items() if name in names}
         listed.sort(key=lambda each: (-each.latest.sent_us, each.latest.identifier))
         if tuple(listed) != self._listed:
@@ -192,7 +195,7 @@ class CapPublisher:
     def _issue_city(
         self, warning: CityWarning, basis: Basis, names: set[str], *, draft: bool
     ) -> list[Document]:
-        documents = self.archive.of(warning.id, draft=draft)
+        documents = self._documents(warning.id, draft=draft)
         done = documents[-1].number if documents else 0
         for number, _ in heard(warning):
             name = identifier(basis.issuer, warning.id, number, draft=draft)
@@ -213,7 +216,7 @@ class CapPublisher:
             if notice.audience is None:
                 continue
             shown = public and notice.audience == "public" and notice.station in stations
-            documents = self.archive.of(notice.id)
+            documents = self._documents(notice.id)
             due = (
                 not documents
                 or documents[-1].covers < len(notice.history)
@@ -231,6 +234,12 @@ class CapPublisher:
             if documents:
                 listed.append(Listed(tuple(documents), notice.in_force))
         return listed
+
+    def _documents(self, warning: str, *, draft: bool = False) -> list[Document]:
+        """Issued so far; the list is appended to when the archive has one more."""
+        if (warning, draft) not in self._issued:
+            self._issued[warning, draft] = self.archive.of(warning, draft=draft)
+        return self._issued[warning, draft]
 
     def _publish(self, made: Document, *, draft: bool) -> Document | None:
         problems = cap_rules.check(made.xml)

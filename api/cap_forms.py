@@ -1,7 +1,7 @@
 """CAP documents in other forms: an Atom feed, JSON as the NINA warn app's, GeoJSON.
 
-The JSON follows what https://nina.api.bund.dev describes for warnung.bund.de, so that programs made for it can
-read a city's own warnings from a neutral address.
+The JSON follows what https://nina.api.bund.dev describes for warnung.bund.de, so that programs made for it
+can read a city's own warnings from a neutral address.
 """
 
 import uuid
@@ -33,11 +33,12 @@ def atom(listed: Sequence[Listed], city: str, base: str, changed_us: int) -> byt
     ET.SubElement(feed, "link", rel="self", type="application/atom+xml", href=f"{base}/cap/feed.atom")
     for each in listed:
         _entry(feed, each, base)
-    return ET.tostring(feed, encoding="utf-8", xml_declaration=True)
+    made: bytes = ET.tostring(feed, encoding="utf-8", xml_declaration=True)
+    return made
 
 
 def cap_json(document: Document) -> dict[str, Any]:
-    """A document as NINA's JSON: CAP's names, lists where CAP allows several, the id that all its updates share.
+    """A document as NINA's JSON: CAP's names, lists where CAP allows several, the id that its updates share.
 
     Without polygons and signature: those have addresses of their own.
     """

@@ -35,7 +35,7 @@ def _answers(media_type: str, description: str) -> dict[int | str, dict[str, Any
     responses=_answers("application/atom+xml", "Atom (RFC 4287); entries link to application/cap+xml"),
 )
 def feed(request: Request, view: AnyCaller) -> Response:
-    """Warnings of the city: those in force and those that ended in the last 24 hours, each by its latest document.
+    """Warnings of the city in force and ended in the last 24 hours, each by its latest document.
 
     With an operator's token also what is not for the public. 404 when the city has no sender configured.
     """
