@@ -26,7 +26,7 @@ _Shared = Annotated[str, Path(max_length=400, description="id that a warning's d
 
 def _answers(media_type: str, description: str) -> dict[int | str, dict[str, Any]]:
     ok = {"description": description, "content": {media_type: {}}}
-    return {200: ok, 304: {"description": "You have it"}, **errors(401, 404)}
+    return {200: ok, 304: {"description": "You have it"}, **errors(401, 404, 422)}
 
 
 @router.get(

@@ -3,12 +3,27 @@ from contextlib import contextmanager
 import pytest
 from small_town import TOKEN, Town, fill, wait_for
 from starlette.testclient import TestClient
+from warned_city import BASIS, warned
+
+from alerts.cap_archive import CapArchive
+from alerts.cap_publisher import CapPublisher
 
 
 @contextmanager
 def founded(folder):
     town = Town(folder)
+    archive = CapArchive(folder / "cap.db")
+    town.changes["cap"] = CapPublisher(
+        archive,
+        lambda: BASIS,
+        lambda: [warned("release", "update", areas=())],
+        town.board,
+        town.texts,
+        clock=lambda: town.now_us,
+        public_stations=lambda: frozenset({"regen-gierath"}),
+    )
     yield town
+    archive.close()
     town.latest.stop()
     town.store.close()
     town.journal.close()

@@ -25,6 +25,13 @@ OTHER_OPERATORS = [
 ]
 # of who has a link, or POST only: test_subscriptions_api.py
 RESIDENTS = [path for path in openapi()["paths"] if path.startswith("/api/v1/subscriptions")]
+PLACES = {
+    "{station_id}": "regen-gierath",
+    "{warning_id}": "starkregen:regen-gierath:1",
+    "{name}": "stadtfunk.053780004004.w1.2",
+    "{ars}": "053780004004",
+    "{id_}": "w1",
+}
 PUBLIC = sorted(
     path
     for path in openapi()["paths"]
@@ -78,9 +85,9 @@ def test_nothing_of_the_operators_is_done_or_said_without_a_token(client):
 @pytest.mark.parametrize("form", ["json", "geojson", "csv"])
 @pytest.mark.parametrize("path", [*PUBLIC, "/", "/docs", "/openapi.json", "/favicon.ico"])
 def test_no_public_answer_holds_a_secret(client, path, form):
-    address = path.replace("{station_id}", "regen-gierath").replace(
-        "{warning_id}", "starkregen:regen-gierath:1"
-    )
+    address = path
+    for name, value in PLACES.items():
+        address = address.replace(name, value)
     for query in ("", f"?f={form}", f"?f={form}&limit=all", f"?f={form}&limit=2"):
         answer = client.get(address + query)
         if query == "" or answer.status_code != 422:
