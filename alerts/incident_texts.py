@@ -6,8 +6,8 @@ from typing import Protocol
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field
 
+from alerts.delivery.grouping import NEWS, News, NewsStep, told_members
 from alerts.event import Severity
-from alerts.grouping import NEWS, News, NewsStep, told_members
 from alerts.incident import Incident, Member, begun
 
 _MOST_NAMED = 4

@@ -13,9 +13,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from alerts.catchments import CITY
+from alerts.delivery.grouping import News
 from alerts.errors import AlertsConfigError, TextError
 from alerts.event import Event, Severity
-from alerts.grouping import News
 from alerts.incident import Member
 from alerts.incident_texts import IncidentFile, IncidentTexts, trials
 from alerts.scale import LANGUAGES, LEVELS, OTHER, Language, Scale, shipped_scale

@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 
 from defusedxml import ElementTree
 
-from alerts.cap import NAMESPACE, Document
-from alerts.cap_publisher import Listed, nina_id
+from alerts.cap.document import NAMESPACE, Document
+from alerts.cap.publisher import Listed, nina_id
 
 ATOM = "http://www.w3.org/2005/Atom"
 CAP_TYPE = "application/cap+xml"

@@ -3,15 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alerts.address_book import AddressBook
 from alerts.areal_rain import AreaRain
 from alerts.areas import Areas
 from alerts.board import WarningBoard
-from alerts.cap_publisher import CapPublisher
-from alerts.city_warning import CityWarning
+from alerts.cap.publisher import CapPublisher
+from alerts.city.city_warning import CityWarning
 from alerts.counts import SiteCounts
 from alerts.decision import Decision
-from alerts.deliveries import Receipt
+from alerts.delivery.deliveries import Receipt
 from alerts.drill import Drills
 from alerts.event import Event
 from alerts.incident_board import IncidentBoard
@@ -19,8 +18,9 @@ from alerts.outages import Sight
 from alerts.outlook import LevelOutlook
 from alerts.parking import CarPark
 from alerts.scale import Scale, shipped_scale
-from alerts.subscription_words import Words
-from alerts.subscriptions import Subscriptions
+from alerts.subscriptions.address_book import AddressBook
+from alerts.subscriptions.subscriptions import Subscriptions
+from alerts.subscriptions.words import Words
 from alerts.texts import Texts
 from devices.catalogue import Catalogue
 from devices.properties import ObservedProperty

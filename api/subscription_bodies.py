@@ -11,10 +11,19 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alerts.areas import LAT, LON
-from alerts.contact import Contact, ContactChannel, contact
 from alerts.errors import ContactError
 from alerts.event import Severity
-from alerts.subscription import MOST_PLACES, RADII, TOLD, Choices, Place, QuietHours, ReadIn, Told
+from alerts.subscriptions.contact import Contact, ContactChannel, contact
+from alerts.subscriptions.subscription import (
+    MOST_PLACES,
+    RADII,
+    TOLD,
+    Choices,
+    Place,
+    QuietHours,
+    ReadIn,
+    Told,
+)
 from api.problems import Problem
 
 MOST_BYTES = 16_384

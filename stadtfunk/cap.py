@@ -7,14 +7,14 @@ from pathlib import Path
 
 from alerts.areas import Areas
 from alerts.board import WarningBoard
-from alerts.cap import Basis, Issuer
-from alerts.cap_archive import CapArchive
-from alerts.cap_publisher import CapPublisher
-from alerts.cap_rules import check as problems_of
-from alerts.cap_signature import Signer, certificate_of, verify
-from alerts.city_warning import CityWarning
+from alerts.cap.archive import CapArchive
+from alerts.cap.document import Basis, Issuer
+from alerts.cap.leitstelle import Folder, Leitstelle, Mail, Place, Post
+from alerts.cap.publisher import CapPublisher
+from alerts.cap.rules import check as problems_of
+from alerts.cap.signature import Signer, certificate_of, verify
+from alerts.city.city_warning import CityWarning
 from alerts.errors import AlertsConfigError, CapError
-from alerts.leitstelle import Folder, Leitstelle, Mail, Place, Post
 from alerts.scale import Scale
 from alerts.texts import Texts
 from devices.errors import Fault

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from alerts.areas import load_areas
 from alerts.catchments import Catchments, load_catchments
-from alerts.channels import AppriseSender, Channel
+from alerts.delivery.channels import AppriseSender, Channel
 from alerts.errors import AlertsConfigError
 from alerts.explain import City, Explained, explain
 from alerts.kostra import Kostra

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from alerts.contact import CHANNELS
+from alerts.subscriptions.contact import CHANNELS
 
 if TYPE_CHECKING:
     from stadtfunk.service import Service

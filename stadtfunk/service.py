@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 from fastapi import FastAPI
@@ -12,16 +11,17 @@ from fastapi import FastAPI
 from alerts.areal_rain import ArealRain
 from alerts.areas import load_areas
 from alerts.board import WarningBoard
-from alerts.cap_archive import CapArchive
+from alerts.cap.archive import CapArchive
+from alerts.cap.leitstelle import Leitstelle
 from alerts.catchments import CITY, load_catchments
-from alerts.channels import Channel
-from alerts.city_warning import CityWarning
+from alerts.city.city_warning import CityWarning
+from alerts.delivery.channels import Channel
+from alerts.delivery.outbox import Outbox
 from alerts.drill import Drills
 from alerts.engine import Engine
 from alerts.errors import AlertsConfigError, CapError, DeliveriesError, SubscriptionsError
 from alerts.flagging import Flagging
 from alerts.incident_board import IncidentBoard
-from alerts.outbox import Outbox
 from alerts.rules import load_rules
 from alerts.scale import Language, load_scale
 from alerts.texts import Texts
@@ -55,6 +55,7 @@ from stadtfunk.errors import ConfigError, StartError
 from stadtfunk.kostra_commands import advice, city_kostra
 from stadtfunk.metrics import Metrics
 from stadtfunk.neighbours import FILE, neighbour_faults, neighbours_of
+from stadtfunk.parts import Group, Part
 from stadtfunk.retention import Retention
 from stadtfunk.settings import NetworkServer, Settings
 from stadtfunk.subscriptions import open_subscriptions
@@ -65,11 +66,6 @@ _log = structlog.get_logger(__name__)
 def wall_clock_us() -> int:
     """Microseconds since the epoch, UTC."""
     return time.time_ns() // 1000
-
-
-class _Part(Protocol):
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
 
 
 class Service:
@@ -83,6 +79,7 @@ class Service:
         self.settings = settings
         self.clock = clock
         self._opened = ExitStack()
+        self._groups: list[Group] = []
         try:
             self._build()
         except (ConfigError, DevicesError, AlertsConfigError) as error:
@@ -193,6 +190,8 @@ class Service:
         )
         if self.subscriptions:
             self._opened.callback(self.subscriptions.desk.subscriptions.close)
+            mails = self.subscriptions.mails
+            self._groups.append(Group((mails,), lambda: {"subscriptions": mails.health}))
         deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")
         self.outbox = Outbox(self.journal, deliveries, channels, self.texts, clock)
         self._build_cap(deliveries.with_name(CAP_FILE))
@@ -213,7 +212,15 @@ class Service:
             scale=self.scale,
             clock=self.clock,
         )
-        self.leitstelle = leitstelle_of(self.settings, self.cap, self._warnings_of_the_city)
+        leitstelle = leitstelle_of(self.settings, self.cap, self._warnings_of_the_city)
+        if self.settings.cap.sender:
+            self._groups.append(Group((self.cap, leitstelle), lambda: self._cap_health(leitstelle)))
+
+    def _cap_health(self, leitstelle: Leitstelle) -> Mapping[str, Health]:
+        return {
+            "cap": self.cap.health,
+            **{f"leitstelle {name}": health for name, health in leitstelle.health.items()},
+        }
 
     def _warnings_of_the_city(self) -> Sequence[CityWarning]:
         """In force, proposed, ended in the last 24 hours; the one place that says where they come from."""
@@ -235,23 +242,11 @@ class Service:
         self._opened.close()
         _log.info("stopped")
 
-    def _readers(self) -> tuple[_Part, ...]:
-        mails = (self.subscriptions.mails,) if self.subscriptions else ()
-        return (
-            self.latest,
-            self.outbox,
-            self.engine,
-            self.writer,
-            self.retention,
-            self.drills,
-            *mails,
-            *self._cap_parts(),
-        )
+    def _readers(self) -> tuple[Part, ...]:
+        core = (self.latest, self.outbox, self.engine, self.writer, self.retention, self.drills)
+        return (*core, *(part for group in self._groups for part in group.parts))
 
-    def _cap_parts(self) -> tuple[_Part, ...]:
-        return (self.cap, self.leitstelle) if self.settings.cap.sender else ()
-
-    def _feeders(self) -> tuple[_Part, ...]:
+    def _feeders(self) -> tuple[Part, ...]:
         return (self.intake, *self.consumers, self.neighbours)
 
     def app(self) -> FastAPI:
@@ -313,9 +308,7 @@ class Service:
             "engine": self.engine.health,
             "outbox": self.outbox.health,
             **{f"channel {name}": health for name, health in self.outbox.channel_health.items()},
-            **({"subscriptions": self.subscriptions.mails.health} if self.subscriptions else {}),
-            **({"cap": self.cap.health} if self.settings.cap.sender else {}),
-            **{f"leitstelle {name}": health for name, health in self.leitstelle.health.items()},
+            **{name: health for group in self._groups for name, health in group.health().items()},
             "store": self.writer.health,
             "latest": self.latest.health,
             "devices": Health(ok=fault is None, detail=f"old list in force: {fault}"[:1000] if fault else ""),

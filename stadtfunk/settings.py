@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from alerts.contact import ContactChannel
-from alerts.contact_vault import read_key
-from alerts.smtp import read_sender, read_smtp_url
-from alerts.subscriptions import DEFAULT_MAILS_AN_HOUR, DEFAULT_PROOF_DAYS
+from alerts.delivery.smtp import read_sender, read_smtp_url
+from alerts.subscriptions.contact import ContactChannel
+from alerts.subscriptions.subscriptions import DEFAULT_MAILS_AN_HOUR, DEFAULT_PROOF_DAYS
+from alerts.subscriptions.vault import read_key
 from devices.device_list import STATION_ID
 from ingest.broker import read_broker_url
 from ingest.errors import IngestError

@@ -4,17 +4,17 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from alerts.address_book import load_addresses
 from alerts.areas import Areas
-from alerts.channels import AppriseSender, Channel
-from alerts.contact import ContactChannel
-from alerts.contact_vault import Vault
+from alerts.delivery.channels import AppriseSender, Channel
+from alerts.delivery.smtp import Mailer, read_smtp_url
 from alerts.errors import AlertsConfigError
 from alerts.scale import Scale
-from alerts.smtp import Mailer, read_smtp_url
-from alerts.subscription_mails import EmailWay, SmsWay, SubscriptionMails, Way, sms_url
-from alerts.subscription_words import Links, Words
-from alerts.subscriptions import Subscriptions
+from alerts.subscriptions.address_book import load_addresses
+from alerts.subscriptions.contact import ContactChannel
+from alerts.subscriptions.mails import EmailWay, SmsWay, SubscriptionMails, Way, sms_url
+from alerts.subscriptions.subscriptions import Subscriptions
+from alerts.subscriptions.vault import Vault
+from alerts.subscriptions.words import Links, Words
 from api.services import SubscriptionDesk
 from devices.errors import Fault
 from devices.registry import Registry

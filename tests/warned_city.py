@@ -1,8 +1,8 @@
 """A small city that warns: areas, steps of warnings, notices, everything a document is made from."""
 
 from alerts.areas import parse_areas
-from alerts.cap import Basis, Issuer, city_document, heard
-from alerts.city_warning import fold
+from alerts.cap.document import Basis, Issuer, city_document, heard
+from alerts.city.city_warning import fold
 from alerts.event import CityStep, CityText, Event
 from alerts.scale import shipped_scale
 from alerts.warning import opened

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Path, Request, Response
 
-from alerts.cap import Document
-from alerts.cap_publisher import CapPublisher, Listed, nina_id
-from alerts.cell_broadcast import broadcast_text
+from alerts.cap.cell_broadcast import broadcast_text
+from alerts.cap.document import Document
+from alerts.cap.publisher import CapPublisher, Listed, nina_id
 from api.caller import AnyCaller
 from api.cap_forms import CAP_TYPE, atom, cap_json, dashboard, features
 from api.problems import Problem

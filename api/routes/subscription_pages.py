@@ -13,8 +13,8 @@ from fastapi.responses import RedirectResponse
 
 from alerts.errors import BusyError
 from alerts.scale import SEVERITIES, Language
-from alerts.subscription import TOLD, Choices, Place
-from alerts.subscriptions import Held
+from alerts.subscriptions.subscription import TOLD, Choices, Place
+from alerts.subscriptions.subscriptions import Held
 from api.caller import AnyCaller
 from api.problems import Problem
 from api.responses import PRIVATE

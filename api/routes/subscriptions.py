@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
-from alerts.subscriptions import Held
+from alerts.subscriptions.subscriptions import Held
 from api.caller import AnyCaller, Operator
 from api.problems import Problem
 from api.responses import PRIVATE

@@ -5,8 +5,8 @@ from small_town import TOKEN, Town, fill, wait_for
 from starlette.testclient import TestClient
 from warned_city import BASIS, warned
 
-from alerts.cap_archive import CapArchive
-from alerts.cap_publisher import CapPublisher
+from alerts.cap.archive import CapArchive
+from alerts.cap.publisher import CapPublisher
 
 
 @contextmanager

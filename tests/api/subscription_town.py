@@ -4,12 +4,12 @@ import re
 
 from alerts_areas import AREAS
 
-from alerts.address_book import Address, AddressBook
-from alerts.contact import contact
-from alerts.contact_vault import Vault
 from alerts.scale import shipped_scale
-from alerts.subscription_words import Links, Words
-from alerts.subscriptions import Subscriptions
+from alerts.subscriptions.address_book import Address, AddressBook
+from alerts.subscriptions.contact import contact
+from alerts.subscriptions.subscriptions import Subscriptions
+from alerts.subscriptions.vault import Vault
+from alerts.subscriptions.words import Links, Words
 from api.services import SubscriptionDesk
 
 ANNA = contact("email", "anna@example.org")

@@ -8,10 +8,10 @@ from small_town import TOKEN, Town, fill
 from starlette.testclient import TestClient
 from warned_city import AREAS, ARS, BASIS, MINUTE, T0, TEXTS, step, warned
 
-from alerts.cap_archive import CapArchive
-from alerts.cap_publisher import CapPublisher
-from alerts.cap_rules import check
-from alerts.city_warning import fold
+from alerts.cap.archive import CapArchive
+from alerts.cap.publisher import CapPublisher
+from alerts.cap.rules import check
+from alerts.city.city_warning import fold
 
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
 

@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 from subscription_town import ANNA, mails, subscribed, with_subscriptions
 from test_page import Watched, browser, faults, pytestmark, served
 
-from alerts.subscription import Place
+from alerts.subscriptions.subscription import Place
 
 __all__ = ["browser", "pytestmark"]
 

@@ -15,8 +15,8 @@ from cryptography.x509.oid import NameOID
 from warned_city import BASIS, T0
 
 from alerts.board import WarningBoard
-from alerts.cap_archive import CapArchive
-from alerts.cap_publisher import CapPublisher
+from alerts.cap.archive import CapArchive
+from alerts.cap.publisher import CapPublisher
 from alerts.texts import Texts
 
 

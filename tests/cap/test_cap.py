@@ -24,10 +24,10 @@ from warned_city import (
     warned,
 )
 
-from alerts.cap import NAMESPACE, city_document, heard, identifier, notice_document, safe_id, stamp
-from alerts.cap_polygon import MOST_CORNERS, polygons
-from alerts.cap_rules import check
-from alerts.city_warning import fold
+from alerts.cap.document import NAMESPACE, city_document, heard, identifier, notice_document, safe_id, stamp
+from alerts.cap.polygon import MOST_CORNERS, polygons
+from alerts.cap.rules import check
+from alerts.city.city_warning import fold
 from alerts.event import CityText
 from alerts.scale import SEVERITIES
 

@@ -8,10 +8,10 @@ from validators import faults
 from warned_city import BASIS, MINUTE, T0, TEXTS, step, warned
 
 from alerts.board import WarningBoard
-from alerts.cap_archive import CapArchive
-from alerts.cap_publisher import CapPublisher
-from alerts.cap_rules import check
-from alerts.city_warning import fold
+from alerts.cap.archive import CapArchive
+from alerts.cap.publisher import CapPublisher
+from alerts.cap.rules import check
+from alerts.city.city_warning import fold
 from alerts.event import CityText, Event
 
 

@@ -9,7 +9,7 @@ from lxml import etree
 from validators import faults, others_accept
 from warned_city import documents, notice, warned
 
-from alerts.cap_rules import check
+from alerts.cap.rules import check
 
 ALERT, UPDATE = (each.xml.decode() for each in documents(warned("release", "update"), [notice()]))
 REFERENCES = re.search("<references>.*</references>", UPDATE)[0]

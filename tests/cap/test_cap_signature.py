@@ -5,8 +5,8 @@ import pytest
 from validators import faults, others_accept
 from warned_city import documents, notice, warned
 
-from alerts.cap_rules import check
-from alerts.cap_signature import Signer, certificate_of, verify
+from alerts.cap.rules import check
+from alerts.cap.signature import Signer, certificate_of, verify
 from alerts.errors import AlertsConfigError, CapError
 from stadtfunk.cli import main
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from warned_city import TEXTS, documents, warned
 
-from alerts.cell_broadcast import LIMIT, broadcast_text, gsm
+from alerts.cap.cell_broadcast import LIMIT, broadcast_text, gsm
 from alerts.event import CityText
 
 BASIC = set("@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡§¿äöñüàÄÖÑÜ") | set(

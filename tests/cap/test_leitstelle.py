@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from servers import free_port
 from warned_city import BASIS, TEXTS, notice, step, warned
 
-from alerts import lagemeldung
-from alerts.cap_rules import check
-from alerts.city_warning import fold
+from alerts.cap import lagemeldung
+from alerts.cap.lagemeldung import Situation
+from alerts.cap.leitstelle import Folder, Leitstelle, Mail, Post
+from alerts.cap.rules import check
+from alerts.city.city_warning import fold
 from alerts.errors import AlertsConfigError
 from alerts.event import CityText
-from alerts.lagemeldung import Situation
-from alerts.leitstelle import Folder, Leitstelle, Mail, Post
 
 
 def situation(warning, *, measured=(), draft="stadtfunk.1", problem=""):

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.city_warning import fold
+from alerts.city.city_warning import fold
 from alerts.event import CityStep, CityText, Event, from_row, to_row
 
 TEXT = {"de": CityText("Hochwasser", "Die Strunde steigt.", "Keller verlassen.")}

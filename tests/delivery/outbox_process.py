@@ -6,9 +6,9 @@ from pathlib import Path
 
 import structlog
 
-from alerts.channel_worker import Retry
-from alerts.channels import Channel
-from alerts.outbox import Outbox
+from alerts.delivery.channel_worker import Retry
+from alerts.delivery.channels import Channel
+from alerts.delivery.outbox import Outbox
 from alerts.texts import Texts
 from ingest.sqlite_journal import SqliteJournal
 

@@ -12,7 +12,7 @@ from aiosmtpd.handlers import Message
 from alert_events import make_event
 from servers import wait_for as until
 
-from alerts.channels import AppriseSender, Channel, Outcome
+from alerts.delivery.channels import AppriseSender, Channel, Outcome
 from alerts.errors import AlertsConfigError
 from alerts.texts import Text
 from alerts.warning import fold

@@ -7,10 +7,10 @@ import pytest
 from alert_events import NOW_US, make_event, write_events
 from servers import wait_for as until
 
-from alerts.channel_worker import Retry
-from alerts.channels import Channel, Outcome
+from alerts.delivery.channel_worker import Retry
+from alerts.delivery.channels import Channel, Outcome
+from alerts.delivery.outbox import Outbox
 from alerts.event import PREEMPTED
-from alerts.outbox import Outbox
 
 
 class Refusing:

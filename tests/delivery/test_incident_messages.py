@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from alert_events import NOW_US, make_event, write_events
 
-from alerts.channels import Channel, Outcome
-from alerts.deliveries import Deliveries
+from alerts.delivery.channels import Channel, Outcome
+from alerts.delivery.deliveries import Deliveries
+from alerts.delivery.grouping import AT_ONCE
+from alerts.delivery.outbox import Outbox
 from alerts.event import to_row
-from alerts.grouping import AT_ONCE
 from alerts.kernels import Kernels
 from alerts.kostra import Kostra, shipped_table
-from alerts.outbox import Outbox
 from alerts.rules import load_rules
 from alerts.texts import BODY_LIMIT, TITLE_LIMIT, Texts
 from devices.registry import InstalledDevice, Registry, Station

@@ -7,11 +7,11 @@ import structlog
 from alert_events import NOW_US, make_event, write_events
 from servers import wait_for as until
 
-from alerts.channel_worker import Retry
-from alerts.channels import AppriseSender, Channel, Outcome
-from alerts.deliveries import Deliveries
+from alerts.delivery.channel_worker import Retry
+from alerts.delivery.channels import AppriseSender, Channel, Outcome
+from alerts.delivery.deliveries import Deliveries
+from alerts.delivery.outbox import Outbox
 from alerts.errors import AlertsConfigError, DeliveriesError, TextError
-from alerts.outbox import Outbox
 from ingest.sqlite_journal import SqliteJournal
 
 DAY_US = 86_400_000_000

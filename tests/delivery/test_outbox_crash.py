@@ -13,7 +13,7 @@ from pathlib import Path
 from alert_events import NOW_US, make_event, write_events
 from servers import wait_for as until
 
-from alerts.deliveries import Deliveries
+from alerts.delivery.deliveries import Deliveries
 from ingest.sqlite_journal import SqliteJournal
 
 CHILD = Path(__file__).with_name("outbox_process.py")

@@ -8,8 +8,8 @@ from fastapi.testclient import TestClient
 from servers import wait_for
 from warned_city import step, warned
 
-from alerts.cap_rules import check as problems_of
-from alerts.city_warning import fold
+from alerts.cap.rules import check as problems_of
+from alerts.city.city_warning import fold
 from stadtfunk.cli import main
 from stadtfunk.service import Service
 from stadtfunk.settings_file import load_settings

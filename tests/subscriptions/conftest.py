@@ -4,8 +4,8 @@ import pytest
 from post_office import PostOffice
 from subscribers import Desk, words
 
-from alerts.smtp import Mailer, SmtpServer
-from alerts.subscription_mails import EmailWay, SubscriptionMails
+from alerts.delivery.smtp import Mailer, SmtpServer
+from alerts.subscriptions.mails import EmailWay, SubscriptionMails
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import sqlite3
 from dataclasses import dataclass, field
 
 from alerts.areas import parse_areas
-from alerts.contact import contact
-from alerts.contact_vault import Vault
 from alerts.scale import shipped_scale
-from alerts.subscription import Choices, Place
-from alerts.subscription_words import Links, Words
-from alerts.subscriptions import Subscriptions
+from alerts.subscriptions.contact import contact
+from alerts.subscriptions.subscription import Choices, Place
+from alerts.subscriptions.subscriptions import Subscriptions
+from alerts.subscriptions.vault import Vault
+from alerts.subscriptions.words import Links, Words
 from devices.registry import load_registry
 
 HOUR = 3_600_000_000

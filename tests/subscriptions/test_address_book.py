@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.address_book import Address, AddressBook, load_addresses
 from alerts.errors import AlertsConfigError
+from alerts.subscriptions.address_book import Address, AddressBook, load_addresses
 
 BOOK = AddressBook((Address("Straße des 17. Juni", "5", 51, 7), Address("Bergstr.", "5 b", 51, 7)))
 

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.contact import contact
 from alerts.errors import ContactError
+from alerts.subscriptions.contact import contact
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,12 @@ from servers import free_port, wait_for
 from subscribers import ANNA, area, words
 
 from alerts.areas import parse_areas
-from alerts.contact import contact
+from alerts.delivery.smtp import Mailer, SmtpServer, read_smtp_url
 from alerts.errors import MailError
-from alerts.smtp import Mailer, SmtpServer, read_smtp_url
-from alerts.subscription import READ_IN, Choices, Place
-from alerts.subscription_mails import EmailWay, SubscriptionMails, message, sms_url
-from alerts.subscription_records import Mail
+from alerts.subscriptions.contact import contact
+from alerts.subscriptions.mails import EmailWay, SubscriptionMails, message, sms_url
+from alerts.subscriptions.records import Mail
+from alerts.subscriptions.subscription import READ_IN, Choices, Place
 
 LINK = re.compile(r"https://warn\.example/subscriptions/([\w-]+)")
 GIERATH = Place("area", "gierath")

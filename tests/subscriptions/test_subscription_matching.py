@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from subscribers import ANNA, AREAS, REGISTRY, T0
 
-from alerts import city_warning
-from alerts.contact import contact
+from alerts.city import city_warning
 from alerts.event import CityStep, CityText, Event
 from alerts.scale import SEVERITIES, rank
-from alerts.subscription import Choices, Place, QuietHours
-from alerts.subscription_matching import Reach, matches, reach, silent
+from alerts.subscriptions.contact import contact
+from alerts.subscriptions.matching import Reach, matches, reach, silent
+from alerts.subscriptions.subscription import Choices, Place, QuietHours
 from alerts.warning import fold, opened
 
 BERLIN = ZoneInfo("Europe/Berlin")

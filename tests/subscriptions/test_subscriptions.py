@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from subscribers import ANNA, DAY, HOUR, KEY, OTHER_KEY, T0, Desk
 
-from alerts.contact import contact
 from alerts.errors import BusyError, SubscriptionsError
-from alerts.subscription import Choices, Place, QuietHours
+from alerts.subscriptions.contact import contact
+from alerts.subscriptions.subscription import Choices, Place, QuietHours
 
 BEN = contact("email", "ben@example.org")
 GIERATH, OBEN = Place("area", "gierath"), Place("area", "oben")

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.contact_vault import Vault, read_key
 from alerts.errors import SubscriptionsError
+from alerts.subscriptions.vault import Vault, read_key
 
 ONE, OTHER = "ab" * 32, base64.b64encode(b"k" * 32).decode()
 

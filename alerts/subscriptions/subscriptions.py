@@ -15,16 +15,16 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from alerts import subscription_records as records
 from alerts.areas import Areas
-from alerts.city_warning import CityWarning
-from alerts.contact import CHANNELS, Contact, ContactChannel
-from alerts.contact_vault import Vault
+from alerts.city.city_warning import CityWarning
 from alerts.errors import BusyError, SubscriptionsError
 from alerts.scale import rank
-from alerts.subscription import Choices, Place, QuietHours, ReadIn
-from alerts.subscription_matching import matches, reach, silent
-from alerts.subscription_records import Mail, MailKind, Request, Subscription
+from alerts.subscriptions import records
+from alerts.subscriptions.contact import CHANNELS, Contact, ContactChannel
+from alerts.subscriptions.matching import matches, reach, silent
+from alerts.subscriptions.records import Mail, MailKind, Request, Subscription
+from alerts.subscriptions.subscription import Choices, Place, QuietHours, ReadIn
+from alerts.subscriptions.vault import Vault
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 from devices.registry import Registry
 from ingest.sqlite_file import SqliteFile

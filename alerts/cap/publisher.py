@@ -11,9 +11,10 @@ from typing import Literal
 
 import structlog
 
-from alerts import cap_rules
 from alerts.board import WarningBoard
-from alerts.cap import (
+from alerts.cap import rules as cap_rules
+from alerts.cap.archive import CapArchive
+from alerts.cap.document import (
     Basis,
     Document,
     city_document,
@@ -22,9 +23,8 @@ from alerts.cap import (
     notice_document,
     safe_id,
 )
-from alerts.cap_archive import CapArchive
-from alerts.cap_signature import Signer
-from alerts.city_warning import CityWarning
+from alerts.cap.signature import Signer
+from alerts.city.city_warning import CityWarning
 from alerts.errors import CapError, TextError
 from alerts.event import CityText
 from alerts.scale import LANGUAGES

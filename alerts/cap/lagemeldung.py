@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
-from alerts import cap_words
-from alerts.cap import Basis
-from alerts.city_warning import CityWarning, Decided
+from alerts.cap import words as cap_words
+from alerts.cap.document import Basis
+from alerts.city.city_warning import CityWarning, Decided
 from alerts.event import CityAction, CityStep, CityText
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 

@@ -12,13 +12,13 @@ from typing import Protocol
 
 import structlog
 
-from alerts.channels import AppriseSender, Channel
-from alerts.contact import ContactChannel
+from alerts.delivery.channels import AppriseSender, Channel
+from alerts.delivery.smtp import Mailer
 from alerts.errors import AlertsError, MailError, SubscriptionsError
-from alerts.smtp import Mailer
-from alerts.subscription_records import Subscription
-from alerts.subscription_words import Links, Words
-from alerts.subscriptions import Due, Subscriptions
+from alerts.subscriptions.contact import ContactChannel
+from alerts.subscriptions.records import Subscription
+from alerts.subscriptions.subscriptions import Due, Subscriptions
+from alerts.subscriptions.words import Links, Words
 from alerts.texts import Text
 from ingest.health import Health
 

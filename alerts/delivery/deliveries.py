@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from alerts.delivery.grouping import AT_ONCE, NEW_STATION, URGENT, Heard, Weight
 from alerts.errors import DeliveriesError
-from alerts.grouping import AT_ONCE, NEW_STATION, URGENT, Heard, Weight
 from alerts.incident import Incident
 from alerts.warning import Told, Warning  # noqa: A004 - the field's word, see there
 from ingest.sqlite_file import SqliteFile
@@ -57,7 +57,7 @@ _RECEIPT = (
     "event, channel, seq, episode, kind, event_us, shown, attempts, interrupted, detail, "
     "created_us, started_us, ended_us"
 )
-# as alerts/grouping.py decides: what is not told at once, of an incident that the channel has heard of
+# as grouping.py decides: what is not told at once, of an incident that the channel has heard of
 _SHOWN = (
     "(SELECT d.*, CASE WHEN d.status = 'pending' AND d.attempts = 0 AND NOT h.ended AND d.rank <= h.rank "  # noqa: S608 - fixed texts only
     f"AND d.urgency < {URGENT} AND (d.urgency < {NEW_STATION} OR h.count >= {AT_ONCE}) "

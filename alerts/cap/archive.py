@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from alerts.cap import Document
+from alerts.cap.document import Document
 from alerts.errors import CapError
 from ingest.sqlite_file import SqliteFile
 

@@ -18,12 +18,12 @@ from urllib.parse import urlsplit
 import structlog
 import urllib3
 
-from alerts import lagemeldung
-from alerts.cap import Basis
-from alerts.cap_archive import CapArchive, Report
-from alerts.cap_publisher import CapPublisher
-from alerts.channels import AppriseSender, Channel
-from alerts.city_warning import CityWarning
+from alerts.cap import lagemeldung
+from alerts.cap.archive import CapArchive, Report
+from alerts.cap.document import Basis
+from alerts.cap.publisher import CapPublisher
+from alerts.city.city_warning import CityWarning
+from alerts.delivery.channels import AppriseSender, Channel
 from alerts.errors import AlertsConfigError, CapError
 from alerts.texts import Text
 from devices.errors import Fault

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from typing import Literal
 from xml.etree import ElementTree as ET
 
-from alerts import cap_words
 from alerts.areas import Area, Areas
-from alerts.cap_polygon import polygons
-from alerts.city_warning import CityWarning, Decided
+from alerts.cap import words as cap_words
+from alerts.cap.polygon import polygons
+from alerts.city.city_warning import CityWarning, Decided
 from alerts.event import CityStep, CityText, Severity
 from alerts.scale import Language, Scale
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there

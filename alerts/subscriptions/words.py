@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict
 from alerts.areas import Areas
 from alerts.errors import SubscriptionsError
 from alerts.scale import Language, Scale
-from alerts.subscription import READ_IN, Choices, Place, QuietHours, ReadIn, Told
-from alerts.subscription_records import Mail, MailKind, Subscription
+from alerts.subscriptions.records import Mail, MailKind, Subscription
+from alerts.subscriptions.subscription import READ_IN, Choices, Place, QuietHours, ReadIn, Told
 from alerts.texts import Text
 
-_FOLDER = Path(__file__).with_name("subscription_texts")
+_FOLDER = Path(__file__).with_name("texts")
 _NAME_LIMIT = 80
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import shapely
 
 from alerts.areas import Areas
-from alerts.city_warning import CityWarning
+from alerts.city.city_warning import CityWarning
 from alerts.event import Severity
 from alerts.scale import rank
-from alerts.subscription import DIGITS, Place, QuietHours, Told
+from alerts.subscriptions.subscription import DIGITS, Place, QuietHours, Told
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 from devices.registry import Registry
 

@@ -15,15 +15,15 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from alerts.channel_worker import ChannelStats, ChannelWorker, Retry
-from alerts.channels import AppriseSender, Channel, Sender
-from alerts.deliveries import Deliveries, DeliveryStatus, Entry, New, Receipt
+from alerts.delivery.channel_worker import ChannelStats, ChannelWorker, Retry
+from alerts.delivery.channels import AppriseSender, Channel, Sender
+from alerts.delivery.deliveries import Deliveries, DeliveryStatus, Entry, New, Receipt
+from alerts.delivery.grouping import Weight, station_rank, weigh
+from alerts.delivery.stages import Record, Render, Select, Send, Stage
 from alerts.errors import AlertsConfigError
 from alerts.event import PREEMPTED, Event, Severity, from_row
-from alerts.grouping import Weight, station_rank, weigh
 from alerts.incident import Incident
 from alerts.incident import fold as fold_incidents
-from alerts.stages import Record, Render, Select, Send, Stage
 from alerts.texts import Texts
 from alerts.warning import STEPS, TOLD, Warning, fold, opened  # noqa: A004 - the field's word, see there
 from devices.errors import Fault

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
-from alerts.contact import contact
 from alerts.errors import ContactError, MailError
+from alerts.subscriptions.contact import contact
 
 TIMEOUT_S = 20.0
 _PORTS = {"smtps": 465, "smtp": 587}

@@ -8,10 +8,10 @@ from typing import Protocol
 
 import structlog
 
-from alerts.channels import Channel, Outcome, Sender
-from alerts.deliveries import Deliveries, DeliveryStatus, Due
+from alerts.delivery.channels import Channel, Outcome, Sender
+from alerts.delivery.deliveries import Deliveries, DeliveryStatus, Due
+from alerts.delivery.grouping import Heard, News, after
 from alerts.errors import DeliveriesError
-from alerts.grouping import Heard, News, after
 from alerts.texts import Text, Texts, plain
 from alerts.warning import Warning, as_public  # noqa: A004 - the field's word, see there
 

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from alerts.contact import Contact
-from alerts.contact_vault import Vault
 from alerts.scale import SEVERITIES, rank
-from alerts.subscription import Choices, Place, QuietHours, ReadIn
+from alerts.subscriptions.contact import Contact
+from alerts.subscriptions.subscription import Choices, Place, QuietHours, ReadIn
+from alerts.subscriptions.vault import Vault
 
 APPLICATION_ID = 0x53465342
 VERSION = 1

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from alerts.channels import Channel, Outcome
-from alerts.deliveries import Deliveries, Due
-from alerts.grouping import News, Waiting, due_us, step_of
-from alerts.stages import Delivery, Stage
+from alerts.delivery.channels import Channel, Outcome
+from alerts.delivery.deliveries import Deliveries, Due
+from alerts.delivery.grouping import News, Waiting, due_us, step_of
+from alerts.delivery.stages import Delivery, Stage
 from ingest.health import Health
 
 _IDLE_S = 1.0

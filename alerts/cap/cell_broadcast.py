@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from defusedxml import ElementTree
 
-from alerts.cap import NAMESPACE
+from alerts.cap.document import NAMESPACE
 
 LIMIT = 1395
 

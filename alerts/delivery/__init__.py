@@ -1,0 +1,1 @@
+"""The durable way from an event to the channels."""

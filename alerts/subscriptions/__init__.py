@@ -1,0 +1,1 @@
+"""Residents who asked for messages: who they are, where, and how they are reached."""
