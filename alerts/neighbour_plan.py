@@ -8,7 +8,7 @@ from alerts import rain
 from alerts.lifecycle import Subject
 from alerts.neighbour_test import CANDIDATES, FEWEST, NeighbourPlan
 from alerts.plan import RAIN_COUNTER, RAIN_DEPTH, Place, gauge_names, slots_of
-from alerts.rows import Floats, Slots
+from alerts.rows import Bools, Floats, Slots
 
 SHARE = 0.1
 """Of its neighbours' median: a gauge with less is stuck."""
@@ -16,6 +16,7 @@ SHARE = 0.1
 _EARTH_KM = 6371.0
 _MAX_UM_PER_MIN = 20_000
 _ROWS = 256
+_BAND_KM = 10.0
 
 
 def rain_series(place: Place) -> list[int]:
@@ -68,15 +69,29 @@ def _near(lat_: bytes, lon_: bytes, within_: bytes, place_: bytes, used_: bytes)
     place, used = np.frombuffer(place_, np.int64), np.frombuffer(used_, np.bool_)
     near = np.full((len(lat), CANDIDATES), -1, np.int64)
     known = (used & ~np.isnan(lat + lon)).nonzero()[0]
-    for begin in range(0, len(known), _ROWS):
-        mine = known[begin : begin + _ROWS]
-        away = _away(lat, lon, mine, known)
-        away[(place[mine][:, None] == place[known]) | ~(away <= within[mine][:, None])] = np.inf
+    # those of one block lie together, so that few others are within reach
+    by_place = known[np.lexsort((lon[known], np.floor(lat[known] * _EARTH_KM / _BAND_KM)))]
+    for begin in range(0, len(by_place), _ROWS):
+        mine = by_place[begin : begin + _ROWS]
+        others = known[
+            _in_reach(lat, lon, mine, known, np.max(within[mine], initial=0, where=within[mine] > 0))
+        ]
+        away = _away(lat, lon, mine, others)
+        away[(place[mine][:, None] == place[others]) | ~(away <= within[mine][:, None])] = np.inf
         order = np.argsort(away, axis=1, kind="stable")[:, :CANDIDATES]
-        found = np.where(np.isfinite(np.take_along_axis(away, order, axis=1)), known[order], -1)
+        found = np.where(np.isfinite(np.take_along_axis(away, order, axis=1)), others[order], -1)
         near[mine, : found.shape[1]] = found
     near.flags.writeable = False
     return near
+
+
+def _in_reach(lat: Floats, lon: Floats, mine: Slots, others: Slots, km: float) -> Bools:
+    """Which others can lie within a distance of any of mine: those in the box around them."""
+    angle = km / _EARTH_KM * (1 + 1e-9)
+    wide = angle / np.cos(lat[mine]).min()
+    inside: Bools = (lat[others] >= lat[mine].min() - angle) & (lat[others] <= lat[mine].max() + angle)
+    inside &= (lon[others] >= lon[mine].min() - wide) & (lon[others] <= lon[mine].max() + wide)
+    return inside
 
 
 def _away(lat: Floats, lon: Floats, mine: Slots, others: Slots) -> Floats:
