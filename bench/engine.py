@@ -64,7 +64,7 @@ def measure(scale: float) -> Report:
         report.add(name, each, "kB/series", baseline=base)
     report.notes += [
         "per core: of CPU time; every series is a rain gauge, the dearest kind",
-        "engine: quality control, watchdog, rain sums, DWD criteria, SRI, episodes, events",
+        "engine: all of it, quality control, rain sums and criteria, episodes, witnesses, incidents",
         f"rain: every gauge wet for a day, episodes in force, {rained:,} events in all that was measured",
         "ring and sums: the least that numpy can do: readings in order, whole bins, one limit a window",
         "deques: exact windows of readings that come in order in pure Python, and nothing else",
