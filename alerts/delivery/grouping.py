@@ -79,14 +79,10 @@ def station_rank(incident: Incident | None, station: str) -> int | None:
 
 def weigh(event: Event, incident: Incident, before: int | None) -> Weight:
     """The weight of an event, with the incident after it and the station_rank() from before it."""
-    told = told_members(incident)
-    ends = event.kind == "clear" and not told
-    return Weight(
-        incident.id,
-        rank(told[0].severity) if told else 0,
-        URGENT if ends else _urgency(event, before),
-        ends,
-    )
+    told = (each for each in incident.members.values() if each.in_force and each.audience is not None)
+    highest = max((rank(each.severity) for each in told), default=0)
+    ends = event.kind == "clear" and not highest
+    return Weight(incident.id, highest, URGENT if ends else _urgency(event, before), ends)
 
 
 def _urgency(event: Event, before: int | None) -> int:
