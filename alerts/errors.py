@@ -3,6 +3,7 @@
 AlertsError
  ├── AlertsConfigError   rules, texts or channels that a person wrote cannot be used; lists all faults
  ├── DecisionRefusedError  a decision cannot be taken: incident unknown or over (decision.py)
+ ├── OrderRefusedError   an order about a warning of the city cannot be carried out (city/order.py)
  ├── DrillError          a recording cannot be played as a drill
  │    └── DrillBusyError not now: another drill runs, or a real alarm is in force
  ├── DeliveriesError     the file of deliveries cannot be used (damaged, disk full, held by another process)
