@@ -35,5 +35,5 @@ class Written:
 
 
 Writer = Callable[[Situation, CityAction], Written]
-"""Writes a warning's texts: of a release or an update what to do, of an all-clear that it is over. It is asked
-with locks held: no I/O, no calls back."""
+"""Writes a warning's texts: of a release or an update what to do, of an all-clear that it is over. It is
+asked with locks held: no I/O, no calls back."""
