@@ -11,6 +11,7 @@ AlertsError
  │    └── BusyError      too many ask at the moment
  ├── ContactError        no address or number that messages can be sent to
  ├── MailError           a message could not be handed over
+ ├── AuditError          the file of the audit log cannot be used
  ├── CapError            the file of CAP documents cannot be used, or a document cannot be signed or verified
  └── TextError           a text for people cannot be made
 """
@@ -64,6 +65,10 @@ class MailError(AlertsError):
     def __init__(self, text: str, *, for_good: bool = False) -> None:
         super().__init__(text)
         self.for_good = for_good
+
+
+class AuditError(AlertsError):
+    """The file of the audit log cannot be used (damaged, disk full, held by another process)."""
 
 
 class TextError(AlertsError):

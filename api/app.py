@@ -13,6 +13,7 @@ from api.rfc3339 import format_us
 from api.routes import (
     admin,
     areas,
+    audit,
     cap,
     catchments,
     drill,
@@ -49,6 +50,7 @@ _ROUTERS = (
     admin,
     drill,
     incidents,
+    audit,
     operations,
     subscriptions,
     subscription_pages,

@@ -413,6 +413,28 @@ class IncidentItem(BaseModel):
     decisions: list[DecisionItem]
 
 
+class AuditEntry(BaseModel):
+    """What somebody decided or entered. `detail` names the token it was done with; never contact data."""
+
+    seq: int
+    time: AwareDatetime
+    by: str
+    action: str = Field(examples=["incident all_clear"])
+    subject: str = Field(examples=["strunde.20260714T181000Z"])
+    reason: str
+    detail: str
+    previous: str = Field(description="Hash of the entry before: SHA-256, 64 hex digits")
+    hash: str
+
+
+class AuditChain(BaseModel):
+    """Whether the audit log is as it was written."""
+
+    entries: int
+    head: str = Field(description="Hash of the last entry")
+    broken_at: int | None = Field(description="`seq` of the first entry that does not fit")
+
+
 class Part(BaseModel):
     """One part of the service; `detail` for operators only."""
 

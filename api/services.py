@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from alerts.areal_rain import AreaRain
 from alerts.areas import Areas
+from alerts.audit import AuditLog
 from alerts.board import WarningBoard
 from alerts.cap.publisher import CapPublisher
 from alerts.city.city_warning import CityWarning
@@ -82,6 +83,7 @@ class Services:
     `official`: an authority's warnings, None where no source is configured.
     `city_warnings`: the city's own, in force, proposed and ended in the last 24 hours. `cap`: their
     documents, None where no sender is configured; `cap_url`: what links in the feed begin with, "" as asked.
+    `audit`: where decisions and operators' entries are noted.
     """
 
     city: City
@@ -116,4 +118,5 @@ class Services:
     subscriptions: SubscriptionDesk | None = None
     city_warnings: Callable[[], Sequence[CityWarning]] = tuple
     cap: CapPublisher | None = None
+    audit: AuditLog | None = None
     cap_url: str = ""

@@ -10,6 +10,8 @@ from fastapi import FastAPI
 
 from alerts.areal_rain import ArealRain
 from alerts.areas import load_areas
+from alerts.audit import FILE as AUDIT_FILE
+from alerts.audit import AuditLog
 from alerts.board import WarningBoard
 from alerts.cap.archive import CapArchive
 from alerts.cap.leitstelle import Leitstelle
@@ -19,7 +21,7 @@ from alerts.delivery.channels import Channel
 from alerts.delivery.outbox import Outbox
 from alerts.drill import Drills
 from alerts.engine import Engine
-from alerts.errors import AlertsConfigError, CapError, DeliveriesError, SubscriptionsError
+from alerts.errors import AlertsConfigError, AuditError, CapError, DeliveriesError, SubscriptionsError
 from alerts.flagging import Flagging
 from alerts.incident_board import IncidentBoard
 from alerts.rules import load_rules
@@ -85,7 +87,7 @@ class Service:
         except (ConfigError, DevicesError, AlertsConfigError) as error:
             self._opened.close()
             raise ConfigError(*(examine(settings)[0] or error.faults)) from error
-        except (IngestError, DeliveriesError, SubscriptionsError, CapError) as error:
+        except (IngestError, DeliveriesError, SubscriptionsError, CapError, AuditError) as error:
             self._opened.close()
             raise StartError(str(error)) from error
 
@@ -194,9 +196,16 @@ class Service:
             self._groups.append(Group((mails,), lambda: {"subscriptions": mails.health}))
         deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")
         self.outbox = Outbox(self.journal, deliveries, channels, self.texts, clock)
-        self._build_cap(deliveries.with_name(CAP_FILE))
+        self._build_records(deliveries.parent)
         self.retention = Retention(self.journal, settings.journal.retention_days, clock)
         self.metrics = Metrics(self)
+
+    def _build_records(self, folder: Path) -> None:
+        """What stands for itself later: who decided, and what was published."""
+        self.audit = AuditLog(folder / AUDIT_FILE, self.clock)
+        self._opened.callback(self.audit.close)
+        self._groups.append(Group((), lambda: {"audit": self.audit.health}))
+        self._build_cap(folder / CAP_FILE)
 
     def _build_cap(self, file: Path) -> None:
         archive = CapArchive(file)
@@ -295,6 +304,7 @@ class Service:
                 city_warnings=self._warnings_of_the_city,
                 cap=self.cap if settings.cap.sender else None,
                 cap_url=settings.cap.url,
+                audit=self.audit,
             )
         )
 

@@ -13,6 +13,7 @@ from api.caller import Operator
 from api.problems import Problem
 from api.responses import PRIVATE
 from api.rfc3339 import format_us
+from api.routes.audit import note
 from api.routes.openapi import errors
 from api.schemas import Drill
 from api.visibility import View
@@ -65,6 +66,9 @@ async def begin(request: Request, view: Operator, query: Annotated[DrillQuery, Q
         ) from error
     except DrillError as error:
         raise Problem(422, str(error), "columns: time,station,property,value, as for a backtest") from error
+    released = f", released to the public by {status.released_by}" if release else ""
+    what = f"recording of {status.readings} readings{released}"
+    await run_in_threadpool(note, view, status.started_by, "drill start", status.id, what)
     return _answer(status, 201)
 
 
@@ -77,7 +81,12 @@ def status(view: Operator) -> Response:
 @router.delete("/drill", response_class=Response, responses={200: {"model": Drill}, **errors(401, 403, 404)})
 def end(view: Operator) -> Response:
     """End the drill that runs; its warnings are cleared."""
-    return _answer(_drills(view).end(view.operator or ""))
+    drills = _drills(view)
+    running = drills.status is not None and drills.status.running
+    ended = drills.end(view.operator or "")
+    if running and ended is not None:
+        note(view, view.operator or "", "drill stop", ended.id, ended.reason)
+    return _answer(ended)
 
 
 def _drills(view: View) -> Drills:

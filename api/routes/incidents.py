@@ -13,6 +13,7 @@ from api.paging import decode_cursor, link_next, page
 from api.problems import Problem
 from api.responses import PRIVATE, collection, common_headers, respond
 from api.rfc3339 import format_us
+from api.routes.audit import note
 from api.routes.openapi import collection_of, errors
 from api.routes.query import CollectionQuery
 from api.routes.stations import nowhere
@@ -98,6 +99,7 @@ def decide(view: Operator, incident_id: IncidentId, body: DecisionBody) -> Respo
         known = services.incidents.get(incident_id) is not None
         why = "closed" if refused.why == "unknown" and known else refused.why
         raise Problem(_STATUS[why], str(refused), _HINTS[why]) from refused
+    note(view, body.by, f"incident {body.action}", incident_id, body.reason)
     headers = common_headers(view, PRIVATE, open_data=False)
     return Response(_body(view, incident_id), 201, headers, "application/json")
 

@@ -14,7 +14,9 @@ from ingest.health import Health
 
 router = APIRouter(tags=["operation"])
 _METRICS = "text/plain; version=0.0.4; charset=utf-8"
-_CAN_WAIT = frozenset({"store", "latest", "devices", "retention", "channel", "neighbour", "subscriptions"})
+_CAN_WAIT = frozenset(
+    {"store", "latest", "devices", "retention", "channel", "neighbour", "subscriptions", "audit"}
+)
 """Parts that neither an uplink nor an alert waits for."""
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import orjson
-import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
@@ -13,6 +12,7 @@ from api.caller import AnyCaller, Operator
 from api.problems import Problem
 from api.responses import PRIVATE
 from api.rfc3339 import format_us
+from api.routes.audit import note
 from api.routes.openapi import errors
 from api.services import SubscriptionDesk
 from api.subscription_bodies import (
@@ -36,7 +36,6 @@ from devices.registry import Station
 router = APIRouter(prefix="/api/v1/subscriptions", tags=["subscriptions"])
 staff_router = APIRouter(prefix="/api/v1/admin/subscriptions", tags=["operators"])
 _BODY = (404, 413, 415, 422)
-_log = structlog.get_logger(__name__)
 
 
 @router.post(
@@ -185,7 +184,8 @@ async def enter(request: Request, view: Operator) -> Response:
     await run_in_threadpool(
         desk.subscriptions.enter, who, chosen, desk.words.version, body.staff, body.form_date
     )
-    _log.info("subscription_entered", staff=body.staff, operator=view.operator, channel=who.channel)
+    what = f"signed form of {body.form_date.isoformat()}"
+    await run_in_threadpool(note, view, body.staff, "subscription enter", who.channel, what)
     return Response(status_code=204, headers=_HEADERS)
 
 
@@ -202,7 +202,7 @@ async def remove(request: Request, view: Operator) -> Response:
     body = await read_json(request, RemoveBody)
     who = body.contact(desk.subscriptions.channels, staff=True)
     await run_in_threadpool(desk.subscriptions.remove, who)
-    _log.info("subscription_removed", staff=body.staff, operator=view.operator, channel=who.channel)
+    await run_in_threadpool(note, view, body.staff, "subscription remove", who.channel, "on request")
     return Response(status_code=204, headers=_HEADERS)
 
 

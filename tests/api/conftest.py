@@ -27,6 +27,7 @@ def founded(folder):
     town.latest.stop()
     town.store.close()
     town.journal.close()
+    town.audit.close()
 
 
 def settled(town):

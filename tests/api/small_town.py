@@ -4,6 +4,7 @@ import math
 import time
 from dataclasses import dataclass, field
 
+from alerts.audit import AuditLog
 from alerts.board import WarningBoard
 from alerts.counts import Count, Site, SiteCounts
 from alerts.delivery.deliveries import Receipt
@@ -130,6 +131,7 @@ class Town:
         self.incidents = IncidentBoard()
         self.engine = Engine(self.journal, load_rules(), lambda: self.registry, lambda: self.now_us)
         self.texts = Texts(lambda id_: self.registry.stations[id_].name, "Europe/Berlin", self.name)
+        self.audit = AuditLog(self.folder / f"{self.name}.audit.db", lambda: self.now_us)
         self._f_cnt = 0
 
     def services(self):
@@ -163,6 +165,7 @@ class Town:
             "official": lambda: OFFICIAL,
             "official_public": True,
             "tokens": self.tokens,
+            "audit": self.audit,
         }
         return Services(**(known | self.changes))
 

@@ -14,6 +14,8 @@ OPERATORS = [
     "/api/v1/admin/devices",
     "/api/v1/admin/deliveries",
     "/api/v1/admin/incidents",
+    "/api/v1/admin/audit",
+    "/api/v1/admin/audit/chain",
 ]
 # answer operators with 404 while there is nothing to show, or take no GET
 OTHER_OPERATORS = [

@@ -118,3 +118,13 @@ def test_an_engine_that_stands_still_is_no_silence(flooded, operator, monkeypatc
     monkeypatch.setattr("alerts.engine._DECIDE_S", 0.05)
     monkeypatch.setattr(type(flooded.engine).decide, "__defaults__", (0.05,))
     assert decide(operator, id_, "confirm").status_code == 503
+
+
+def test_decisions_are_noted_refused_ones_are_not(flooded, operator):
+    id_ = flooded.incidents.incidents()[0].id
+    assert decide(operator, id_, "all_clear").status_code == 409
+    assert decide(operator, id_, "acknowledge", reason="Rückruf 02202 141234").status_code == 201
+    [entry] = operator.get("/api/v1/admin/audit").json()["items"]
+    assert (entry["by"], entry["action"], entry["subject"]) == ("Anna Meier", "incident acknowledge", id_)
+    assert entry["reason"] == "Rückruf [removed]"
+    assert entry["detail"] == "token leitstelle"

@@ -294,6 +294,13 @@ def test_staff_enter_and_end_paper_forms(city, resident, file):
         answer = resident.post("/api/v1/admin/subscriptions/remove", json=gone, headers=STAFF)
         assert answer.status_code == 204
     assert file.counts()["voice"] == 0
+    noted = [(each.by, each.action, each.subject) for each in reversed(city.audit.entries(10))]
+    assert noted == [
+        (PAPER["staff"], "subscription enter", "voice"),
+        (PAPER["staff"], "subscription enter", "email"),
+        ("Herr Rat", "subscription remove", "voice"),
+        ("Herr Rat", "subscription remove", "voice"),
+    ]
 
 
 def test_only_the_channels_of_the_city(city):

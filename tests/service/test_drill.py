@@ -256,6 +256,12 @@ def test_one_at_a_time_and_ended_by_a_person(service, client):
     assert "a drill is running" in second.json()["detail"]
     over = client.delete("/api/v1/admin/drill", headers=OPERATOR).json()
     assert (over["running"], over["reason"]) == (False, "exercise ended: by wehrleiterin")
+    client.delete("/api/v1/admin/drill", headers=OPERATOR)
+    noted = client.get("/api/v1/admin/audit", headers=OPERATOR).json()["items"]
+    assert [(each["by"], each["action"], each["subject"]) for each in noted] == [
+        ("wehrleiterin", "drill stop", over["id"]),
+        ("wehrleiterin", "drill start", over["id"]),
+    ]
     assert begin(client, speed=3600).status_code == 201
 
 
