@@ -1,0 +1,61 @@
+"""The seam between a mailing and the ways to thousands of residents: e-mail, SMS, web push."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from alerts.event import Severity
+from alerts.subscriptions.subscription import ReadIn, Told
+from alerts.subscriptions.subscriptions import Recipient
+from alerts.texts import Text
+
+Handed = Literal["sent", "refused", "later", "unknown"]
+"""sent: the service took it · refused: this address never will · later: not now · unknown: it may have arrived."""
+Report = Callable[[int, Handed], None]
+"""Takes a recipient's id and what became of the message, as soon as that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bulletin:
+    """What everybody of a mailing is told in one language, rendered once; only the links are personal.
+
+    `text` is for e-mail and push, `short` for an SMS. `event` and `episode` as in the journal, `end`: it says
+    that it is over. `time_us`: of the step, µs since the epoch, UTC.
+    """
+
+    event: str
+    episode: str
+    told: Told
+    severity: Severity
+    end: bool
+    time_us: int
+    language: ReadIn
+    text: Text
+    short: str
+
+
+class BulkLine(Protocol):
+    """A connection to the service, used by one thread."""
+
+    def send(self, bulletin: Bulletin, to: Sequence[Recipient], report: Report) -> None:
+        """Hand over to each and report on each as it goes; returns soon once the service is stopping.
+
+        Who was not reported on was not sent anything. Raises MailError when the service cannot be used at all.
+        """
+
+    def close(self) -> None:
+        """Hang up. Never raises."""
+
+
+class BulkWay(Protocol):
+    """One way to reach residents. It has threads of its own: when it hangs it delays no other.
+
+    `lines`: how many connections at once; `batch`: recipients of one call. After a crash at most their
+    product are sent the same message twice.
+    """
+
+    lines: int
+    batch: int
+
+    def connect(self) -> BulkLine:
+        """Raises MailError."""
