@@ -10,7 +10,8 @@ from alerts.subscriptions.subscriptions import Recipient
 from alerts.texts import Text
 
 Handed = Literal["sent", "refused", "later", "unknown"]
-"""sent: the service took it · refused: this address never will · later: not now · unknown: it may have arrived."""
+"""sent: the service took it · refused: this address never will · later: not now · unknown: it may have
+arrived."""
 Report = Callable[[int, Handed], None]
 """Takes a recipient's id and what became of the message, as soon as that is known."""
 
@@ -40,7 +41,7 @@ class BulkLine(Protocol):
     def send(self, bulletin: Bulletin, to: Sequence[Recipient], report: Report) -> None:
         """Hand over to each and report on each as it goes; returns soon once the service is stopping.
 
-        Who was not reported on was not sent anything. Raises MailError when the service cannot be used at all.
+        Who was not reported on was not sent anything. Raises MailError when the service cannot be used.
         """
 
     def close(self) -> None:
