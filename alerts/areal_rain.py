@@ -16,9 +16,9 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from alerts.areas import Areas
-from alerts.curve import MARK_US, unheard_us, windows
-from alerts.rain import UM_PER_MM, RainPlan
-from alerts.rows import Bools, Floats, Rows
+from alerts.kernels.curve import MARK_US, unheard_us, windows
+from alerts.kernels.rain import UM_PER_MM, RainPlan
+from alerts.kernels.rows import Bools, Floats, Rows
 from devices.registry import Station
 
 HOURS = (1, 6, 24)

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from alerts.backtest import backtest, settle, spacing_of, with_missing_rows
+from alerts.backtest.backtest import backtest, settle, spacing_of, with_missing_rows
 from alerts.board import WarningBoard
 from alerts.catchments import Catchments
 from alerts.errors import DrillBusyError, DrillError
 from alerts.event import PREEMPTED, Event, to_row
-from alerts.kostra import Kostra
+from alerts.kostra.kostra import Kostra
 from alerts.lifecycle import stamp
 from alerts.rules import Rules
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there

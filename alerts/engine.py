@@ -18,16 +18,16 @@ import structlog
 
 from alerts.areal_rain import GaugeRain
 from alerts.catchments import Catchments
-from alerts.counts import SiteCounts
-from alerts.curve import Tally
 from alerts.decision import ACTIONS, Decision, DecisionRefusedError
 from alerts.event import Event, from_row, to_row
-from alerts.kernels import Kernels
-from alerts.kostra import Kostra
-from alerts.outages import Hearing, Sight
+from alerts.kernels.counts import SiteCounts
+from alerts.kernels.curve import Tally
+from alerts.kernels.kernels import Kernels
+from alerts.kernels.parking import CarPark
+from alerts.kostra.kostra import Kostra
 from alerts.outlook import LevelOutlook
-from alerts.parking import CarPark
 from alerts.rules import Rules
+from alerts.watch.outages import Hearing, Sight
 from devices.catalogue import DeviceType
 from devices.registry import Registry
 from ingest.errors import Fenced, JournalError

@@ -13,9 +13,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from alerts import rain
 from alerts.catchments import Catchments
-from alerts.plan import LEVEL, RAIN_COUNTER, RAIN_DEPTH, SPACES, VEHICLES, counted_properties
+from alerts.kernels import rain
+from alerts.kernels.plan import LEVEL, RAIN_COUNTER, RAIN_DEPTH, SPACES, VEHICLES, counted_properties
 from alerts.rules import (
     AnyRule,
     BasinOverflow,

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from alerts import quality
-from alerts.checks import make_checks
 from alerts.engine import MAX_AHEAD_S
-from alerts.neighbour_test import Neighbours
-from alerts.quality import Flags, QualityPlan
-from alerts.rows import Batch, Table
+from alerts.kernels import quality
+from alerts.kernels.checks import make_checks
+from alerts.kernels.neighbour_test import Neighbours
+from alerts.kernels.quality import Flags, QualityPlan
+from alerts.kernels.rows import Batch, Table
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
 from devices.measurement import Quality

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alerts import rise
-from alerts.basin import filling
-from alerts.rise import Confidence
-from alerts.rise_plan import RisePlan
-from alerts.rows import Rows
+from alerts.kernels import rise
+from alerts.kernels.basin import filling
+from alerts.kernels.rise import Confidence
+from alerts.kernels.rise_plan import RisePlan
+from alerts.kernels.rows import Rows
 
 _WINDOWS_AN_HOUR = 2
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from alerts.errors import AlertsConfigError
 from alerts.event import Audience
 from alerts.scale import Scale, shipped_scale
-from alerts.witness_rule import LevelWitness, RainWitness
+from alerts.witnesses.rule import LevelWitness, RainWitness
 from devices.device_list import above_zero_cm
 from devices.errors import Fault
 from devices.registry import Registry, Station

@@ -28,7 +28,7 @@ from alerts.warning import (  # the field's word, see there
     fold,
     opened,
 )
-from alerts.witness_words import KINDS, Kind, counted, joined
+from alerts.witnesses.words import KINDS, Kind, counted, joined
 from devices.errors import Fault
 
 TITLE_LIMIT = 80

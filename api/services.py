@@ -9,20 +9,20 @@ from alerts.audit import AuditLog
 from alerts.board import WarningBoard
 from alerts.cap.publisher import CapPublisher
 from alerts.city.city_warning import CityWarning
-from alerts.counts import SiteCounts
 from alerts.decision import Decision
 from alerts.delivery.deliveries import Receipt
 from alerts.drill import Drills
 from alerts.event import Event
 from alerts.incident_board import IncidentBoard
-from alerts.outages import Sight
+from alerts.kernels.counts import SiteCounts
+from alerts.kernels.parking import CarPark
 from alerts.outlook import LevelOutlook
-from alerts.parking import CarPark
 from alerts.scale import Scale, shipped_scale
 from alerts.subscriptions.address_book import AddressBook
 from alerts.subscriptions.subscriptions import Subscriptions
 from alerts.subscriptions.words import Words
 from alerts.texts import Texts
+from alerts.watch.outages import Sight
 from devices.catalogue import Catalogue
 from devices.properties import ObservedProperty
 from devices.registry import Registry, Station

@@ -8,7 +8,7 @@ import numpy as np
 from rain import dry_city, pure_python, wet_city
 from report import Report, best, cpu_us, run
 
-from alerts.kostra import DURATIONS_MIN
+from alerts.kostra.kostra import DURATIONS_MIN
 
 SERIES = (1_000, 10_000, 100_000)
 BATCHES = (4096, 1024, 64, 1)

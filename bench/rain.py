@@ -7,10 +7,10 @@ from functools import partial
 import numpy as np
 from report import Report, best, cpu_us, run
 
-from alerts import rain
-from alerts.kernels import Kernels
-from alerts.kostra import DURATIONS_MIN, Kostra, shipped_table
-from alerts.rows import Batch
+from alerts.kernels import rain
+from alerts.kernels.kernels import Kernels
+from alerts.kernels.rows import Batch
+from alerts.kostra.kostra import DURATIONS_MIN, Kostra, shipped_table
 from alerts.rules import load_rules
 from devices.registry import load_registry
 from ingest.reading import READING, Readings, Series

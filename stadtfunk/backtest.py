@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from alerts.backtest import backtest, settle, spacing_of, with_missing_rows
+from alerts.backtest.backtest import backtest, settle, spacing_of, with_missing_rows
 from alerts.catchments import Catchments, load_catchments
-from alerts.curve import Tally
 from alerts.errors import AlertsConfigError
 from alerts.event import Event
-from alerts.kostra import Kostra
-from alerts.plan import RAIN_DEPTH
+from alerts.kernels.curve import Tally
+from alerts.kernels.plan import RAIN_DEPTH
+from alerts.kostra.kostra import Kostra
 from alerts.rules import Rules, load_rules
 from alerts.scale import load_scale
 from devices.catalogue import DeviceType, load_catalogue
@@ -40,7 +40,7 @@ from stadtfunk.settings import Settings
 from stadtfunk.settings_file import load_settings
 
 if TYPE_CHECKING:
-    from alerts.verification import Happened
+    from alerts.backtest.verification import Happened
 
 _MOST_COMPLAINTS = 1000
 _MINUTE_US = 60_000_000

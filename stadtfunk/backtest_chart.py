@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from html import escape
 
+from alerts.backtest.verification import Happened, Warned
 from alerts.scale import SEVERITIES
-from alerts.verification import Happened, Warned
 
 Bars = Sequence[tuple[Warned, Sequence[tuple[int, int, str]]]]
 """Warnings with their parts: begin, end (µs), severity."""

@@ -13,11 +13,7 @@ from zoneinfo import ZoneInfo
 
 import jinja2
 
-from alerts.curve import Tally
-from alerts.event import Event
-from alerts.rules import Rules
-from alerts.scale import SEVERITIES, Scale
-from alerts.verification import (
+from alerts.backtest.verification import (
     Happened,
     Score,
     Span,
@@ -28,6 +24,10 @@ from alerts.verification import (
     spans,
     warnings_of,
 )
+from alerts.event import Event
+from alerts.kernels.curve import Tally
+from alerts.rules import Rules
+from alerts.scale import SEVERITIES, Scale
 from devices.errors import Fault
 from devices.registry import Registry
 from stadtfunk.backtest_chart import timeline

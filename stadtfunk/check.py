@@ -10,7 +10,7 @@ from alerts.catchments import Catchments, load_catchments
 from alerts.delivery.channels import AppriseSender, Channel
 from alerts.errors import AlertsConfigError
 from alerts.explain import City, Explained, explain
-from alerts.kostra import Kostra
+from alerts.kostra.kostra import Kostra
 from alerts.rules import Rules, load_rules
 from alerts.scale import Scale, load_scale
 from devices.catalogue import Catalogue, DeviceType, load_catalogue

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from alerts.verification import Happened
+from alerts.backtest.verification import Happened
 from ingest.errors import HistoryError
 
 _BEGIN = ("begin", "time")

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from alerts.errors import AlertsConfigError
-from alerts.kostra import OUTDATED, UNKNOWN, Kostra, cell_of, load_kostra, write_tables
-from alerts.kostra_import import import_cells
+from alerts.kostra.kostra import OUTDATED, UNKNOWN, Kostra, cell_of, load_kostra, write_tables
+from alerts.kostra.kostra_import import import_cells
 from alerts.rules import Rules, Sri
 from devices.catalogue import DeviceType, load_catalogue
 from devices.errors import DevicesError

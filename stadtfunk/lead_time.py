@@ -9,10 +9,10 @@ design inflow. Where either is not known nothing is claimed; what is missing is 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from alerts.basin import Curves, minutes_to
 from alerts.catchments import Basin, Catchments
-from alerts.plan import LEVEL
-from alerts.rise_plan import travel_times
+from alerts.kernels.basin import Curves, minutes_to
+from alerts.kernels.plan import LEVEL
+from alerts.kernels.rise_plan import travel_times
 from alerts.rules import BasinOverflow, Rules, WaterLevel
 from devices.catalogue import DeviceType
 from devices.registry import Registry

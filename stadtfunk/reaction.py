@@ -10,9 +10,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from alerts import expected
 from alerts.event import Event
-from alerts.plan import LEVEL
+from alerts.kernels import expected
+from alerts.kernels.plan import LEVEL
 from devices.simulator.truth import PhysicalCrossing
 
 _LATEST_US = 3 * 3_600_000_000

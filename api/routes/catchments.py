@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from alerts.outages import Sight
+from alerts.watch.outages import Sight
 from api.caller import AnyCaller
 from api.formats import Layout
 from api.paging import decode_cursor, link_next, page

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from alerts.counts import SiteCounts
-from alerts.parking import CarPark
+from alerts.kernels.counts import SiteCounts
+from alerts.kernels.parking import CarPark
 from api.caller import AnyCaller
 from api.formats import Item, Layout
 from api.paging import Key, decode_cursor, link_next, page

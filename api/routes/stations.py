@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from alerts.plan import LEVEL
+from alerts.kernels.plan import LEVEL
 from api.caller import AnyCaller
 from api.formats import Item, Layout, document
 from api.level_schemas import StationNow

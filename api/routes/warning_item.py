@@ -7,7 +7,7 @@ from alerts.errors import TextError
 from alerts.scale import LANGUAGES, Language
 from alerts.texts import Text, plain
 from alerts.warning import Warning, as_public  # noqa: A004 - the field's word, see there
-from alerts.witness_words import counted
+from alerts.witnesses.words import counted
 from api.formats import Layout
 from api.rfc3339 import format_us
 from api.routes.stations import place

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from alerts.kernels import Kernels
-from alerts.kostra import DURATIONS_MIN, Kostra, shipped_table
+from alerts.kernels.kernels import Kernels
+from alerts.kostra.kostra import DURATIONS_MIN, Kostra, shipped_table
 from alerts.rules import load_rules
 from devices.registry import load_registry
 from devices.simulator.storm import design_depths, euler_type_2

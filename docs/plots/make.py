@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from alerts.event import Event
-from alerts.kernels import Kernels
-from alerts.kostra import Kostra
+from alerts.kernels.kernels import Kernels
+from alerts.kostra.kostra import Kostra
 from alerts.rules import load_rules
 from alerts.scale import Scale, shipped_scale
 from devices.registry import load_registry

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from alerts.audit import AuditLog
 from alerts.board import WarningBoard
-from alerts.counts import Count, Site, SiteCounts
 from alerts.delivery.deliveries import Receipt
 from alerts.engine import Engine
 from alerts.event import Event
 from alerts.incident_board import IncidentBoard
-from alerts.parking import CarPark
+from alerts.kernels.counts import Count, Site, SiteCounts
+from alerts.kernels.parking import CarPark
 from alerts.rules import load_rules
 from alerts.texts import Texts
 from api.app import create_app

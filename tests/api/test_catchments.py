@@ -3,7 +3,7 @@
 from small_town import T0
 from starlette.testclient import TestClient
 
-from alerts.outages import Sight
+from alerts.watch.outages import Sight
 
 BLIND = Sight("strunde", "Strunde", 0, 1, T0, ("geheim-pegel", "strunde-gierath"), rest=False)
 SECRET = Sight("tal", "Geheimes Tal", 0, 1, T0, ("geheim-pegel",), rest=False)

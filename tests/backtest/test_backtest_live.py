@@ -5,10 +5,10 @@ from histories import rain_rows, reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.backtest import backtest, settle, spacing_of, with_missing_rows
+from alerts.backtest.backtest import backtest, settle, spacing_of, with_missing_rows
 from alerts.engine import Engine
 from alerts.event import from_row
-from alerts.kernels import Kernels
+from alerts.kernels.kernels import Kernels
 from alerts.rules import load_rules
 from devices.registry import load_registry
 from ingest.journal import Accepted

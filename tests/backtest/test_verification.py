@@ -1,7 +1,7 @@
 """Hits, false alarms, misses and witnesses, on cases small enough to count by hand."""
 
+from alerts.backtest.verification import Happened, Span, agreement, incidents, score, spans, warnings_of
 from alerts.event import Event
-from alerts.verification import Happened, Span, agreement, incidents, score, spans, warnings_of
 
 MIN = 60_000_000
 HOUR = 60 * MIN

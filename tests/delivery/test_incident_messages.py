@@ -12,8 +12,8 @@ from alerts.delivery.deliveries import Deliveries
 from alerts.delivery.grouping import AT_ONCE
 from alerts.delivery.outbox import Outbox
 from alerts.event import to_row
-from alerts.kernels import Kernels
-from alerts.kostra import Kostra, shipped_table
+from alerts.kernels.kernels import Kernels
+from alerts.kostra.kostra import Kostra, shipped_table
 from alerts.rules import load_rules
 from alerts.texts import BODY_LIMIT, TITLE_LIMIT, Texts
 from devices.registry import InstalledDevice, Registry, Station

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from alerts.kernels import Kernels
-from alerts.kostra import shipped_table
+from alerts.kernels.kernels import Kernels
+from alerts.kostra.kostra import shipped_table
 from alerts.rules import load_rules, parse_rules
 from devices.registry import InstalledDevice, Registry, Station
 from ingest.reading import READING, Series

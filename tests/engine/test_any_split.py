@@ -5,8 +5,8 @@ from engine_city import MIN, T0, catalogue, kernels, readings, registry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.kernels import Kernels
-from alerts.kostra import Kostra, shipped_table
+from alerts.kernels.kernels import Kernels
+from alerts.kostra.kostra import Kostra, shipped_table
 from alerts.rules import load_rules
 from ingest.reading import Series
 

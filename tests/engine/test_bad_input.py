@@ -16,7 +16,7 @@ from alerts.engine import Engine
 from alerts.errors import AlertsConfigError
 from alerts.event import from_row
 from alerts.flagging import Flagging
-from alerts.kernels import Kernels
+from alerts.kernels.kernels import Kernels
 from alerts.rules import load_rules, parse_rules
 from devices.errors import RegistryError
 from devices.registry import load_registry

@@ -6,9 +6,9 @@ import math
 import pytest
 from engine_city import MIN, T0, kernels, one_series, readings
 
-from alerts.basin import Curves, filling, minutes_to
 from alerts.catchments import parse_catchments
 from alerts.errors import AlertsConfigError
+from alerts.kernels.basin import Curves, filling, minutes_to
 
 GAUGE = [one_series("water_level", station="basin")]
 TABLE = {

@@ -13,9 +13,9 @@ from engine_city import MIN, T0, kernels, one_series, readings, registry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts import level
 from alerts.engine import PART, Engine
 from alerts.event import from_row, to_row
+from alerts.kernels import level
 from alerts.rules import load_rules
 from ingest.errors import JournalError
 from ingest.journal import Accepted

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.catchments import Reach, parse_catchments
-from alerts.kernels import Kernels
-from alerts.rise_plan import travel_times
+from alerts.kernels.kernels import Kernels
+from alerts.kernels.rise_plan import travel_times
 from alerts.rules import load_rules
 from devices.registry import InstalledDevice, Registry, Station
 from ingest.reading import Series

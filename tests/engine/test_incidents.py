@@ -15,8 +15,8 @@ from alerts.engine import Engine
 from alerts.event import from_row
 from alerts.incident import fold
 from alerts.incidents import LINGER_US, REISSUE_US
-from alerts.kernels import Kernels, run
-from alerts.kostra import Kostra, shipped_table
+from alerts.kernels.kernels import Kernels, run
+from alerts.kostra.kostra import Kostra, shipped_table
 from alerts.rules import load_rules, parse_rules
 from ingest.journal import Accepted
 from ingest.reading import Measured, Series

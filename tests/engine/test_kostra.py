@@ -7,8 +7,8 @@ import pytest
 from engine_city import DEPTH_MM, MIN, T0, events, one_series, readings, shared
 
 from alerts.errors import AlertsConfigError
-from alerts.etrs89_laea import project
-from alerts.kostra import (
+from alerts.kostra.etrs89_laea import project
+from alerts.kostra.kostra import (
     DURATIONS_MIN,
     RETURN_PERIODS_A,
     SRI,
@@ -21,7 +21,7 @@ from alerts.kostra import (
     shipped_table,
     write_tables,
 )
-from alerts.kostra_import import import_cells
+from alerts.kostra.kostra_import import import_cells
 
 CENTRE, BENSBERG = 139103, 140104
 

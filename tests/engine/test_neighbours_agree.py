@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.flagging import Flagging
-from alerts.kernels import Kernels
-from alerts.neighbour_test import OK, RUNAWAY, STUCK
+from alerts.kernels.kernels import Kernels
+from alerts.kernels.neighbour_test import OK, RUNAWAY, STUCK
 from alerts.rules import load_rules
 from devices.registry import load_registry
 from ingest.reading import Series

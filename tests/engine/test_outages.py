@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from alerts.catchments import Catchment, Catchments, Reach
 from alerts.engine import Engine
 from alerts.event import from_row
-from alerts.kernels import BEGINNING_US, Kernels
-from alerts.outages import Hearing
+from alerts.kernels.kernels import BEGINNING_US, Kernels
 from alerts.rules import load_rules, parse_rules
+from alerts.watch.outages import Hearing
 from devices.registry import Registry
 from ingest.gateways import GatewayBook
 from ingest.journal import Accepted

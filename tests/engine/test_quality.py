@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.errors import AlertsConfigError
-from alerts.kernels import Kernels
+from alerts.kernels.kernels import Kernels
 from alerts.rules import load_rules, parse_rules
 
 GAUGE = [one_series("water_level", station="gierath-pegel")]

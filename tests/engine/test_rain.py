@@ -8,7 +8,7 @@ from engine_city import MIN, T0, catalogue, events, kernels, one_series, reading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts import curve, rain
+from alerts.kernels import curve, rain
 
 DEPTH = [one_series("precipitation")]
 COUNTER = [one_series("precipitation_total")]

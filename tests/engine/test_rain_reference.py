@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from engine_city import MIN, events, iso, reference, registry, table, us
 
-from alerts.kernels import run
+from alerts.kernels.kernels import run
 from alerts.rules import load_rules
 from ingest.reading import READING, Series
 

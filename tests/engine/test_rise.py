@@ -9,7 +9,7 @@ from engine_city import MIN, T0
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts import expected, rise
+from alerts.kernels import expected, rise
 
 
 def ring(*points):

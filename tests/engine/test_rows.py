@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.rows import Table, rounds
+from alerts.kernels.rows import Table, rounds
 
 OLD = np.dtype([("time", "<i8"), ("ring", "<i4", (4,)), ("gone", "u1")])
 NEW = np.dtype([("fresh", "<f8"), ("ring", "<i4", (4,)), ("time", "<i8")])

@@ -4,7 +4,7 @@ import pytest
 from engine_city import MIN, T0, events, one_series, readings, registry, steps
 
 from alerts.errors import AlertsConfigError
-from alerts.kernels import Kernels
+from alerts.kernels.kernels import Kernels
 from alerts.rules import DwdRain, WaterLevel, load_rules
 from alerts.scale import load_scale
 

@@ -7,9 +7,9 @@ import pytest
 from engine_city import MIN, events, iso, reference, registry, shared, us
 from test_rain_reference import FILES, rain_of
 
-from alerts import curve, rain
-from alerts.kernels import Kernels
-from alerts.kostra import DURATIONS_MIN, load_kostra
+from alerts.kernels import curve, rain
+from alerts.kernels.kernels import Kernels
+from alerts.kostra.kostra import DURATIONS_MIN, load_kostra
 from alerts.rules import load_rules
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from engine_city import MIN, iso, registry, shared, table, us
 
-from alerts.backtest import backtest, with_missing_rows
-from alerts.rain import DWD_MM
+from alerts.backtest.backtest import backtest, with_missing_rows
+from alerts.kernels.rain import DWD_MM
 from alerts.rules import load_rules
 from ingest.reading import READING, Series
 

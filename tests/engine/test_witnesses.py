@@ -8,16 +8,16 @@ from engine_city import MIN, T0, readings, registry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts import testimony
 from alerts.catchments import Catchment, Catchments
 from alerts.decision import Decision
 from alerts.errors import AlertsConfigError
 from alerts.explain import City, explain_rule
 from alerts.incident import fold as fold_incidents
-from alerts.kernels import MADE_UP, Kernels
+from alerts.kernels.kernels import MADE_UP, Kernels
 from alerts.rules import DwdRain, Maintenance, WaterLevel, load_rules, parse_rules
 from alerts.warning import as_public, fold
-from alerts.witness_rule import LevelWitness, RainWitness
+from alerts.witnesses import testimony
+from alerts.witnesses.rule import LevelWitness, RainWitness
 from ingest.reading import Series
 
 GAUGES = [Series(f"r{i}", "precipitation", "", f"{i:016x}") for i in range(1, 7)]

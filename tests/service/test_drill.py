@@ -15,7 +15,7 @@ from aiosmtpd.handlers import Message
 from servers import free_port, wait_for
 from starlette.testclient import TestClient
 
-from alerts.backtest import backtest, settle
+from alerts.backtest.backtest import backtest, settle
 from alerts.drill import MAX_BYTES, Drills
 from alerts.errors import DrillBusyError, DrillError
 from alerts.event import PREEMPTED, from_row

@@ -3,7 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from alerts.kostra import DURATIONS_MIN, RETURN_PERIODS_A, shipped_table
+from alerts.kostra.kostra import DURATIONS_MIN, RETURN_PERIODS_A, shipped_table
 from stadtfunk.check import examine
 from stadtfunk.cli import main
 from stadtfunk.service import Service

@@ -1,0 +1,1 @@
+"""The kernels over a history, and what its events would have meant."""

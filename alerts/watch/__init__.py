@@ -1,0 +1,1 @@
+"""What falls silent: sensors, gateways, catchments."""

@@ -1,0 +1,1 @@
+"""Who else saw it, and what the public hears of it."""
