@@ -13,11 +13,15 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from alerts.catchments import CITY
+from alerts.city.city_warning import CityWarning
+from alerts.delivery import city_messages
+from alerts.delivery.city_messages import CityFile, CityMessages, composed
 from alerts.delivery.grouping import News
 from alerts.errors import AlertsConfigError, TextError
 from alerts.event import Event, Severity
 from alerts.incident import Member
 from alerts.incident_texts import IncidentFile, IncidentTexts, trials
+from alerts.one_line import printable, shortened
 from alerts.scale import LANGUAGES, LEVELS, OTHER, Language, Scale, shipped_scale
 from alerts.warning import (  # the field's word, see there
     OF_INCIDENTS,
@@ -109,6 +113,7 @@ class _File(_Table):
     later: _Templates
     witness: _Witness
     incident: IncidentFile
+    city: CityFile
     measure: dict[str, _Measure]
 
     def templates(self, step: Told) -> _Templates:
@@ -131,8 +136,8 @@ class Texts:
     """Renders warnings. `station_name` turns a station's id into its name, `timezone` is the city's.
 
     `areas` gives the names of the warning areas that a station warns; `scale` has the words for levels and
-    severities, the shipped one's when None. Everything a file says is tried out here: raises
-    AlertsConfigError with every fault.
+    severities, the shipped one's when None; `console`: where staff decide. Everything a file says is tried
+    out here: raises AlertsConfigError with every fault.
     """
 
     def __init__(  # noqa: PLR0913 - what a text is made from
@@ -145,14 +150,18 @@ class Texts:
         folder: Path = SHIPPED,
         scale: Scale | None = None,
         catchment_name: Callable[[str], str] = str,
+        area_name: Callable[[str, Language], str] = lambda id_, _language: id_,
+        console: str = "",
     ) -> None:
         about = _City(
             station_name,
             ZoneInfo(timezone),
-            _printable(city),
+            printable(city),
             areas,
             scale or shipped_scale(),
             catchment_name,
+            area_name,
+            console,
         )
         faults: list[Fault] = []
         self._languages: dict[Language, _Language] = {}
@@ -182,6 +191,12 @@ class Texts:
         """Text of a message about an incident; otherwise as render()."""
         return self._languages[language].render_incident(news, repeat=repeat)
 
+    def render_city(
+        self, warning: CityWarning, language: Language, *, staff: bool, repeat: bool = False
+    ) -> Text:
+        """Text of the latest step of a warning of the city; otherwise as render()."""
+        return self._languages[language].render_city(warning, staff=staff, repeat=repeat)
+
 
 @dataclass(frozen=True, slots=True)
 class _City:
@@ -191,6 +206,8 @@ class _City:
     areas: Callable[[str, Language], Sequence[str]]
     scale: Scale
     catchment_name: Callable[[str], str]
+    area_name: Callable[[str, Language], str]
+    console: str
 
 
 class _Language:
@@ -203,6 +220,7 @@ class _Language:
             self._titles = {step: environment.from_string(file.templates(step).title) for step in _ALONE}
             self._bodies = {step: environment.from_string(file.templates(step).body) for step in _ALONE}
             self._incidents = IncidentTexts(file.incident, environment)
+            self._of_city = CityMessages(file.city, environment, code, city.console)
             self._ends = {
                 name: (environment.from_string(own.clear.title), environment.from_string(own.clear.body))
                 for name, own in file.measure.items()
@@ -237,8 +255,8 @@ class _Language:
         room = BODY_LIMIT - len(foot) - 1
         areas = next((each for each in self._areas_of(warning.station) if len(said + each) <= room), "")
         return Text(
-            title=_shortened(" ".join(title.split()), TITLE_LIMIT),
-            body=_shortened(said, room) + areas + "\n" + foot,
+            title=shortened(" ".join(title.split()), TITLE_LIMIT),
+            body=shortened(said, room) + areas + "\n" + foot,
         )
 
     def render_incident(self, news: News, *, repeat: bool = False) -> Text:
@@ -246,9 +264,9 @@ class _Language:
         try:
             title, body, more = self._incidents.render(news, self)
             sender = self._sender.render(
-                city=_shortened(self._city.name, _NAME_LIMIT),
-                episode=_shortened(_printable(incident.id), _ID_LIMIT),
-                event=_shortened(_printable(news.event), _ID_LIMIT),
+                city=shortened(self._city.name, _NAME_LIMIT),
+                episode=shortened(printable(incident.id), _ID_LIMIT),
+                event=shortened(printable(news.event), _ID_LIMIT),
             )
         except (jinja2.TemplateError, LookupError, ValueError, TypeError) as error:
             raise TextError(f"incident.{news.step}: {error}") from error
@@ -257,17 +275,31 @@ class _Language:
             title, head = f"{file.exercise_title} {title}", [file.exercise, *head]
         foot = f"{file.notice}\n{sender}"
         room = BODY_LIMIT - len(foot) - 1
-        said = _shortened(" ".join((*head, *body.split())), room)
+        said = shortened(" ".join((*head, *body.split())), room)
         for each in more:
             if len(said) + 1 + len(each) <= room:
                 said += f" {each}"
-        return Text(_shortened(" ".join(title.split()), TITLE_LIMIT), f"{said}\n{foot}")
+        return Text(shortened(" ".join(title.split()), TITLE_LIMIT), f"{said}\n{foot}")
+
+    def render_city(self, warning: CityWarning, *, staff: bool, repeat: bool = False) -> Text:
+        city = shortened(self._city.name, _NAME_LIMIT)
+        try:
+            message = self._of_city.render(warning, city, self, staff=staff)
+        except (jinja2.TemplateError, LookupError, ValueError, TypeError) as error:
+            raise TextError(f"city.{warning.steps[-1].step.action}: {error}") from error
+        title, head = message.title, self._file.repeat if repeat else ""
+        if warning.exercise:
+            title, head = f"{self._file.exercise_title} {title}", f"{self._file.exercise} {head}".strip()
+        return Text(shortened(title, TITLE_LIMIT), composed(message, head, BODY_LIMIT))
+
+    def area(self, id_: str) -> str:
+        return shortened(printable(self._city.area_name(id_, self._code)), _AREA_LIMIT)
 
     def station(self, id_: str) -> str:
-        return _shortened(_printable(self._name(id_)), _NAME_LIMIT)
+        return shortened(printable(self._name(id_)), _NAME_LIMIT)
 
     def catchment(self, id_: str) -> str:
-        return "" if id_ == CITY else _shortened(_printable(self._city.catchment_name(id_)), _NAME_LIMIT)
+        return "" if id_ == CITY else shortened(printable(self._city.catchment_name(id_)), _NAME_LIMIT)
 
     def member(self, member: Member) -> Mapping[str, str]:
         measure = self._file.measure.get(member.measure) or self._file.measure[OTHER]
@@ -290,7 +322,7 @@ class _Language:
     def _ahead_of(self, warning: Warning, measure: _Measure) -> Iterator[str]:
         """Within which minutes, and where it comes from."""
         latest = warning.history[-1]
-        cause = _shortened(_printable(self._name(latest.cause)), _NAME_LIMIT) if latest.cause else ""
+        cause = shortened(printable(self._name(latest.cause)), _NAME_LIMIT) if latest.cause else ""
         if cause:
             cause = measure.cause.format(cause)
         if latest.expected_min is not None:
@@ -301,7 +333,7 @@ class _Language:
 
     def _areas_of(self, station: str) -> Iterator[str]:
         """Which areas it warns, with a space before: the longest sentence first, then shorter ones."""
-        names = [_shortened(_printable(name), _AREA_LIMIT) for name in self._city.areas(station, self._code)]
+        names = [shortened(printable(name), _AREA_LIMIT) for name in self._city.areas(station, self._code)]
         for count in range(min(len(names), _MOST_AREAS), 0, -1):
             rest = len(names) - count
             said = ", ".join(names[:count]) + (" " + self._file.more.format(rest) if rest else "")
@@ -312,7 +344,7 @@ class _Language:
         scale = self._city.scale
         return {
             "measure": measure.name,
-            "station": _shortened(_printable(self._name(warning.station)), _NAME_LIMIT),
+            "station": shortened(printable(self._name(warning.station)), _NAME_LIMIT),
             "stage": measure.stage.format(latest.level),
             "meaning": scale.text(warning.measure, latest.level, self._code),
             "severity": scale.word(latest.severity, self._code),
@@ -321,10 +353,10 @@ class _Language:
             "time": self._time(latest.time_us),
             "since": self._time(warning.raised_us),
             "peak": self._value(warning.peak_value, measure),
-            "reference": _printable(latest.reference),
-            "city": _shortened(self._city.name, _NAME_LIMIT),
-            "episode": _shortened(_printable(warning.id), _ID_LIMIT),
-            "event": _shortened(_printable(latest.event), _ID_LIMIT),
+            "reference": printable(latest.reference),
+            "city": shortened(self._city.name, _NAME_LIMIT),
+            "episode": shortened(printable(warning.id), _ID_LIMIT),
+            "event": shortened(printable(latest.event), _ID_LIMIT),
             "confirmation": self._confirmation(latest),
         }
 
@@ -380,15 +412,15 @@ def plain(warning: Warning) -> Text:
     value = "" if latest.value is None else f", {latest.value:g}"
     when = datetime.fromtimestamp(latest.time_us // 1_000_000, UTC)
     body = (
-        f"{_printable(warning.station)}: {warning.measure} {latest.kind} {latest.level}{value}, "
+        f"{printable(warning.station)}: {warning.measure} {latest.kind} {latest.level}{value}, "
         f"{when:%Y-%m-%d %H:%M} UTC. Automatische Messwertmeldung, keine amtliche Warnung. "
         "Automatic measurement notice, not an official warning. "
-        f"{_printable(warning.id)} {_printable(latest.event)}"
+        f"{printable(warning.id)} {printable(latest.event)}"
     )
-    title = f"{warning.measure} {latest.kind} {latest.level}: {_printable(warning.station)}"
+    title = f"{warning.measure} {latest.kind} {latest.level}: {printable(warning.station)}"
     if warning.exercise:
         title, body = f"ÜBUNG / EXERCISE: {title}", f"ÜBUNG / EXERCISE. {body}"
-    return Text(_shortened(title, TITLE_LIMIT), _shortened(body, BODY_LIMIT))
+    return Text(shortened(title, TITLE_LIMIT), shortened(body, BODY_LIMIT))
 
 
 def _read(path: Path) -> _File:
@@ -438,17 +470,18 @@ def _tried(path: str, language: _Language) -> Iterator[Fault]:
                         language.render(each or warning)
                     except TextError as error:
                         yield Fault(path, step, str(error), "use the names that the file's head lists")
+    yield from _others_tried(path, language)
+
+
+def _others_tried(path: str, language: _Language) -> Iterator[Fault]:
     for news in trials():
         try:
             language.render_incident(news)
         except TextError as error:
             yield Fault(path, f"incident.{news.step}", str(error), "compare with the shipped file")
-
-
-def _shortened(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
-
-
-def _printable(text: str) -> str:
-    """One line: a name from a table must not start a mail header or hide the rest of a text."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    for of_city in city_messages.trials():
+        try:
+            language.render_city(of_city, staff=True)
+        except TextError as error:
+            action = of_city.steps[-1].step.action
+            yield Fault(path, f"city.{action}", str(error), "compare with the shipped file")

@@ -25,8 +25,7 @@ from alerts.errors import AlertsConfigError, AuditError, CapError, DeliveriesErr
 from alerts.flagging import Flagging
 from alerts.incident_board import IncidentBoard
 from alerts.rules import load_rules
-from alerts.scale import Language, load_scale
-from alerts.texts import Texts
+from alerts.scale import load_scale
 from api.app import create_app
 from api.services import BaseMap, City, Services, TokenHash
 from devices.catalogue import Catalogue, load_catalogue
@@ -61,6 +60,7 @@ from stadtfunk.parts import Group, Part
 from stadtfunk.retention import Retention
 from stadtfunk.settings import NetworkServer, Settings
 from stadtfunk.subscriptions import open_subscriptions
+from stadtfunk.wording import texts_of
 
 _log = structlog.get_logger(__name__)
 
@@ -126,14 +126,7 @@ class Service:
             _log.warning("rain_index", advice=line)
         self._catchments = catchments
         self.scale = scale
-        self.texts = Texts(
-            self._station_name,
-            settings.city.timezone,
-            settings.city.name,
-            self._area_names,
-            scale=scale,
-            catchment_name=self._station_name,
-        )
+        self.texts = texts_of(settings, self._station_name, self.areas, scale)
         channels = [Channel(**channel.model_dump()) for channel in settings.alerts.channel]
 
         self.journal = open_journal(settings.journal.url)
@@ -340,9 +333,6 @@ class Service:
         self.outbox.wake()
         self.board.catch_up(self.journal)
         self.incidents.catch_up(self.journal)
-
-    def _area_names(self, station: str, language: Language) -> list[str]:
-        return [area.names()[language] for area in self.areas.of(station)]
 
     def _station_name(self, station: str) -> str:
         known = self.registry.current.stations.get(station)

@@ -116,6 +116,10 @@ def _public_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _optional_url(url: str) -> str:
+    return _public_url(url) if url else ""
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
@@ -271,10 +275,11 @@ class Token(_Table):
 
 
 class ApiTable(_Table):
-    """Where the API listens and who may see what operators see."""
+    """Where the API listens, `url` where people open it, and who may see what operators see."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
+    url: Annotated[str, AfterValidator(_optional_url)] = ""
     token: tuple[Token, ...] = ()
     basemap_url: str | None = None
     basemap_attribution: str = ""

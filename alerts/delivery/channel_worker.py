@@ -53,7 +53,8 @@ class ChannelWorker:
     """Works off one channel's queue. A step never tried goes first, after the older steps of its episode.
 
     So an alert does not wait behind what the channel refused, and an episode arrives in its order; an older
-    step that fails holds nothing up, and is superseded when a newer one of its episode arrives.
+    step that fails holds nothing up, and is superseded when a newer one of its episode arrives. Of a warning
+    of the city the latest step alone is tried: what stands counts, not how it came about.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - everything is injected
@@ -115,7 +116,13 @@ class ChannelWorker:
     def _next(self) -> tuple[Delivery | None, float]:
         queue = self._deliveries.queue(self.channel.name)
         groups = self._groups(queue)
-        ready = [entry for entry in queue if entry.weight is None or entry is groups.get(entry.group)]
+        latest = {entry.group: entry for entry in queue if entry.of_the_city}
+        ready = [
+            entry
+            for entry in queue
+            if entry is groups.get(entry.group)
+            or (entry.weight is None and latest.get(entry.group, entry) is entry)
+        ]
         now = time.monotonic()
         with self._lock:
             waiting = {entry.event for entry in queue}

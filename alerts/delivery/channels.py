@@ -16,6 +16,8 @@ from apprise import NotifyFormat, NotifyType
 from apprise.plugins import NotifyBase
 from apprise.result import AppriseResult, AppriseResultStatus
 
+from alerts.city.city_warning import CityWarning
+from alerts.delivery.city_messages import PUBLIC, peak
 from alerts.errors import AlertsConfigError
 from alerts.event import Audience, Severity
 from alerts.scale import LANGUAGES, SEVERITIES, Language, rank
@@ -105,6 +107,17 @@ class Channel:
             return f"no {warning.history[-1].kind} here"
         return ""
 
+    def deaf_to_city(self, warning: CityWarning) -> str:
+        """Why this channel is not told of the latest step of a warning of the city; "" when it is told."""
+        staff = "staff" in self.audience
+        if warning.exercise and not self.exercises:
+            return "no exercises here"
+        if not staff and (not warning.public or warning.steps[-1].step.action not in PUBLIC):
+            return "for staff only"
+        if peak(warning, staff=staff) < self.min_level:
+            return f"below {SEVERITIES[self.min_level - 1]}"
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -137,6 +150,7 @@ class AppriseSender:
         self._secrets = _secrets(channel.url)
         self._hanging: list[threading.Thread] = []
         self._apprise = self._open()
+        self._recipients = sum(len(service) for service in self._apprise)
 
     @property
     def hanging(self) -> int:
@@ -200,6 +214,9 @@ class AppriseSender:
             return Outcome("misconfigured", detail or "nobody to send to")
         if result.status == AppriseResultStatus.TIMEOUT:
             return Outcome("unknown", detail or "no answer in time")
+        if self._recipients > 1:
+            # it does not say whether some of them have it
+            return Outcome("unknown", detail or "refused for one recipient at least")
         return Outcome("refused", detail or "the service refused it")
 
     def _open(self) -> apprise.Apprise:

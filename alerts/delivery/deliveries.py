@@ -3,56 +3,31 @@
 import fcntl
 import itertools
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
+from alerts.city.city_warning import CityWarning
+from alerts.delivery.city_messages import ENDS
 from alerts.delivery.grouping import AT_ONCE, NEW_STATION, URGENT, Heard, Weight
+from alerts.delivery.schema import APPLICATION_ID, SCHEMA, VERSION, migrate
 from alerts.errors import DeliveriesError
+from alerts.event import CityAction
 from alerts.incident import Incident
-from alerts.warning import Told, Warning  # noqa: A004 - the field's word, see there
+from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 from ingest.sqlite_file import SqliteFile
 
 DeliveryStatus = Literal[
     "pending", "gathered", "sending", "sent", "skipped", "superseded", "failed", "expired"
 ]
 """gathered: waits for the next update of its incident · skipped: not for this channel · superseded: a later
-step of the same episode, or an update of the incident that it was gathered into (`detail` names it), has
-arrived there · failed: given up after attempts, or the channel is misconfigured · expired: too old before any
-attempt."""
+step of the same episode or warning of the city, or an update of the incident that it was gathered into
+(`detail` names it), has arrived there · failed: given up after attempts, or the channel is misconfigured ·
+expired: too old before any attempt."""
 
-_APPLICATION_ID = 0x53464431
-_VERSION = 2
-_SCHEMA = (
-    """CREATE TABLE deliveries(
-        event TEXT NOT NULL, channel TEXT NOT NULL, seq INTEGER NOT NULL, episode TEXT NOT NULL,
-        kind TEXT NOT NULL, event_us INTEGER NOT NULL, status TEXT NOT NULL,
-        attempts INTEGER NOT NULL DEFAULT 0, interrupted INTEGER NOT NULL DEFAULT 0,
-        detail TEXT NOT NULL DEFAULT '', created_us INTEGER NOT NULL, started_us INTEGER, ended_us INTEGER,
-        warning BLOB NOT NULL, PRIMARY KEY(event, channel))""",
-    # the queue of each channel, and nothing of what is done
-    "CREATE INDEX deliveries_pending ON deliveries(channel, seq) WHERE status = 'pending'",
-    "CREATE INDEX deliveries_by_episode ON deliveries(episode, channel, seq)",
-    "CREATE INDEX deliveries_by_seq ON deliveries(seq)",
-    "CREATE TABLE episodes(id TEXT PRIMARY KEY, warning BLOB NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE position(
-        one INTEGER PRIMARY KEY CHECK(one = 1), cursor INTEGER NOT NULL, event TEXT NOT NULL)""",
-    "INSERT INTO position VALUES(1, 0, '')",
-)
-_GROUPS = (
-    "ALTER TABLE deliveries ADD COLUMN incident TEXT NOT NULL DEFAULT ''",
-    "ALTER TABLE deliveries ADD COLUMN rank INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE deliveries ADD COLUMN urgency INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE deliveries ADD COLUMN ends INTEGER NOT NULL DEFAULT 0",
-    "CREATE TABLE incidents(id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE heard(
-        channel TEXT, incident TEXT, sent_us INTEGER NOT NULL, rank INTEGER NOT NULL,
-        count INTEGER NOT NULL, ended INTEGER NOT NULL, PRIMARY KEY(channel, incident)) WITHOUT ROWID""",
-)
-"""What version 2 has more: how channels hear of incidents."""
 _RECEIPT = (
     "event, channel, seq, episode, kind, event_us, shown, attempts, interrupted, detail, "
     "created_us, started_us, ended_us"
@@ -64,8 +39,11 @@ _SHOWN = (
     "THEN 'gathered' ELSE d.status END AS shown "
     "FROM deliveries d LEFT JOIN heard h ON h.channel = d.channel AND h.incident = d.incident)"
 )
+_CITY = "city_"
+_CITY_ENDS = frozenset(_CITY + each for each in ENDS)
 _encode = msgspec.json.encode
 _decoder = msgspec.json.Decoder(Warning)
+_city = msgspec.json.Decoder(CityWarning)
 _incident = msgspec.json.Decoder(Incident)
 
 
@@ -73,15 +51,16 @@ _incident = msgspec.json.Decoder(Incident)
 class Receipt:
     """One event for one channel and what became of it. Times µs since the epoch, UTC, by the service's clock.
 
-    `seq` is the event's number in the journal. `attempts` counts starts; `interrupted` those whose end nobody
-    saw (crash, stop, no answer in time): only they can have made a duplicate. `detail` is the last error.
+    `seq` is the event's number in the journal, `kind` its kind, of a warning of the city as kind_of() has it.
+    `attempts` counts starts; `interrupted` those whose end nobody saw (crash, stop, no answer in time): only
+    they can have made a duplicate. `detail` is the last error.
     """
 
     event: str
     channel: str
     seq: int
     episode: str
-    kind: Told
+    kind: str
     event_us: int
     status: DeliveryStatus
     attempts: int
@@ -105,19 +84,29 @@ class Due:
 
     @property
     def group(self) -> str:
-        """What it is told together with: its incident, else its episode."""
+        """What it is told together with: its incident, else its episode or its warning of the city."""
         return self.weight.incident if self.weight else self.episode
+
+    @property
+    def of_the_city(self) -> bool:
+        """Whether it is a step of a warning of the city: only the latest of one is told."""
+        return self.kind.startswith(_CITY)
+
+    @property
+    def needs_a_former(self) -> bool:
+        """Whether it is told to those alone who were told of what it ends."""
+        return self.kind in _CITY_ENDS
 
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """One event to tell, with the warning as it stood after it."""
+    """One event to tell, with the warning as it stood after it; `kind` as kind_of() has it."""
 
     event: str
     seq: int
-    kind: Told
+    kind: str
     event_us: int
-    warning: Warning
+    warning: Warning | CityWarning
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +119,24 @@ class Entry:
     deaf: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one page of events comes to. `position`: number and id of its last event; `ended`: episodes of
+    which nothing is told any more, nor of those whose id begins with one and a dot."""  # noqa: D205, D209 - one thought
+
+    position: tuple[int, str]
+    entries: Sequence[Entry]
+    episodes: Sequence[Warning] = ()
+    city: Sequence[CityWarning] = ()
+    incidents: Sequence[Incident] = ()
+    ended: Sequence[str] = field(default=())
+
+
+def kind_of(action: CityAction) -> str:
+    """The kind of a delivery about a warning of the city; of a notice it is its event's."""
+    return _CITY + action
+
+
 class Deliveries:
     """The file of deliveries. One process holds it at a time. Methods raise DeliveriesError; thread-safe."""
 
@@ -138,12 +145,13 @@ class Deliveries:
         try:
             self._file = SqliteFile(
                 path,
-                application_id=_APPLICATION_ID,
-                version=_VERSION,
-                schema=(*_SCHEMA, *_GROUPS),
+                application_id=APPLICATION_ID,
+                version=VERSION,
+                schema=SCHEMA,
                 error=DeliveriesError,
             )
-            self._migrate()
+            with self._file.write() as connection:
+                migrate(connection)
         except BaseException:
             os.close(self._lock)
             raise
@@ -154,13 +162,6 @@ class Deliveries:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
-
-    def _migrate(self) -> None:
-        with self._file.write() as connection:
-            if connection.execute("PRAGMA user_version").fetchone()[0] == 1:
-                for statement in _GROUPS:
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version={_VERSION}")
 
     def position(self) -> tuple[int, str]:
         """Number and id of the journal's last event that has been expanded; 0 and "" before the first."""
@@ -183,41 +184,44 @@ class Deliveries:
             )
             return {row[0]: _decoder.decode(row[1]) for row in rows if row}
 
-    def expand(  # noqa: PLR0913, PLR0917 - what one page of events comes to
-        self,
-        position: tuple[int, str],
-        entries: Sequence[Entry],
-        episodes: Mapping[str, Warning],
-        incidents: Iterable[Incident],
-        now_us: int,
-        ended: Sequence[str] = (),
-    ) -> None:
-        """The deliveries, the changed episodes and incidents and the position, all or nothing.
+    def city_warnings(self, ids: Iterable[str]) -> dict[str, CityWarning]:
+        """These warnings of the city as of the position."""
+        with self._file.read() as connection:
+            rows = (
+                connection.execute("SELECT id, warning FROM city_warnings WHERE id = ?", (key,)).fetchone()
+                for key in ids
+            )
+            return {row[0]: _city.decode(row[1]) for row in rows if row}
 
-        What waits of the `ended` episodes, and of those whose id begins with one and a dot, is superseded.
-        """
+    def expand(self, page: Page, now_us: int) -> None:
+        """The deliveries, whatever changed and the position, all or nothing; what waits of `ended` is
+        superseded."""  # noqa: D205, D209 - one thought
         with self._file.write() as connection:
             connection.executemany(
                 "INSERT INTO deliveries(event, channel, seq, episode, kind, event_us, status, detail, "
                 "created_us, ended_us, warning, incident, rank, urgency, ends) "
                 "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                [_columns(each, now_us) for each in entries],
+                [_columns(each, now_us) for each in page.entries],
             )
             connection.executemany(
                 "INSERT INTO incidents VALUES(?, ?) ON CONFLICT(id) DO UPDATE SET body = excluded.body",
-                [(each.id, _encode(each)) for each in incidents],
+                [(each.id, _encode(each)) for each in page.incidents],
             )
             connection.executemany(
                 "INSERT INTO episodes VALUES(?, ?) ON CONFLICT(id) DO UPDATE SET warning = excluded.warning",
-                [(key, _encode(warning)) for key, warning in episodes.items()],
+                [(each.id, _encode(each)) for each in page.episodes],
+            )
+            connection.executemany(
+                "INSERT OR REPLACE INTO city_warnings VALUES(?, ?)",
+                [(each.id, _encode(each)) for each in page.city],
             )
             connection.executemany(
                 "UPDATE deliveries SET status = 'superseded', ended_us = ? "
                 "WHERE status IN ('pending', 'sending') "
                 "AND (episode = ? OR substr(episode, 1, length(?) + 1) = ? || '.')",
-                [(now_us, each, each, each) for each in ended],
+                [(now_us, each, each, each) for each in page.ended],
             )
-            connection.execute("UPDATE position SET cursor = ?, event = ?", position)
+            connection.execute("UPDATE position SET cursor = ?, event = ?", page.position)
 
     def incidents(self, ids: Iterable[str]) -> dict[str, Incident]:
         """These incidents as of the position."""
@@ -272,7 +276,7 @@ class Deliveries:
             )
             return [_due(row) for row in rows]
 
-    def warning(self, due: Due, channel: str) -> Warning:
+    def warning(self, due: Due, channel: str) -> Warning | CityWarning:
         """The warning as it stood after the event."""
         with self._file.read() as connection:
             row = connection.execute(
@@ -280,7 +284,17 @@ class Deliveries:
             ).fetchone()
         if row is None:
             raise DeliveriesError(f"no delivery of {due.event} to {channel}")
-        return _decoder.decode(row[0])
+        return _city.decode(row[0]) if due.of_the_city else _decoder.decode(row[0])
+
+    def told_before(self, due: Due, channel: str) -> bool:
+        """Whether the channel was told of an earlier step of the same, or may have been."""
+        with self._file.read() as connection:
+            row = connection.execute(
+                "SELECT 1 FROM deliveries WHERE episode = ? AND channel = ? AND seq < ? "
+                "AND (status IN ('sent', 'sending') OR interrupted > 0)",
+                (due.episode, channel, due.seq),
+            ).fetchone()
+        return row is not None
 
     def begin(self, due: Due, channel: str, now_us: int) -> bool:
         """Record that an attempt starts; False when it is not to be sent any more."""
@@ -306,7 +320,7 @@ class Deliveries:
         """Record what became of an attempt; "sent" supersedes what was told with it in the queue.
 
         That is the older steps of its episode, or everything older of its incident, of which the channel then
-        has `heard`.
+        has `heard`. Of a warning of the city any end of the latest step supersedes the older ones.
         What was superseded while it was under way does not become pending again.
         """
         with self._file.write() as connection:
@@ -334,7 +348,7 @@ class Deliveries:
                         "INSERT OR REPLACE INTO heard VALUES(?, ?, ?, ?, ?, ?)",
                         (channel, due.group, heard.sent_us, heard.rank, heard.count, heard.ended),
                     )
-            elif status == "sent":
+            elif status == "sent" or (due.of_the_city and status != "pending"):
                 connection.execute(
                     "UPDATE deliveries SET status = 'superseded', ended_us = ? "
                     "WHERE episode = ? AND channel = ? AND seq < ? AND status = 'pending'",

@@ -17,15 +17,12 @@ import structlog
 
 from alerts.delivery.channel_worker import ChannelStats, ChannelWorker, Retry
 from alerts.delivery.channels import AppriseSender, Channel, Sender
-from alerts.delivery.deliveries import Deliveries, DeliveryStatus, Entry, New, Receipt
-from alerts.delivery.grouping import Weight, station_rank, weigh
-from alerts.delivery.stages import Record, Render, Select, Send, Stage
+from alerts.delivery.deliveries import Deliveries, DeliveryStatus, Receipt
+from alerts.delivery.expansion import expanded
+from alerts.delivery.stages import CallOff, Record, Render, Select, Send, Stage
 from alerts.errors import AlertsConfigError
-from alerts.event import PREEMPTED, Event, Severity, from_row
-from alerts.incident import Incident
-from alerts.incident import fold as fold_incidents
+from alerts.event import Event, from_row
 from alerts.texts import Texts
-from alerts.warning import STEPS, TOLD, Warning, fold, opened  # noqa: A004 - the field's word, see there
 from devices.errors import Fault
 from ingest.health import Health
 from ingest.journal import EventRow, Journal
@@ -47,7 +44,7 @@ class OutboxStats:
 
 
 class Outbox:
-    """Tells every channel of every step of an episode and every notice that is meant for it.
+    """Tells every channel of every step of an episode or a warning of the city that is meant for it.
 
     `path`: the file of deliveries, beside the journal. Whatever can be wrong with the channels is found here:
     raises AlertsConfigError with every fault, DeliveriesError for the file.
@@ -152,6 +149,7 @@ class Outbox:
     def _stages(self, texts: Texts, sender: Sender) -> Sequence[Stage]:
         return (
             Select(),
+            CallOff(self._deliveries),
             Render(texts),
             Send(self._deliveries, sender, self._clock, self._stopping),
             Record(self._deliveries, self._clock, self._stopping),
@@ -189,22 +187,13 @@ class Outbox:
         if not page:
             return False
         events = [(seq, event) for seq, row in page if (event := self._readable(row)) is not None]
-        known = self._deliveries.episodes({event.episode for _, event in events})
-        new, changed = _told(events, known)
-        incidents = self._deliveries.incidents({event.incident for _, event in events})
-        weights = _weights(events, incidents)
-        entries = [
-            _entry(each, worker.channel, *weights.get(each.event, (None, None)))
-            for each in new
-            for worker in self._workers
-        ]
         last, row = page[-1]
-        ended = [event.episode for _, event in events if event.exercise and event.reason == PREEMPTED]
-        now = self._clock()
-        self._deliveries.expand((last, row.id), entries, changed, incidents.values(), now, ended)
-        if new:
-            groups = {entry.new.warning.id for entry in entries}
-            groups |= {entry.weight.incident for entry in entries if entry.weight}
+        channels = [worker.channel for worker in self._workers]
+        new = expanded((last, row.id), events, channels, self._deliveries)
+        self._deliveries.expand(new, self._clock())
+        if new.entries:
+            groups = {entry.new.warning.id for entry in new.entries}
+            groups |= {entry.weight.incident for entry in new.entries if entry.weight}
             for worker in self._workers:
                 worker.arrived(groups)
         return len(page) == _PAGE
@@ -220,53 +209,6 @@ class Outbox:
 
     def _oldest_us(self) -> int:
         return self._clock() - int(self._retry.give_up_s * 1_000_000)
-
-
-def _told(
-    events: Sequence[tuple[int, Event]], known: Mapping[str, Warning]
-) -> tuple[list[New], dict[str, Warning]]:
-    """What is to be told, and the episodes that changed. An event without an audience is for nobody."""
-    new: list[New] = []
-    changed: dict[str, Warning] = {}
-    for seq, event in events:
-        if event.kind in TOLD and event.kind not in STEPS:
-            # stands alone: it is no step of an episode
-            if event.audience is not None:
-                notice = opened(event)
-                new.append(New(event.id, seq, notice.history[-1].kind, event.time_us, notice))
-            continue
-        before = changed.get(event.episode) or known.get(event.episode)
-        after = fold(before, event)
-        if after is before and event.kind in ("raise", "escalate"):
-            # against the contract, yet somebody may be in danger: tell it as a warning of its own
-            with suppress(OSError, ValueError):
-                _log.warning("raised_after_its_end", event_id=event.id, episode=event.episode)
-            after = opened(event)
-        elif after is None or after is before:
-            continue
-        else:
-            changed[event.episode] = after
-        if after.audience is not None and not (event.exercise and event.reason == PREEMPTED):
-            new.append(New(event.id, seq, after.history[-1].kind, event.time_us, after))
-    return new, changed
-
-
-def _weights(
-    events: Sequence[tuple[int, Event]], incidents: dict[str, Incident]
-) -> dict[str, tuple[Weight, Severity | None]]:
-    """What each event means for its incident, and the incident's peak then; folds `incidents`."""
-    found: dict[str, tuple[Weight, Severity | None]] = {}
-    for _, event in events:
-        before = station_rank(incidents.get(event.incident), event.station)
-        for incident in fold_incidents(incidents, [event]):
-            found[event.id] = weigh(event, incident, before), incident.peak
-    return found
-
-
-def _entry(new: New, channel: Channel, weight: Weight | None, peak: Severity | None) -> Entry:
-    if weight is None or not channel.by_incident:
-        return Entry(new, channel.name)
-    return Entry(new, channel.name, weight, channel.deaf_to(new.warning, peak))
 
 
 def _opened(channels: Sequence[Channel], open_sender: Callable[[Channel], Sender]) -> dict[str, Sender]:

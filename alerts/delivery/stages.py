@@ -8,7 +8,9 @@ from typing import Protocol
 
 import structlog
 
+from alerts.city.city_warning import CityWarning
 from alerts.delivery.channels import Channel, Outcome, Sender
+from alerts.delivery.city_messages import WARNS, plain_city
 from alerts.delivery.deliveries import Deliveries, DeliveryStatus, Due
 from alerts.delivery.grouping import Heard, News, after
 from alerts.errors import DeliveriesError
@@ -32,12 +34,13 @@ _log = structlog.get_logger(__name__)
 class Delivery:
     """One event on its way to one channel. A stage that decides its end sets `outcome`.
 
-    `news`: it tells of the incident as a whole, of which the channel has `heard` before.
+    `warning`: the notice or the warning of the city that it is about. `news`: it tells of the incident as a
+    whole, of which the channel has `heard` before.
     """
 
     due: Due
     channel: Channel
-    warning: Warning
+    warning: Warning | CityWarning
     news: News | None = None
     heard: Heard | None = None
     text: Text | None = None
@@ -55,17 +58,39 @@ class Select:
     """Decides whether this channel is told of it."""
 
     def run(self, delivery: Delivery) -> Delivery:
-        """Sets the outcome when it is not; what is told by incident was selected when it came."""
-        if delivery.due.weight is not None:
+        """Sets the outcome when it is not; an incident's and the city's were selected when they came."""
+        warning = delivery.warning
+        if delivery.due.weight is not None or isinstance(warning, CityWarning):
             return delivery
         if "staff" not in delivery.channel.audience:
             # residents hear of what they are to know, and of that alone
-            public = as_public(delivery.warning)
-            if public is None or public.history[-1].event != delivery.warning.history[-1].event:
+            public = as_public(warning)
+            if public is None or public.history[-1].event != warning.history[-1].event:
                 return replace(delivery, outcome=Outcome("skipped", "for staff only"))
+            warning = public
             delivery = replace(delivery, warning=public)
-        reason = delivery.channel.deaf_to(delivery.warning)
+        reason = delivery.channel.deaf_to(warning)
         return replace(delivery, outcome=Outcome("skipped", reason)) if reason else delivery
+
+
+@dataclass(frozen=True, slots=True)
+class CallOff:
+    """Calls off with those alone who were warned: an all-clear of what never arrived would only confuse."""
+
+    deliveries: Deliveries
+
+    def run(self, delivery: Delivery) -> Delivery:
+        """Sets the outcome of an end of which the channel was told nothing before."""
+        due, name = delivery.due, delivery.channel.name
+        if delivery.outcome is not None or not due.needs_a_former:
+            return delivery
+        try:
+            told = self.deliveries.told_before(due, name)
+        except DeliveriesError:
+            # whoever was warned must hear that it is over
+            _complain("former_steps_unknown", delivery)
+            told = True
+        return delivery if told else replace(delivery, outcome=Outcome("skipped", "was never told of it"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +104,19 @@ class Render:
         if delivery.outcome is not None:
             return delivery
         language, repeat = delivery.channel.language, delivery.due.attempts > 0
+        warning = delivery.warning
         try:
-            if delivery.news is not None:
+            if isinstance(warning, CityWarning):
+                text = self.texts.render_city(
+                    warning, language, staff="staff" in delivery.channel.audience, repeat=repeat
+                )
+            elif delivery.news is not None:
                 text = self.texts.render_incident(delivery.news, language, repeat=repeat)
             else:
-                text = self.texts.render(delivery.warning, language, repeat=repeat)
+                text = self.texts.render(warning, language, repeat=repeat)
         except Exception:  # noqa: BLE001 - an alert without its words is better than none
             _complain("text_failed", delivery)
-            text = plain(delivery.warning)
+            text = Text(*plain_city(warning)) if isinstance(warning, CityWarning) else plain(warning)
         return replace(delivery, text=text)
 
 
@@ -109,10 +139,8 @@ class Send:
         except DeliveriesError:
             # a full disk must not swallow an alert: a duplicate after a crash beats a loss
             _complain("attempt_not_recorded", delivery)
-        news = delivery.news
-        warns = news.step not in _CALM if news else delivery.warning.history[-1].kind in _WARNS
         try:
-            outcome = self.sender.send(delivery.text, warns=warns, stopping=self.stopping)
+            outcome = self.sender.send(delivery.text, warns=_warns(delivery), stopping=self.stopping)
         except Exception as fault:  # noqa: BLE001 - what is left in "sending" would wait for a restart
             _complain("sender_failed", delivery)
             outcome = Outcome("unknown", type(fault).__name__)
@@ -149,6 +177,14 @@ class Record:
             else:
                 break
         return delivery
+
+
+def _warns(delivery: Delivery) -> bool:
+    if delivery.news is not None:
+        return delivery.news.step not in _CALM
+    if isinstance(delivery.warning, CityWarning):
+        return delivery.warning.steps[-1].step.action in WARNS
+    return delivery.warning.history[-1].kind in _WARNS
 
 
 def _complain(message: str, delivery: Delivery) -> None:

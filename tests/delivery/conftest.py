@@ -18,7 +18,7 @@ def texts():
 
 @dataclass
 class Endpoint:
-    """A real HTTP server. `mode`: ok, fail, hang (until `release` is set)."""
+    """A real HTTP server. `mode`: ok, fail, half (every second one fails), hang (until `release` is set)."""
 
     port: int = 0
     mode: str = "ok"
@@ -52,10 +52,11 @@ def make_endpoint():
                     return
                 if endpoint.delay_s:
                     time.sleep(endpoint.delay_s)
-                if endpoint.mode == "ok":
+                fine = endpoint.mode == "ok" or (endpoint.mode == "half" and endpoint.requests % 2 == 0)
+                if fine:
                     endpoint.messages.append(message)
                 try:
-                    self.send_response(200 if endpoint.mode == "ok" else 503)
+                    self.send_response(200 if fine else 503)
                     self.send_header("Content-Length", "0")
                     self.end_headers()
                 except OSError:  # the sender was killed

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from alert_events import NOW_US, make_event, write_events
+from outbox_desk import MIN, Desk
 
-from alerts.delivery.channels import Channel, Outcome
+from alerts.delivery.channels import Channel
 from alerts.delivery.deliveries import Deliveries
 from alerts.delivery.grouping import AT_ONCE
-from alerts.delivery.outbox import Outbox
 from alerts.event import to_row
 from alerts.kernels.kernels import Kernels
 from alerts.kostra.kostra import Kostra, shipped_table
@@ -19,68 +19,9 @@ from alerts.texts import BODY_LIMIT, TITLE_LIMIT, Texts
 from devices.registry import InstalledDevice, Registry, Station
 from ingest.reading import READING, Series
 
-MIN = 60_000_000
 INCIDENT = "strunde.20051022T165320Z"
 STAFF = Channel("wache", "json://staff/")
 PUBLIC = Channel("site", "json://public/", audience=("public",))
-
-
-class Sender:
-    """Keeps what it gets, with the time, and answers as told."""
-
-    def __init__(self, clock):
-        self.texts, self.times, self.answers, self._clock = [], [], [], clock
-
-    def send(self, text, **_):
-        self.texts.append(text)
-        self.times.append(self._clock())
-        return Outcome(self.answers.pop(0) if self.answers else "sent")
-
-
-class Desk:
-    """An outbox worked by hand: no threads, and its clock is ours."""
-
-    def __init__(self, path, journal, texts, *channels):
-        self.now = NOW_US
-        self.journal = journal
-        self.senders = {channel.name: Sender(lambda: self.now) for channel in channels}
-        self.outbox = Outbox(
-            journal,
-            path,
-            channels,
-            texts,
-            lambda: self.now,
-            open_sender=lambda channel: self.senders[channel.name],
-        )
-        self.outbox._deliveries.recover()
-
-    def tell(self, *events, after_min=0):
-        self.now += after_min * MIN
-        write_events(self.journal, *events)
-        self.work()
-
-    def wait(self, minutes):
-        self.now += round(minutes * MIN)
-        self.work()
-
-    def work(self):
-        while self.outbox._expand():
-            pass
-        for worker in self.outbox._workers:
-            while (found := worker._next()[0]) is not None:
-                worker._deliver(found)
-
-    def titles(self, channel="wache"):
-        return [text.title for text in self.senders[channel].texts]
-
-    def bodies(self, channel="wache"):
-        return [text.body for text in self.senders[channel].texts]
-
-    def receipts(self, channel="wache"):
-        return {r.event: (r.status, r.detail) for r in self.outbox.receipts(limit=1000, channel=channel)}
-
-    def close(self):
-        self.outbox._deliveries.close()
 
 
 @pytest.fixture
@@ -325,11 +266,13 @@ def test_a_file_from_before_is_taken_over(tmp_path):
             old.execute(f"ALTER TABLE deliveries DROP COLUMN {column}")
         old.execute("DROP TABLE incidents")
         old.execute("DROP TABLE heard")
+        old.execute("DROP TABLE city_warnings")
         old.execute("PRAGMA user_version=1")
     old.close()
     deliveries = Deliveries(path)
     assert deliveries.queue("wache") == []
     assert deliveries.incidents(["x"]) == {}
+    assert deliveries.city_warnings(["x"]) == {}
     deliveries.close()
     Deliveries(path).close()
 

@@ -1,0 +1,212 @@
+"""What channels read about a warning of the city: whose it is, what became of it, and its own texts.
+
+The words around a warning come from the section [city] of a language's file, what it says from its steps.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol, get_args
+
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import BaseModel, ConfigDict
+
+from alerts.city.city_warning import CityWarning, Decided
+from alerts.event import CityAction, CityStep, CityText, Severity
+from alerts.one_line import printable, shortened
+from alerts.scale import Language, rank
+
+ACTIONS: tuple[CityAction, ...] = get_args(CityAction)
+PUBLIC: tuple[CityAction, ...] = ("release", "update", "all_clear", "cancel", "expire")
+"""Steps of which the public hears."""
+WARNS: tuple[CityAction, ...] = ("propose", "release", "update")
+ENDS: tuple[CityAction, ...] = ("decline", "all_clear", "cancel", "expire")
+"""Steps of which nobody is told who was told of none before."""
+
+_OWN_NAME = "Stadt "
+_BY_LIMIT = 60
+_REASON_LIMIT = 120
+_ID_LIMIT = 120
+_LEAST_DESCRIPTION = 20
+
+
+class _Templates(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    lead: str
+
+
+class CityFile(BaseModel):
+    """The section [city] of a language's file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    whole_city: str
+    decided: str
+    decide: str
+    foot: str
+    propose: _Templates
+    release: _Templates
+    update: _Templates
+    decline: _Templates
+    all_clear: _Templates
+    cancel: _Templates
+    expire: _Templates
+
+
+class Words(Protocol):
+    """How a language says things."""
+
+    def severity(self, severity: Severity) -> str:
+        """Its name."""
+
+    def time(self, time_us: int) -> str:
+        """A moment."""
+
+    def area(self, id_: str) -> str:
+        """An area's name."""
+
+    def more(self, count: int) -> str:
+        """That there are more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The parts of a message, each on one line; where room is short the description goes first.
+
+    `decide`: where to decide, "" when there is nothing to.
+    """
+
+    title: str
+    lead: str
+    description: str
+    instruction: str
+    decided: str
+    decide: str
+    foot: str
+
+
+class CityMessages:
+    """The templates of one language. Raises jinja2.TemplateError for one that is none."""
+
+    def __init__(
+        self, file: CityFile, environment: ImmutableSandboxedEnvironment, language: Language, console: str
+    ) -> None:
+        self._file = file
+        self._language = language
+        self._console = console
+        self._templates = {
+            action: (environment.from_string(words.title), environment.from_string(words.lead))
+            for action in ACTIONS
+            for words in (getattr(file, action),)
+        }
+        self._foot = environment.from_string(file.foot)
+        self._decided = environment.from_string(file.decided)
+
+    def render(self, warning: CityWarning, city: str, words: Words, *, staff: bool) -> Message:
+        """The message about a warning's latest step; who decided and why is for staff."""
+        action = told_as(warning)
+        text = _text(warning.texts, self._language)
+        values = self._values(warning, city, words) | {"headline": printable(text.headline)}
+        said = text if action in WARNS else self._of_its_end(warning)
+        title, lead = (" ".join(each.render(values).split()) for each in self._templates[action])
+        return Message(
+            title,
+            lead,
+            printable(said.description),
+            printable(said.instruction),
+            " ".join(self._decided.render(values).split()) if staff else "",
+            self._file.decide.format(self._console)
+            if staff and action == "propose" and self._console
+            else "",
+            " ".join(self._foot.render(values).split()),
+        )
+
+    def _values(self, warning: CityWarning, city: str, words: Words) -> dict[str, str]:
+        latest = warning.steps[-1]
+        areas = [words.area(each) for each in warning.areas[:3]]
+        rest = len(warning.areas) - len(areas)
+        return {
+            "city": city.removeprefix(_OWN_NAME),
+            "severity": words.severity(warning.severity),
+            "areas": ", ".join(areas) + (f" {words.more(rest)}" if rest else "")
+            if areas
+            else self._file.whole_city,
+            "time": words.time(latest.time_us),
+            "until": words.time(warning.valid_until_us),
+            "released": "" if warning.released_us is None else words.time(warning.released_us),
+            "by": shortened(printable(latest.step.by), _BY_LIMIT),
+            "reason": shortened(printable(latest.step.reason), _REASON_LIMIT),
+            "warning": shortened(printable(warning.id), _ID_LIMIT),
+            "step": shortened(printable(latest.event), _ID_LIMIT),
+        }
+
+    def _of_its_end(self, warning: CityWarning) -> CityText:
+        """What the last step says itself: "leave the cellar" must not stand in an all-clear."""
+        *before, latest = warning.steps
+        own = latest.step.texts
+        if not own or any(own == each.step.texts for each in before):
+            return CityText("", "", "")
+        return _text(own, self._language)
+
+
+def told_as(warning: CityWarning) -> CityAction:
+    """What the latest step is to people: whatever follows a release is an update of it."""
+    action = warning.steps[-1].step.action
+    if action == "release" and any(each.step.action == "release" for each in warning.steps[:-1]):
+        return "update"
+    return action
+
+
+def peak(warning: CityWarning, *, staff: bool) -> int:
+    """The highest rank that a warning had; for the public since it was released."""
+    seen = [each for each in warning.steps if staff or each.time_us >= (warning.released_us or 0)]
+    return max((rank(each.step.severity) for each in seen), default=rank(warning.severity))
+
+
+def composed(message: Message, head: str, limit: int) -> str:
+    """The body within so many characters; who sends it and where to decide are never cut."""
+    foot = "\n".join(filter(None, (message.decide, message.foot)))
+    room = limit - len(foot) - 1
+    said = shortened(" ".join(filter(None, (head, message.lead))), room)
+    instruction = _fitting(message.instruction, room - len(said) - 1)
+    rest = room - len(said) - 1 - (len(instruction) + 1 if instruction else 0)
+    said = " ".join(filter(None, (said, _fitting(message.description, rest), instruction)))
+    if message.decided and len(said) + 1 + len(message.decided) <= room:
+        said += f" {message.decided}"
+    return f"{said}\n{foot}"
+
+
+def plain_city(warning: CityWarning) -> tuple[str, str]:
+    """Title and body without templates, in both languages, for when those fail."""
+    latest = warning.steps[-1]
+    headline = printable(_text(warning.texts, "de").headline)
+    exercise = "ÜBUNG / EXERCISE: " if warning.exercise else ""
+    foot = shortened(f"{printable(warning.id)} {printable(latest.event)}", 2 * _ID_LIMIT)
+    title = f"{exercise}Warnung der Stadt / city warning: {latest.step.action}"
+    body = shortened(f"{title}. {headline}", 300)
+    return shortened(title, 80), f"{body}\n{foot}"
+
+
+def trials() -> Iterator[CityWarning]:
+    """Every kind of step, of a warning that says everything and of one that says next to nothing."""
+    full = {"de": CityText("headline", "description", "instruction")}
+    for action in ACTIONS:
+        for texts, areas in ((full, ("one", "two", "three", "four")), ({}, ())):
+            step = Decided("event", 0, CityStep(action, "Severe", areas, texts, 0, "by", "reason"))
+            first = replace(step, event="first", step=replace(step.step, action="release"))
+            released = None if action in {"propose", "decline"} else 0
+            yield CityWarning(
+                *("warning", "", "in_force", "Severe", areas, texts, 0, 0),
+                *(released, None, False, (first, step)),
+            )
+
+
+def _text(texts: Mapping[str, CityText], language: str) -> CityText:
+    """In this language, else in German, else in whichever there is."""
+    found = texts.get(language) or texts.get("de") or next(iter(texts.values()), None)
+    return found or CityText("", "", "")
+
+
+def _fitting(text: str, room: int) -> str:
+    return shortened(text, room) if room >= min(len(text), _LEAST_DESCRIPTION) else ""

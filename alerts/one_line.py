@@ -1,0 +1,11 @@
+"""Texts of others inside our own."""
+
+
+def shortened(text: str, limit: int) -> str:
+    """At most so many characters; what was cut ends with an ellipsis."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def printable(text: str) -> str:
+    """One line: a name from a table must not start a mail header or hide the rest of a text."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
