@@ -46,6 +46,8 @@ _BACK_OFF_S = (0.1, 5.0)
 _TICK_US = 15_000_000
 _FAULT_SHOWN_S = 3600.0
 _DECIDE_S = 10.0
+STUCK_S = 60.0
+"""A step that takes longer hangs: a full batch takes a second or two."""
 _EVENTS = 1000
 _log = structlog.get_logger(__name__)
 
@@ -58,6 +60,7 @@ class EngineStats:
 
     `skipped`: readings that made a kernel raise; `ahead`: readings dated in the future; `implausible`,
     `too_late`, `counter_breaks`, `undated`: what was not taken (see curve.py). `gateways_lost`: now.
+    `newest_us`: time of the newest reading judged, 0 before the first.
     """
 
     readings: int = 0
@@ -71,6 +74,7 @@ class EngineStats:
     undated: int = 0
     behind: int = 0
     gateways_lost: int = 0
+    newest_us: int = 0
 
 
 class Engine:
@@ -134,6 +138,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._fault = ""
         self._skipped_at: float | None = None
+        self._stepped_at: float | None = None
 
     @property
     def cursor(self) -> int:
@@ -145,10 +150,17 @@ class Engine:
         """Whether uplinks are judged, and what an operator should know."""
         if self._fault:
             return Health(ok=False, detail=self._fault)
+        if (idle_s := self.since_step_s) is not None and idle_s > STUCK_S:
+            return Health(ok=False, detail=f"no step finished for {idle_s:.0f} s: restart the service")
         if self._skipped_at is not None and time.monotonic() - self._skipped_at < _FAULT_SHOWN_S:
             detail = f"{self.stats.skipped} readings made a rule fail and were left out: see the log"
             return Health(ok=False, detail=detail)
         return Health(ok=True, detail=f"{self.stats.behind} uplinks behind" if self.stats.behind else "")
+
+    @property
+    def since_step_s(self) -> float | None:
+        """Real seconds since the last step that succeeded (at first since the start); None before that."""
+        return None if self._stepped_at is None else time.monotonic() - self._stepped_at
 
     def listen(self, callback: Listener) -> Callable[[], None]:
         """Call back with new events after their commit, in the engine's thread. Returns what ends it."""
@@ -205,6 +217,7 @@ class Engine:
     def start(self) -> None:
         """Run until stop()."""
         self._stop.clear()
+        self._stepped_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="rule-engine", daemon=False)
         self._thread.start()
 
@@ -237,6 +250,7 @@ class Engine:
         self._take_tally()
         self.stats.batches += 1
         self.stats.readings += len(readings)
+        self.stats.newest_us = max(self.stats.newest_us, self._newest(readings))
         self.stats.behind = max(self._journal.last_seq() - last, 0)
         return done
 
@@ -389,6 +403,10 @@ class Engine:
             for listener in self._listeners:
                 _tell(listener, fresh)
 
+    def _newest(self, readings: Readings) -> int:
+        sane = readings["time_us"][readings["time_us"] <= self._clock() + self._max_ahead_us]
+        return int(sane.max()) if len(sane) else 0
+
     def _skip(self, readings: Readings, fault: Exception) -> None:
         self.stats.skipped += len(readings)
         self._skipped_at = time.monotonic()
@@ -413,6 +431,7 @@ class Engine:
         while not self._stop.is_set():
             try:
                 idle = self.run_once() == 0 and self._cursor >= self._careful_until
+                self._stepped_at = time.monotonic()
                 self._fault, pause = "", _BACK_OFF_S[0]
                 if idle:
                     self._journal.wait(self._cursor, min(_IDLE_S, max(self._checkpoint_s, 0.01)))

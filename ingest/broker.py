@@ -1,4 +1,4 @@
-"""A network server's MQTT broker: its address, its TLS, and what to do when it says no."""
+"""An MQTT broker: its address, its TLS, and what to do when it says no."""
 
 import socket
 import ssl
@@ -11,7 +11,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from ingest.errors import BrokerError
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
-_LET_IN = "correct user and password in the url of this network server, or let this user in at the broker"
+_LET_IN = "correct user and password in the url, or let this user in at the broker"
 _REMEDIES = {
     0x84: "the broker does not speak this version of MQTT: update it",
     0x85: "the broker does not like the client id: choose another client_id",

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 
-from alerts.areas import load_areas
+from alerts.areas import Areas, load_areas
 from alerts.catchments import Catchments, load_catchments
 from alerts.delivery.channels import AppriseSender, Channel
 from alerts.errors import AlertsConfigError
@@ -20,7 +20,7 @@ from ingest.broker import tls_context
 from ingest.errors import BrokerError
 from ingest.network_servers import PARSERS
 from ingest.sqlite_file import sqlite_path
-from stadtfunk import cap
+from stadtfunk import cap, displays
 from stadtfunk.errors import ConfigError
 from stadtfunk.kostra_commands import advice as kostra_advice
 from stadtfunk.kostra_commands import city_kostra
@@ -103,7 +103,8 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
         faults += error.faults
     catchments, found = _catchments(settings, registry)
     faults += found
-    faults += _areas(settings, registry)
+    areas, found = _areas(settings, registry)
+    faults += found
     try:
         kostra = city_kostra(settings)
     except AlertsConfigError as error:
@@ -112,7 +113,9 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     faults += _network_servers(settings)
     faults += subscription_faults(settings)
     faults += cap.faults(settings)
+    faults += displays.faults(settings, areas)
     advice = list(_advice(settings, catalogue or {}, registry))
+    advice += displays.advice(settings, areas)
     if rules is not None:
         advice += kostra_advice(kostra, rules, registry, catalogue or {})
         advice += lead_time_advice(rules, registry, catalogue or {}, catchments)
@@ -127,12 +130,12 @@ def _catchments(settings: Settings, registry: Registry) -> tuple[Catchments, Seq
     return catchments, catchments.check(registry) if registry.devices else []
 
 
-def _areas(settings: Settings, registry: Registry) -> Sequence[Fault]:
+def _areas(settings: Settings, registry: Registry) -> tuple[Areas, Sequence[Fault]]:
     try:
         areas = load_areas(settings.alerts.areas and settings.path(settings.alerts.areas))
     except AlertsConfigError as error:
-        return error.faults
-    return areas.check(registry) if registry.devices else []
+        return Areas(), error.faults
+    return areas, areas.check(registry) if registry.devices else []
 
 
 def _channels(settings: Settings) -> Iterator[Fault]:

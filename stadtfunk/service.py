@@ -24,6 +24,7 @@ from alerts.engine import Engine
 from alerts.errors import AlertsConfigError, AuditError, CapError, DeliveriesError, SubscriptionsError
 from alerts.flagging import Flagging
 from alerts.incident_board import IncidentBoard
+from alerts.liveness.progress import EngineWatch
 from alerts.rules import load_rules
 from alerts.scale import load_scale
 from api.app import create_app
@@ -52,6 +53,7 @@ from ingest.stores import open_store
 from stadtfunk.cap import FILE as CAP_FILE
 from stadtfunk.cap import leitstelle_of, publisher_of
 from stadtfunk.check import examine
+from stadtfunk.displays import displays_of
 from stadtfunk.errors import ConfigError, StartError
 from stadtfunk.kostra_commands import advice, city_kostra
 from stadtfunk.metrics import Metrics
@@ -190,6 +192,8 @@ class Service:
         deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")
         self.outbox = Outbox(self.journal, deliveries, channels, self.texts, clock)
         self._build_records(deliveries.parent)
+        self.watch = EngineWatch(self.engine, self.journal)
+        self._groups.append(displays_of(self, self._warnings_of_the_city))
         self.retention = Retention(self.journal, settings.journal.retention_days, clock)
         self.metrics = Metrics(self)
 

@@ -65,6 +65,12 @@ def _topic(topic: str) -> str:
     return topic
 
 
+def _topic_name(topic: str) -> str:
+    if not topic or set("+#\0") & set(topic) or "" in topic.split("/") or topic.startswith("$"):
+        raise ValueError(f"{topic!r} is no MQTT topic: no + and #, no empty level, no $ at its beginning")
+    return topic
+
+
 def _store_url(url: str) -> str:
     if url.startswith("influxdb"):
         try:
@@ -261,6 +267,15 @@ class LeitstelleTable(_Table):
     token: str = ""
 
 
+class DisplaysTable(_Table):
+    """The local broker that display columns listen to."""
+
+    url: Annotated[str, AfterValidator(_mqtt_url)]
+    prefix: Annotated[str, AfterValidator(_topic_name)] = "stadtfunk"
+    client_id: str = Field(default="stadtfunk-displays", min_length=1)
+    ca_file: Path | None = None
+
+
 class StaTable(_Table):
     """SensorThings; writing is for scratch instances of conformance suites."""
 
@@ -330,6 +345,7 @@ class Settings(_Table):
     alerts: AlertsTable = AlertsTable()
     cap: CapTable = CapTable()
     leitstelle: LeitstelleTable = LeitstelleTable()
+    displays: DisplaysTable | None = None
     sta: StaTable = StaTable()
     api: ApiTable = ApiTable()
     open_data: OpenData = OpenData()

@@ -1,0 +1,1 @@
+"""Warnings for display columns on the local network."""

@@ -1,0 +1,1 @@
+"""Who notices when the service itself is silent."""
