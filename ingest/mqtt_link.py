@@ -13,10 +13,10 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, SocketLike
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -26,6 +26,9 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from ingest.broker import Broker, tls_context, why_no_connection, why_refused
 from ingest.errors import BrokerError
 from ingest.health import Health
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import SocketLike
 
 KEEPALIVE_S = 10
 """The broker publishes the last will after one and a half of it where the connection dies silently."""
@@ -161,7 +164,9 @@ class MqttLink:
                 break
             if time.monotonic() - began >= _LONG_ENOUGH_S:
                 pause_s = shortest_s
-            self._say(ok=False, detail=self._failed or f"{self._broker}: connection lost")
+            self._say(
+                ok=False, detail=self._failed or self._why_refused() or f"{self._broker}: connection lost"
+            )
             self._stopping.wait(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - spreads load, hides nothing
             pause_s = min(pause_s * 2, longest_s)
         self._wake_in.close()
@@ -169,7 +174,7 @@ class MqttLink:
 
     def _serve(self) -> None:
         """One connection, from its beginning to its end."""
-        self._refused, self._under_way = {}, {}
+        self._under_way = {}
         client = self._client()
         try:
             client.connect(self._broker.host, self._broker.port, KEEPALIVE_S, clean_start=True)
@@ -204,7 +209,7 @@ class MqttLink:
     def _say_goodbye(
         self,
         client: Client,
-        connection: SocketLike,
+        connection: "SocketLike",
         selector: selectors.BaseSelector,
         session: Session,
     ) -> None:
@@ -216,7 +221,7 @@ class MqttLink:
     def _exchange(
         self,
         client: Client,
-        connection: SocketLike,
+        connection: "SocketLike",
         selector: selectors.BaseSelector,
         wait_s: float,
     ) -> None:
@@ -288,6 +293,8 @@ class MqttLink:
         topic = self._under_way.pop(packet_id, "")
         if any(reason.is_failure for reason in reasons):
             self._refused[topic] = f"subscription refused: {topic}: let this user read it"
+        else:
+            self._refused.pop(topic, None)
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
         try:
@@ -298,11 +305,14 @@ class MqttLink:
         self._speaker.hear(Heard(topic, bytes(message.payload), message.retain, expiry))
 
     def _report(self) -> None:
-        if self._refused:
-            detail = "; ".join(sorted(self._refused.values())[:3])
-            self._say(ok=False, detail=f"{self._broker}: {detail} in the broker's access list")
-        else:
-            self._say(ok=True, detail=f"connected to {self._broker}")
+        refused = self._why_refused()
+        self._say(ok=not refused, detail=refused or f"connected to {self._broker}")
+
+    def _why_refused(self) -> str:
+        """Held over a connection's end: some brokers close it when they have refused something."""
+        if not self._refused:
+            return ""
+        return f"{self._broker}: {'; '.join(sorted(self._refused.values())[:3])} in the broker's access list"
 
     def _say(self, *, ok: bool, detail: str) -> None:
         health = Health(ok, detail)

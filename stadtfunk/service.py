@@ -192,17 +192,17 @@ class Service:
         deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")
         self.outbox = Outbox(self.journal, deliveries, channels, self.texts, clock)
         self._build_records(deliveries.parent)
-        self.watch = EngineWatch(self.engine, self.journal)
-        self._groups.append(displays_of(self, self._warnings_of_the_city))
         self.retention = Retention(self.journal, settings.journal.retention_days, clock)
         self.metrics = Metrics(self)
 
     def _build_records(self, folder: Path) -> None:
-        """What stands for itself later: who decided, and what was published."""
+        """Who decided and what was published, for later; and what the displays show now."""
         self.audit = AuditLog(folder / AUDIT_FILE, self.clock)
         self._opened.callback(self.audit.close)
         self._groups.append(Group((), lambda: {"audit": self.audit.health}))
         self._build_cap(folder / CAP_FILE)
+        self.watch = EngineWatch(self.engine, self.journal)
+        self._groups.append(displays_of(self, self._warnings_of_the_city))
 
     def _build_cap(self, file: Path) -> None:
         archive = CapArchive(file)

@@ -15,11 +15,7 @@ from ingest.health import Health
 router = APIRouter(tags=["operation"])
 _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 _CAN_WAIT = frozenset(
-<<<<<<< HEAD
-    {"store", "latest", "devices", "retention", "channel", "neighbour", "subscriptions", "audit"}
-=======
-    {"store", "latest", "devices", "retention", "channel", "neighbour", "subscriptions", "displays"}
->>>>>>> c01afbe (Displays: retained topics on the local network, heartbeat, last will)
+    {"store", "latest", "devices", "retention", "channel", "neighbour", "subscriptions", "audit", "displays"}
 )
 """Parts that neither an uplink nor an alert waits for."""
 

@@ -1,6 +1,6 @@
 """A display column: what it shows, by the rules of docs/displays.md. It needs no clock that is right.
 
-    python column.py BROKER_HOST AREA
+python column.py BROKER_HOST AREA
 """  # noqa: INP001 - no package
 
 import json
@@ -19,7 +19,9 @@ LENGTH = 160
 class Column:
     """One column. `now`: seconds of a clock that only has to run."""
 
-    def __init__(self, area: str, prefix: str = "stadtfunk", now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, area: str, prefix: str = "stadtfunk", now: Callable[[], float] = time.monotonic
+    ) -> None:
         self.topics = (f"{prefix}/status", f"{prefix}/warnings/{area}/text")
         self._now = now
         self._text, self._text_until = "", 0.0

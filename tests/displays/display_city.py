@@ -2,6 +2,7 @@
 
 import runpy
 import threading
+import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -28,7 +29,7 @@ SCENE = Scene(
 
 
 class Listener:
-    """An MQTT 5 client that hears topic filters. `messages`: (topic, payload, retained, expiry) as they come."""
+    """An MQTT 5 client that hears topic filters. `messages`: (topic, payload, retained, expiry)."""
 
     def __init__(self, port, *filters):
         self.messages = []
@@ -55,30 +56,26 @@ class Listener:
 
     def _on_message(self, _client, _userdata, message):
         expiry = getattr(message.properties, "MessageExpiryInterval", None)
-        self.messages.append((message.topic, bytes(message.payload), message.retain, expiry))
+        self._take(message.topic, bytes(message.payload), message.retain, expiry)
+
+    def _take(self, *message):
+        self.messages.append(message)
 
 
-class Watched:
-    """The example's column at a broker. `now` may be put forward by `later`."""
+class Watched(Listener):
+    """The example's column at a broker; `ahead_s` puts its clock forward."""
 
     def __init__(self, port, area="gierath"):
         self.ahead_s = 0.0
-        from time import monotonic  # noqa: PLC0415 - only here
-
-        self.column = Column(area, now=lambda: monotonic() + self.ahead_s)
-        self._listener = Listener(port)
-        client = self._listener._client
-        client.on_message = lambda _c, _u, m: self.column.heard(
-            m.topic, m.payload, getattr(m.properties, "MessageExpiryInterval", None)
-        )
-        client.on_connect = lambda *_: client.subscribe([(topic, 1) for topic in self.column.topics])
-        client.subscribe([(topic, 1) for topic in self.column.topics])
+        self.column = Column(area, now=lambda: time.monotonic() + self.ahead_s)
+        super().__init__(port, *self.column.topics)
 
     def shows(self, text, timeout_s=15):
-        wait_for(lambda: text in self.column.shows(), timeout_s, f"{text!r}, shown: {self.column.shows()!r}")
+        wait_for(lambda: text in self.column.shows(), timeout_s, f"{text!r} in {self.messages}")
 
-    def close(self):
-        self._listener.close()
+    def _take(self, topic, payload, retained, expiry_s):
+        super()._take(topic, payload, retained, expiry_s)
+        self.column.heard(topic, payload, expiry_s)
 
 
 def retained(port, pattern):
