@@ -13,7 +13,7 @@ import structlog
 from alerts.board import WarningBoard
 from alerts.city.city_warning import CityWarning
 from alerts.displays.content import Content, Scene, contents, entries, stamp
-from alerts.watch.progress import Progress
+from alerts.liveness.progress import Progress
 from ingest.broker import Broker
 from ingest.health import Health
 from ingest.mqtt_link import Heard, MqttLink, Publication, Session

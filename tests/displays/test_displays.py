@@ -11,7 +11,7 @@ from warned_city import notice, warned
 from alerts.board import WarningBoard
 from alerts.displays.displays import DisplayConfig, Displays
 from alerts.event import Event
-from alerts.watch.progress import Progress
+from alerts.liveness.progress import Progress
 from ingest.broker import read_broker_url
 
 HOUR = 3_600_000_000
