@@ -48,7 +48,7 @@ _AREA_LIMIT = 32
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One message to people: title of at most 80, body of at most 600 characters."""
+    """One message: for people a title of at most 80 and a body of at most 600 characters."""
 
     title: str
     body: str

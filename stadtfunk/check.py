@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from alerts.areas import Areas, load_areas
 from alerts.catchments import Catchments, load_catchments
-from alerts.delivery.channels import AppriseSender, Channel
 from alerts.errors import AlertsConfigError
 from alerts.explain import City, Explained, explain
 from alerts.kostra.kostra import Kostra
@@ -21,6 +20,7 @@ from ingest.errors import BrokerError
 from ingest.network_servers import PARSERS
 from ingest.sqlite_file import sqlite_path
 from stadtfunk import cap, displays
+from stadtfunk.channels import channel_advice, channel_faults
 from stadtfunk.errors import ConfigError
 from stadtfunk.kostra_commands import advice as kostra_advice
 from stadtfunk.kostra_commands import city_kostra
@@ -109,7 +109,7 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
         kostra = city_kostra(settings)
     except AlertsConfigError as error:
         faults += error.faults
-    faults += _channels(settings)
+    faults += channel_faults(settings)
     faults += _network_servers(settings)
     faults += subscription_faults(settings)
     faults += cap.faults(settings)
@@ -138,14 +138,6 @@ def _areas(settings: Settings, registry: Registry) -> tuple[Areas, Sequence[Faul
     return areas, areas.check(registry) if registry.devices else []
 
 
-def _channels(settings: Settings) -> Iterator[Fault]:
-    for channel in settings.alerts.channel:
-        try:
-            AppriseSender(Channel(**channel.model_dump()))
-        except AlertsConfigError as error:
-            yield from error.faults
-
-
 def _network_servers(settings: Settings) -> Iterator[Fault]:
     for i, server in enumerate(settings.network_server):
         try:
@@ -162,8 +154,7 @@ def _advice(settings: Settings, catalogue: Mapping[str, DeviceType], registry: R
         yield f"{server.name}: when it publishes at QoS 0, {PARSERS[server.kind].qos0_remedy}"
     yield from _not_writable("journal.url", settings.journal.url)
     yield from _not_writable("store.url", settings.store.url)
-    if not settings.alerts.channel:
-        yield "no [[alerts.channel]]: alerts show on the page only"
+    yield from channel_advice(settings)
     if settings.subscriptions is None:
         yield "no [subscriptions]: residents cannot ask for messages"
     yield from cap.advice(settings)

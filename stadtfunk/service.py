@@ -17,7 +17,6 @@ from alerts.cap.archive import CapArchive
 from alerts.cap.leitstelle import Leitstelle
 from alerts.catchments import CITY, load_catchments
 from alerts.city.city_warning import CityWarning
-from alerts.delivery.channels import Channel
 from alerts.delivery.outbox import Outbox
 from alerts.drill import Drills
 from alerts.engine import Engine
@@ -52,6 +51,7 @@ from ingest.store_writer import StoreWriter
 from ingest.stores import open_store
 from stadtfunk.cap import FILE as CAP_FILE
 from stadtfunk.cap import leitstelle_of, publisher_of
+from stadtfunk.channels import channels_of
 from stadtfunk.check import examine
 from stadtfunk.displays import displays_of
 from stadtfunk.errors import ConfigError, StartError
@@ -129,7 +129,7 @@ class Service:
         self._catchments = catchments
         self.scale = scale
         self.texts = texts_of(settings, self._station_name, self.areas, scale)
-        channels = [Channel(**channel.model_dump()) for channel in settings.alerts.channel]
+        channels = channels_of(settings)
 
         self.journal = open_journal(settings.journal.url)
         self._opened.callback(self.journal.close)

@@ -222,6 +222,17 @@ class Channel(_Table):
     exercises: bool = False
 
 
+class WebhookTable(_Table):
+    """One program that hears of alerts, by signed POST."""
+
+    name: str = Field(min_length=1)
+    url: str = Field(min_length=1)
+    secret: str = Field(min_length=1)
+    audience: tuple[Literal["public", "staff"], ...] = ("staff",)
+    min_level: int = Field(default=1, ge=1, le=4)
+    exercises: bool = False
+
+
 class AlertsTable(_Table):
     """Thresholds and who hears of them; `scale`: what levels mean; `kostra`: a table of KOSTRA-DWD;
     `catchments`: what flows where; `areas`: the parts of the city that are warned."""  # noqa: D205, D209 - one thought
@@ -232,6 +243,7 @@ class AlertsTable(_Table):
     catchments: Path | None = None
     areas: Path | None = None
     channel: tuple[Channel, ...] = ()
+    webhook: tuple[WebhookTable, ...] = ()
 
 
 class CapTable(_Table):

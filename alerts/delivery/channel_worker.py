@@ -78,6 +78,8 @@ class ChannelWorker:
         self._lock = threading.Lock()
         # event -> (group, monotonic time of its next attempt)
         self._paused: dict[str, tuple[str, float]] = {}
+        # monotonic time before which the channel wants nothing at all
+        self._held_until = 0.0
         self._thread = threading.Thread(target=self._run, name=f"outbox-{channel.name}", daemon=True)
 
     def start(self) -> None:
@@ -114,6 +116,9 @@ class ChannelWorker:
             self._woken.wait(wait_s)
 
     def _next(self) -> tuple[Delivery | None, float]:
+        held_s = self._held_until - time.monotonic()
+        if held_s > 0:
+            return None, min(held_s, _IDLE_S)
         queue = self._deliveries.queue(self.channel.name)
         groups = self._groups(queue)
         latest = {entry.group: entry for entry in queue if entry.of_the_city}
@@ -177,6 +182,7 @@ class ChannelWorker:
 
     def _note(self, due: Due, outcome: Outcome) -> None:
         setattr(self.stats, outcome.status, getattr(self.stats, outcome.status) + 1)
+        self._held_until = time.monotonic() + outcome.wait_s
         if outcome.status == "skipped":
             return
         if outcome.status == "sent":

@@ -3,7 +3,6 @@
 import logging
 import re
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from apprise.plugins import NotifyBase
 from apprise.result import AppriseResult, AppriseResultStatus
 
 from alerts.city.city_warning import CityWarning
+from alerts.delivery.calls import MOST_HANGING, Calls
 from alerts.delivery.city_messages import PUBLIC, peak
 from alerts.errors import AlertsConfigError
 from alerts.event import Audience, Severity
@@ -28,9 +28,6 @@ from devices.errors import Fault
 TIMEOUT_S = 20.0
 """How long one attempt may take: longer than apprise's own 15 s for an SMTP connection."""
 
-_MAX_HANGING = 8
-_POLL_S = 0.05
-_GRACE_S = 1.0
 _DETAIL_LIMIT = 200
 _SECRET_LENGTH = 3
 _log = structlog.get_logger(__name__)
@@ -121,10 +118,14 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one attempt; `unknown`: it may have arrived. `detail` holds no secret."""
+    """What became of one attempt; `unknown`: it may have arrived. `detail` holds no secret.
+
+    `wait_s`: before then the channel wants no other.
+    """
 
     status: OutcomeStatus
     detail: str = ""
+    wait_s: float = 0.0
 
 
 class Sender(Protocol):
@@ -137,8 +138,7 @@ class Sender(Protocol):
 class AppriseSender:
     """One channel behind apprise. Raises AlertsConfigError when its address cannot work; sends nothing then.
 
-    A call that hangs is left behind in its own daemon thread, so that neither the channel's next attempt nor
-    the end of the process waits for it.
+    A call that hangs is left behind, see calls.py.
     """
 
     def __init__(self, channel: Channel, timeout_s: float = TIMEOUT_S) -> None:
@@ -148,43 +148,25 @@ class AppriseSender:
         self._channel = channel
         self._timeout_s = timeout_s
         self._secrets = _secrets(channel.url)
-        self._hanging: list[threading.Thread] = []
+        self._calls = Calls(channel.name, timeout_s)
         self._apprise = self._open()
         self._recipients = sum(len(service) for service in self._apprise)
 
     @property
     def hanging(self) -> int:
         """Calls left behind that have not come back."""
-        self._hanging = [call for call in self._hanging if call.is_alive()]
-        return len(self._hanging)
+        return self._calls.hanging
 
     def send(
         self, text: Text, *, warns: bool, stopping: threading.Event, attach: Sequence[Path] = ()
     ) -> Outcome:
         """Send and say what became of it; returns soon once `stopping` is set. Never raises."""
-        if self.hanging >= _MAX_HANGING:
-            return Outcome("refused", f"{_MAX_HANGING} earlier calls still hang")
-        results: list[Outcome] = []
-        done = threading.Event()
+        if self.hanging >= MOST_HANGING:
+            return Outcome("refused", f"{MOST_HANGING} earlier calls still hang")
         service = self._apprise
-
-        def call() -> None:
-            results.append(self._notify(service, text, warns=warns, attach=attach))
-            done.set()
-
-        thread = threading.Thread(target=call, name=f"send-{self._channel.name}", daemon=True)
-        thread.start()
-        end = time.monotonic() + self._timeout_s
-        while not done.wait(_POLL_S):
-            if stopping.is_set():
-                end = min(end, time.monotonic() + _GRACE_S)
-                done.wait(_GRACE_S)
-                break
-            if time.monotonic() >= end:
-                break
-        if done.is_set():
-            return results[0]
-        self._hanging.append(thread)
+        outcome = self._calls.run(lambda: self._notify(service, text, warns=warns, attach=attach), stopping)
+        if outcome is not None:
+            return outcome
         # a service left in the middle of a call is not used again
         self._apprise = self._open()
         if stopping.is_set():

@@ -19,7 +19,8 @@ from alerts.delivery.channel_worker import ChannelStats, ChannelWorker, Retry
 from alerts.delivery.channels import AppriseSender, Channel, Sender
 from alerts.delivery.deliveries import Deliveries, DeliveryStatus, Receipt
 from alerts.delivery.expansion import expanded
-from alerts.delivery.stages import CallOff, Record, Render, Select, Send, Stage
+from alerts.delivery.stages import CallOff, Record, Render, RenderPayload, Select, Send, Stage
+from alerts.delivery.webhook import Webhook, WebhookSender
 from alerts.errors import AlertsConfigError
 from alerts.event import Event, from_row
 from alerts.texts import Texts
@@ -59,9 +60,9 @@ class Outbox:
         clock: Callable[[], int],
         *,
         retry: Retry | None = None,
-        open_sender: Callable[[Channel], Sender] = AppriseSender,
+        open_sender: Callable[[Channel], Sender] | None = None,
     ) -> None:
-        senders = _opened(channels, open_sender)
+        senders = _opened(channels, open_sender or sender_of)
         self._journal = journal
         self._clock = clock
         self._retry = retry or Retry()
@@ -73,7 +74,7 @@ class Outbox:
         self._workers = [
             ChannelWorker(
                 channel,
-                self._stages(texts, senders[channel.name]),
+                self._stages(texts, channel, senders[channel.name]),
                 self._deliveries,
                 self._retry,
                 self._stopping,
@@ -146,11 +147,11 @@ class Outbox:
         """Deliveries and what became of them, newest first; `after` (seq, channel) continues a page."""
         return self._deliveries.receipts(limit, after, channel, episode, status)
 
-    def _stages(self, texts: Texts, sender: Sender) -> Sequence[Stage]:
+    def _stages(self, texts: Texts, channel: Channel, sender: Sender) -> Sequence[Stage]:
         return (
             Select(),
             CallOff(self._deliveries),
-            Render(texts),
+            RenderPayload() if isinstance(channel, Webhook) else Render(texts),
             Send(self._deliveries, sender, self._clock, self._stopping),
             Record(self._deliveries, self._clock, self._stopping),
         )
@@ -209,6 +210,11 @@ class Outbox:
 
     def _oldest_us(self) -> int:
         return self._clock() - int(self._retry.give_up_s * 1_000_000)
+
+
+def sender_of(channel: Channel) -> Sender:
+    """What sends to it. Raises AlertsConfigError when its address cannot work."""
+    return WebhookSender(channel) if isinstance(channel, Webhook) else AppriseSender(channel)
 
 
 def _opened(channels: Sequence[Channel], open_sender: Callable[[Channel], Sender]) -> dict[str, Sender]:

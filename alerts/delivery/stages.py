@@ -13,6 +13,7 @@ from alerts.delivery.channels import Channel, Outcome, Sender
 from alerts.delivery.city_messages import WARNS, plain_city
 from alerts.delivery.deliveries import Deliveries, DeliveryStatus, Due
 from alerts.delivery.grouping import Heard, News, after
+from alerts.delivery.webhook_payload import payload
 from alerts.errors import DeliveriesError
 from alerts.texts import Text, Texts, plain
 from alerts.warning import Warning, as_public  # noqa: A004 - the field's word, see there
@@ -118,6 +119,17 @@ class Render:
             _complain("text_failed", delivery)
             text = Text(*plain_city(warning)) if isinstance(warning, CityWarning) else plain(warning)
         return replace(delivery, text=text)
+
+
+class RenderPayload:
+    """The words for a program."""
+
+    def run(self, delivery: Delivery) -> Delivery:
+        """Sets the text; its body is JSON."""
+        if delivery.outcome is not None:
+            return delivery
+        staff = "staff" in delivery.channel.audience
+        return replace(delivery, text=Text("", payload(delivery.warning, staff=staff)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,7 @@ def test_no_fault_hides_another_and_no_secret_is_shown(check, tmp_path):
         ),
         ("[api]\nport = 99999", "api.port"),
         ('[alerts]\nrules = "none.toml"', "none.toml"),
+        ('[[alerts.webhook]]\nname="x"\nurl="https://h/"\nsecret="hunter2"', "x.secret"),
         ('[alerts]\nscale = "devices.csv"', "devices.csv: file: is not TOML"),
     ],
 )
@@ -139,6 +140,13 @@ def test_nothing_wrong(check, topic):
     assert (code, "no fault found" in said) == (0, True)
     assert "rule heavy-rain\n  de: a: Von Starkregen" in said
     assert "  en: a: Of Starkregen" in said
+
+
+def test_a_webhook_in_the_clear_is_advised_against(check):
+    more = '[[alerts.webhook]]\nname="x"\nurl="http://h/"\nsecret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"'
+    code, said = check(GOOD, more=more)
+    assert code == 0
+    assert "advice: webhook x: http:// sends in the clear" in said
 
 
 def test_influxdb_over_tls(check):
