@@ -19,7 +19,7 @@ from ingest.broker import tls_context
 from ingest.errors import BrokerError
 from ingest.network_servers import PARSERS
 from ingest.sqlite_file import sqlite_path
-from stadtfunk import cap, displays
+from stadtfunk import cap, displays, heartbeats
 from stadtfunk.channels import channel_advice, channel_faults
 from stadtfunk.errors import ConfigError
 from stadtfunk.kostra_commands import advice as kostra_advice
@@ -114,8 +114,9 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     faults += subscription_faults(settings)
     faults += cap.faults(settings)
     faults += displays.faults(settings, areas)
+    faults += heartbeats.faults(settings)
     advice = list(_advice(settings, catalogue or {}, registry))
-    advice += displays.advice(settings, areas)
+    advice += [*displays.advice(settings, areas), *heartbeats.advice(settings)]
     if rules is not None:
         advice += kostra_advice(kostra, rules, registry, catalogue or {})
         advice += lead_time_advice(rules, registry, catalogue or {}, catchments)

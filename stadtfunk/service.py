@@ -55,6 +55,7 @@ from stadtfunk.channels import channels_of
 from stadtfunk.check import examine
 from stadtfunk.displays import displays_of
 from stadtfunk.errors import ConfigError, StartError
+from stadtfunk.heartbeats import heartbeats_of
 from stadtfunk.kostra_commands import advice, city_kostra
 from stadtfunk.metrics import Metrics
 from stadtfunk.neighbours import FILE, neighbour_faults, neighbours_of
@@ -202,7 +203,7 @@ class Service:
         self._groups.append(Group((), lambda: {"audit": self.audit.health}))
         self._build_cap(folder / CAP_FILE)
         self.watch = EngineWatch(self.engine, self.journal)
-        self._groups.append(displays_of(self, self._warnings_of_the_city))
+        self._groups += (displays_of(self, self._warnings_of_the_city), heartbeats_of(self))
 
     def _build_cap(self, file: Path) -> None:
         archive = CapArchive(file)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from alerts.delivery.smtp import read_sender, read_smtp_url
+from alerts.liveness.heartbeat import HeartbeatKind
 from alerts.subscriptions.contact import ContactChannel
 from alerts.subscriptions.subscriptions import DEFAULT_MAILS_AN_HOUR, DEFAULT_PROOF_DAYS
 from alerts.subscriptions.vault import read_key
@@ -288,6 +289,30 @@ class DisplaysTable(_Table):
     ca_file: Path | None = None
 
 
+class HeartbeatTable(_Table):
+    """A second place that hears that we judge; `topic`, `client_id`, `ca_file` are of kind mqtt."""
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")
+    kind: HeartbeatKind
+    url: str
+    every_s: float = Field(default=60.0, ge=5, le=3600, allow_inf_nan=False)
+    topic: str = ""
+    client_id: str = ""
+    ca_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if self.kind == "mqtt":
+            _mqtt_url(self.url)
+            if self.topic:
+                _topic_name(self.topic)
+        elif not re.fullmatch(r"https?://[^\s/]+(/\S*)?", self.url):
+            raise ValueError(f"url: a {self.kind} goes to https://host/path")
+        elif self.topic or self.client_id or self.ca_file:
+            raise ValueError("topic, client_id and ca_file are of kind mqtt")
+        return self
+
+
 class StaTable(_Table):
     """SensorThings; writing is for scratch instances of conformance suites."""
 
@@ -358,6 +383,7 @@ class Settings(_Table):
     cap: CapTable = CapTable()
     leitstelle: LeitstelleTable = LeitstelleTable()
     displays: DisplaysTable | None = None
+    heartbeat: tuple[HeartbeatTable, ...] = ()
     sta: StaTable = StaTable()
     api: ApiTable = ApiTable()
     open_data: OpenData = OpenData()

@@ -172,6 +172,7 @@ def _crosswise(file: str, settings: Settings) -> Iterator[Fault]:
         yield Fault(file, "devices", "no devices", 'add [devices] file = "devices.csv" or [[device]] tables')
     yield from _repeated(file, "network_server", [s.name for s in settings.network_server])
     yield from _repeated(file, "alerts.channel", [c.name for c in settings.alerts.channel])
+    yield from _repeated(file, "heartbeat", [h.name for h in settings.heartbeat])
     yield from _same_files(file, settings)
     yield from _neighbours(file, settings)
     yield from _one_session(file, settings)

@@ -15,7 +15,18 @@ from ingest.health import Health
 router = APIRouter(tags=["operation"])
 _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 _CAN_WAIT = frozenset(
-    {"store", "latest", "devices", "retention", "channel", "neighbour", "subscriptions", "audit", "displays"}
+    {
+        "store",
+        "latest",
+        "devices",
+        "retention",
+        "channel",
+        "neighbour",
+        "subscriptions",
+        "audit",
+        "displays",
+        "heartbeat",
+    }
 )
 """Parts that neither an uplink nor an alert waits for."""
 
