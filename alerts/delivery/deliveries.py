@@ -1,6 +1,5 @@
 """What was to be told to whom and what became of it: one SQLite file beside the journal."""
 
-import fcntl
 import itertools
 import os
 from collections.abc import Iterable, Sequence
@@ -12,6 +11,7 @@ import msgspec
 
 from alerts.city.city_warning import CityWarning
 from alerts.delivery.city_messages import ENDS
+from alerts.delivery.file_lock import held
 from alerts.delivery.grouping import AT_ONCE, NEW_STATION, URGENT, Heard, Weight
 from alerts.delivery.schema import APPLICATION_ID, SCHEMA, VERSION, migrate
 from alerts.errors import DeliveriesError
@@ -141,7 +141,7 @@ class Deliveries:
     """The file of deliveries. One process holds it at a time. Methods raise DeliveriesError; thread-safe."""
 
     def __init__(self, path: Path) -> None:
-        self._lock = _held(path)
+        self._lock = held(path)
         try:
             self._file = SqliteFile(
                 path,
@@ -400,19 +400,3 @@ def _columns(entry: Entry, now_us: int) -> tuple[object, ...]:
         *("skipped" if entry.deaf else "pending", entry.deaf, now_us, now_us if entry.deaf else None),
         *(_encode(new.warning), weight.incident, weight.rank, weight.urgency, weight.ends),
     )
-
-
-def _held(path: Path) -> int:
-    """Lock beside the file, gone with its process: two processes would tell everything twice."""
-    lock = path.with_name(path.name + ".lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    except OSError as fault:
-        raise DeliveriesError(f"{lock}: {fault.strerror}: make the folder writable for this user") from fault
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as fault:
-        os.close(handle)
-        raise DeliveriesError(f"{path}: another process sends from it: end that one first") from fault
-    return handle

@@ -74,7 +74,7 @@ class Mailer:
     def send(self, message: EmailMessage) -> None:
         """Returns when the server has taken it. Raises MailError; `for_good` when it never will."""
         try:
-            with self._connected() as smtp:
+            with connected(self._server, self._context) as smtp:
                 smtp.send_message(message)
         except smtplib.SMTPRecipientsRefused as fault:
             codes = [code for code, _ in fault.recipients.values()]
@@ -85,19 +85,21 @@ class Mailer:
         except (OSError, smtplib.SMTPException) as fault:
             raise MailError(f"the mail server cannot be used: {type(fault).__name__}") from fault
 
-    def _connected(self) -> smtplib.SMTP:
-        server = self._server
-        smtp: smtplib.SMTP
-        if server.tls:
-            smtp = smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT_S, context=self._context)
-        else:
-            smtp = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT_S)
-        try:
-            if not server.tls and not server.here:
-                smtp.starttls(context=self._context)
-            if server.user:
-                smtp.login(server.user, server.password)
-        except BaseException:
-            smtp.close()
-            raise
-        return smtp
+
+def connected(server: SmtpServer, context: ssl.SSLContext | None = None) -> smtplib.SMTP:
+    """A connection, encrypted and logged in as the server wants. Raises OSError, SMTPException."""
+    context = context or ssl.create_default_context()
+    smtp: smtplib.SMTP
+    if server.tls:
+        smtp = smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT_S, context=context)
+    else:
+        smtp = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT_S)
+    try:
+        if not server.tls and not server.here:
+            smtp.starttls(context=context)
+        if server.user:
+            smtp.login(server.user, server.password)
+    except BaseException:
+        smtp.close()
+        raise
+    return smtp

@@ -5,7 +5,7 @@ that nobody can learn it from the answer or from how long it took; only the mail
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -64,6 +64,14 @@ class Recipient:
     language: ReadIn
     manage: str = field(repr=False)
     leave: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Ids of subscriptions, ascending: who is to be told now, and who has quiet hours now."""
+
+    told: tuple[int, ...]
+    held: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,33 +268,68 @@ class Subscriptions:
         """Whoever is to be told of a notice's or a city warning's latest step now, each address once.
 
         Whoever was told of an earlier step is told of this one, unless the choices changed in between. In
-        quiet hours (see subscription_matching.silent) nobody is; they are not caught up with.
+        quiet hours (see matching.silent) nobody is.
         """
+        told = self.audience(what, None, now_us).told
+        for first in range(0, len(told), _CHUNK):
+            yield from self.opened(told[first : first + _CHUNK])
+
+    def audience(
+        self, what: Warning | CityWarning, channel: ContactChannel | None, now_us: int | None = None
+    ) -> Audience:
+        """The same as ids, by one channel or all (None), and whom quiet hours keep it from now."""
         found = reach(what, self._areas, self._registry())
         if found is None:
-            return
+            return Audience((), ())
         at_us = self._clock() if now_us is None else now_us
         with self._file.read() as connection:
             rows = connection.execute(
                 "SELECT s.id, s.quiet_start, s.quiet_end, p.kind, p.ref, p.lat, p.lon, p.radius_km "  # noqa: S608 - a Literal
                 "FROM subscriptions s JOIN places p ON p.subscription = s.id "
-                f"WHERE s.{found.told} = 1 AND s.least <= ? ORDER BY s.id",
-                (rank(found.severity),),
+                f"WHERE s.{found.told} = 1 AND s.least <= ? AND (? IS NULL OR s.channel = ?) ORDER BY s.id",
+                (rank(found.severity), channel, channel),
             ).fetchall()
         reached, own = matches(found, [Place(*row[3:]) for row in rows], self._areas)
         told: list[int] = []
+        held: list[int] = []
         for id_, group in itertools.groupby(range(len(rows)), key=lambda i: int(rows[i][0])):
             mine = [i for i in group if reached[i]]
             if not mine:
                 continue
-            start, end = rows[mine[0]][1:3]
-            quiet = None if start is None else QuietHours(start, end)
-            if not silent(quiet, found, at_us, self._zone, own=any(own[i] for i in mine)):
-                told.append(id_)
-        for first in range(0, len(told), _CHUNK):
-            yield from self._open(told[first : first + _CHUNK])
+            quiet = _quiet(*rows[mine[0]][1:3])
+            kept = silent(quiet, found, at_us, self._zone, own=any(own[i] for i in mine))
+            (held if kept else told).append(id_)
+        return Audience(tuple(told), tuple(held))
 
-    def _open(self, ids: Sequence[int]) -> list[Recipient]:
+    def audience_of_end(
+        self,
+        what: Warning | CityWarning,
+        channel: ContactChannel,
+        ids: Iterable[int],
+        now_us: int | None = None,
+    ) -> Audience:
+        """Who of those told of a warning still wants messages of its kind, wherever their places are now."""
+        found = reach(what, self._areas, self._registry())
+        if found is None:
+            return Audience((), ())
+        at_us = self._clock() if now_us is None else now_us
+        with self._file.read() as connection:
+            rows = connection.execute(
+                "SELECT id, quiet_start, quiet_end FROM subscriptions "  # noqa: S608 - a Literal
+                f"WHERE {found.told} = 1 AND channel = ? ORDER BY id",
+                (channel,),
+            ).fetchall()
+        wanted = set(ids)
+        told: list[int] = []
+        held: list[int] = []
+        for id_, start, end in rows:
+            if id_ in wanted:
+                kept = silent(_quiet(start, end), found, at_us, self._zone, own=True)
+                (held if kept else told).append(id_)
+        return Audience(tuple(told), tuple(held))
+
+    def opened(self, ids: Sequence[int]) -> list[Recipient]:
+        """Those of them who still have a subscription, by id, with their addresses."""
         marks = ",".join("?" * len(ids))
         with self._file.read() as connection:
             rows = connection.execute(
@@ -422,3 +465,7 @@ class Subscriptions:
     def _of(self, connection: Connection, contact: Contact) -> Subscription | None:
         digest = self._vault.digest(contact.identity)
         return records.subscription(connection, self._vault, "digest", digest)
+
+
+def _quiet(start: int | None, end: int | None) -> QuietHours | None:
+    return None if start is None or end is None else QuietHours(start, end)

@@ -130,6 +130,10 @@ class Words:
             file.awake if quiet is None else file.quiet.format(**_clock(quiet)),
         ]
 
+    def foot(self, language: ReadIn) -> str:
+        """The last lines of every message, with {manage} and {leave} still to be filled in."""
+        return self._files[language].foot.replace("{city}", self._city)
+
     def mail(self, mail: Mail, known: Subscription | None) -> Text:
         """A message to an address; `known`: the subscription that it has. Raises SubscriptionsError."""
         file = self._files[mail.language]
