@@ -326,6 +326,32 @@ class Delivery(BaseModel):
     ended: str | None
 
 
+class MailingRun(BaseModel):
+    """How far a mailing is by one way; a count of recipients each."""
+
+    way: str = Field(examples=["email"])
+    state: Literal["open", "done", "superseded", "expired"]
+    wanted: int
+    sent: int
+    refused: int
+    first: str | None
+    last: str | None
+
+
+class Mailing(BaseModel):
+    """One step that residents who subscribed were told of."""
+
+    id: int
+    event: str
+    warning: str
+    told: Literal["notice", "warning"]
+    kind: str
+    severity: str
+    event_time: str
+    created: str
+    ways: list[MailingRun]
+
+
 class Drill(BaseModel):
     """A recorded event played as an exercise."""
 

@@ -11,6 +11,7 @@ from alerts.cap.publisher import CapPublisher
 from alerts.city.city_warning import CityWarning
 from alerts.decision import Decision
 from alerts.delivery.deliveries import Receipt
+from alerts.delivery.mailings import MailingSummary
 from alerts.drill import Drills
 from alerts.event import Event
 from alerts.incident_board import IncidentBoard
@@ -83,6 +84,7 @@ class Services:
     `official`: an authority's warnings, None where no source is configured.
     `city_warnings`: the city's own, in force, proposed and ended in the last 24 hours. `cap`: their
     documents, None where no sender is configured; `cap_url`: what links in the feed begin with, "" as asked.
+    `mailings(limit, before)`: what residents were sent, newest first, on from an id.
     `audit`: where decisions and operators' entries are noted.
     """
 
@@ -116,6 +118,7 @@ class Services:
     official_public: bool = False
     catchments: Callable[[], Sequence[Sight]] = tuple
     subscriptions: SubscriptionDesk | None = None
+    mailings: Callable[[int, int | None], Sequence[MailingSummary]] = lambda _limit, _before: ()
     city_warnings: Callable[[], Sequence[CityWarning]] = tuple
     cap: CapPublisher | None = None
     audit: AuditLog | None = None

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from alerts.delivery.bulk import Handed
 from alerts.subscriptions.contact import CHANNELS
 
 if TYPE_CHECKING:
@@ -148,6 +149,24 @@ class Metrics(Collector):
         stats = self._service.subscriptions.mails.stats
         by_end = {"sent": stats.sent, "failed": stats.failed, "given_up": stats.given_up}
         yield _counters("subscription_mails", "Messages about subscriptions by outcome", "outcome", by_end)
+        yield from self._mass_mail()
+
+    def _mass_mail(self) -> Iterator[Metric]:
+        """What residents are sent about warnings."""
+        mass_mail = self._service.mass_mail
+        if mass_mail is None:
+            return
+        family = CounterMetricFamily(
+            "stadtfunk_mass_mails", "Messages to residents about warnings", labels=("way", "outcome")
+        )
+        for way, stats in mass_mail.stats.items():
+            for outcome in get_args(Handed):
+                family.add_metric((way, outcome), getattr(stats, outcome))
+        yield family
+        waiting: dict[str, float] = dict(mass_mail.waiting.items())
+        rates: dict[str, float] = dict(mass_mail.rates.items())
+        yield _gauge("mass_mails_waiting", "Residents still to be told, in quiet hours too", "way", waiting)
+        yield _gauge("mass_mails_per_second", "Messages taken a second, over the last 10 s", "way", rates)
 
     def _neighbours(self) -> Iterator[Metric]:
         stats = self._service.neighbours.stats

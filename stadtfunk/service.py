@@ -57,6 +57,7 @@ from stadtfunk.displays import displays_of
 from stadtfunk.errors import ConfigError, StartError
 from stadtfunk.heartbeats import heartbeats_of
 from stadtfunk.kostra_commands import advice, city_kostra
+from stadtfunk.mass_mail import mass_mail_group, mass_mail_of
 from stadtfunk.metrics import Metrics
 from stadtfunk.neighbours import FILE, neighbour_faults, neighbours_of
 from stadtfunk.parts import Group, Part
@@ -184,12 +185,16 @@ class Service:
         )
         self.incidents = IncidentBoard()
         self.subscriptions = open_subscriptions(
-            settings, clock, areas=self.areas, registry=lambda: self.registry.current, scale=scale
+            settings,
+            clock,
+            areas=self.areas,
+            registry=lambda: self.registry.current,
+            scale=scale,
+            opened=self._opened,
         )
-        if self.subscriptions:
-            self._opened.callback(self.subscriptions.desk.subscriptions.close)
-            mails = self.subscriptions.mails
-            self._groups.append(Group((mails,), lambda: {"subscriptions": mails.health}))
+        self.mass_mail = mass_mail_of(settings, self.journal, self.subscriptions, self.texts, clock)
+        if self.subscriptions and self.mass_mail:
+            self._groups += [self.subscriptions.group, mass_mail_group(self.mass_mail)]
         deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")
         self.outbox = Outbox(self.journal, deliveries, channels, self.texts, clock)
         self._build_records(deliveries.parent)
@@ -299,6 +304,7 @@ class Service:
                 official_public=any(each.public for each in settings.neighbour if each.kind == dwd_cap.KIND),
                 catchments=self.engine.catchments,
                 subscriptions=self.subscriptions.desk if self.subscriptions else None,
+                mailings=self.mass_mail.summaries if self.mass_mail else lambda _limit, _before: (),
                 city_warnings=self._warnings_of_the_city,
                 cap=self.cap if settings.cap.sender else None,
                 cap_url=settings.cap.url,
@@ -336,6 +342,8 @@ class Service:
 
     def _tell(self) -> None:
         self.outbox.wake()
+        if self.mass_mail:
+            self.mass_mail.wake()
         self.board.catch_up(self.journal)
         self.incidents.catch_up(self.journal)
 

@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from alerts.delivery.mass_mail import DEFAULT_RECEIPTS_DAYS
 from alerts.delivery.smtp import read_sender, read_smtp_url
+from alerts.delivery.smtp_pool import DEFAULT_CONNECTIONS
 from alerts.liveness.heartbeat import HeartbeatKind
 from alerts.subscriptions.contact import ContactChannel
 from alerts.subscriptions.subscriptions import DEFAULT_MAILS_AN_HOUR, DEFAULT_PROOF_DAYS
@@ -352,6 +354,8 @@ class SubscriptionsTable(_Table):
     privacy: str = Field(default="", pattern=r"^(https://\S+)?$")
     proof_days: int = Field(default=DEFAULT_PROOF_DAYS, ge=1)
     mails_per_hour: int = Field(default=DEFAULT_MAILS_AN_HOUR, ge=1)
+    connections: int = Field(default=DEFAULT_CONNECTIONS, ge=1, le=32)
+    receipts_days: int = Field(default=DEFAULT_RECEIPTS_DAYS, ge=1)
 
 
 class OpenData(_Table):

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from alerts.areas import Areas
@@ -19,6 +20,7 @@ from api.services import SubscriptionDesk
 from devices.errors import Fault
 from devices.registry import Registry
 from ingest.sqlite_file import sqlite_path
+from stadtfunk.parts import Group
 from stadtfunk.settings import Settings, SubscriptionsTable
 
 FILE = "subscriptions.db"
@@ -39,16 +41,22 @@ class OpenSubscriptions:
     desk: SubscriptionDesk
     mails: SubscriptionMails
 
+    @property
+    def group(self) -> Group:
+        """What the service starts and stops."""
+        return Group((self.mails,), lambda: {"subscriptions": self.mails.health})
 
-def open_subscriptions(
+
+def open_subscriptions(  # noqa: PLR0913 - what they are made from
     settings: Settings,
     clock: Callable[[], int],
     *,
     areas: Areas,
     registry: Callable[[], Registry],
     scale: Scale,
+    opened: ExitStack,
 ) -> OpenSubscriptions | None:
-    """None where none are offered. Raises AlertsConfigError, SubscriptionsError."""
+    """None where none are offered; `opened` closes them. Raises AlertsConfigError, SubscriptionsError."""
     table = settings.subscriptions
     if table is None:
         return None
@@ -72,6 +80,7 @@ def open_subscriptions(
         mails_an_hour=table.mails_per_hour,
         proof_days=table.proof_days,
     )
+    opened.callback(subscriptions.close)
     mails = SubscriptionMails(subscriptions, words, lambda stopping: _ways(settings, table, stopping))
     return OpenSubscriptions(SubscriptionDesk(subscriptions, words, addresses, table.privacy), mails)
 

@@ -45,7 +45,7 @@ class BulkLine(Protocol):
         """
 
     def close(self) -> None:
-        """Hang up. Never raises."""
+        """Hang up, also while another thread sends, which ends that. Never raises."""
 
 
 class BulkWay(Protocol):

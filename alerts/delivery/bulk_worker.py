@@ -114,6 +114,8 @@ class BulkWorker:
         self._streak = 0
         self._rates: deque[tuple[float, int]] = deque()
         self._owed: list[tuple[int, dict[int, Handed | None]]] = []
+        # thread -> its connection
+        self._lines: dict[str, BulkLine] = {}
         self._threads = [
             threading.Thread(target=self._run, name=f"mass-{name}-{i}", daemon=True) for i in range(way.lines)
         ]
@@ -127,12 +129,16 @@ class BulkWorker:
 
     def join(self, timeout_s: float) -> None:
         """Wait for the threads after `stopping` was set."""
-        end = time.monotonic() + timeout_s
         with self._changed:
             self._changed.notify_all()
-        for thread in self._threads:
-            if thread.ident is not None:
+        started = [thread for thread in self._threads if thread.ident is not None]
+        for share in (0.7, 0.3):
+            end = time.monotonic() + share * timeout_s
+            for thread in started:
                 thread.join(max(0.0, end - time.monotonic()))
+            # who still waits for an answer waits no longer, and writes down what it knows
+            for line in tuple(self._lines.values()):
+                line.close()
 
     def add(self, mailing: Mailing) -> None:
         """One more mailing; it takes the place of the earlier ones of its episode."""
@@ -168,7 +174,7 @@ class BulkWorker:
             return Health(ok=True)
 
     def _run(self) -> None:
-        line: BulkLine | None = None
+        me = threading.current_thread().name
         while not self._stopping.is_set():
             try:
                 run, ids = self._next()
@@ -177,16 +183,18 @@ class BulkWorker:
                 if not ids:
                     self._plan(run)
                     continue
-                if line is None:
-                    line = self._connected(run, ids)
+                line = self._lines.get(me) or self._connected(run, ids)
                 if line is not None:
+                    self._lines[me] = line
                     self._hand_over(line, run, ids)
             except Exception as fault:  # noqa: BLE001 - the thread survives whatever it is
+                if self._stopping.is_set():
+                    break
                 self._failed(f"{type(fault).__name__}: {fault}", progressed=False)
                 with suppress(OSError, ValueError):
                     _log.exception("mass_mail_failed", way=self.name)
-        if line is not None:
-            line.close()
+        if me in self._lines:
+            self._lines[me].close()
 
     def _next(self) -> tuple[_Run | None, Sequence[int]]:
         """Whom to tell of what; nobody: a mailing to be planned; None: nothing now, after a wait."""

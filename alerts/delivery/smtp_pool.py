@@ -5,6 +5,7 @@ so that a message costs one round trip instead of four.
 """
 
 import smtplib
+import socket
 import ssl
 import threading
 import time
@@ -84,6 +85,10 @@ class SmtpLine:
         """As BulkLine."""
         smtp, self._smtp = self._smtp, None
         if smtp is not None:
+            if (sock := smtp.sock) is not None:
+                # wakes a thread that waits for an answer, which closing alone does not
+                with suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
             with suppress(OSError, smtplib.SMTPException):
                 smtp.close()
 

@@ -26,6 +26,7 @@ _CAN_WAIT = frozenset(
         "audit",
         "displays",
         "heartbeat",
+        "mass_mail",
     }
 )
 """Parts that neither an uplink nor an alert waits for."""

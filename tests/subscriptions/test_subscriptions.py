@@ -84,7 +84,7 @@ def test_only_its_own_link_changes_or_shows_it(desk):
 
 
 def recipients_all(desk):
-    return desk.file._open([id_ for (id_,) in desk.rows("SELECT id FROM subscriptions")])
+    return desk.file.opened([id_ for (id_,) in desk.rows("SELECT id FROM subscriptions")])
 
 
 def test_who_leaves_leaves_only_the_keyed_hash_for_its_time(desk):
