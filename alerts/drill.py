@@ -18,7 +18,7 @@ from alerts.backtest.backtest import backtest, settle, spacing_of, with_missing_
 from alerts.board import WarningBoard
 from alerts.catchments import Catchments
 from alerts.errors import DrillBusyError, DrillError
-from alerts.event import PREEMPTED, Event, to_row
+from alerts.event import PREEMPTED, RELEASED_DRILL, Event, to_row
 from alerts.kostra.kostra import Kostra
 from alerts.lifecycle import stamp
 from alerts.rules import Rules
@@ -350,14 +350,14 @@ def _marked(event: Event, drill: _Drill) -> Event:
     audience = event.audience
     if audience == "public" and not status.released_by:
         audience = "staff"
-    released = f", released to the public by {status.released_by}" if status.released_by else ""
+    prefix = f"{RELEASED_DRILL}{status.released_by}" if status.released_by else "exercise"
     return replace(
         event,
         id=f"{_prefix(status.id)}.{event.id}",
         episode=f"{_prefix(status.id)}.{event.episode}",
         incident=f"{_prefix(status.id)}.{event.incident}" if event.incident else "",
         time_us=drill.when(event.time_us),
-        reason=f"exercise{released}: {event.reason}",
+        reason=f"{prefix}: {event.reason}",
         audience=audience,
         exercise=True,
     )

@@ -40,6 +40,10 @@ PREEMPTED = "exercise ended: real alarm"
 """Reason of the events that end an exercise at once; of those nobody is told, nor of what waits of it."""
 
 
+RELEASED_DRILL = "exercise, released to the public by "
+"""How the reason of an exercise's events begins when a person released it to the public."""
+
+
 @dataclass(frozen=True, slots=True)
 class CityText:
     """What a warning of the city says in one language; plain text."""

@@ -14,6 +14,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from alerts.catchments import Catchments
+from alerts.city.release import ReleaseRule
+from alerts.event import Severity
 from alerts.kernels import rain
 from alerts.kernels.plan import LEVEL, RAIN_COUNTER, RAIN_DEPTH, SPACES, VEHICLES, counted_properties
 from alerts.rules import (
@@ -97,7 +99,7 @@ class City:
 
 
 def explain(city: City) -> Iterator[Explained]:
-    """The city's rules in their order, the quality and watchdog rules that always apply, maintenance."""
+    """The city's rules in their order, those that always apply, maintenance, who releases warnings."""
     for rule in (*city.rules.rules, *shipped_checks()):
         yield explain_rule(rule, city)
     for number, window in enumerate(city.rules.maintenance, 1):
@@ -108,6 +110,9 @@ def explain(city: City) -> Iterator[Explained]:
         }
         said = {each: _words()[Maintenance.__name__.lower()][each].format_map(values) for each in LANGUAGES}
         yield Explained(f"maintenance {number}", said["de"], said["en"])
+    for release, severities in city.rules.releases.in_effect():
+        said = {each: _release(release, severities, city, each) for each in LANGUAGES}
+        yield Explained(release.id, said["de"], said["en"])
 
 
 def explain_rule(rule: AnyRule, city: City) -> Explained:
@@ -149,6 +154,21 @@ def _sentence(rule: AnyRule, city: City, language: Language) -> str:
         and not (known and getattr(rule, name) == field.get_default(call_default_factory=True))
     ]
     return f"{_places(rule, city, language)}: {template.format_map(values)}{''.join(rest)}."
+
+
+def _release(rule: ReleaseRule, severities: Sequence[Severity], city: City, language: Language) -> str:
+    words = _words()["release"]
+    names = ", ".join(city.rules.scale.word(each, language) for each in severities)
+    if not rule.proposes:
+        return str(words["none"][language].format(names))
+    how = "manual" if rule.auto_after is None else "auto"
+    values = {
+        "names": names,
+        "after": _value(rule.auto_after, language),
+        "valid": _value(rule.valid_min, language),
+        "end": words[f"all_clear_{rule.all_clear}"][language],
+    }
+    return str(words[how][language].format_map(values))
 
 
 def _all_clear(rule: Any, language: Language) -> str:

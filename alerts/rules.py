@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from alerts.city.release import Releases, parse_releases
 from alerts.errors import AlertsConfigError
 from alerts.event import Audience
 from alerts.scale import Scale, shipped_scale
@@ -33,6 +34,7 @@ AllClear = Literal["person", "auto"]
 Intervals = Annotated[float, Field(ge=1, le=1000)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
+_TABLES = ("rule", "maintenance", "release")
 _GLOB = frozenset("*?[")
 
 
@@ -256,6 +258,7 @@ class Rules:
     rules: tuple[AnyRule, ...]
     maintenance: tuple[Maintenance, ...] = ()
     scale: Scale = field(default_factory=shipped_scale)
+    releases: Releases = field(default_factory=Releases)
     # a plan asks for every series of the city
     _of_kind: dict[type, tuple[Any, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _of_property: dict[str, tuple[QualityRule, ...]] = field(
@@ -392,11 +395,12 @@ def load_rules(file: Path | None = None, scale: Scale | None = None) -> Rules:
 def parse_rules(document: Mapping[str, Any], file: str, scale: Scale | None = None) -> Rules:
     """Rules of a parsed document. Raises AlertsConfigError with all faults in it."""
     faults = [
-        Fault(file, key, "unknown key", _meant(key, ["rule", "maintenance"]) or "rules are [[rule]] tables")
+        Fault(file, key, "unknown key", _meant(key, _TABLES) or "rules are [[rule]] tables")
         for key in document
-        if key not in {"rule", "maintenance"}
+        if key not in _TABLES
     ]
     maintenance = _windows(document.get("maintenance", []), file, faults)
+    releases = parse_releases(document.get("release", []), file, faults)
     tables = document.get("rule", [])
     if not isinstance(tables, list):
         tables = []
@@ -419,7 +423,7 @@ def parse_rules(document: Mapping[str, Any], file: str, scale: Scale | None = No
         faults.append(Fault(file, "rule", "there is no rule", "write at least one [[rule]]"))
     if faults:
         raise AlertsConfigError(*faults)
-    return Rules(file, tuple(rules), maintenance, scale or shipped_scale())
+    return Rules(file, tuple(rules), maintenance, scale or shipped_scale(), releases)
 
 
 def _same(one: AnyRule, other: AnyRule) -> bool:

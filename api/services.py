@@ -9,6 +9,7 @@ from alerts.audit import AuditLog
 from alerts.board import WarningBoard
 from alerts.cap.publisher import CapPublisher
 from alerts.city.city_warning import CityWarning
+from alerts.city.office import CityOffice
 from alerts.decision import Decision
 from alerts.delivery.deliveries import Receipt
 from alerts.delivery.mailings import MailingSummary
@@ -82,7 +83,8 @@ class Services:
     city's decisions by property. `levels(station)`: what its level gauges are heading for.
     `areal_rain(stations)`: area id to its rain over areal_rain.HOURS, from the gauges at these stations.
     `official`: an authority's warnings, None where no source is configured.
-    `city_warnings`: the city's own, in force, proposed and ended in the last 24 hours. `cap`: their
+    `city_warnings`: the city's own, in force, proposed and ended in the last 24 hours; `office` decides about
+    them. `cap`: their
     documents, None where no sender is configured; `cap_url`: what links in the feed begin with, "" as asked.
     `mailings(limit, before)`: what residents were sent, newest first, on from an id.
     `audit`: where decisions and operators' entries are noted.
@@ -120,6 +122,7 @@ class Services:
     subscriptions: SubscriptionDesk | None = None
     mailings: Callable[[int, int | None], Sequence[MailingSummary]] = lambda _limit, _before: ()
     city_warnings: Callable[[], Sequence[CityWarning]] = tuple
+    office: CityOffice | None = None
     cap: CapPublisher | None = None
     audit: AuditLog | None = None
     cap_url: str = ""

@@ -1,7 +1,7 @@
 """The wiring: which parts there are, who gets whom, in which order they start and stop."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from alerts.board import WarningBoard
 from alerts.cap.archive import CapArchive
 from alerts.cap.leitstelle import Leitstelle
 from alerts.catchments import CITY, load_catchments
-from alerts.city.city_warning import CityWarning
+from alerts.city.office import CityOffice
 from alerts.delivery.outbox import Outbox
 from alerts.drill import Drills
 from alerts.engine import Engine
@@ -24,7 +24,7 @@ from alerts.errors import AlertsConfigError, AuditError, CapError, DeliveriesErr
 from alerts.flagging import Flagging
 from alerts.incident_board import IncidentBoard
 from alerts.liveness.progress import EngineWatch
-from alerts.rules import load_rules
+from alerts.rules import Rules, load_rules
 from alerts.scale import load_scale
 from api.app import create_app
 from api.services import BaseMap, City, Services, TokenHash
@@ -197,18 +197,20 @@ class Service:
             self._groups += [self.subscriptions.group, mass_mail_group(self.mass_mail)]
         deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")
         self.outbox = Outbox(self.journal, deliveries, channels, self.texts, clock)
-        self._build_records(deliveries.parent)
+        self._build_decisions(deliveries.parent, rules)
         self.retention = Retention(self.journal, settings.journal.retention_days, clock)
         self.metrics = Metrics(self)
 
-    def _build_records(self, folder: Path) -> None:
-        """Who decided and what was published, for later; and what the displays show now."""
+    def _build_decisions(self, folder: Path, rules: Rules) -> None:
+        """What people decide: the city's warnings; who decided; what is published and displayed of it."""
+        self.office = CityOffice(self.journal, rules.releases, self.areas, self.clock, tell=self._tell)
+        self._groups.append(Group((self.office,), lambda: {"city warnings": self.office.health}))
         self.audit = AuditLog(folder / AUDIT_FILE, self.clock)
         self._opened.callback(self.audit.close)
         self._groups.append(Group((), lambda: {"audit": self.audit.health}))
         self._build_cap(folder / CAP_FILE)
         self.watch = EngineWatch(self.engine, self.journal)
-        self._groups += (displays_of(self, self._warnings_of_the_city), heartbeats_of(self))
+        self._groups += (displays_of(self, self.office.warnings), heartbeats_of(self))
 
     def _build_cap(self, file: Path) -> None:
         archive = CapArchive(file)
@@ -216,7 +218,7 @@ class Service:
         self.cap = publisher_of(
             self.settings,
             archive,
-            self._warnings_of_the_city,
+            self.office.warnings,
             self.board,
             self.texts,
             registry=lambda: self.registry.current,
@@ -224,7 +226,7 @@ class Service:
             scale=self.scale,
             clock=self.clock,
         )
-        leitstelle = leitstelle_of(self.settings, self.cap, self._warnings_of_the_city)
+        leitstelle = leitstelle_of(self.settings, self.cap, self.office.warnings)
         if self.settings.cap.sender:
             self._groups.append(Group((self.cap, leitstelle), lambda: self._cap_health(leitstelle)))
 
@@ -233,10 +235,6 @@ class Service:
             "cap": self.cap.health,
             **{f"leitstelle {name}": health for name, health in leitstelle.health.items()},
         }
-
-    def _warnings_of_the_city(self) -> Sequence[CityWarning]:
-        """In force, proposed, ended in the last 24 hours; the one place that says where they come from."""
-        return ()
 
     def start(self) -> None:
         """Readers first, then whoever fills the journal."""
@@ -305,7 +303,8 @@ class Service:
                 catchments=self.engine.catchments,
                 subscriptions=self.subscriptions.desk if self.subscriptions else None,
                 mailings=self.mass_mail.summaries if self.mass_mail else lambda _limit, _before: (),
-                city_warnings=self._warnings_of_the_city,
+                city_warnings=self.office.warnings,
+                office=self.office,
                 cap=self.cap if settings.cap.sender else None,
                 cap_url=settings.cap.url,
                 audit=self.audit,
@@ -344,6 +343,7 @@ class Service:
         self.outbox.wake()
         if self.mass_mail:
             self.mass_mail.wake()
+        self.office.wake()
         self.board.catch_up(self.journal)
         self.incidents.catch_up(self.journal)
 

@@ -24,8 +24,10 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class CityWarning:
-    """One warning as it stands. `released_us`: when the public first heard, None before. `ended_us`: of its
-    all-clear, cancellation or expiry. `incident` "" where somebody raised it by hand."""  # noqa: D205, D209 - one thought
+    """One warning as it stands. `released_us`: when it was first released, None before. `ended_us`: of its
+    all-clear, cancellation or expiry. `incident` "" where somebody raised it by hand. `pending`: an update
+    that is proposed while it is in force; the rest is what is in force. `staff_only`: an exercise that only
+    staff hear of."""  # noqa: D205, D209 - one thought
 
     id: str
     incident: str
@@ -39,21 +41,33 @@ class CityWarning:
     ended_us: int | None
     exercise: bool
     steps: tuple[Decided, ...]
+    pending: CityStep | None = None
+    staff_only: bool = False
 
     @property
     def public(self) -> bool:
         """Whether the public has been told of it, and so must be told of its end."""
-        return self.released_us is not None
+        return self.released_us is not None and not self.staff_only
 
     @property
     def in_force(self) -> bool:
         """Released and not ended."""
         return self.status == "in_force"
 
+    @property
+    def open(self) -> bool:
+        """Proposed or in force."""
+        return self.status in {"proposed", "in_force"}
+
+    @property
+    def changed_us(self) -> int:
+        """When its last step was taken."""
+        return self.steps[-1].time_us
+
 
 _MAY: Mapping[Status, frozenset[CityAction]] = {
-    "proposed": frozenset({"propose", "release", "decline"}),
-    "in_force": frozenset({"release", "update", "all_clear", "cancel", "expire"}),
+    "proposed": frozenset({"propose", "release", "decline", "expire"}),
+    "in_force": frozenset({"propose", "release", "update", "decline", "all_clear", "cancel", "expire"}),
     "declined": frozenset(),
     "ended": frozenset(),
 }
@@ -69,21 +83,28 @@ def fold(warning: CityWarning | None, event: Event) -> CityWarning | None:
     """The warning after one event; the same object when the event changes nothing.
 
     What ended or was declined stays so; an all-clear or a cancellation of what was never released is nothing.
+    Of what is in force a `propose` proposes an update, which changes nothing in force until it is released,
+    and a `decline` declines that update only. A proposal that nobody decided expires and was never public.
     """
     step = event.city
     if step is None:
         return warning
     if warning is None:
         return _opened(event, step) if step.action in {"propose", "release"} else None
-    if step.action not in _MAY[warning.status] or any(each.event == event.id for each in warning.steps):
+    idle = warning.in_force and step.action == "decline" and warning.pending is None
+    known = any(each.event == event.id for each in warning.steps)
+    if idle or known or step.action not in _MAY[warning.status]:
         return warning
     stepped = replace(warning, steps=(*warning.steps, Decided(event.id, event.time_us, step)))
+    if warning.in_force and step.action in {"propose", "decline"}:
+        return replace(stepped, pending=step if step.action == "propose" else None)
     if step.action in _ENDS:
         return replace(
             stepped,
             status=_ENDS[step.action],
             ended_us=event.time_us,
             texts=step.texts or stepped.texts,
+            pending=None,
         )
     released = warning.released_us
     if released is None and step.action == "release":
@@ -96,6 +117,7 @@ def fold(warning: CityWarning | None, event: Event) -> CityWarning | None:
         texts=step.texts,
         valid_until_us=step.valid_until_us,
         released_us=released,
+        pending=None,
     )
 
 
@@ -114,4 +136,5 @@ def _opened(event: Event, step: CityStep) -> CityWarning:
         ended_us=None,
         exercise=event.exercise,
         steps=(Decided(event.id, event.time_us, step),),
+        staff_only=event.exercise and event.audience == "staff",
     )

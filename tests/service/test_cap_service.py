@@ -1,15 +1,13 @@
 """CAP and the hand-over wired into the service, and what `check` says of their configuration."""
 
-import time
-
 import pytest
 import structlog
 from fastapi.testclient import TestClient
 from servers import wait_for
-from warned_city import step, warned
+from warned_city import TEXTS
 
 from alerts.cap.rules import check as problems_of
-from alerts.city.city_warning import fold
+from alerts.city.order import Order
 from stadtfunk.cli import main
 from stadtfunk.service import Service
 from stadtfunk.settings_file import load_settings
@@ -33,15 +31,6 @@ folder = "leitstelle"
 """
 
 
-class WarnedService(Service):
-    """A service whose city warns of what the test says."""
-
-    warned = ()
-
-    def _warnings_of_the_city(self):
-        return self.warned
-
-
 @pytest.fixture
 def configured(tmp_path):
     (tmp_path / "devices.csv").write_text(
@@ -57,18 +46,18 @@ def configured(tmp_path):
 
 
 def test_a_released_warning_is_in_the_feed_and_at_the_control_centre(configured, tmp_path):
-    service = WarnedService(load_settings(configured(CAP)))
+    service = Service(load_settings(configured(CAP)))
     service.start()
     try:
         with TestClient(service.app()) as client:
-            warning = warned("release", minute=0, valid_until_us=time.time_ns() // 1000 + 3_600_000_000)
-            service.warned = (warning,)
-            began = time.monotonic()
-            assert b"w1.1.xml" in client.get("/cap/feed.atom").content
-            assert time.monotonic() - began < 1
-            service.warned = (fold(warning, step(2, "all_clear")),)
+            now = service.clock()
+            warning = service.office.decide(
+                Order("release", "A. Beispiel", "creek", now, severity="Severe", texts=TEXTS)
+            )
+            assert f"{warning.id}.1.xml".encode() in client.get("/cap/feed.atom").content
+            service.office.decide(Order("all_clear", "A. Beispiel", "over", service.clock(), warning.id))
             wait_for(lambda: len(list((tmp_path / "leitstelle").glob("*.cap.xml"))) == 2)
-            end = client.get("/cap/stadtfunk.053780004004.w1.2.xml").content
+            end = client.get(f"/cap/stadtfunk.053780004004.{warning.id}.2.xml").content
             assert b"AllClear" in end
             assert problems_of(end) == []
             health = service.health()
