@@ -1,22 +1,28 @@
 """Who is told, by the configuration: people by [[alerts.channel]], programs by [[alerts.webhook]]."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from alerts.delivery.channels import Channel
-from alerts.delivery.outbox import sender_of
+from alerts.delivery.outbox import Outbox, sender_of
 from alerts.delivery.webhook import Webhook
 from alerts.errors import AlertsConfigError
+from alerts.texts import Texts
 from devices.errors import Fault
+from ingest.journal import Journal
 from stadtfunk.settings import Settings
 
 
-def channels_of(settings: Settings) -> list[Channel]:
-    """All of them. Raises AlertsConfigError."""
-    return [
+def outbox_of(
+    settings: Settings, journal: Journal, path: Path, texts: Texts, clock: Callable[[], int]
+) -> Outbox:
+    """What tells them. Raises AlertsConfigError, DeliveriesError."""
+    channels = [
         *(Channel(**each.model_dump()) for each in settings.alerts.channel),
         *(Webhook(**each.model_dump()) for each in settings.alerts.webhook),
     ]
+    return Outbox(journal, path, channels, texts, clock, receipts_days=settings.alerts.receipts_days)
 
 
 def channel_faults(settings: Settings) -> Iterator[Fault]:

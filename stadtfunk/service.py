@@ -17,7 +17,6 @@ from alerts.cap.archive import CapArchive
 from alerts.cap.leitstelle import Leitstelle
 from alerts.catchments import CITY, load_catchments
 from alerts.city.office import CityOffice
-from alerts.delivery.outbox import Outbox
 from alerts.drill import Drills
 from alerts.engine import Engine
 from alerts.errors import AlertsConfigError, AuditError, CapError, DeliveriesError, SubscriptionsError
@@ -51,7 +50,7 @@ from ingest.store_writer import StoreWriter
 from ingest.stores import open_store
 from stadtfunk.cap import FILE as CAP_FILE
 from stadtfunk.cap import leitstelle_of, publisher_of
-from stadtfunk.channels import channels_of
+from stadtfunk.channels import outbox_of
 from stadtfunk.check import examine
 from stadtfunk.displays import displays_of
 from stadtfunk.errors import ConfigError, StartError
@@ -131,7 +130,6 @@ class Service:
         self._catchments = catchments
         self.scale = scale
         self.texts = texts_of(settings, self._station_name, self.areas, scale)
-        channels = channels_of(settings)
 
         self.journal = open_journal(settings.journal.url)
         self._opened.callback(self.journal.close)
@@ -196,7 +194,7 @@ class Service:
         if self.subscriptions and self.mass_mail:
             self._groups += [self.subscriptions.group, mass_mail_group(self.mass_mail)]
         deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")
-        self.outbox = Outbox(self.journal, deliveries, channels, self.texts, clock)
+        self.outbox = outbox_of(settings, self.journal, deliveries, self.texts, clock)
         self._build_decisions(deliveries.parent, rules)
         self.retention = Retention(self.journal, settings.journal.retention_days, clock)
         self.metrics = Metrics(self)

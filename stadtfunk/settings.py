@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from alerts.delivery.mass_mail import DEFAULT_RECEIPTS_DAYS
+from alerts.delivery.outbox import RECEIPTS_DAYS
 from alerts.delivery.smtp import read_sender, read_smtp_url
 from alerts.delivery.smtp_pool import DEFAULT_CONNECTIONS
 from alerts.liveness.heartbeat import HeartbeatKind
@@ -247,6 +248,7 @@ class AlertsTable(_Table):
     areas: Path | None = None
     channel: tuple[Channel, ...] = ()
     webhook: tuple[WebhookTable, ...] = ()
+    receipts_days: int = Field(default=RECEIPTS_DAYS, ge=2)
 
 
 class CapTable(_Table):

@@ -13,6 +13,7 @@ from alerts.city.city_warning import CityWarning
 from alerts.delivery.city_messages import ENDS
 from alerts.delivery.file_lock import held
 from alerts.delivery.grouping import AT_ONCE, NEW_STATION, URGENT, Heard, Weight
+from alerts.delivery.pruning import prune
 from alerts.delivery.schema import APPLICATION_ID, SCHEMA, VERSION, migrate
 from alerts.errors import DeliveriesError
 from alerts.event import CityAction
@@ -265,6 +266,11 @@ class Deliveries:
                 "ended_us = ? WHERE status = 'pending' AND event_us < ?",
                 (now_us, before_us),
             ).rowcount
+
+    def prune(self, before_us: int) -> bool:
+        """Forget what is over and ended before then; True when there may be more of it."""
+        with self._file.write() as connection:
+            return prune(connection, before_us)
 
     def queue(self, channel: str) -> list[Due]:
         """What a channel still has to be told, in the journal's order."""

@@ -28,10 +28,13 @@ from devices.errors import Fault
 from ingest.health import Health
 from ingest.journal import EventRow, Journal
 
+RECEIPTS_DAYS = 90
 _PAGE = 500
 _POLL_S = 0.5
 _FAULT_S = 1.0
 _STOP_S = 1.9
+_PRUNE_S = 3600.0
+_DAY_US = 86_400_000_000
 _log = structlog.get_logger(__name__)
 
 
@@ -47,8 +50,9 @@ class OutboxStats:
 class Outbox:
     """Tells every channel of every step of an episode or a warning of the city that is meant for it.
 
-    `path`: the file of deliveries, beside the journal. Whatever can be wrong with the channels is found here:
-    raises AlertsConfigError with every fault, DeliveriesError for the file.
+    `path`: the file of deliveries, beside the journal; what is over stays there for `receipts_days`. Whatever
+    can be wrong with the channels is found here: raises AlertsConfigError with every fault, DeliveriesError
+    for the file.
     """
 
     def __init__(  # noqa: PLR0913 - everything is injected
@@ -61,11 +65,14 @@ class Outbox:
         *,
         retry: Retry | None = None,
         open_sender: Callable[[Channel], Sender] | None = None,
+        receipts_days: int = RECEIPTS_DAYS,
     ) -> None:
         senders = _opened(channels, open_sender or sender_of)
         self._journal = journal
         self._clock = clock
         self._retry = retry or Retry()
+        self._kept_us = receipts_days * _DAY_US
+        self._pruned = -_PRUNE_S
         self._stopping = threading.Event()
         self._woken = threading.Event()
         self._fault = Health(ok=True)
@@ -172,6 +179,7 @@ class Outbox:
             try:
                 more = self._expand()
                 self._deliveries.expire(self._oldest_us(), self._clock())
+                self._prune()
                 self._fault = Health(ok=True)
             except Exception as fault:  # noqa: BLE001 - the thread survives whatever it is
                 self._fault = Health(ok=False, detail=f"{type(fault).__name__}: {fault}")
@@ -198,6 +206,12 @@ class Outbox:
             for worker in self._workers:
                 worker.arrived(groups)
         return len(page) == _PAGE
+
+    def _prune(self) -> None:
+        """Every hour, a little at a time: the channels write to the same file."""
+        now = time.monotonic()
+        if now - self._pruned >= _PRUNE_S and not self._deliveries.prune(self._clock() - self._kept_us):
+            self._pruned = now
 
     def _readable(self, row: EventRow) -> Event | None:
         try:
