@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NAMES = sorted(path.stem for path in HERE.glob("[a-z]*.py") if path.stem not in {"report", "workload"})
+NAMES = sorted(
+    path.stem for path in HERE.glob("[a-z]*.py") if path.stem not in {"report", "workload", "mail_sink"}
+)
 
 
 def main() -> int:
