@@ -60,11 +60,19 @@ class ContactError(AlertsError):
 
 
 class MailError(AlertsError):
-    """A message could not be handed over; `for_good`: nor will it be later."""
+    """A message could not be handed over; `for_good`: nor will it be later.
 
-    def __init__(self, text: str, *, for_good: bool = False) -> None:
+    `gone`: the address does not exist any more, so that no message ever will be; `retry_after_s`: not before
+    that, where the other side says so.
+    """
+
+    def __init__(
+        self, text: str, *, for_good: bool = False, gone: bool = False, retry_after_s: float = 0.0
+    ) -> None:
         super().__init__(text)
-        self.for_good = for_good
+        self.for_good = for_good or gone
+        self.gone = gone
+        self.retry_after_s = retry_after_s
 
 
 class AuditError(AlertsError):

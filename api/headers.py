@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.problems import Problem
 from api.services import BaseMap
 
 _EXPOSED = "ETag, Link, Stadtfunk-Now, Retry-After"
@@ -15,6 +16,7 @@ _PREFLIGHT = (
     (b"access-control-max-age", b"86400"),
 )
 _NEVER_ENDS = "/api/v1/stream"
+_READS = {"GET", "HEAD", "OPTIONS"}
 _OPERATORS = ("/api/v1/admin", "/metrics", "/console")
 
 
@@ -63,7 +65,9 @@ class Headers:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self._app({**scope, "method": "GET"} if head else scope, receive, send_with_headers)
+        refused = scope["method"] not in _READS and _from_elsewhere(scope)
+        app = _refuse if refused else self._app
+        await app({**scope, "method": "GET"} if head else scope, receive, send_with_headers)
 
     def _headers(self, *, public: bool) -> Iterable[tuple[bytes, bytes]]:
         yield from self._always
@@ -71,3 +75,24 @@ class Headers:
         if public:
             yield b"access-control-allow-origin", b"*"
             yield b"access-control-expose-headers", _EXPOSED.encode()
+
+
+def _from_elsewhere(scope: Scope) -> bool:
+    """Whether a page of another site makes a visitor's browser send this.
+
+    There are no cookies that such a request could abuse. It would still ask from the visitor's address, past
+    the limit per caller. Programs send neither header. Pages with Referrer-Policy no-referrer, as ours, say
+    `Origin: null`: in a browser that does not say Sec-Fetch-Site that proves nothing, and is let through.
+    """
+    given = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    site = given.get(b"sec-fetch-site")
+    if site is not None:
+        return site not in {"same-origin", "none"}
+    origin = given.get(b"origin", "null")
+    host: str = urlsplit(origin).netloc
+    return origin != "null" and host.lower() != given.get(b"host", "").lower()
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    problem = Problem(403, "a page of another site sent this", "open the page of this city and send it there")
+    await problem.response()(scope, receive, send)

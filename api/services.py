@@ -25,6 +25,8 @@ from alerts.subscriptions.subscriptions import Subscriptions
 from alerts.subscriptions.words import Words
 from alerts.texts import Texts
 from alerts.watch.outages import Sight
+from alerts.web_push.browser import PushServices
+from api.limits import CallerLimit
 from devices.catalogue import Catalogue
 from devices.properties import ObservedProperty
 from devices.registry import Registry, Station
@@ -63,13 +65,26 @@ class TokenHash:
 
 
 @dataclass(frozen=True, slots=True)
+class PushDesk:
+    """Browsers as addresses: the city's public VAPID key, and the push services that are believed."""
+
+    public_key: str
+    services: PushServices = field(default_factory=PushServices)
+
+
+@dataclass(frozen=True, slots=True)
 class SubscriptionDesk:
-    """Where residents subscribe. `privacy`: address of the city's privacy notice, "" for none."""
+    """Where residents subscribe. `privacy`: address of the city's privacy notice, "" for none.
+
+    `callers`: how often one of them may ask.
+    """
 
     subscriptions: Subscriptions
     words: Words
     addresses: AddressBook = field(default_factory=AddressBook)
     privacy: str = ""
+    push: PushDesk | None = None
+    callers: CallerLimit = field(default_factory=CallerLimit)
 
 
 @dataclass(frozen=True, slots=True)

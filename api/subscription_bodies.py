@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from alerts.areas import LAT, LON
 from alerts.errors import ContactError
 from alerts.event import Severity
-from alerts.subscriptions.contact import Contact, ContactChannel, contact
+from alerts.subscriptions.contact import Contact, ContactChannel, WrittenChannel, contact, push_contact
 from alerts.subscriptions.subscription import (
     MOST_PLACES,
     RADII,
@@ -24,6 +24,7 @@ from alerts.subscriptions.subscription import (
     ReadIn,
     Told,
 )
+from alerts.web_push.browser import PushServices
 from api.problems import Problem
 
 MOST_BYTES = 16_384
@@ -100,12 +101,12 @@ class ChoicesBody(_Strict):
 class WhoBody(_Strict):
     """Somebody's address."""
 
-    channel: ContactChannel = "email"
+    channel: WrittenChannel = "email"
     address: str = Field(
         min_length=3, max_length=254, description="an e-mail address or a telephone number, nothing else"
     )
 
-    def contact(self, channels: Sequence[ContactChannel], *, staff: bool = False) -> Contact:
+    def contact(self, channels: Sequence[WrittenChannel], *, staff: bool = False) -> Contact:
         """The contact. Raises Problem 422; what was sent is not repeated."""
         allowed = channels if staff else [each for each in channels if each != "voice"]
         if self.channel not in allowed:
@@ -118,6 +119,35 @@ class WhoBody(_Strict):
 
 class SubscriptionBody(ChoicesBody, WhoBody):
     """An address and what to tell it."""
+
+
+class BrowserKeys(_Strict):
+    """`PushSubscription.toJSON().keys`."""
+
+    p256dh: str = Field(min_length=80, max_length=100)
+    auth: str = Field(min_length=16, max_length=32)
+
+
+class BrowserBody(BaseModel):
+    """What `PushSubscription.toJSON()` gives."""
+
+    model_config = ConfigDict(frozen=True)  # browsers may say more
+
+    endpoint: str = Field(min_length=10, max_length=2048)
+    keys: BrowserKeys
+
+    def contact(self, services: PushServices) -> Contact:
+        """The contact. Raises Problem 422; what was sent is not repeated."""
+        try:
+            return push_contact(services.browser(self.endpoint, self.keys.p256dh, self.keys.auth))
+        except ContactError as error:
+            raise wrong({"subscription": str(error)}) from error
+
+
+class PushBody(ChoicesBody):
+    """A browser and what to tell it."""
+
+    subscription: BrowserBody
 
 
 class LinkBody(WhoBody):
@@ -171,7 +201,9 @@ class HeldItem(BaseModel):
 
     link: Literal["confirm", "manage", "leave"]
     channel: ContactChannel
-    address: str = Field(description="not in full", examples=["m…@example.org"])
+    address: str = Field(
+        description="not in full; of a browser the host of its push service", examples=["m…@example.org"]
+    )
     choices: ChoicesBody | None = Field(description="null for a link that only ends messages")
 
 
@@ -266,7 +298,7 @@ def request_body(model: type[BaseModel]) -> dict[str, Any]:
 def schemas() -> dict[str, Any]:
     """What request_body() refers to."""
     found: dict[str, Any] = {}
-    for model in (SubscriptionBody, LinkBody, PaperBody, RemoveBody, AddressQuery):
+    for model in (SubscriptionBody, PushBody, LinkBody, PaperBody, RemoveBody, AddressQuery):
         found |= model.model_json_schema(ref_template="#/components/schemas/{model}").get("$defs", {})
     return found
 

@@ -26,9 +26,11 @@ from stadtfunk.kostra_commands import advice as kostra_advice
 from stadtfunk.kostra_commands import city_kostra
 from stadtfunk.lead_time import lead_time_advice
 from stadtfunk.neighbours import neighbour_faults, with_neighbours
-from stadtfunk.settings import Settings
+from stadtfunk.settings import ApiTable, Settings
 from stadtfunk.settings_file import read_settings
 from stadtfunk.subscriptions import subscription_faults
+
+_HERE = {"127.0.0.1", "::1", "localhost"}
 
 
 def run(args: argparse.Namespace) -> int:
@@ -158,6 +160,11 @@ def _advice(settings: Settings, catalogue: Mapping[str, DeviceType], registry: R
     yield from channel_advice(settings)
     if settings.subscriptions is None:
         yield "no [subscriptions]: residents cannot ask for messages"
+    elif settings.api.host not in _HERE and settings.api.trusted_proxies == ApiTable().trusted_proxies:
+        yield (
+            "[api] host is open to the network: name your reverse proxy in trusted_proxies, or all residents "
+            "behind it count as one, and few can subscribe in an hour"
+        )
     yield from cap.advice(settings)
     if not settings.api.token:
         yield "no [[api.token]]: operators' pages answer 403; `stadtfunk token NAME` makes one"

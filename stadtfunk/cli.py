@@ -20,6 +20,7 @@ from stadtfunk import (
     replay,
     serve,
     tokens,
+    web_push,
 )
 from stadtfunk.errors import StadtfunkError
 
@@ -67,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     drill.add_arguments(
         command("drill", "play a recorded event as an exercise in a running service", drill.run)
     )
+    web_push.add_arguments(commands.add_parser("webpush", help="messages to browsers"))
     command("openapi", "print the OpenAPI document", openapi.run)
     tokens.add_arguments(
         command("token", "make a bearer token and the hash for the configuration", tokens.run)

@@ -4,7 +4,7 @@ import argparse
 import gc
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import structlog
@@ -21,9 +21,14 @@ _GRACE_S = 5
 
 
 class Server(uvicorn.Server):
-    """uvicorn that ends the live streams before it waits for open answers."""
+    """uvicorn that ends the live streams before it waits for open answers.
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    `trusted_proxies`: whose X-Forwarded-For and -Proto are believed, IP addresses and networks.
+    """
+
+    def __init__(
+        self, app: FastAPI, host: str, port: int, trusted_proxies: Sequence[str] = ("127.0.0.1", "::1")
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -33,6 +38,8 @@ class Server(uvicorn.Server):
                 access_log=False,
                 timeout_graceful_shutdown=_GRACE_S,
                 server_header=False,
+                proxy_headers=bool(trusted_proxies),
+                forwarded_allow_ips=list(trusted_proxies),
             )
         )
         self._streaming = app
@@ -93,7 +100,7 @@ def _serve(args: argparse.Namespace) -> None:
     settings = load_settings(args.config)
     service = Service(settings)
     with bind(settings.api.host, settings.api.port) as listener:
-        server = Server(service.app(), settings.api.host, settings.api.port)
+        server = Server(service.app(), settings.api.host, settings.api.port, settings.api.trusted_proxies)
         # what is there before the first uplink stays: the collector need not walk it again and again
         gc.collect()
         gc.freeze()

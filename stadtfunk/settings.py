@@ -1,6 +1,7 @@
 """The tables and keys of a city's configuration; `settings_file` reads them."""
 
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -13,9 +14,12 @@ from alerts.delivery.outbox import RECEIPTS_DAYS
 from alerts.delivery.smtp import read_sender, read_smtp_url
 from alerts.delivery.smtp_pool import DEFAULT_CONNECTIONS
 from alerts.liveness.heartbeat import HeartbeatKind
-from alerts.subscriptions.contact import ContactChannel
+from alerts.subscriptions.contact import WrittenChannel
 from alerts.subscriptions.subscriptions import DEFAULT_MAILS_AN_HOUR, DEFAULT_PROOF_DAYS
 from alerts.subscriptions.vault import read_key
+from alerts.web_push.browser import read_host
+from alerts.web_push.vapid import read_private_key
+from api.limits import DEFAULT_ASKS_AN_HOUR
 from devices.device_list import STATION_ID
 from ingest.broker import read_broker_url
 from ingest.errors import IngestError
@@ -114,6 +118,13 @@ def _key(text: str) -> str:
 def _smtp(url: str) -> str:
     read_smtp_url(url)
     return url
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text)) if "/" in text else str(ip_address(text))
+    except ValueError as error:
+        raise ValueError("expected an IP address, or a network such as 172.16.0.0/12") from error
 
 
 def _public_url(url: str) -> str:
@@ -336,6 +347,7 @@ class ApiTable(_Table):
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     url: Annotated[str, AfterValidator(_optional_url)] = ""
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ("127.0.0.1", "::1")
     token: tuple[Token, ...] = ()
     basemap_url: str | None = None
     basemap_attribution: str = ""
@@ -350,7 +362,7 @@ class SubscriptionsTable(_Table):
     smtp: Annotated[str, AfterValidator(_smtp)] = ""
     sender: Annotated[str, AfterValidator(read_sender)] = ""
     url: Annotated[str, AfterValidator(_public_url)] = ""
-    channels: tuple[ContactChannel, ...] = Field(default=("email",), min_length=1)
+    channels: tuple[WrittenChannel, ...] = Field(default=("email",), min_length=1)
     sms: str = ""
     addresses: Path | None = None
     privacy: str = Field(default="", pattern=r"^(https://\S+)?$")
@@ -358,6 +370,20 @@ class SubscriptionsTable(_Table):
     mails_per_hour: int = Field(default=DEFAULT_MAILS_AN_HOUR, ge=1)
     connections: int = Field(default=DEFAULT_CONNECTIONS, ge=1, le=32)
     receipts_days: int = Field(default=DEFAULT_RECEIPTS_DAYS, ge=1)
+    asks_per_hour: int = Field(default=DEFAULT_ASKS_AN_HOUR, ge=1)
+
+
+def _vapid_key(text: str) -> str:
+    read_private_key(text)
+    return text
+
+
+class WebPushTable(_Table):
+    """Messages to residents' browsers; `services`: push services besides the shipped ones."""
+
+    private_key: Annotated[str, AfterValidator(_vapid_key)] = ""
+    contact: str = Field(default="", pattern=r"^((mailto:[^\s@]+@[^\s@]+)|(https://\S+))?$")
+    services: tuple[Annotated[str, AfterValidator(read_host)], ...] = ()
 
 
 class OpenData(_Table):
@@ -394,6 +420,7 @@ class Settings(_Table):
     api: ApiTable = ApiTable()
     open_data: OpenData = OpenData()
     subscriptions: SubscriptionsTable | None = None
+    web_push: WebPushTable | None = None
 
     def path(self, path: Path) -> Path:
         """A path from the file, relative to the file's folder."""

@@ -13,15 +13,19 @@ from alerts.scale import Scale
 from alerts.subscriptions.address_book import load_addresses
 from alerts.subscriptions.contact import ContactChannel
 from alerts.subscriptions.mails import EmailWay, SmsWay, SubscriptionMails, Way, sms_url
+from alerts.subscriptions.push_way import PushWay
 from alerts.subscriptions.subscriptions import Subscriptions
 from alerts.subscriptions.vault import Vault
 from alerts.subscriptions.words import Links, Words
+from alerts.web_push.push_sender import PushSender
+from api.limits import CallerLimit
 from api.services import SubscriptionDesk
 from devices.errors import Fault
 from devices.registry import Registry
 from ingest.sqlite_file import sqlite_path
 from stadtfunk.parts import Group
 from stadtfunk.settings import Settings, SubscriptionsTable
+from stadtfunk.web_push import open_push, web_push_faults
 
 FILE = "subscriptions.db"
 """Beside the journal."""
@@ -40,6 +44,7 @@ class OpenSubscriptions:
 
     desk: SubscriptionDesk
     mails: SubscriptionMails
+    push: PushSender | None = None
 
     @property
     def group(self) -> Group:
@@ -81,14 +86,30 @@ def open_subscriptions(  # noqa: PLR0913 - what they are made from
         proof_days=table.proof_days,
     )
     opened.callback(subscriptions.close)
-    mails = SubscriptionMails(subscriptions, words, lambda stopping: _ways(settings, table, stopping))
-    return OpenSubscriptions(SubscriptionDesk(subscriptions, words, addresses, table.privacy), mails)
+    push = open_push(settings)
+    ways = _ways(settings, table)
+    if push:
+        opened.callback(push.sender.close)
+        ways["push"] = PushWay(push.sender, words.links.subscribe, clock)
+    mails = SubscriptionMails(subscriptions, words, lambda stopping: _with_sms(ways, table, stopping))
+    desk = SubscriptionDesk(
+        subscriptions,
+        words,
+        addresses,
+        table.privacy,
+        push.desk if push else None,
+        CallerLimit(table.asks_per_hour),
+    )
+    return OpenSubscriptions(desk, mails, push.sender if push else None)
 
 
 def subscription_faults(settings: Settings) -> Iterator[Fault]:
     """What keeps the subscriptions from working."""
     table, file = settings.subscriptions, str(settings.source)
     if table is None:
+        if settings.web_push is not None:
+            remedy = "browsers subscribe like anybody else: add [subscriptions], or remove this table"
+            yield Fault(file, "web_push", "there are no [subscriptions]", remedy)
         return
     for key, remedy in _NEEDED.items():
         if not getattr(table, key):
@@ -97,6 +118,7 @@ def subscription_faults(settings: Settings) -> Iterator[Fault]:
         yield from _sms(table, file)
     elif table.sms:
         yield Fault(file, "subscriptions.sms", "no channel uses it", 'add "sms" to channels, or remove it')
+    yield from web_push_faults(settings)
     try:
         load_addresses(table.addresses and settings.path(table.addresses))
     except AlertsConfigError as error:
@@ -115,12 +137,11 @@ def _sms(table: SubscriptionsTable, file: str) -> Iterator[Fault]:
             yield Fault(file, "subscriptions.sms", fault.problem, fault.remedy)
 
 
-def _ways(
-    settings: Settings, table: SubscriptionsTable, stopping: threading.Event
+def _ways(settings: Settings, table: SubscriptionsTable) -> dict[ContactChannel, Way]:
+    return {"email": EmailWay(Mailer(read_smtp_url(table.smtp)), table.sender, settings.city.name)}
+
+
+def _with_sms(
+    ways: Mapping[ContactChannel, Way], table: SubscriptionsTable, stopping: threading.Event
 ) -> Mapping[ContactChannel, Way]:
-    ways: dict[ContactChannel, Way] = {
-        "email": EmailWay(Mailer(read_smtp_url(table.smtp)), table.sender, settings.city.name)
-    }
-    if "sms" in table.channels:
-        ways["sms"] = SmsWay(table.sms, stopping)
-    return ways
+    return {**ways, "sms": SmsWay(table.sms, stopping)} if "sms" in table.channels else ways

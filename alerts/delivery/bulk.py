@@ -21,7 +21,7 @@ class Bulletin:
     """What everybody of a mailing is told in one language, rendered once; only the links are personal.
 
     `text` is for e-mail and push, `short` for an SMS. `event` and `episode` as in the journal, `end`: it says
-    that it is over. `time_us`: of the step, µs since the epoch, UTC.
+    that it is over. `time_us`: of the step, µs since the epoch, UTC; `valid_until_us`: 0 where none is said.
     """
 
     event: str
@@ -33,6 +33,7 @@ class Bulletin:
     language: ReadIn
     text: Text
     short: str
+    valid_until_us: int = 0
 
 
 class BulkLine(Protocol):

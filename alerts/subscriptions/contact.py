@@ -1,4 +1,4 @@
-"""Who can be told: an e-mail address or a telephone number, never an address of any other kind."""
+"""Who can be told: an e-mail address, a telephone number or a browser, never an address of any other kind."""
 
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -8,8 +8,11 @@ from email_validator import EmailNotValidError, validate_email
 from phonenumbers import PhoneNumberType
 
 from alerts.errors import ContactError
+from alerts.web_push.browser import Browser, read_browser
 
-ContactChannel = Literal["email", "sms", "voice"]
+WrittenChannel = Literal["email", "sms", "voice"]
+"""Whose addresses people can write down."""
+ContactChannel = Literal[WrittenChannel, "push"]
 CHANNELS: tuple[ContactChannel, ...] = get_args(ContactChannel)
 
 _REGION = "DE"
@@ -20,7 +23,7 @@ _SPOKEN = _MOBILE | {PhoneNumberType.FIXED_LINE, PhoneNumberType.VOIP, PhoneNumb
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A checked address: e-mail in ASCII (RFC 5321), or a number in E.164 (`+49...`)."""
+    """A checked address: e-mail in ASCII (RFC 5321), a number in E.164 (`+49...`), or a browser's text."""
 
     channel: ContactChannel
     address: str = field(repr=False)
@@ -28,18 +31,26 @@ class Contact:
     @property
     def identity(self) -> str:
         """The same text for every way of writing the address."""
-        return f"{self.channel}:{self.address.casefold()}"
+        same = self.address if self.channel == "push" else self.address.casefold()
+        return f"{self.channel}:{same}"
 
     @property
     def masked(self) -> str:
         """Enough to recognise one's own address by."""
+        if self.channel == "push":
+            return read_browser(self.address).host
         if self.channel != "email":
             return f"{self.address[:3]}…{self.address[-3:]}"
         local, _, domain = self.address.rpartition("@")
         return f"{local[0]}…@{domain}"
 
 
-def contact(channel: ContactChannel, text: str, *, anywhere: bool = False) -> Contact:
+def push_contact(browser: Browser) -> Contact:
+    """The contact of a browser. Who knows all of its text is that browser, or was given it by it."""
+    return Contact("push", browser.text)
+
+
+def contact(channel: WrittenChannel, text: str, *, anywhere: bool = False) -> Contact:
     """The contact that a text means; nothing is asked of the network. Raises ContactError, without the text.
 
     Numbers are German ones unless `anywhere`; expensive ones (premium, shared cost) never.
@@ -59,7 +70,7 @@ def _email(text: str) -> str:
     return found.ascii_email
 
 
-def _number(text: str, channel: ContactChannel, *, anywhere: bool) -> str:
+def _number(text: str, channel: WrittenChannel, *, anywhere: bool) -> str:
     try:
         number = phonenumbers.parse(text, _REGION)
     except phonenumbers.NumberParseException as error:

@@ -171,14 +171,16 @@ class SubscriptionMails:
     def _failed(self, due: Due, fault: AlertsError) -> None:
         over = isinstance(fault, MailError) and fault.for_good
         _log.warning("subscription_mail", kind=due.mail.kind, error=str(fault), attempts=due.attempts + 1)
+        if isinstance(fault, MailError) and fault.gone:
+            self._subscriptions.remove(due.mail.contact)
         if over or due.attempts + 1 >= _MOST_ATTEMPTS:
             self.stats.given_up += 1
             self._subscriptions.done(due)
         else:
             self.stats.failed += 1
-            self._subscriptions.again(due)
+            self._subscriptions.again(due, fault.retry_after_s if isinstance(fault, MailError) else 0.0)
         if not over:
-            self._fault = f"{fault}: see [subscriptions] smtp and sms; tried again"
+            self._fault = f"{fault}: see [subscriptions] and [web_push]; tried again"
 
     def _leave(self, due: Due, known: Subscription | None) -> str:
         links: Links = self._words.links

@@ -20,7 +20,7 @@ from alerts.city.city_warning import CityWarning
 from alerts.errors import BusyError, SubscriptionsError
 from alerts.scale import rank
 from alerts.subscriptions import records
-from alerts.subscriptions.contact import CHANNELS, Contact, ContactChannel
+from alerts.subscriptions.contact import CHANNELS, Contact, WrittenChannel
 from alerts.subscriptions.matching import matches, reach, silent
 from alerts.subscriptions.records import Mail, MailKind, Request, Subscription
 from alerts.subscriptions.subscription import Choices, Place, QuietHours, ReadIn
@@ -95,7 +95,7 @@ class Subscriptions:
         areas: Areas,
         registry: Callable[[], Registry],
         timezone: str,
-        channels: Sequence[ContactChannel] = ("email",),
+        channels: Sequence[WrittenChannel] = ("email",),
         mails_an_hour: int = DEFAULT_MAILS_AN_HOUR,
         proof_days: int = DEFAULT_PROOF_DAYS,
     ) -> None:
@@ -195,6 +195,26 @@ class Subscriptions:
                 records.update(connection, known.id, request.choices.joined_to(known.choices), now_us)
             self._consent(connection, request.contact, "double opt-in", text, asked_us, now_us)
             self._tell(connection, "welcome", known, request.choices.language, now_us)
+        self._wake()
+        return known.secrets.manage
+
+    def begin(self, contact: Contact, choices: Choices, text: str) -> str:
+        """Begin for a browser, whose user has just allowed it; the token to look after it. Raises BusyError.
+
+        The address itself proves who asks: nobody else knows it. Where it has a subscription already, the
+        places are added to it and the rest is replaced.
+        """
+        now_us = self._clock()
+        with self._file.write() as connection:
+            greet = self._may_write(connection, contact, now_us)
+            known = self._of(connection, contact)
+            if known is None:
+                known = records.insert(connection, self._vault, Request(contact, choices), now_us)
+            else:
+                records.update(connection, known.id, choices.joined_to(known.choices), now_us)
+            self._consent(connection, contact, "browser's permission", text, now_us, now_us)
+            if greet:
+                self._tell(connection, "welcome", known, choices.language, now_us)
         self._wake()
         return known.secrets.manage
 
@@ -355,9 +375,9 @@ class Subscriptions:
         with self._file.write() as connection:
             connection.execute("DELETE FROM mails WHERE id = ?", (due.id,))
 
-    def again(self, due: Due) -> None:
-        """A message could not be handed over: later, and later still."""
-        wait_us = min(_BACK_OFF_US << due.attempts, HOUR_US)
+    def again(self, due: Due, least_s: float = 0.0) -> None:
+        """A message could not be handed over: later, and later still, but not before `least_s`."""
+        wait_us = max(min(_BACK_OFF_US << due.attempts, HOUR_US), int(least_s * 1_000_000))
         with self._file.write() as connection:
             connection.execute(
                 "UPDATE mails SET attempts = attempts + 1, due_us = ? WHERE id = ?",

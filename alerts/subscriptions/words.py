@@ -26,6 +26,7 @@ class _Message(BaseModel):
     known: str = ""
     sms: str
     sms_known: str = ""
+    push: str = ""
 
 
 class _File(BaseModel):
@@ -33,6 +34,7 @@ class _File(BaseModel):
 
     version: str
     consent: str
+    consent_push: str
     notice: str
     foot: str
     area: str
@@ -92,9 +94,10 @@ class Words:
         """Of the words that people consent to; logged with each consent."""
         return "/".join(f"{name}-{file.version}" for name, file in self._files.items())
 
-    def consent(self, language: ReadIn) -> str:
-        """What somebody agrees to."""
-        return self._files[language].consent.format(city=self._city)
+    def consent(self, language: ReadIn, *, push: bool = False) -> str:
+        """What somebody agrees to, by mail or telephone or in a browser."""
+        file = self._files[language]
+        return (file.consent_push if push else file.consent).format(city=self._city)
 
     def notice(self, language: ReadIn) -> str:
         """What a message is not."""
@@ -152,6 +155,8 @@ class Words:
         values["foot"] = file.foot.format(**values)
         if mail.contact.channel == "email":
             body = message.known if known and message.known else message.body
+        elif mail.contact.channel == "push":
+            body = message.push
         else:
             body = message.sms_known if known and message.sms_known else message.sms
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import orjson
 import structlog
 from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -102,6 +103,27 @@ async def docs(request: Request, view: AnyCaller) -> Response:
 def favicon(request: Request, view: AnyCaller) -> Response:
     """The icon, where browsers look for it unasked."""
     return asset(request, view, "icon.svg")
+
+
+@router.get("/sw.js")
+def service_worker(request: Request, view: AnyCaller) -> Response:
+    """Shows messages to this browser; from here, so that it may open every page."""
+    return asset(request, view, "js/sw.js")
+
+
+@router.get("/app.webmanifest")
+def web_manifest(request: Request, view: AnyCaller) -> Response:
+    """The page as an app on the home screen, without which iPhones take no messages."""
+    name = view.services.city.name
+    icons = [{"src": "/assets/icon.svg", "sizes": "any", "type": "image/svg+xml"}]
+    about = {
+        "name": f"Warnungen {name}",
+        "short_name": "Warnungen",
+        "start_url": "/subscribe",
+        "icons": icons,
+    }
+    body = orjson.dumps({**about, "display": "standalone", "id": "/subscribe"})
+    return respond(request, view, body, media_type="application/manifest+json", open_data=False)
 
 
 @router.get("/assets/{name:path}")

@@ -56,6 +56,7 @@ async def subscribe(request: Request, view: AnyCaller) -> Response:
     desk = desk_of(view)
     fields = await read_form(request)
     try:
+        desk.callers.count(request)
         body = from_form(fields, SubscriptionBody)
         chosen = body.choices(areas_of(view), gauges_of(view))
         who = body.contact(desk.subscriptions.channels)
@@ -72,6 +73,7 @@ async def send_link(request: Request, view: AnyCaller) -> Response:
     desk = desk_of(view)
     fields = await read_form(request)
     try:
+        desk.callers.count(request)
         body = from_form(fields, LinkBody, language=_lang(request))
         who = body.contact(desk.subscriptions.channels)
         await run_in_threadpool(desk.subscriptions.ask_link, who, body.language)
@@ -153,7 +155,7 @@ def _look(token: str, request: Request, view: View, *, problem: Problem | None =
         more |= {
             "summary": desk.words.summary(held.choices, lang),
             "consent": desk.words.consent(lang),
-            "address": held.contact.masked,
+            "address": t["a_browser"] if held.contact.channel == "push" else held.contact.masked,
         }
     return _page(
         request,
@@ -189,6 +191,11 @@ def _form(
         form=filled,
         problems=problems,
         consent=desk.words.consent(lang),
+        push=desk.push,
+        problems_of_push=orjson.dumps(
+            {**_texts()[lang]["problems"], **_texts()[lang]["push_problems"]}
+        ).decode(),
+        push_consent=desk.words.consent(lang, push=True),
         channels=[each for each in desk.subscriptions.channels if each != "voice"],
         **_offers(view, lang),
     )

@@ -48,6 +48,7 @@ _BODY = (404, 413, 415, 422)
 async def subscribe(request: Request, view: AnyCaller) -> Response:
     """Ask for messages. The owner of the address gets a link to confirm; the answer is always the same."""
     desk = desk_of(view)
+    desk.callers.count(request)
     body = await read_json(request, SubscriptionBody)
     chosen = body.choices(areas_of(view), gauges_of(view))
     who = body.contact(desk.subscriptions.channels)
@@ -65,6 +66,7 @@ async def subscribe(request: Request, view: AnyCaller) -> Response:
 async def send_link(request: Request, view: AnyCaller) -> Response:
     """Send the owner of an address the link to view, change and end it. The answer is always the same."""
     desk = desk_of(view)
+    desk.callers.count(request)
     body = await read_json(request, LinkBody)
     who = body.contact(desk.subscriptions.channels)
     await run_in_threadpool(desk.subscriptions.ask_link, who, body.language)

@@ -10,6 +10,7 @@ from alerts.subscriptions.contact import contact
 from alerts.subscriptions.subscriptions import Subscriptions
 from alerts.subscriptions.vault import Vault
 from alerts.subscriptions.words import Links, Words
+from api.limits import CallerLimit
 from api.services import SubscriptionDesk
 
 ANNA = contact("email", "anna@example.org")
@@ -23,8 +24,8 @@ HOUSES = AddressBook(
 )
 
 
-def with_subscriptions(town, **options):
-    """Adds them to a town; returns the file, for the test to close."""
+def with_subscriptions(town, push=None, callers=None, **options):
+    """Adds them to a town; returns the file, for the test to close. `push`: what browsers need."""
     known = {"channels": ("email", "sms", "voice"), "areas": AREAS, "mails_an_hour": 100} | options
     file = Subscriptions(
         town.folder / "subscriptions.db",
@@ -39,7 +40,9 @@ def with_subscriptions(town, **options):
         return town.registry.stations[id_].name if id_ in town.registry.stations else ""
 
     words = Words(town.name, known["areas"], shipped_scale(), station_name, Links("https://warn.example"))
-    desk = SubscriptionDesk(file, words, HOUSES, "https://stadt.example/datenschutz")
+    desk = SubscriptionDesk(
+        file, words, HOUSES, "https://stadt.example/datenschutz", push, callers or CallerLimit(1000)
+    )
     town.changes |= {"areas": known["areas"], "subscriptions": desk}
     return file
 

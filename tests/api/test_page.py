@@ -65,9 +65,9 @@ def browser():
 class Watched:
     """A page of the browser, and everything it asked for or complained about."""
 
-    def __init__(self, browser, address, locale="de-DE", **options):
+    def __init__(self, browser, address, locale="de-DE", context=None, **options):
         self.complaints, self.outside = [], []
-        self.page = browser.new_page(locale=locale, **options)
+        self.page = context.new_page() if context else browser.new_page(locale=locale, **options)
         self.page.on(
             "console", lambda m: self.complaints.append(m.text) if m.type in {"error", "warning"} else None
         )
