@@ -84,13 +84,14 @@ def _from_elsewhere(scope: Scope) -> bool:
     the limit per caller. Programs send neither header. Pages with Referrer-Policy no-referrer, as ours, say
     `Origin: null`: in a browser that does not say Sec-Fetch-Site that proves nothing, and is let through.
     """
-    given = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    given: dict[bytes, str] = {name: value.decode("latin-1") for name, value in scope["headers"]}
     site = given.get(b"sec-fetch-site")
     if site is not None:
         return site not in {"same-origin", "none"}
     origin = given.get(b"origin", "null")
-    host: str = urlsplit(origin).netloc
-    return origin != "null" and host.lower() != given.get(b"host", "").lower()
+    if origin == "null":
+        return False
+    return urlsplit(origin).netloc.lower() != given.get(b"host", "").lower()
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:

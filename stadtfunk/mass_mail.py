@@ -13,9 +13,9 @@ from alerts.delivery.smtp import read_smtp_url
 from alerts.delivery.smtp_pool import SmtpPool
 from alerts.subscriptions.contact import ContactChannel
 from alerts.subscriptions.subscription import ReadIn
-from alerts.subscriptions.words import Words
 from alerts.texts import Text, Texts
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
+from alerts.web_push.push_bulk import PushBulk
 from ingest.journal import Journal
 from ingest.sqlite_file import sqlite_path
 from stadtfunk.parts import Group
@@ -47,7 +47,7 @@ def mass_mail_of(
         sqlite_path(settings.journal.url).with_name(FILE),
         desk.subscriptions,
         MailingTexts(notice, city, settings.city.timezone, desk.words.areas),
-        lambda stopping: _ways(table, city, desk.words, clock, stopping),
+        lambda stopping: _ways(table, city, subscriptions, clock, stopping),
         clock,
         receipts_days=table.receipts_days,
     )
@@ -59,8 +59,13 @@ def mass_mail_group(mass_mail: MassMail) -> Group:
 
 
 def _ways(
-    table: SubscriptionsTable, city: str, words: Words, clock: Callable[[], int], stopping: threading.Event
+    table: SubscriptionsTable,
+    city: str,
+    subscriptions: OpenSubscriptions,
+    clock: Callable[[], int],
+    stopping: threading.Event,
 ) -> Mapping[ContactChannel, BulkWay]:
+    words = subscriptions.desk.words
     sender = Address(" ".join(city.split()), addr_spec=table.sender)
 
     def form(bulletin: Bulletin) -> MailForm:
@@ -71,4 +76,7 @@ def _ways(
     }
     if "sms" in table.channels:
         ways["sms"] = SmsWay(table.sms, words.links, stopping)
+    if subscriptions.push:
+        page = f"{words.links.base}/"
+        ways["push"] = PushBulk(subscriptions.push, page, subscriptions.desk.subscriptions.remove, stopping)
     return ways

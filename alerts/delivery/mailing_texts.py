@@ -89,6 +89,7 @@ class MailingTexts:
             language=language,
             text=text,
             short=_shortened(short, SHORT_LIMIT),
+            valid_until_us=what.valid_until_us if isinstance(what, CityWarning) else 0,
         )
 
     def _of_notice(self, warning: Warning, language: ReadIn) -> Text:

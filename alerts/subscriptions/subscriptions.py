@@ -20,7 +20,7 @@ from alerts.city.city_warning import CityWarning
 from alerts.errors import BusyError, SubscriptionsError
 from alerts.scale import rank
 from alerts.subscriptions import records
-from alerts.subscriptions.contact import CHANNELS, Contact, WrittenChannel
+from alerts.subscriptions.contact import CHANNELS, Contact, ContactChannel, WrittenChannel
 from alerts.subscriptions.matching import matches, reach, silent
 from alerts.subscriptions.records import Mail, MailKind, Request, Subscription
 from alerts.subscriptions.subscription import Choices, Place, QuietHours, ReadIn

@@ -31,11 +31,13 @@ class PushBulk:
         sender: PushSender,
         url: str,
         gone: Callable[[Contact], object],
+        stopping: threading.Event,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sender = sender
         self._url = url
         self._gone = gone
+        self._stopping = stopping
         self._now_s = now_s
         self._lock = threading.Lock()
         self._not_before: dict[str, float] = {}
@@ -48,6 +50,8 @@ class PushBulk:
         """To each, one after the other; a service that asked for a pause is asked again after it."""
         message = push_message(bulletin, self._url)
         for each in to:
+            if self._stopping.is_set():
+                return
             host = each.contact.masked
             if self._paused(host):
                 report(each.id, "later")

@@ -7,8 +7,10 @@ from push_service import HOST, FakeBrowser, PushService
 from servers import free_port, wait_for
 from starlette.testclient import TestClient
 from test_subscriptions_service import CITY, GOOD, config
+from warned_city import TEXTS
 
 import stadtfunk.web_push
+from alerts.event import CityStep, Event, to_row
 from alerts.web_push.push_sender import PushSender
 from alerts.web_push.vapid import Vapid
 from stadtfunk.cli import main
@@ -29,6 +31,16 @@ def key(capsys, monkeypatch):
     return made
 
 
+def release(service, action, warning="w1"):
+    """A step of a warning, as the city's office writes it."""
+    now_us = service.clock()
+    until_us = now_us + 3_600_000_000
+    step = CityStep(action, "Severe", (), TEXTS, until_us, "A. Beispiel", "Pegel")
+    event = Event(f"{warning}.{action}", warning, now_us, "", "city", "", 0, None, None, "", "", city=step)
+    part = service.journal.load("test")
+    service.journal.commit("test", part.fence, part.cursor, events=[to_row(event)])
+
+
 def test_a_browser_in_a_configured_city(config, tmp_path, monkeypatch, key):
     push = PushService(tmp_path)
     # the address of the test's server cannot be configured: no city can send into its own network
@@ -47,6 +59,25 @@ def test_a_browser_in_a_configured_city(config, tmp_path, monkeypatch, key):
             assert begun.status_code == 201
             wait_for(lambda: push.said(browser))
             assert push.said(browser)[0]["url"] == "https://warn.example/subscribe"
+            for i, action in enumerate(("release", "update", "all_clear"), 2):
+                release(service, action)
+                wait_for(lambda i=i: len(push.said(browser)) == i)
+            said = push.said(browser)[1:]
+            assert len({each["tag"] for each in said}) == 1
+            assert [each["urgent"] for each in said] == [True, True, False]
+            assert all(each["url"] == "https://warn.example/" for each in said)
+            assert "Hochwasser der Strunde" in said[0]["title"] + said[0]["body"]
+            posted = [each.headers for each in push.posted if each.path == browser.path][1:]
+            assert 3500 < int(posted[0]["TTL"]) <= 3600
+            assert [each["Urgency"] for each in posted] == ["high", "high", "normal"]
+            assert len({each["Topic"] for each in posted}) == 1
+            push.answer = (410, {})
+            release(service, "release", "w2")
+            wait_for(lambda: service.subscriptions.desk.subscriptions.counts()["push"] == 0)
+            push.answer = (201, {})
+            client.post(
+                "/api/v1/subscriptions/push", json={"gauges": ["pegel"], "subscription": browser.json}
+            )
         assert 'stadtfunk_subscriptions{channel="push"} 1.0' in service.metrics.render().decode()
         assert service.health()["subscriptions"].ok
     finally:

@@ -1,6 +1,7 @@
 """What a push service is handed, and what its answers mean."""
 
 import json
+import threading
 import time
 from email.utils import formatdate
 
@@ -167,7 +168,7 @@ def test_a_mailing_reports_on_each_and_drops_who_left(push):
     gone, well, away = FakeBrowser(), FakeBrowser(), FakeBrowser()
     push.answers = {gone.path: (410, {}), away.path: (500, {})}
     dropped, reports = [], []
-    bulk = PushBulk(push.sender, "/", dropped.append)
+    bulk = PushBulk(push.sender, "/", dropped.append, threading.Event())
     to = recipients(push, gone, well, away)
     line = bulk.connect()
     line.send(bulletin(), to, lambda *each: reports.append(each))
@@ -179,7 +180,7 @@ def test_a_mailing_reports_on_each_and_drops_who_left(push):
 
 def test_a_service_that_asks_for_a_pause_gets_it(push):
     now, reports = [0.0], []
-    bulk = PushBulk(push.sender, "/", lambda _: None, lambda: now[0])
+    bulk = PushBulk(push.sender, "/", lambda _: None, threading.Event(), lambda: now[0])
     push.answer = (429, {"Retry-After": "30"})
     to = recipients(push, FakeBrowser(), FakeBrowser())
     bulk.send(bulletin(), to, lambda *each: reports.append(each))
@@ -200,7 +201,15 @@ def test_a_file_that_cannot_be_written_stops_no_mailing(push):
 
     push.answer = (410, {})
     reports = []
-    PushBulk(push.sender, "/", fail).send(
+    PushBulk(push.sender, "/", fail, threading.Event()).send(
         bulletin(), recipients(push, FakeBrowser()), lambda *each: reports.append(each)
     )
     assert reports == [(0, "refused")]
+
+
+def test_a_service_that_is_stopping_sends_nothing_more(push):
+    stopping, reports = threading.Event(), []
+    stopping.set()
+    bulk = PushBulk(push.sender, "/", lambda _: None, stopping)
+    bulk.send(bulletin(), recipients(push, FakeBrowser()), lambda *each: reports.append(each))
+    assert (reports, push.posted) == ([], [])
