@@ -9,9 +9,9 @@ from alerts.subscriptions.subscription import ReadIn, Told
 from alerts.subscriptions.subscriptions import Recipient
 from alerts.texts import Text
 
-Handed = Literal["sent", "refused", "later", "unknown"]
+Handed = Literal["sent", "refused", "later", "unknown", "lost"]
 """sent: the service took it · refused: this address never will · later: not now · unknown: it may have
-arrived."""
+arrived, to be tried again · lost: the same, not to be tried again."""
 Report = Callable[[int, Handed], None]
 """Takes a recipient's id and what became of the message, as soon as that is known."""
 

@@ -42,6 +42,7 @@ class BulkStats:
     refused: int = 0
     later: int = 0
     unknown: int = 0
+    lost: int = 0
 
 
 @dataclass(slots=True)

@@ -49,7 +49,7 @@ _SCHEMA = (
     "INSERT INTO position VALUES(1, 0, '')",
 )
 _BEGUN, _SENT, _REFUSED, _UNKNOWN = range(4)
-_OUTCOME: Mapping[Handed, int] = {"sent": _SENT, "refused": _REFUSED, "unknown": _UNKNOWN}
+_OUTCOME: Mapping[Handed, int] = {"sent": _SENT, "refused": _REFUSED, "unknown": _UNKNOWN, "lost": _UNKNOWN}
 _notice = msgspec.json.Decoder(Warning)
 _city = msgspec.json.Decoder(CityWarning)
 _encode = msgspec.json.encode

@@ -1,8 +1,9 @@
 """SMS or calls to many residents, one number after the other, through a service of apprise's."""
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from alerts.delivery.bulk import Bulletin, Report
 from alerts.delivery.channels import AppriseSender, Channel
@@ -13,6 +14,7 @@ from alerts.subscriptions.words import Links
 from alerts.texts import Text
 
 _MOST_HANGING = 8
+_MOST_UNANSWERED = 3
 
 
 @dataclass(slots=True)
@@ -25,6 +27,7 @@ class SmsWay:
     timeout_s: float = 20.0
     lines: int = 2
     batch: int = 1
+    unanswered: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def connect(self) -> "SmsLine":
         """There is nothing to connect to before the first number."""
@@ -56,7 +59,9 @@ class SmsLine:
                 report(each.id, "sent")
             elif outcome.status == "unknown":
                 self._left.append(sender)
-                report(each.id, "unknown")
+                tried = self._way.unanswered
+                tried[bulletin.event, each.id] += 1
+                report(each.id, "lost" if tried[bulletin.event, each.id] >= _MOST_UNANSWERED else "unknown")
                 # what the service says may repeat the number
                 raise MailError("the SMS service gave no answer in time")
             else:

@@ -70,6 +70,23 @@ def test_two_thousand_are_told_while_sms_hangs_and_mail_fails_half_the_time(town
     assert town.mass.health["mass_mail email"].ok
 
 
+def test_a_number_that_never_answers_is_not_called_for_ever(town, server, endpoint):
+    endpoint.mode = "hang"
+    subscribe(town.subscriptions, ["+4915112345678"], "sms")
+    town.start(lambda stopping: {"sms": SmsWay(endpoint.url + "?to={to}", LINKS, stopping, timeout_s=0.2)})
+    town.happens(notice("e1", "raise"))
+    done(town, "e1", "sms")
+    assert endpoint.requests == 3
+    # it may have heard of it, so it hears of its end
+    endpoint.mode = "ok"
+    town.happens(notice("e2", "clear"))
+    done(town, "e2", "sms")
+    (said,) = endpoint.bodies()
+    assert "Meldung beendet" in said
+    assert "keine amtliche Warnung" in said
+    assert "https://warn.example/subscriptions/" in said
+
+
 def test_a_mail_says_what_it_is_and_how_to_end_it(town, server):
     subscribe(town.subscriptions, ["anna@example.org"])
     subscribe(town.subscriptions, ["ben@example.org"], language="en")
