@@ -16,6 +16,7 @@ from api.routes import (
     audit,
     cap,
     catchments,
+    city_warnings,
     drill,
     incidents,
     mailings,
@@ -43,6 +44,7 @@ _ROUTERS = (
     catchments,
     readings,
     warnings,
+    city_warnings,
     official_warnings,
     scale,
     areas,
@@ -107,6 +109,7 @@ def _application(**options: Any) -> FastAPI:
     for each in _ROUTERS:
         app.include_router(each.router)
     app.include_router(subscriptions.staff_router)
+    app.include_router(city_warnings.staff_router)
     plain = app.openapi
     app.openapi = lambda: app.openapi_schema or complete(plain())  # type: ignore[method-assign]  # FastAPI's documented way
     return app

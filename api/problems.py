@@ -58,7 +58,12 @@ def not_found(what: str, name: str) -> Problem:
     )
 
 
-_LISTS = {"station": "stations", "property": "properties", "warning": "warnings"}
+_LISTS = {
+    "station": "stations",
+    "property": "properties",
+    "warning": "warnings",
+    "warning of the city": "city-warnings",
+}
 
 
 def install(app: FastAPI) -> None:

@@ -13,6 +13,11 @@ from alerts.cap.publisher import CapPublisher
 def founded(folder):
     town = Town(folder)
     archive = CapArchive(folder / "cap.db")
+    # the second one is for operators only
+    town.changes["city_warnings"] = lambda: [
+        warned("release", "update", areas=()),
+        warned("propose", id_="warning.geheim", reason="geheim-entwurf"),
+    ]
     town.changes["cap"] = CapPublisher(
         archive,
         lambda: BASIS,

@@ -16,12 +16,17 @@ OPERATORS = [
     "/api/v1/admin/incidents",
     "/api/v1/admin/audit",
     "/api/v1/admin/audit/chain",
+    "/api/v1/admin/city-warnings",
+    "/api/v1/admin/mailings",
 ]
 # answer operators with 404 while there is nothing to show, or take no GET
 OTHER_OPERATORS = [
     "/api/v1/admin/drill",
     "/api/v1/admin/incidents/{incident_id}",
     "/api/v1/admin/incidents/{incident_id}/decisions",
+    "/api/v1/admin/city-warnings/{city_warning_id}",
+    "/api/v1/admin/city-warnings/{city_warning_id}/steps",
+    "/api/v1/admin/city-warnings/draft",
     "/api/v1/admin/subscriptions",
     "/api/v1/admin/subscriptions/remove",
 ]
@@ -33,6 +38,7 @@ PLACES = {
     "{name}": "stadtfunk.053780004004.w1.2",
     "{ars}": "053780004004",
     "{id_}": "w1",
+    "{city_warning_id}": "w1",
 }
 PUBLIC = sorted(
     path
