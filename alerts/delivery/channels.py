@@ -17,7 +17,7 @@ from apprise.result import AppriseResult, AppriseResultStatus
 
 from alerts.city.city_warning import CityWarning
 from alerts.delivery.calls import MOST_HANGING, Calls
-from alerts.delivery.city_messages import PUBLIC, peak
+from alerts.delivery.city_messages import PUBLIC, peak, told_as
 from alerts.errors import AlertsConfigError
 from alerts.event import Audience, Severity
 from alerts.scale import LANGUAGES, SEVERITIES, Language, rank
@@ -109,7 +109,7 @@ class Channel:
         staff = "staff" in self.audience
         if warning.exercise and not self.exercises:
             return "no exercises here"
-        if not staff and (not warning.public or warning.steps[-1].step.action not in PUBLIC):
+        if not staff and (not warning.public or told_as(warning) not in PUBLIC):
             return "for staff only"
         if peak(warning, staff=staff) < self.min_level:
             return f"below {SEVERITIES[self.min_level - 1]}"

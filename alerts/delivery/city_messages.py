@@ -5,7 +5,7 @@ The words around a warning come from the section [city] of a language's file, wh
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol, get_args
+from typing import Literal, Protocol, get_args
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict
@@ -15,12 +15,16 @@ from alerts.event import CityAction, CityStep, CityText, Severity
 from alerts.one_line import printable, shortened
 from alerts.scale import Language, rank
 
-ACTIONS: tuple[CityAction, ...] = get_args(CityAction)
-PUBLIC: tuple[CityAction, ...] = ("release", "update", "all_clear", "cancel", "expire")
-"""Steps of which the public hears."""
-WARNS: tuple[CityAction, ...] = ("propose", "release", "update")
-ENDS: tuple[CityAction, ...] = ("decline", "all_clear", "cancel", "expire")
-"""Steps of which nobody is told who was told of none before."""
+Telling = CityAction | Literal["propose_update", "decline_update", "lapse"]
+"""What a step is to people: an update that is proposed, or declined, while the warning is in force; a proposal
+that nobody decided in time."""
+TELLINGS: tuple[Telling, ...] = (*get_args(CityAction), "propose_update", "decline_update", "lapse")
+PUBLIC: tuple[Telling, ...] = ("release", "update", "all_clear", "cancel", "expire")
+"""Of which the public hears."""
+PROPOSES: tuple[Telling, ...] = ("propose", "propose_update")
+WARNS: tuple[Telling, ...] = (*PROPOSES, "release", "update")
+ENDS: tuple[Telling, ...] = ("decline", "lapse", "all_clear", "cancel", "expire")
+"""Of which nobody is told who was told of no step before."""
 
 _OWN_NAME = "Stadt "
 _BY_LIMIT = 60
@@ -46,9 +50,12 @@ class CityFile(BaseModel):
     decide: str
     foot: str
     propose: _Templates
+    propose_update: _Templates
     release: _Templates
     update: _Templates
     decline: _Templates
+    decline_update: _Templates
+    lapse: _Templates
     all_clear: _Templates
     cancel: _Templates
     expire: _Templates
@@ -97,7 +104,7 @@ class CityMessages:
         self._console = console
         self._templates = {
             action: (environment.from_string(words.title), environment.from_string(words.lead))
-            for action in ACTIONS
+            for action in TELLINGS
             for words in (getattr(file, action),)
         }
         self._foot = environment.from_string(file.foot)
@@ -106,7 +113,8 @@ class CityMessages:
     def render(self, warning: CityWarning, city: str, words: Words, *, staff: bool) -> Message:
         """The message about a warning's latest step; who decided and why is for staff."""
         action = told_as(warning)
-        text = _text(warning.texts, self._language)
+        about = _about(warning)
+        text = _text(about.texts, self._language)
         values = self._values(warning, city, words) | {"headline": printable(text.headline)}
         said = text if action in WARNS else self._of_its_end(warning)
         title, lead = (" ".join(each.render(values).split()) for each in self._templates[action])
@@ -116,24 +124,22 @@ class CityMessages:
             printable(said.description),
             printable(said.instruction),
             " ".join(self._decided.render(values).split()) if staff else "",
-            self._file.decide.format(self._console)
-            if staff and action == "propose" and self._console
-            else "",
+            self._file.decide.format(self._console) if staff and action in PROPOSES and self._console else "",
             " ".join(self._foot.render(values).split()),
         )
 
     def _values(self, warning: CityWarning, city: str, words: Words) -> dict[str, str]:
-        latest = warning.steps[-1]
-        areas = [words.area(each) for each in warning.areas[:3]]
-        rest = len(warning.areas) - len(areas)
+        latest, about = warning.steps[-1], _about(warning)
+        areas = [words.area(each) for each in about.areas[:3]]
+        rest = len(about.areas) - len(areas)
         return {
             "city": city.removeprefix(_OWN_NAME),
-            "severity": words.severity(warning.severity),
+            "severity": words.severity(about.severity),
             "areas": ", ".join(areas) + (f" {words.more(rest)}" if rest else "")
             if areas
             else self._file.whole_city,
             "time": words.time(latest.time_us),
-            "until": words.time(warning.valid_until_us),
+            "until": words.time(about.valid_until_us),
             "released": "" if warning.released_us is None else words.time(warning.released_us),
             "by": shortened(printable(latest.step.by), _BY_LIMIT),
             "reason": shortened(printable(latest.step.reason), _REASON_LIMIT),
@@ -150,17 +156,26 @@ class CityMessages:
         return _text(own, self._language)
 
 
-def told_as(warning: CityWarning) -> CityAction:
-    """What the latest step is to people: whatever follows a release is an update of it."""
+def told_as(warning: CityWarning) -> Telling:
+    """What the latest step is to people."""
     action = warning.steps[-1].step.action
     if action == "release" and any(each.step.action == "release" for each in warning.steps[:-1]):
         return "update"
-    return action
+    if action == "expire" and warning.released_us is None:
+        return "lapse"
+    if warning.in_force and action == "propose":
+        return "propose_update"
+    return "decline_update" if warning.in_force and action == "decline" else action
+
+
+def _about(warning: CityWarning) -> CityWarning | CityStep:
+    """What the latest step speaks of: a proposed update, else what stands."""
+    return warning if warning.pending is None else warning.pending
 
 
 def peak(warning: CityWarning, *, staff: bool) -> int:
-    """The highest rank that a warning had; for the public since it was released."""
-    seen = [each for each in warning.steps if staff or each.time_us >= (warning.released_us or 0)]
+    """The highest rank that a warning had; for the public of what was released."""
+    seen = [each for each in warning.steps if staff or each.step.action in {"release", "update"}]
     return max((rank(each.step.severity) for each in seen), default=rank(warning.severity))
 
 
@@ -180,10 +195,10 @@ def composed(message: Message, head: str, limit: int) -> str:
 def plain_city(warning: CityWarning) -> tuple[str, str]:
     """Title and body without templates, in both languages, for when those fail."""
     latest = warning.steps[-1]
-    headline = printable(_text(warning.texts, "de").headline)
+    headline = printable(_text(_about(warning).texts, "de").headline)
     exercise = "ÜBUNG / EXERCISE: " if warning.exercise else ""
     foot = shortened(f"{printable(warning.id)} {printable(latest.event)}", 2 * _ID_LIMIT)
-    title = f"{exercise}Warnung der Stadt / city warning: {latest.step.action}"
+    title = f"{exercise}Warnung der Stadt / city warning: {told_as(warning)}"
     body = shortened(f"{title}. {headline}", 300)
     return shortened(title, 80), f"{body}\n{foot}"
 
@@ -191,15 +206,16 @@ def plain_city(warning: CityWarning) -> tuple[str, str]:
 def trials() -> Iterator[CityWarning]:
     """Every kind of step, of a warning that says everything and of one that says next to nothing."""
     full = {"de": CityText("headline", "description", "instruction")}
-    for action in ACTIONS:
+    for action in get_args(CityAction):
         for texts, areas in ((full, ("one", "two", "three", "four")), ({}, ())):
             step = Decided("event", 0, CityStep(action, "Severe", areas, texts, 0, "by", "reason"))
             first = replace(step, event="first", step=replace(step.step, action="release"))
-            released = None if action in {"propose", "decline"} else 0
-            yield CityWarning(
-                *("warning", "", "in_force", "Severe", areas, texts, 0, 0),
-                *(released, None, False, (first, step)),
+            full_warning = CityWarning(
+                *("warning", "", "in_force", "Severe", areas, texts, 0, 0, 0, None, False, (first, step)),
+                pending=step.step if action == "propose" else None,
             )
+            yield full_warning
+            yield replace(full_warning, status="proposed", released_us=None, steps=(step,), pending=None)
 
 
 def _text(texts: Mapping[str, CityText], language: str) -> CityText:

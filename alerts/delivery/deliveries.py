@@ -10,13 +10,12 @@ from typing import Any, Literal
 import msgspec
 
 from alerts.city.city_warning import CityWarning
-from alerts.delivery.city_messages import ENDS
+from alerts.delivery.city_messages import ENDS, Telling
 from alerts.delivery.file_lock import held
 from alerts.delivery.grouping import AT_ONCE, NEW_STATION, URGENT, Heard, Weight
 from alerts.delivery.pruning import prune
 from alerts.delivery.schema import APPLICATION_ID, SCHEMA, VERSION, migrate
 from alerts.errors import DeliveriesError
-from alerts.event import CityAction
 from alerts.incident import Incident
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 from ingest.sqlite_file import SqliteFile
@@ -133,7 +132,7 @@ class Page:
     ended: Sequence[str] = field(default=())
 
 
-def kind_of(action: CityAction) -> str:
+def kind_of(action: Telling) -> str:
     """The kind of a delivery about a warning of the city; of a notice it is its event's."""
     return _CITY + action
 

@@ -10,7 +10,7 @@ import structlog
 
 from alerts.city.city_warning import CityWarning
 from alerts.delivery.channels import Channel, Outcome, Sender
-from alerts.delivery.city_messages import WARNS, plain_city
+from alerts.delivery.city_messages import WARNS, plain_city, told_as
 from alerts.delivery.deliveries import Deliveries, DeliveryStatus, Due
 from alerts.delivery.grouping import Heard, News, after
 from alerts.delivery.webhook_payload import payload
@@ -195,7 +195,7 @@ def _warns(delivery: Delivery) -> bool:
     if delivery.news is not None:
         return delivery.news.step not in _CALM
     if isinstance(delivery.warning, CityWarning):
-        return delivery.warning.steps[-1].step.action in WARNS
+        return told_as(delivery.warning) in WARNS
     return delivery.warning.history[-1].kind in _WARNS
 
 

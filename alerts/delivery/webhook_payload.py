@@ -7,6 +7,7 @@ import orjson
 
 from alerts.city.city_warning import CityWarning
 from alerts.delivery.city_messages import told_as
+from alerts.event import CityStep
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 
 
@@ -32,23 +33,34 @@ def _city(warning: CityWarning, *, staff: bool) -> dict[str, Any]:
         "id": warning.id,
         "event": latest.event,
         "status": warning.status,
-        "severity": warning.severity,
-        "areas": list(warning.areas),
+        **_said(warning),
+        "released": _time(warning.released_us),
+        "ended": _time(warning.ended_us),
+        "exercise": warning.exercise,
+    }
+    of_staff = {
+        "incident": warning.incident,
+        "by": latest.step.by,
+        "reason": latest.step.reason,
+        "proposed_update": None if warning.pending is None else _said(warning.pending),
+    }
+    return {**data, **of_staff} if staff else data
+
+
+def _said(about: CityWarning | CityStep) -> dict[str, Any]:
+    return {
+        "severity": about.severity,
+        "areas": list(about.areas),
         "texts": {
             language: {
                 "headline": text.headline,
                 "description": text.description,
                 "instruction": text.instruction,
             }
-            for language, text in warning.texts.items()
+            for language, text in about.texts.items()
         },
-        "valid_until": _time(warning.valid_until_us),
-        "released": _time(warning.released_us),
-        "ended": _time(warning.ended_us),
-        "exercise": warning.exercise,
+        "valid_until": _time(about.valid_until_us),
     }
-    of_staff = {"incident": warning.incident, "by": latest.step.by, "reason": latest.step.reason}
-    return {**data, **of_staff} if staff else data
 
 
 def _notice(warning: Warning, *, staff: bool) -> dict[str, Any]:

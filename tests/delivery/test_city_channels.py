@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from alert_events import NOW_US, make_event, write_events
@@ -14,9 +15,10 @@ from warned_city import T0, TEXTS, step
 
 from alerts.delivery.channel_worker import Retry
 from alerts.delivery.channels import AppriseSender, Channel
-from alerts.delivery.city_messages import ACTIONS, WARNS, plain_city, trials
+from alerts.delivery.city_messages import PUBLIC as HEARD_BY_ALL
+from alerts.delivery.city_messages import TELLINGS, WARNS, plain_city, told_as, trials
 from alerts.delivery.outbox import Outbox
-from alerts.event import PREEMPTED, CityText
+from alerts.event import PREEMPTED, CityAction, CityText
 from alerts.texts import BODY_LIMIT, TITLE_LIMIT, Text, Texts
 from ingest.sqlite_journal import SqliteJournal
 
@@ -100,6 +102,42 @@ def test_what_is_declined_reaches_staff_alone(open_desk):
     desk.tell(step(2, "decline"))
     assert desk.titles()[1].startswith("Abgelehnt, Warnung der Stadt")
     assert "Keller" not in desk.bodies()[1]
+    assert desk.titles("site") == []
+
+
+def test_a_change_is_proposed_and_declined_while_the_warning_stands(open_desk):
+    desk = open_desk(STAFF, replace(PUBLIC, min_level=4))
+    more = {"de": CityText("Mehr Hochwasser", "Noch höher.", "Obere Stockwerke!")}
+    desk.tell(step(1, "release"))
+    desk.tell(step(2, "propose", severity="Extreme", areas=("oben",), texts=more))
+    desk.tell(step(3, "decline"))
+    assert desk.titles()[1].startswith("Bitte entscheiden, Änderung der Warnung der Stadt Bergisch")
+    assert "(Schwere sehr hoch, Oben)" in desk.bodies()[1]
+    assert "Noch höher. Obere Stockwerke!" in desk.bodies()[1]
+    assert f"Entscheiden: {LINK}\n" in desk.bodies()[1]
+    assert desk.titles()[2].startswith("Änderung abgelehnt, Warnung der Stadt")
+    assert "(Schwere hoch, Gierath) gilt weiter bis" in desk.bodies()[2]
+    # what was only proposed is not the public's highest either
+    assert desk.titles("site") == []
+
+
+def test_that_a_change_was_declined_tells_of_the_warning_too(open_desk):
+    desk = open_desk(STAFF, PUBLIC)
+    desk.senders["wache"].answers = ["refused"] * 3
+    desk.tell(step(1, "release"))
+    desk.tell(step(2, "propose"))
+    desk.tell(step(3, "decline"))
+    desk.again()
+    assert "gilt weiter bis" in desk.bodies()[-1]
+    assert desk.receipts()["w1.3.decline"][0] == "sent"
+    assert len(desk.titles("site")) == 1
+
+
+def test_a_proposal_that_lapsed_was_never_public(open_desk):
+    desk = open_desk(STAFF, PUBLIC)
+    desk.tell(step(1, "propose"))
+    desk.tell(step(2, "expire"))
+    assert desk.titles()[1].startswith("Vorschlag verfallen, Warnung der Stadt")
     assert desk.titles("site") == []
 
 
@@ -217,18 +255,20 @@ def test_a_refusal_of_one_of_several_recipients_may_have_reached_the_others(reci
 
 
 @given(
-    st.sampled_from(ACTIONS),
+    st.sampled_from(TELLINGS),
     st.tuples(st.integers(0, 900), st.integers(0, 900), st.integers(1, 300)),
     st.booleans(),
     st.sampled_from(["de", "en"]),
 )
 def test_every_text_fits_and_says_whose_it_is(words, action, lengths, staff, language):
     described, instructed, id_length = lengths
-    warning = next(each for each in trials() if each.steps[-1].step.action == action)
+    warning = next(each for each in trials() if told_as(each) == action)
     texts = {"de": CityText("H" * described, "d" * described, "Raus! " + "i" * instructed)}
     id_ = "w" * id_length
     taken = replace(warning.steps[-1], event=f"{id_}.1", step=replace(warning.steps[-1].step, texts=texts))
-    warning = replace(warning, id=id_, texts=texts, steps=(taken,), exercise=staff)
+    warning = replace(warning, id=id_, texts=texts, steps=(*warning.steps[:-1], taken), exercise=staff)
+    if warning.pending:
+        warning = replace(warning, pending=taken.step)
     text = words.render_city(warning, language, staff=staff, repeat=True)
     assert len(text.title) <= TITLE_LIMIT
     assert len(text.body) <= BODY_LIMIT
@@ -245,7 +285,7 @@ def test_every_text_fits_and_says_whose_it_is(words, action, lengths, staff, lan
 _LIVES = st.lists(
     st.tuples(
         st.sampled_from(["step", "step", "step", "again", "restart"]),
-        st.sampled_from(ACTIONS),
+        st.sampled_from(get_args(CityAction)),
         st.sampled_from(["sent", "refused", "unknown"]),
     ),
     max_size=12,
@@ -300,10 +340,14 @@ def test_no_order_of_steps_failures_and_restarts_misinforms_anybody(words, tmp_p
     for name, messages in city.tried.items():
         heard = [each for each, outcome in messages if outcome != "refused"]
         if heard:
-            assert heard[0].rpartition(".")[2] in ({"release", "update"} if name == "site" else WARNS)
+            firsts = {"release", "update"} if name == "site" else {*WARNS, "decline"}
+            assert heard[0].rpartition(".")[2] in firsts
             assert heard == sorted(heard, key=lambda each: int(each.split(".")[1]))
         if heard or (warning and warning.in_force):
-            assert messages[-1] == (warning.steps[-1].event, "sent")
+            steps = [
+                each.event for each in warning.steps if name == "wache" or each.step.action in HEARD_BY_ALL
+            ]
+            assert messages[-1] == (steps[-1], "sent")
 
 
 def test_a_hanging_and_a_half_failing_channel_delay_no_warning(make_endpoint, journal, tmp_path, words):
