@@ -16,7 +16,7 @@ from alerts.one_line import printable, shortened
 from alerts.scale import Language, rank
 
 Telling = CityAction | Literal["propose_update", "decline_update", "lapse"]
-"""What a step is to people: an update that is proposed, or declined, while the warning is in force; a proposal
+"""What a step is to people: an update proposed, or declined, while the warning is in force; a proposal
 that nobody decided in time."""
 TELLINGS: tuple[Telling, ...] = (*get_args(CityAction), "propose_update", "decline_update", "lapse")
 PUBLIC: tuple[Telling, ...] = ("release", "update", "all_clear", "cancel", "expire")
