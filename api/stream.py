@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from alerts.city.city_warning import CityWarning
+from alerts.delivery.city_messages import PUBLIC
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 from api.problems import Problem
 from api.rfc3339 import format_us
+from api.routes.city_warning_item import city_warning_item, course_item
 from api.routes.reading_item import reading_items
 from api.routes.warning_item import warning_item, warnings_seen
 from api.services import Services
@@ -39,6 +42,8 @@ class _Message:
     number: int
     points: tuple[Point, ...]
     warnings: tuple[Warning, ...]
+    city: tuple[CityWarning, ...] = ()
+    city_public: tuple[CityWarning, ...] = ()
     written: dict[bool, bytes] = field(default_factory=dict)
 
 
@@ -58,6 +63,9 @@ class Stream:
         self._lock = threading.Lock()
         self._points: dict[Series, Point] = {}
         self._warnings: dict[str, Warning] = {}
+        self._city: dict[str, CityWarning] = {}
+        # the last public step of each warning of the city: a proposal changes nothing for everybody
+        self._public_steps: dict[str, str] = {}
         self._news = asyncio.Event()
         self._grown = asyncio.Condition()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -73,6 +81,8 @@ class Stream:
             self._services.latest.listen(self._hear_points),
             self._services.board.listen(self._hear_warnings),
         ]
+        if self._services.office is not None:
+            leave.append(self._services.office.listen(self._hear_city))
         task = asyncio.create_task(self._gather(), name="stream")
         try:
             yield
@@ -105,6 +115,11 @@ class Stream:
             self._warnings.update((warning.id, warning) for warning in warnings)
         self._wake()
 
+    def _hear_city(self, warnings: Sequence[CityWarning]) -> None:
+        with self._lock:
+            self._city.update((warning.id, warning) for warning in warnings)
+        self._wake()
+
     def _wake(self) -> None:
         loop = self._loop
         if loop is not None:
@@ -119,12 +134,26 @@ class Stream:
             with self._lock:
                 points, self._points = tuple(self._points.values()), {}
                 warnings, self._warnings = tuple(self._warnings.values()), {}
-            if points or warnings:
+                city, self._city = tuple(self._city.values()), {}
+            if points or warnings or city:
                 self._last += 1
-                self._ring.append(_Message(self._last, points, warnings))
+                public = tuple(each for each in city if self._is_news(each))
+                self._ring.append(_Message(self._last, points, warnings, city, public))
                 async with self._grown:
                     self._grown.notify_all()
                 await asyncio.sleep(_GATHER_S)
+
+    def _is_news(self, warning: CityWarning) -> bool:
+        """Whether a warning of the city has changed for the public."""
+        if not warning.public:
+            return False
+        step = next(each.event for each in reversed(warning.steps) if each.step.action in PUBLIC)
+        known = self._public_steps.get(warning.id)
+        if warning.open:
+            self._public_steps[warning.id] = step
+        else:
+            self._public_steps.pop(warning.id, None)
+        return step != known
 
     def admit(self) -> None:
         """Raises Problem 503 when more listeners would not be served well."""
@@ -181,7 +210,11 @@ class Stream:
             view = View(self._services, self._book, operator)
             readings = reading_items(view, (point for point in message.points if view.sees(point.series)))
             warnings = [warning_item(view, each) for each in warnings_seen(view, message.warnings)]
-            events = [("warnings", warnings), ("readings", readings)]
+            if operator is None:
+                city = [city_warning_item(view, each) for each in message.city_public]
+            else:
+                city = [course_item(view, each) for each in message.city]
+            events = [("city_warning", city), ("warnings", warnings), ("readings", readings)]
             now = self._now()
             # the id stands at the last event only: whoever is cut off between the two hears both again
             present = [(name, items) for name, items in events if items]
