@@ -7,6 +7,8 @@ AlertsError
  ├── DrillError          a recording cannot be played as a drill
  │    └── DrillBusyError not now: another drill runs, or a real alarm is in force
  ├── DeliveriesError     the file of deliveries cannot be used (damaged, disk full, held by another process)
+ ├── SilencesError       the file of silences cannot be used
+ ├── SilenceRefusedError a silence that would hide too much
  ├── SubscriptionsError  residents' subscriptions cannot be read or kept (damaged, disk full, key missing)
  │    └── BusyError      too many ask at the moment
  ├── ContactError        no address or number that messages can be sent to
@@ -41,6 +43,14 @@ class DrillBusyError(DrillError):
 
 class DeliveriesError(AlertsError):
     """The file of deliveries cannot be used (damaged, disk full, held by another process)."""
+
+
+class SilencesError(AlertsError):
+    """The file of silences cannot be used (damaged, disk full)."""
+
+
+class SilenceRefusedError(AlertsError):
+    """A silence that would hide too much; says what it may."""
 
 
 class SubscriptionsError(AlertsError):

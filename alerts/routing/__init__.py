@@ -1,0 +1,1 @@
+"""Who of the staff hears of what, when, and whom after how long."""
