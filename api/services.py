@@ -19,6 +19,7 @@ from alerts.incident_board import IncidentBoard
 from alerts.kernels.counts import SiteCounts
 from alerts.kernels.parking import CarPark
 from alerts.outlook import LevelOutlook
+from alerts.routing.silences import Silences
 from alerts.scale import Scale, shipped_scale
 from alerts.subscriptions.address_book import AddressBook
 from alerts.subscriptions.subscriptions import Subscriptions
@@ -98,6 +99,7 @@ class Services:
     city's decisions by property. `levels(station)`: what its level gauges are heading for.
     `areal_rain(stations)`: area id to its rain over areal_rain.HOURS, from the gauges at these stations.
     `official`: an authority's warnings, None where no source is configured.
+    `silences`: what staff need not hear of, `unsilence(id)` tells of what one held back that has ended.
     `city_warnings`: the city's own, in force, proposed and ended in the last 24 hours; `office` decides about
     them. `cap`: their
     documents, None where no sender is configured; `cap_url`: what links in the feed begin with, "" as asked.
@@ -140,4 +142,6 @@ class Services:
     office: CityOffice | None = None
     cap: CapPublisher | None = None
     audit: AuditLog | None = None
+    silences: Silences | None = None
+    unsilence: Callable[[str], None] = lambda _: None
     cap_url: str = ""

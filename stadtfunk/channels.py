@@ -5,24 +5,36 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from alerts.delivery.channels import Channel
+from alerts.delivery.dispatch import Place
 from alerts.delivery.outbox import Outbox, sender_of
 from alerts.delivery.webhook import Webhook
 from alerts.errors import AlertsConfigError
+from alerts.routing.silences import Silences
 from alerts.texts import Texts
 from devices.errors import Fault
 from ingest.journal import Journal
+from stadtfunk.routing import dispatch_of
 from stadtfunk.settings import Settings
 
 
-def outbox_of(
-    settings: Settings, journal: Journal, path: Path, texts: Texts, clock: Callable[[], int]
+def outbox_of(  # noqa: PLR0913 - everything is injected
+    settings: Settings,
+    journal: Journal,
+    path: Path,
+    texts: Texts,
+    clock: Callable[[], int],
+    *,
+    place: Place,
+    silences: Silences,
 ) -> Outbox:
     """What tells them. Raises AlertsConfigError, DeliveriesError."""
     channels = [
         *(Channel(**each.model_dump()) for each in settings.alerts.channel),
         *(Webhook(**each.model_dump()) for each in settings.alerts.webhook),
     ]
-    return Outbox(journal, path, channels, texts, clock, receipts_days=settings.alerts.receipts_days)
+    dispatch = dispatch_of(settings, channels, place, silences, clock)
+    days = settings.alerts.receipts_days
+    return Outbox(journal, path, channels, texts, clock, receipts_days=days, dispatch=dispatch)
 
 
 def channel_faults(settings: Settings) -> Iterator[Fault]:

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from alerts.areas import Areas, load_areas
@@ -19,7 +20,7 @@ from ingest.broker import tls_context
 from ingest.errors import BrokerError
 from ingest.network_servers import PARSERS
 from ingest.sqlite_file import sqlite_path
-from stadtfunk import cap, displays, heartbeats
+from stadtfunk import cap, displays, heartbeats, routing
 from stadtfunk.channels import channel_advice, channel_faults
 from stadtfunk.errors import ConfigError
 from stadtfunk.kostra_commands import advice as kostra_advice
@@ -107,6 +108,8 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     faults += found
     areas, found = _areas(settings, registry)
     faults += found
+    found, routing_advice = routing.examined(settings, areas, catchments, time.time_ns() // 1000)
+    faults += found
     try:
         kostra = city_kostra(settings)
     except AlertsConfigError as error:
@@ -119,6 +122,7 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     faults += heartbeats.faults(settings)
     advice = list(_advice(settings, catalogue or {}, registry))
     advice += [*displays.advice(settings, areas), *heartbeats.advice(settings)]
+    advice += routing_advice
     if rules is not None:
         advice += kostra_advice(kostra, rules, registry, catalogue or {})
         advice += lead_time_advice(rules, registry, catalogue or {}, catchments)

@@ -18,6 +18,7 @@ from stadtfunk import (
     neighbours,
     openapi,
     replay,
+    routing,
     serve,
     tokens,
     web_push,
@@ -68,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     drill.add_arguments(
         command("drill", "play a recorded event as an exercise in a running service", drill.run)
     )
+    routing.add_arguments(command("routes", "who of the staff hears of what, when", routing.run))
     web_push.add_arguments(commands.add_parser("webpush", help="messages to browsers"))
     command("openapi", "print the OpenAPI document", openapi.run)
     tokens.add_arguments(

@@ -17,9 +17,10 @@ from alerts.cap.archive import CapArchive
 from alerts.cap.leitstelle import Leitstelle
 from alerts.catchments import CITY, load_catchments
 from alerts.city.office import CityOffice
+from alerts.delivery.dispatch import Place
 from alerts.drill import Drills
 from alerts.engine import Engine
-from alerts.errors import AlertsConfigError, AuditError, CapError, DeliveriesError, SubscriptionsError
+from alerts.errors import AlertsConfigError, AlertsError
 from alerts.flagging import Flagging
 from alerts.incident_board import IncidentBoard
 from alerts.liveness.progress import EngineWatch
@@ -61,6 +62,7 @@ from stadtfunk.metrics import Metrics
 from stadtfunk.neighbours import FILE, neighbour_faults, neighbours_of
 from stadtfunk.parts import Group, Part
 from stadtfunk.retention import Retention
+from stadtfunk.routing import open_silences
 from stadtfunk.settings import NetworkServer, Settings
 from stadtfunk.subscriptions import open_subscriptions
 from stadtfunk.wording import texts_of
@@ -90,7 +92,7 @@ class Service:
         except (ConfigError, DevicesError, AlertsConfigError) as error:
             self._opened.close()
             raise ConfigError(*(examine(settings)[0] or error.faults)) from error
-        except (IngestError, DeliveriesError, SubscriptionsError, CapError, AuditError) as error:
+        except (IngestError, AlertsError) as error:
             self._opened.close()
             raise StartError(str(error)) from error
 
@@ -130,7 +132,6 @@ class Service:
         self._catchments = catchments
         self.scale = scale
         self.texts = texts_of(settings, self._station_name, self.areas, scale)
-
         self.journal = open_journal(settings.journal.url)
         self._opened.callback(self.journal.close)
         self.store = open_store(settings.store.url)
@@ -194,7 +195,17 @@ class Service:
         if self.subscriptions and self.mass_mail:
             self._groups += [self.subscriptions.group, mass_mail_group(self.mass_mail)]
         deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")
-        self.outbox = outbox_of(settings, self.journal, deliveries, self.texts, clock)
+        self.silences = open_silences(settings, clock)
+        self._opened.callback(self.silences.close)
+        self.outbox = outbox_of(
+            settings,
+            self.journal,
+            deliveries,
+            self.texts,
+            clock,
+            place=Place(self.areas, catchments),
+            silences=self.silences,
+        )
         self._build_decisions(deliveries.parent, rules)
         self.retention = Retention(self.journal, settings.journal.retention_days, clock)
         self.metrics = Metrics(self)
@@ -306,6 +317,8 @@ class Service:
                 cap=self.cap if settings.cap.sender else None,
                 cap_url=settings.cap.url,
                 audit=self.audit,
+                silences=self.silences,
+                unsilence=self.outbox.unsilence,
             )
         )
 

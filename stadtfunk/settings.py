@@ -14,6 +14,7 @@ from alerts.delivery.outbox import RECEIPTS_DAYS
 from alerts.delivery.smtp import read_sender, read_smtp_url
 from alerts.delivery.smtp_pool import DEFAULT_CONNECTIONS
 from alerts.liveness.heartbeat import HeartbeatKind
+from alerts.routing.quiet import read_quiet
 from alerts.subscriptions.contact import WrittenChannel
 from alerts.subscriptions.subscriptions import DEFAULT_MAILS_AN_HOUR, DEFAULT_PROOF_DAYS
 from alerts.subscriptions.vault import read_key
@@ -137,6 +138,12 @@ def _public_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _quiet(text: str) -> str:
+    if text:
+        read_quiet(text)
+    return text
+
+
 def _optional_url(url: str) -> str:
     return _public_url(url) if url else ""
 
@@ -235,6 +242,7 @@ class Channel(_Table):
     audience: tuple[Literal["public", "staff"], ...] = ("staff",)
     min_level: int = Field(default=1, ge=1, le=4)
     exercises: bool = False
+    quiet: Annotated[str, AfterValidator(_quiet)] = ""
 
 
 class WebhookTable(_Table):
@@ -250,13 +258,15 @@ class WebhookTable(_Table):
 
 class AlertsTable(_Table):
     """Thresholds and who hears of them; `scale`: what levels mean; `kostra`: a table of KOSTRA-DWD;
-    `catchments`: what flows where; `areas`: the parts of the city that are warned."""  # noqa: D205, D209 - one thought
+    `catchments`: what flows where; `areas`: the parts of the city that are warned; `routes`: who of the staff
+    hears of what."""  # noqa: D205, D209 - one thought
 
     rules: Path | None = None
     scale: Path | None = None
     kostra: Path | None = None
     catchments: Path | None = None
     areas: Path | None = None
+    routes: Path | None = None
     channel: tuple[Channel, ...] = ()
     webhook: tuple[WebhookTable, ...] = ()
     receipts_days: int = Field(default=RECEIPTS_DAYS, ge=2)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 from urllib.parse import unquote
+from zoneinfo import ZoneInfo
 
 import apprise
 import structlog
@@ -20,6 +21,7 @@ from alerts.delivery.calls import MOST_HANGING, Calls
 from alerts.delivery.city_messages import PUBLIC, peak, told_as
 from alerts.errors import AlertsConfigError
 from alerts.event import Audience, Severity
+from alerts.routing.quiet import read_quiet
 from alerts.scale import LANGUAGES, SEVERITIES, Language, rank
 from alerts.texts import Text
 from alerts.warning import TOLD, Told, Warning  # noqa: A004 - the field's word, see there
@@ -41,7 +43,8 @@ class Channel:
 
     `audience`: "staff" hears every alert, "public" only those meant for the public. `min_level` is the rank
     of a severity (1 Minor to 4 Extreme) that an episode must have reached; then its end is told as well.
-    `exercises`: staff who take part in drills. Raises AlertsConfigError.
+    `exercises`: staff who take part in drills. `quiet`: hours of the day at which staff hear of what is
+    Severe alone, "" none. Raises AlertsConfigError.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Channel:
     audience: tuple[Audience, ...] = ("staff",)
     min_level: int = 1
     exercises: bool = False
+    quiet: str = ""
     kinds: tuple[Told, ...] = TOLD
 
     def __post_init__(self) -> None:
@@ -73,6 +77,7 @@ class Channel:
                     not self.exercises or "staff" in self.audience,
                     'only with audience "staff": residents get no exercise by message',
                 ),
+                ("quiet", _quiet(self), 'hours such as "22:00-06:00", only with audience "staff"'),
                 ("kinds", bool(self.kinds) and set(self.kinds) <= set(TOLD), f"some of {', '.join(TOLD)}"),
             )
             if not fine
@@ -86,6 +91,10 @@ class Channel:
     def by_incident(self) -> bool:
         """Whether it hears of incidents as one; residents hear of what their place is warned of."""
         return "staff" in self.audience
+
+    def held_until_us(self, time_us: int, zone: ZoneInfo) -> int | None:
+        """When (µs since the epoch, UTC) the quiet hours end that a time lies in; None: in none."""
+        return read_quiet(self.quiet).until_us(time_us, zone) if self.quiet else None
 
     def deaf_to(self, warning: Warning, peak: Severity | None = None) -> str:
         """Why this channel is not told of a warning's latest step; "" when it is told.
@@ -244,6 +253,13 @@ class AppriseSender:
             text = text.replace(secret, "***")
         text = " ".join(text.split())
         return text if len(text) <= _DETAIL_LIMIT else text[: _DETAIL_LIMIT - 1] + "…"
+
+
+def _quiet(channel: Channel) -> bool:
+    try:
+        return not channel.quiet or ("staff" in channel.audience and bool(read_quiet(channel.quiet)))
+    except ValueError:
+        return False
 
 
 def _scheme(url: str) -> str:

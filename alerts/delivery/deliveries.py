@@ -10,9 +10,11 @@ from typing import Any, Literal
 import msgspec
 
 from alerts.city.city_warning import CityWarning
+from alerts.delivery import holds
 from alerts.delivery.city_messages import ENDS, Telling
 from alerts.delivery.file_lock import held
 from alerts.delivery.grouping import AT_ONCE, NEW_STATION, URGENT, Heard, Weight
+from alerts.delivery.holds import Answer, Hold
 from alerts.delivery.pruning import prune
 from alerts.delivery.schema import APPLICATION_ID, SCHEMA, VERSION, migrate
 from alerts.errors import DeliveriesError
@@ -21,9 +23,10 @@ from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 from ingest.sqlite_file import SqliteFile
 
 DeliveryStatus = Literal[
-    "pending", "gathered", "sending", "sent", "skipped", "superseded", "failed", "expired"
+    "pending", "gathered", "held", "sending", "sent", "skipped", "superseded", "failed", "expired"
 ]
-"""gathered: waits for the next update of its incident · skipped: not for this channel · superseded: a later
+"""gathered: waits for the next update of its incident · held: for the end of quiet hours, or for nobody to
+acknowledge (`detail` says which) · skipped: not for this channel · superseded: a later
 step of the same episode or warning of the city, or an update of the incident that it was gathered into
 (`detail` names it), has arrived there · failed: given up after attempts, or the channel is misconfigured ·
 expired: too old before any attempt."""
@@ -111,18 +114,23 @@ class New:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A delivery to be: who is told of what. `weight` as in Due; `deaf`: why it is not sent, else ""."""
+    """A delivery to be: who is told of what. `weight` as in Due; `deaf`: why it is not sent, else "".
+
+    `hold`: until when it waits; what is deaf as well is looked at again then.
+    """
 
     new: New
     channel: str
     weight: Weight | None = None
     deaf: str = ""
+    hold: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """What one page of events comes to. `position`: number and id of its last event; `ended`: episodes of
-    which nothing is told any more, nor of those whose id begins with one and a dot."""  # noqa: D205, D209 - one thought
+    which nothing is told any more, nor of those whose id begins with one and a dot; `answers`: what
+    somebody has acknowledged by these events."""  # noqa: D205, D209 - one thought
 
     position: tuple[int, str]
     entries: Sequence[Entry]
@@ -130,6 +138,7 @@ class Page:
     city: Sequence[CityWarning] = ()
     incidents: Sequence[Incident] = ()
     ended: Sequence[str] = field(default=())
+    answers: Sequence[Answer] = ()
 
 
 def kind_of(action: Telling) -> str:
@@ -199,8 +208,8 @@ class Deliveries:
         with self._file.write() as connection:
             connection.executemany(
                 "INSERT INTO deliveries(event, channel, seq, episode, kind, event_us, status, detail, "
-                "created_us, ended_us, warning, incident, rank, urgency, ends) "
-                "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "created_us, ended_us, warning, incident, rank, urgency, ends, hold, until_us) "
+                "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 [_columns(each, now_us) for each in page.entries],
             )
             connection.executemany(
@@ -217,11 +226,39 @@ class Deliveries:
             )
             connection.executemany(
                 "UPDATE deliveries SET status = 'superseded', ended_us = ? "
-                "WHERE status IN ('pending', 'sending') "
+                "WHERE status IN ('pending', 'sending', 'held') "
                 "AND (episode = ? OR substr(episode, 1, length(?) + 1) = ? || '.')",
                 [(now_us, each, each, each) for each in page.ended],
             )
+            for each in page.answers:
+                holds.answer(connection, each, now_us)
             connection.execute("UPDATE position SET cursor = ?, event = ?", page.position)
+
+    def told(self, groups: Iterable[str]) -> dict[str, set[str]]:
+        """The channels that were told, or are about to be, by incident or else by episode."""
+        with self._file.read() as connection:
+            return holds.told(connection, groups)
+
+    def called(self, groups: Iterable[str]) -> dict[str, int]:
+        """Up to which rank others are to be called when nobody acknowledges, by incident."""
+        with self._file.read() as connection:
+            return holds.called(connection, groups)
+
+    def release(self, now_us: int) -> set[str]:
+        """Decide about what was held back until now; the incidents and episodes that are told of now."""
+        with self._file.read() as connection:
+            due = connection.execute(
+                "SELECT 1 FROM deliveries WHERE until_us <= ? LIMIT 1", (now_us,)
+            ).fetchone()
+        if due is None:
+            return set()
+        with self._file.write() as connection:
+            return holds.release(connection, now_us)
+
+    def unsilence(self, silence: str, now_us: int) -> None:
+        """A silence has ended before its time."""
+        with self._file.write() as connection:
+            holds.unsilence(connection, silence, now_us)
 
     def incidents(self, ids: Iterable[str]) -> dict[str, Incident]:
         """These incidents as of the position."""
@@ -344,8 +381,8 @@ class Deliveries:
             )
             if status == "sent" and due.weight is not None:
                 connection.execute(
-                    "UPDATE deliveries SET status = 'superseded', ended_us = ?, detail = ? "
-                    "WHERE incident = ? AND channel = ? AND seq < ? AND status = 'pending'",
+                    "UPDATE deliveries SET status = 'superseded', ended_us = ?, detail = ?, until_us = NULL "
+                    "WHERE incident = ? AND channel = ? AND seq < ? AND status IN ('pending', 'held')",
                     (now_us, f"told in {due.event}", due.group, channel, due.seq),
                 )
                 if heard is not None:
@@ -355,8 +392,8 @@ class Deliveries:
                     )
             elif status == "sent" or (due.of_the_city and status != "pending"):
                 connection.execute(
-                    "UPDATE deliveries SET status = 'superseded', ended_us = ? "
-                    "WHERE episode = ? AND channel = ? AND seq < ? AND status = 'pending'",
+                    "UPDATE deliveries SET status = 'superseded', ended_us = ?, until_us = NULL "
+                    "WHERE episode = ? AND channel = ? AND seq < ? AND status IN ('pending', 'held')",
                     (now_us, due.episode, channel, due.seq),
                 )
 
@@ -398,10 +435,16 @@ def _due(row: Sequence[Any]) -> Due:
     return Due(event, seq, episode, attempts, kind, weight)
 
 
+def _status(entry: Entry) -> DeliveryStatus:
+    return "skipped" if entry.deaf else "pending" if entry.hold is None else "held"
+
+
 def _columns(entry: Entry, now_us: int) -> tuple[object, ...]:
-    new, weight = entry.new, entry.weight or Weight("", 0, 0, ends=False)
+    new, hold, weight = entry.new, entry.hold, entry.weight or Weight("", 0, 0, ends=False)
     return (
         *(new.event, entry.channel, new.seq, new.warning.id, new.kind, new.event_us),
-        *("skipped" if entry.deaf else "pending", entry.deaf, now_us, now_us if entry.deaf else None),
+        *(_status(entry), entry.deaf or (hold.detail if hold else "")),
+        *(now_us, now_us if entry.deaf and hold is None else None),
         *(_encode(new.warning), weight.incident, weight.rank, weight.urgency, weight.ends),
+        *((hold.why, hold.until_us) if hold else ("", None)),
     )

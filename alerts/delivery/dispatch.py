@@ -17,12 +17,12 @@ from alerts.areas import Areas
 from alerts.catchments import Catchments
 from alerts.city.city_warning import CityWarning
 from alerts.delivery.channels import Channel
-from alerts.delivery.deliveries import Deliveries, Entry, Hold
-from alerts.delivery.grouping import EASES, REPEATS, URGENT
+from alerts.delivery.deliveries import Deliveries, Entry
+from alerts.delivery.grouping import EASES, REPEATS
+from alerts.delivery.holds import ESCALATION, Answer, Hold
 from alerts.event import Event, Severity
 from alerts.incident import Incident, catchment_of
 from alerts.routing.matter import Matter, kind_of
-from alerts.routing.quiet import Quiet, read_quiet
 from alerts.routing.rota import from_us
 from alerts.routing.routes import Inhibit, Routes
 from alerts.routing.silences import Silences
@@ -32,6 +32,7 @@ from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 NOT_ROUTED = "no route leads here"
 LATER = "called when nobody has acknowledged"
 UNTOLD = "it ends what was not told here"
+_RULE = "rule "
 _MIN_US = 60_000_000
 _SEVERE = rank("Severe")
 _CALLING = frozenset({"raise", "escalate", "unverified", "sensor_lost"})
@@ -44,7 +45,7 @@ class Place:
 
     areas: Areas = field(default_factory=Areas)
     catchments: Catchments = field(default_factory=Catchments)
-    zone: ZoneInfo = ZoneInfo("Europe/Berlin")
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Berlin"))
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ class _Known:
 class Dispatch:
     """Decides about the entries of one page of events. `channels`: those of the outbox."""
 
-    def __init__(  # noqa: PLR0913 - everything is injected
+    def __init__(
         self,
         channels: Sequence[Channel],
         clock: Callable[[], int],
@@ -68,9 +69,7 @@ class Dispatch:
         place: Place | None = None,
     ) -> None:
         self._staff = {each.name: each for each in channels if each.by_incident}
-        self._quiet: Mapping[str, Quiet] = {
-            each.name: read_quiet(each.quiet) for each in self._staff.values() if each.quiet
-        }
+        self._quiet = any(each.quiet for each in self._staff.values())
         self._clock = clock
         self._routes = routes
         self._silences = silences
@@ -80,7 +79,9 @@ class Dispatch:
         self, entries: Sequence[Entry], incidents: Mapping[str, Incident], deliveries: Deliveries
     ) -> list[Entry]:
         """The entries as they are to be kept; `incidents` as they are after the page."""
-        groups = {entry.group for entry in entries}
+        if not (self._routes or self._silences or self._quiet):
+            return list(entries)
+        groups = {_group(entry) for entry in entries}
         known = _Known(deliveries.told(groups), deliveries.called(groups))
         found: list[Entry] = []
         # the entries of one event stand together
@@ -91,8 +92,8 @@ class Dispatch:
             if not staff:
                 continue
             decided = list(self._event(staff, incidents, known))
-            told = {entry.channel for entry in decided if entry.told}
-            known.told.setdefault(staff[0].group, set()).update(told)
+            told = {entry.channel for entry in decided if _told(entry)}
+            known.told.setdefault(_group(staff[0]), set()).update(told)
             found += decided
         return found
 
@@ -100,16 +101,21 @@ class Dispatch:
         self, entries: Sequence[Entry], incidents: Mapping[str, Incident], known: _Known
     ) -> Iterator[Entry]:
         first = entries[0]
-        incident = incidents.get(first.new.incident)
+        incident = incidents.get(first.new.warning.incident)
         entries = [self._deafened(entry) for entry in entries]
         if self._routes is not None:
             entries = self._routed(self._routes, entries, incident, known)
-        held = self._silenced(first, incident, known)
+        silenced = self._silenced(first, incident)
+        heard, ends = known.told.get(_group(first), set()), _ends(first)
         for entry in entries:
-            if entry.deaf or entry.hold is not None:
+            if entry.deaf:
                 yield entry
-            elif held is not None and not (first.ends and entry.channel in known.told.get(first.group, ())):
-                yield replace(entry, deaf=held.detail, hold=held)
+            elif ends and entry.channel not in heard:
+                yield replace(entry, deaf=UNTOLD)
+            elif silenced is not None and not ends:
+                yield self._hushed(entry, silenced)
+            elif entry.hold is not None:
+                yield entry
             else:
                 yield self._quieted(entry, incident)
 
@@ -123,12 +129,9 @@ class Dispatch:
         self, routes: Routes, entries: Sequence[Entry], incident: Incident | None, known: _Known
     ) -> list[Entry]:
         first, now = entries[0], self._clock()
-        heard = known.told.get(first.group, set())
-        if first.ends:
-            return [
-                entry if entry.deaf or entry.channel in heard else replace(entry, deaf=UNTOLD)
-                for entry in entries
-            ]
+        heard = known.told.get(_group(first), set())
+        if _ends(first):
+            return list(entries)
         if muted := _muted(routes.inhibit, first, incident):
             return [entry if entry.deaf else replace(entry, deaf=muted) for entry in entries]
         turns = routes.turns(self._matter(first, incident), now)
@@ -156,18 +159,23 @@ class Dispatch:
             else:
                 minutes, whom = after[entry.channel]
                 detail = f"{whom} is called {minutes:g} min after the event unless somebody acknowledges"
-                hold = Hold("escalation", now + round(minutes * _MIN_US), detail)
+                hold = Hold(ESCALATION, now + round(minutes * _MIN_US), detail)
                 found.append(replace(entry, hold=hold))
-                known.called[first.group] = max(known.called.get(first.group, -1), first.rank)
+                raised = first.weight.rank if first.weight else 0
+                known.called[_group(first)] = max(known.called.get(_group(first), -1), raised)
         return found
 
     def _calls(self, entry: Entry, known: _Known) -> bool:
         """Whether somebody has to answer to it: a rise above what others are called for, a proposal."""
-        kind = entry.new.kind
-        if isinstance(entry.new.warning, CityWarning):
-            released_by_rule = kind in {"city_release", "city_update"} and not entry.new.person
-            return kind == "city_propose" or released_by_rule
-        return bool(entry.new.incident) and kind in _CALLING and entry.rank > known.called.get(entry.group, -1)
+        warning, weight = entry.new.warning, entry.weight
+        if isinstance(warning, CityWarning):
+            step = warning.steps[-1].step
+            by_rule = step.action in {"release", "update"} and step.by.startswith(_RULE)
+            return step.action == "propose" or by_rule
+        if weight is None:
+            # nobody can acknowledge what belongs to no incident
+            return False
+        return entry.new.kind in _CALLING and weight.rank > known.called.get(weight.incident, -1)
 
     def _matter(self, entry: Entry, incident: Incident | None) -> Matter:
         warning = entry.new.warning
@@ -182,7 +190,7 @@ class Dispatch:
         areas = frozenset(each.id for each in self._place.areas.of(station))
         return Matter(kind_of(entry.new.kind), _peak(warning, incident), areas, catchment)
 
-    def _silenced(self, entry: Entry, incident: Incident | None, known: _Known) -> Hold | None:
+    def _silenced(self, entry: Entry, incident: Incident | None) -> Hold | None:
         warning = entry.new.warning
         if self._silences is None or isinstance(warning, CityWarning):
             return None
@@ -194,7 +202,7 @@ class Dispatch:
             about = [(m.station, m.measure, m.severity) for m in (incident.in_force if incident else [])]
         else:
             at = [m.severity for m in (incident.in_force if incident else []) if m.station == warning.station]
-            about = [(warning.station, warning.measure, max([warning.peak_severity, *at], key=rank))]
+            about = [(warning.station, warning.measure, max([_own(warning), *at], key=rank))]
         catchment = incident.catchment if incident else self._place.catchments.of(warning.station).id
         found = [
             self._silences.hiding(station, catchment, measure, severity, now)
@@ -208,19 +216,26 @@ class Dispatch:
         detail = f"silenced by {silence.by} until {until:%Y-%m-%d %H:%M}: {silence.reason}"
         return Hold(f"silence:{silence.id}", silence.until_us, detail)
 
+    def _hushed(self, entry: Entry, silence: Hold) -> Entry:
+        if entry.hold is None:
+            return replace(entry, deaf=silence.detail, hold=silence)
+        # nobody can answer to what nobody hears: others are called so long after its end
+        later_us = silence.until_us + entry.hold.until_us - self._clock()
+        return replace(entry, hold=replace(entry.hold, until_us=later_us))
+
     def _quieted(self, entry: Entry, incident: Incident | None) -> Entry:
-        quiet, warning = self._quiet.get(entry.channel), entry.new.warning
-        if quiet is None or isinstance(warning, CityWarning) or rank(_peak(warning, incident)) >= _SEVERE:
+        warning = entry.new.warning
+        if isinstance(warning, CityWarning) or rank(_peak(warning, incident)) >= _SEVERE:
             return entry
-        until_us = quiet.until_us(self._clock(), self._place.zone)
+        until_us = self._staff[entry.channel].held_until_us(self._clock(), self._place.zone)
         if until_us is None:
             return entry
         until = from_us(until_us, self._place.zone)
         return replace(entry, hold=Hold("quiet", until_us, f"quiet hours until {until:%H:%M}"))
 
 
-def acknowledging(events: Iterable[Event]) -> Iterator[tuple[str, str, str]]:
-    """What a person's decisions and orders answer to: incident, episode (one may be ""), and in words."""
+def answers(events: Iterable[Event]) -> Iterator[Answer]:
+    """What a person's decisions and orders answer to."""
     for event in events:
         by, action = event.by, event.measure
         if event.city is not None:
@@ -229,12 +244,32 @@ def acknowledging(events: Iterable[Event]) -> Iterator[tuple[str, str, str]]:
                 continue
         elif event.kind != "decision":
             continue
-        if by and not by.startswith("rule "):
-            yield event.incident, event.episode if event.city else "", f"{action} by {by}"
+        if by and not by.startswith(_RULE):
+            yield Answer(event.incident, event.episode if event.city else "", f"{action} by {by}")
+
+
+def _group(entry: Entry) -> str:
+    return entry.weight.incident if entry.weight else entry.new.warning.id
+
+
+def _ends(entry: Entry) -> bool:
+    """Whether it says that something is over; whether the city's end is told is decided on its way."""
+    if isinstance(entry.new.warning, CityWarning):
+        return False
+    return entry.weight.ends if entry.weight else entry.new.kind == "clear"
+
+
+def _told(entry: Entry) -> bool:
+    return not entry.deaf and (entry.hold is None or entry.hold.why != ESCALATION)
+
+
+def _own(warning: Warning) -> Severity:
+    """How serious it is by itself: what has no level, such as a gateway that is lost, is Minor."""
+    return warning.peak_severity if warning.peak_level else "Minor"
 
 
 def _peak(warning: Warning, incident: Incident | None) -> Severity:
-    peaks = [warning.peak_severity, *([incident.peak] if incident and incident.peak else [])]
+    peaks = [_own(warning), *([incident.peak] if incident and incident.peak else [])]
     return max(peaks, key=rank)
 
 
@@ -243,9 +278,9 @@ def _muted(rules: Sequence[Inhibit], entry: Entry, incident: Incident | None) ->
     warning, weight = entry.new.warning, entry.weight
     if isinstance(warning, CityWarning) or incident is None or weight is None or not warning.in_force:
         return ""
-    if weight.urgency not in {EASES, REPEATS} or weight.urgency == URGENT:
+    if weight.urgency not in {EASES, REPEATS}:
         return ""
-    own = rank(warning.peak_severity)
+    own = rank(_own(warning))
     for rule in rules:
         above = [
             member
@@ -257,5 +292,3 @@ def _muted(rules: Sequence[Inhibit], entry: Entry, incident: Incident | None) ->
             highest = above[0]
             return f"muted: {highest.severity} is in force at {highest.station}"
     return ""
-
-

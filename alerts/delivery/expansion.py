@@ -10,6 +10,7 @@ from alerts.city.city_warning import CityWarning
 from alerts.delivery.channels import Channel
 from alerts.delivery.city_messages import told_as
 from alerts.delivery.deliveries import Deliveries, Entry, New, Page, kind_of
+from alerts.delivery.dispatch import Dispatch, answers
 from alerts.delivery.grouping import Weight, station_rank, weigh
 from alerts.event import PREEMPTED, Event, Severity
 from alerts.incident import Incident
@@ -21,7 +22,11 @@ _Numbered = Sequence[tuple[int, Event]]
 
 
 def expanded(
-    position: tuple[int, str], events: _Numbered, channels: Sequence[Channel], deliveries: Deliveries
+    position: tuple[int, str],
+    events: _Numbered,
+    channels: Sequence[Channel],
+    deliveries: Deliveries,
+    dispatch: Dispatch | None = None,
 ) -> Page:
     """The page after these events; `deliveries` says how everything stood before them."""
     notices = [(seq, event) for seq, event in events if event.city is None]
@@ -31,20 +36,21 @@ def expanded(
     weights = _weights(notices, incidents)
     city = deliveries.city_warnings({event.episode for _, event in events if event.city is not None})
     steps = list(_steps(events, city))
+    entries = [
+        *(_entry(each, to, *weights.get(each.event, (None, None))) for each in new for to in channels),
+        *(Entry(step, to.name, deaf=to.deaf_to_city(warning)) for step, warning in steps for to in channels),
+    ]
+    if dispatch is not None and entries:
+        of_the_city = deliveries.incidents({each.incident for each in city.values()} - incidents.keys())
+        entries = dispatch.decide(entries, {**of_the_city, **incidents}, deliveries)
     return Page(
         position,
-        [
-            *(_entry(each, to, *weights.get(each.event, (None, None))) for each in new for to in channels),
-            *(
-                Entry(step, to.name, deaf=to.deaf_to_city(warning))
-                for step, warning in steps
-                for to in channels
-            ),
-        ],
+        entries,
         episodes=list(changed.values()),
         city=list(city.values()),
         incidents=list(incidents.values()),
         ended=[event.episode for _, event in events if _preempted(event)],
+        answers=list(answers(event for _, event in events)),
     )
 
 

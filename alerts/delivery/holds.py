@@ -33,6 +33,15 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What somebody has acknowledged: an incident, a warning of the city ("" for none), and in words."""
+
+    incident: str
+    episode: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Held:
     event: str
     channel: str
@@ -51,8 +60,9 @@ def told(connection: sqlite3.Connection, groups: Iterable[str]) -> dict[str, set
             row[0]
             for row in connection.execute(
                 f"SELECT channel FROM deliveries WHERE incident = ? AND {clause} "  # noqa: S608 - fixed texts only
-                f"UNION SELECT channel FROM deliveries WHERE episode = ? AND incident = '' AND {clause}",
-                (group, group),
+                f"UNION SELECT channel FROM deliveries WHERE episode = ? AND incident = '' AND {clause} "
+                "UNION SELECT channel FROM heard WHERE incident = ?",
+                (group, group, group),
             )
         }
         for group in groups
@@ -74,12 +84,12 @@ def called(connection: sqlite3.Connection, groups: Iterable[str]) -> dict[str, i
     return {group: highest for group, highest in rows if highest is not None}
 
 
-def answer(connection: sqlite3.Connection, incident: str, episode: str, words: str, now_us: int) -> None:
+def answer(connection: sqlite3.Connection, given: Answer, now_us: int) -> None:
     """Somebody has acknowledged: nobody else is called."""
     connection.execute(
         "UPDATE deliveries SET status = 'skipped', until_us = NULL, detail = ?, ended_us = ? "
         "WHERE status = 'held' AND hold = 'escalation' AND ((? <> '' AND incident = ?) OR episode = ?)",
-        (words, now_us, incident, incident, episode),
+        (given.words, now_us, given.incident, given.incident, given.episode),
     )
 
 
@@ -141,8 +151,8 @@ def _release(connection: sqlite3.Connection, held: list[_Held], now_us: int) -> 
     if any(each.why == ESCALATION for each in ready):
         # called once: what waited for a later turn of this channel goes with it
         connection.execute(
-            "UPDATE deliveries SET status = 'pending', until_us = NULL, detail = '' "
-            "WHERE channel = ? AND incident = ? AND incident <> '' AND status = 'held' AND hold = 'escalation'",
+            "UPDATE deliveries SET status = 'pending', until_us = NULL, detail = '' WHERE channel = ? "
+            "AND incident = ? AND incident <> '' AND status = 'held' AND hold = 'escalation'",
             (newest.channel, newest.incident),
         )
     return bool(ready)

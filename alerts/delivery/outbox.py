@@ -18,6 +18,7 @@ import structlog
 from alerts.delivery.channel_worker import ChannelStats, ChannelWorker, Retry
 from alerts.delivery.channels import AppriseSender, Channel, Sender
 from alerts.delivery.deliveries import Deliveries, DeliveryStatus, Receipt
+from alerts.delivery.dispatch import Dispatch
 from alerts.delivery.expansion import expanded
 from alerts.delivery.stages import CallOff, Record, Render, RenderPayload, Select, Send, Stage
 from alerts.delivery.webhook import Webhook, WebhookSender
@@ -50,9 +51,9 @@ class OutboxStats:
 class Outbox:
     """Tells every channel of every step of an episode or a warning of the city that is meant for it.
 
-    `path`: the file of deliveries, beside the journal; what is over stays there for `receipts_days`. Whatever
-    can be wrong with the channels is found here: raises AlertsConfigError with every fault, DeliveriesError
-    for the file.
+    `path`: the file of deliveries, beside the journal; what is over stays there for `receipts_days`.
+    `dispatch`: who of the staff hears of what, without it each channel by its own word. Whatever can be wrong
+    with the channels is found here: raises AlertsConfigError with every fault, DeliveriesError for the file.
     """
 
     def __init__(  # noqa: PLR0913 - everything is injected
@@ -66,6 +67,7 @@ class Outbox:
         retry: Retry | None = None,
         open_sender: Callable[[Channel], Sender] | None = None,
         receipts_days: int = RECEIPTS_DAYS,
+        dispatch: Dispatch | None = None,
     ) -> None:
         senders = _opened(channels, open_sender or sender_of)
         self._journal = journal
@@ -77,6 +79,7 @@ class Outbox:
         self._woken = threading.Event()
         self._fault = Health(ok=True)
         self._unreadable = 0
+        self._dispatch = dispatch or Dispatch(channels, clock)
         self._deliveries = Deliveries(path)
         self._workers = [
             ChannelWorker(
@@ -111,6 +114,11 @@ class Outbox:
             for worker in self._workers:
                 worker.join(max(0.0, end - time.monotonic()))
         self._deliveries.close()
+
+    def unsilence(self, silence: str) -> None:
+        """A silence has ended before its time: what it holds back is looked at again."""
+        self._deliveries.unsilence(silence, self._clock())
+        self.wake()
 
     def wake(self) -> None:
         """There are new events; callable from any thread, returns at once."""
@@ -178,6 +186,7 @@ class Outbox:
             self._woken.clear()
             try:
                 more = self._expand()
+                self._release()
                 self._deliveries.expire(self._oldest_us(), self._clock())
                 self._prune()
                 self._fault = Health(ok=True)
@@ -198,7 +207,7 @@ class Outbox:
         events = [(seq, event) for seq, row in page if (event := self._readable(row)) is not None]
         last, row = page[-1]
         channels = [worker.channel for worker in self._workers]
-        new = expanded((last, row.id), events, channels, self._deliveries)
+        new = expanded((last, row.id), events, channels, self._deliveries, self._dispatch)
         self._deliveries.expand(new, self._clock())
         if new.entries:
             groups = {entry.new.warning.id for entry in new.entries}
@@ -212,6 +221,12 @@ class Outbox:
         now = time.monotonic()
         if now - self._pruned >= _PRUNE_S and not self._deliveries.prune(self._clock() - self._kept_us):
             self._pruned = now
+
+    def _release(self) -> None:
+        """What was held back until now goes on its way."""
+        if groups := self._deliveries.release(self._clock()):
+            for worker in self._workers:
+                worker.arrived(groups)
 
     def _readable(self, row: EventRow) -> Event | None:
         try:

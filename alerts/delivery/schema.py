@@ -3,7 +3,7 @@
 import sqlite3
 
 APPLICATION_ID = 0x53464431
-VERSION = 3
+VERSION = 4
 _FIRST = (
     """CREATE TABLE deliveries(
         event TEXT NOT NULL, channel TEXT NOT NULL, seq INTEGER NOT NULL, episode TEXT NOT NULL,
@@ -33,13 +33,20 @@ _BY_INCIDENT = (
 """What version 2 has more: how channels hear of incidents."""
 _OF_THE_CITY = ("CREATE TABLE city_warnings(id TEXT PRIMARY KEY, warning BLOB NOT NULL) WITHOUT ROWID",)
 """What version 3 has more: warnings of the city. Their deliveries keep one in `warning`, by their kind."""
-SCHEMA = (*_FIRST, *_BY_INCIDENT, *_OF_THE_CITY)
+_HELD = (
+    "ALTER TABLE deliveries ADD COLUMN hold TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE deliveries ADD COLUMN until_us INTEGER",
+    "CREATE INDEX deliveries_held ON deliveries(until_us) WHERE until_us IS NOT NULL",
+    "CREATE INDEX deliveries_by_incident ON deliveries(incident, channel)",
+)
+"""What version 4 has more: why and until when a delivery is held back."""
+SCHEMA = (*_FIRST, *_BY_INCIDENT, *_OF_THE_CITY, *_HELD)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring an older file up to VERSION."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    for since, statements in ((2, _BY_INCIDENT), (3, _OF_THE_CITY)):
+    for since, statements in ((2, _BY_INCIDENT), (3, _OF_THE_CITY), (4, _HELD)):
         if version < since:
             for statement in statements:
                 connection.execute(statement)

@@ -11,7 +11,10 @@ SMS = frozenset(
 )
 """Schemes of Apprise's services that send SMS."""
 ALARM = frozenset(
-    {*("betterstack", "goalert", "goalerts", "ilert", "opsgenie", "pagerduty", "signl4", "splunk"), "victorops"}
+    {
+        *("betterstack", "goalert", "goalerts", "ilert", "opsgenie", "pagerduty", "signl4", "splunk"),
+        "victorops",
+    }
 )
 """Schemes of services that call people by voice, SMS and app until somebody answers."""
 

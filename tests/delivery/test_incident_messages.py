@@ -262,7 +262,9 @@ def test_a_file_from_before_is_taken_over(tmp_path):
     path = tmp_path / "deliveries.db"
     Deliveries(path).close()
     with sqlite3.connect(path) as old:
-        for column in ("incident", "rank", "urgency", "ends"):
+        old.execute("DROP INDEX deliveries_held")
+        old.execute("DROP INDEX deliveries_by_incident")
+        for column in ("incident", "rank", "urgency", "ends", "hold", "until_us"):
             old.execute(f"ALTER TABLE deliveries DROP COLUMN {column}")
         old.execute("DROP TABLE incidents")
         old.execute("DROP TABLE heard")
@@ -273,6 +275,7 @@ def test_a_file_from_before_is_taken_over(tmp_path):
     assert deliveries.queue("wache") == []
     assert deliveries.incidents(["x"]) == {}
     assert deliveries.city_warnings(["x"]) == {}
+    assert deliveries.release(NOW_US) == set()
     deliveries.close()
     Deliveries(path).close()
 

@@ -7,10 +7,12 @@ import runpy
 import shlex
 import tomllib
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from alerts.catchments import parse_catchments
+from alerts.routing.routes_file import parse_routes
 from alerts.rules import parse_rules
 from alerts.scale import load_scale
 from devices.catalogue import load_catalogue
@@ -88,6 +90,9 @@ def test_every_configuration_is_accepted(page, language, text, tmp_path):
     if "measure" in tables:
         (tmp_path / "scale.toml").write_text(text)
         assert load_scale(tmp_path / "scale.toml").measures
+        return
+    if "route" in tables:
+        assert parse_routes(tables, page.name, ZoneInfo("Europe/Berlin")).routes
         return
     if "rule" in tables or "release" in tables:
         shipped = tomllib.loads((ROOT / "alerts/rules.toml").read_text())
