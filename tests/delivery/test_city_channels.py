@@ -282,13 +282,13 @@ def test_every_text_fits_and_says_whose_it_is(words, action, lengths, staff, lan
     assert id_[:100] in body
 
 
-_LIVES = st.lists(
-    st.tuples(
-        st.sampled_from(["step", "step", "step", "again", "restart"]),
-        st.sampled_from(get_args(CityAction)),
-        st.sampled_from(["sent", "refused", "unknown"]),
-    ),
-    max_size=12,
+_ANSWERS = st.sampled_from(["refused", "sent", "unknown"])
+_BEGINNINGS = st.tuples(st.just("step"), st.sampled_from(["release", "propose"]), _ANSWERS)
+_WHAT = st.sampled_from(["step", "step", "step", "again", "restart"])
+_LIVES = st.builds(
+    lambda first, rest: [first, *rest],
+    _BEGINNINGS,
+    st.lists(st.tuples(_WHAT, st.sampled_from(get_args(CityAction)), _ANSWERS), max_size=8),
 )
 
 
@@ -323,7 +323,7 @@ class _Lives:
             self.open()
 
 
-@settings(max_examples=60)
+@settings(max_examples=150)
 @given(_LIVES)
 def test_no_order_of_steps_failures_and_restarts_misinforms_anybody(words, tmp_path_factory, lives):
     """Who was told of a warning, or may have been, knows at last how it stands; nobody else hears its end."""
