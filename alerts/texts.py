@@ -110,6 +110,8 @@ class _File(_Table):
     gateway_back: _Templates
     blind: _Templates
     sighted: _Templates
+    partner_silent: _Templates
+    partner_back: _Templates
     later: _Templates
     witness: _Witness
     incident: IncidentFile
@@ -129,6 +131,8 @@ class _File(_Table):
             "gateway_back": self.gateway_back,
             "blind": self.blind,
             "sighted": self.sighted,
+            "partner_silent": self.partner_silent,
+            "partner_back": self.partner_back,
         }[step]
 
 

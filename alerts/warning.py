@@ -22,6 +22,8 @@ Told = Literal[
     "gateway_back",
     "blind",
     "sighted",
+    "partner_silent",
+    "partner_back",
     "falling",
     "reminder",
     "decision",

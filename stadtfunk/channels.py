@@ -15,6 +15,7 @@ from devices.errors import Fault
 from ingest.journal import Journal
 from stadtfunk.routing import dispatch_of
 from stadtfunk.settings import Settings
+from stadtfunk.standby import gate_of
 
 
 def outbox_of(  # noqa: PLR0913 - everything is injected
@@ -33,8 +34,16 @@ def outbox_of(  # noqa: PLR0913 - everything is injected
         *(Webhook(**each.model_dump()) for each in settings.alerts.webhook),
     ]
     dispatch = dispatch_of(settings, channels, place, silences, clock)
-    days = settings.alerts.receipts_days
-    return Outbox(journal, path, channels, texts, clock, receipts_days=days, dispatch=dispatch)
+    return Outbox(
+        journal,
+        path,
+        channels,
+        texts,
+        clock,
+        receipts_days=settings.alerts.receipts_days,
+        dispatch=dispatch,
+        gate=gate_of(settings),
+    )
 
 
 def channel_faults(settings: Settings) -> Iterator[Fault]:

@@ -20,7 +20,7 @@ from ingest.broker import tls_context
 from ingest.errors import BrokerError
 from ingest.network_servers import PARSERS
 from ingest.sqlite_file import sqlite_path
-from stadtfunk import cap, displays, heartbeats, routing
+from stadtfunk import cap, displays, heartbeats, routing, standby
 from stadtfunk.channels import channel_advice, channel_faults
 from stadtfunk.errors import ConfigError
 from stadtfunk.kostra_commands import advice as kostra_advice
@@ -119,9 +119,9 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     faults += subscription_faults(settings)
     faults += cap.faults(settings)
     faults += displays.faults(settings, areas)
-    faults += heartbeats.faults(settings)
+    faults += [*heartbeats.faults(settings), *standby.faults(settings)]
     advice = list(_advice(settings, catalogue or {}, registry))
-    advice += [*displays.advice(settings, areas), *heartbeats.advice(settings)]
+    advice += [*displays.advice(settings, areas), *heartbeats.advice(settings), *standby.advice(settings)]
     advice += routing_advice
     if rules is not None:
         advice += kostra_advice(kostra, rules, registry, catalogue or {})

@@ -64,6 +64,7 @@ from stadtfunk.parts import Group, Part
 from stadtfunk.retention import Retention
 from stadtfunk.routing import open_silences
 from stadtfunk.settings import NetworkServer, Settings
+from stadtfunk.standby import session_of, standby_of
 from stadtfunk.subscriptions import open_subscriptions
 from stadtfunk.wording import texts_of
 
@@ -220,6 +221,7 @@ class Service:
         self._build_cap(folder / CAP_FILE)
         self.watch = EngineWatch(self.engine, self.journal)
         self._groups += (displays_of(self, self.office.warnings), heartbeats_of(self))
+        self._groups.append(standby_of(self, self._tell))
 
     def _build_cap(self, file: Path) -> None:
         archive = CapArchive(file)
@@ -374,6 +376,6 @@ def _server_config(server: NetworkServer, settings: Settings) -> ServerConfig:
         kind=server.kind,
         url=server.url,
         topics=server.topics,
-        client_id=server.client_id,
+        client_id=session_of(settings, server),
         ca_file=server.ca_file and settings.path(server.ca_file),
     )

@@ -338,6 +338,27 @@ class HeartbeatTable(_Table):
         return self
 
 
+def _watched(url: str) -> str:
+    if url.startswith("mqtt"):
+        parts = urlsplit(url)
+        _mqtt_url(parts._replace(path="").geturl())
+        _topic_name(parts.path.strip("/"))
+    elif not re.fullmatch(r"https?://[^\s/]+/\S*", url):
+        raise ValueError("expected mqtt://user:password@host/TOPIC of its heartbeat, or https://host/readyz")
+    return url
+
+
+class StandbyTable(_Table):
+    """The first instance, of which this one is the stand-by; `watch`: where it can be heard."""
+
+    of: str = Field(min_length=1, max_length=80, pattern=r"^\S.*$")
+    watch: tuple[Annotated[str, AfterValidator(_watched)], ...] = Field(min_length=1)
+    after_s: float = Field(default=180.0, ge=5, le=3600, allow_inf_nan=False)
+    residents: bool = False
+    client_id: str = Field(default="stadtfunk-standby", min_length=1)
+    ca_file: Path | None = None
+
+
 class StaTable(_Table):
     """SensorThings; writing is for scratch instances of conformance suites."""
 
@@ -426,6 +447,7 @@ class Settings(_Table):
     leitstelle: LeitstelleTable = LeitstelleTable()
     displays: DisplaysTable | None = None
     heartbeat: tuple[HeartbeatTable, ...] = ()
+    standby: StandbyTable | None = None
     sta: StaTable = StaTable()
     api: ApiTable = ApiTable()
     open_data: OpenData = OpenData()

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from alerts.city.city_warning import CityWarning
-from alerts.delivery import holds
+from alerts.delivery import holds, standing_by
 from alerts.delivery.city_messages import ENDS, Telling
 from alerts.delivery.file_lock import held
 from alerts.delivery.grouping import AT_ONCE, NEW_STATION, URGENT, Heard, Weight
@@ -288,25 +288,35 @@ class Deliveries:
             ).rowcount
 
     def expire(self, before_us: int, now_us: int) -> int:
-        """Give up what is about events before `before_us`; say how many."""
+        """Give up what is about events before `before_us` and was not just taken up; say how many."""
         with self._file.read() as connection:
             old = connection.execute(
-                "SELECT count(*) FROM deliveries WHERE status = 'pending' AND event_us < ?",
-                (before_us,),
+                "SELECT count(*) FROM deliveries WHERE status = 'pending' AND event_us < ? AND detail <> ?",
+                (before_us, standing_by.STANDS),
             ).fetchone()[0]
         if not old:
             return 0
         with self._file.write() as connection:
             return connection.execute(
                 "UPDATE deliveries SET status = CASE attempts WHEN 0 THEN 'expired' ELSE 'failed' END, "
-                "ended_us = ? WHERE status = 'pending' AND event_us < ?",
-                (now_us, before_us),
+                "ended_us = ? WHERE status = 'pending' AND event_us < ? AND detail <> ?",
+                (now_us, before_us, standing_by.STANDS),
             ).rowcount
 
     def prune(self, before_us: int) -> bool:
         """Forget what is over and ended before then; True when there may be more of it."""
         with self._file.write() as connection:
             return prune(connection, before_us)
+
+    def hold(self, channels: Collection[str], now_us: int) -> None:
+        """A stand-by falls silent: what waits for these channels is not sent."""
+        with self._file.write() as connection:
+            standing_by.hold(connection, channels, now_us)
+
+    def tell_what_stands(self, channels: Collection[str], heard_us: int) -> set[str]:
+        """A stand-by begins to speak; the incidents and episodes that these channels are told of now."""
+        with self._file.write() as connection:
+            return standing_by.tell(connection, channels, heard_us)
 
     def queue(self, channel: str) -> list[Due]:
         """What a channel still has to be told, in the journal's order."""

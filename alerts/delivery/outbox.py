@@ -20,6 +20,7 @@ from alerts.delivery.channels import AppriseSender, Channel, Sender
 from alerts.delivery.deliveries import Deliveries, DeliveryStatus, Receipt
 from alerts.delivery.dispatch import Dispatch
 from alerts.delivery.expansion import expanded
+from alerts.delivery.gate import Gate, held
 from alerts.delivery.stages import CallOff, Record, Render, RenderPayload, Select, Send, Stage
 from alerts.delivery.webhook import Webhook, WebhookSender
 from alerts.errors import AlertsConfigError
@@ -52,8 +53,9 @@ class Outbox:
     """Tells every channel of every step of an episode or a warning of the city that is meant for it.
 
     `path`: the file of deliveries, beside the journal; what is over stays there for `receipts_days`.
-    `dispatch`: who of the staff hears of what, without it each channel by its own word. Whatever can be wrong
-    with the channels is found here: raises AlertsConfigError with every fault, DeliveriesError for the file.
+    `dispatch`: who of the staff hears of what, without it each channel by its own word. `gate`: of a stand-by,
+    which holds back. Whatever can be wrong with the channels is found here: raises AlertsConfigError with every
+    fault, DeliveriesError for the file.
     """
 
     def __init__(  # noqa: PLR0913 - everything is injected
@@ -68,6 +70,7 @@ class Outbox:
         open_sender: Callable[[Channel], Sender] | None = None,
         receipts_days: int = RECEIPTS_DAYS,
         dispatch: Dispatch | None = None,
+        gate: Gate | None = None,
     ) -> None:
         senders = _opened(channels, open_sender or sender_of)
         self._journal = journal
@@ -80,6 +83,8 @@ class Outbox:
         self._fault = Health(ok=True)
         self._unreadable = 0
         self._dispatch = dispatch or Dispatch(channels, clock)
+        self.gate = gate
+        self._closed: frozenset[str] | None = None
         self._deliveries = Deliveries(path)
         self._workers = [
             ChannelWorker(
@@ -185,6 +190,7 @@ class Outbox:
         while not self._stopping.is_set():
             self._woken.clear()
             try:
+                self._pass_gate()
                 more = self._expand()
                 self._release()
                 self._deliveries.expire(self._oldest_us(), self._clock())
@@ -199,6 +205,21 @@ class Outbox:
             if not more:
                 self._woken.wait(_POLL_S)
 
+    def _pass_gate(self) -> None:
+        """A stand-by that begins to speak tells what stands; one that falls silent sends no more."""
+        if self.gate is None:
+            return
+        channels = [worker.channel for worker in self._workers]
+        stand, closed = self.gate.stand, self.gate.closed_to(channels)
+        if closed == self._closed:
+            return
+        self._deliveries.hold(closed, self._clock())
+        speaking = {each.name for each in channels} - closed
+        groups = self._deliveries.tell_what_stands(speaking, stand.heard_us)
+        self._closed = closed
+        for worker in self._workers:
+            worker.arrived(groups)
+
     def _expand(self) -> bool:
         """One page of events into deliveries; True when there may be more."""
         page = self._journal.events(self._deliveries.position()[0], _PAGE)
@@ -208,7 +229,7 @@ class Outbox:
         last, row = page[-1]
         channels = [worker.channel for worker in self._workers]
         new = expanded((last, row.id), events, channels, self._deliveries, self._dispatch)
-        self._deliveries.expand(new, self._clock())
+        self._deliveries.expand(held(new, self._closed) if self._closed else new, self._clock())
         if new.entries:
             groups = {entry.new.warning.id for entry in new.entries}
             groups |= {entry.weight.incident for entry in new.entries if entry.weight}

@@ -26,7 +26,9 @@ _STATUS: dict[str, DeliveryStatus] = {
     "misconfigured": "failed",
     "skipped": "skipped",
 }
-_WARNS = frozenset({"raise", "escalate", "unverified", "sensor_lost", "gateway_lost", "blind"})
+_WARNS = frozenset(
+    {"raise", "escalate", "unverified", "sensor_lost", "gateway_lost", "blind", "partner_silent"}
+)
 _CALM = frozenset({"falling", "decision", "end"})
 _log = structlog.get_logger(__name__)
 

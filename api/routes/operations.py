@@ -27,6 +27,7 @@ _CAN_WAIT = frozenset(
         "displays",
         "heartbeat",
         "mass_mail",
+        "standby",
     }
 )
 """Parts that neither an uplink nor an alert waits for."""

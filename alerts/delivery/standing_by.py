@@ -1,0 +1,70 @@
+"""A stand-by's deliveries: what it holds back, and what is told when it begins to speak.
+
+What is held back is written down as skipped, so that nothing of it is sent later in bulk. When the stand-by
+begins to speak, channels are told of what stands then, each thing once, by its latest step.
+"""
+
+import sqlite3
+from collections.abc import Collection
+
+import msgspec
+
+from alerts.city.city_warning import CityWarning
+from alerts.event import Kind
+from alerts.warning import Warning  # noqa: A004 - the field's word, see there
+
+HELD = "held: the first instance speaks"
+STANDS = "told late: it stood when this stand-by began to speak"
+ABOUT_THE_FIRST: tuple[Kind, ...] = ("partner_silent", "partner_back")
+"""What a stand-by says in any case."""
+
+_SLACK_US = 60_000_000
+_warning = msgspec.json.Decoder(Warning)
+_city = msgspec.json.Decoder(CityWarning)
+
+
+def hold(connection: sqlite3.Connection, channels: Collection[str], now_us: int) -> None:
+    """What still waits for these channels waits no more."""
+    silent, back = ABOUT_THE_FIRST
+    connection.executemany(
+        "UPDATE deliveries SET status = 'skipped', detail = ?, ended_us = ?, until_us = NULL, hold = '' "
+        "WHERE channel = ? AND (status IN ('pending', 'held') OR until_us IS NOT NULL) "
+        "AND kind NOT IN (?, ?)",
+        [(HELD, now_us, each, silent, back) for each in channels],
+    )
+
+
+def tell(connection: sqlite3.Connection, channels: Collection[str], heard_us: int) -> set[str]:
+    """What stands goes on its way to these channels; the incidents and episodes that are told of now.
+
+    That is the latest step of each episode in force, and what has happened since the first was last heard and
+    is no step, such as a sensor that was lost. Again means the same: what was told is not told twice.
+    """
+    found: set[str] = set()
+    for channel in channels:
+        rows = connection.execute(
+            "SELECT event, max(seq), episode, incident, event_us FROM deliveries AS held "
+            "WHERE channel = ? AND status = 'skipped' AND detail = ? GROUP BY episode HAVING max(seq) > "
+            "coalesce((SELECT max(seq) FROM deliveries WHERE episode = held.episode AND channel = ? "
+            "AND status <> 'skipped'), 0)",
+            (channel, HELD, channel),
+        ).fetchall()
+        for event, _, episode, incident, event_us in rows:
+            if _stands(connection, episode, event_us, heard_us):
+                connection.execute(
+                    "UPDATE deliveries SET status = 'pending', detail = ?, ended_us = NULL "
+                    "WHERE event = ? AND channel = ?",
+                    (STANDS, event, channel),
+                )
+                found.add(incident or episode)
+    return found
+
+
+def _stands(connection: sqlite3.Connection, episode: str, event_us: int, heard_us: int) -> bool:
+    row = connection.execute("SELECT warning FROM episodes WHERE id = ?", (episode,)).fetchone()
+    if row:
+        return _warning.decode(row[0]).in_force
+    row = connection.execute("SELECT warning FROM city_warnings WHERE id = ?", (episode,)).fetchone()
+    if row:
+        return _city.decode(row[0]).status in {"proposed", "in_force"}
+    return event_us >= heard_us - _SLACK_US

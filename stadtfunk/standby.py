@@ -1,0 +1,87 @@
+"""A stand-by instance: what [standby] makes of this service."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from alerts.delivery.gate import Gate
+from alerts.liveness.first import Ear, HttpEar, MqttEar
+from alerts.liveness.standby import First, StandBy
+from devices.errors import Fault
+from ingest.broker import client_id, tls_context
+from ingest.errors import BrokerError
+from stadtfunk.parts import Group
+from stadtfunk.settings import NetworkServer, Settings, StandbyTable
+
+if TYPE_CHECKING:
+    from stadtfunk.service import Service
+
+_SIGNS = 6
+"""So many answers of /readyz are asked for within after_s."""
+_MOST_EVERY_S = 15.0
+_ONLY_ONE = ("displays", "subscriptions", "leitstelle")
+
+
+def gate_of(settings: Settings) -> Gate | None:
+    """What holds the channels back; None where this is no stand-by."""
+    table = settings.standby
+    return None if table is None else Gate(residents=table.residents)
+
+
+def standby_of(service: "Service", tell: Callable[[], None]) -> Group:
+    """The stand-by as a group of the service; an empty one without [standby]."""
+    settings, table, gate = service.settings, service.settings.standby, service.outbox.gate
+    if table is None or gate is None:
+        return Group((), dict)
+    standby = StandBy(
+        First(table.of, table.after_s),
+        gate,
+        service.journal,
+        lambda sign: _ears(settings, table, sign),
+        tell,
+        service.clock,
+    )
+    return Group((standby,), lambda: {"standby": standby.health})
+
+
+def session_of(settings: Settings, server: NetworkServer) -> str:
+    """Who we are at a network server's broker: never the first instance, which reads the same one."""
+    own = client_id(server.name, server.client_id)
+    return f"{own}-standby" if settings.standby and not server.client_id else own
+
+
+def faults(settings: Settings) -> Iterator[Fault]:
+    """What is wrong with [standby]."""
+    if settings.standby is None:
+        return
+    file = str(settings.source)
+    try:
+        tls_context(settings.standby.ca_file and settings.path(settings.standby.ca_file))
+    except BrokerError as error:
+        yield Fault(file, "standby.ca_file", str(error), "give the CA's PEM file")
+    for name in _ONLY_ONE:
+        if name in settings.model_fields_set:
+            problem = "a stand-by has none: two instances would speak to the same people and places"
+            yield Fault(file, name, problem, "leave the table to the first instance")
+
+
+def advice(settings: Settings) -> Iterator[str]:
+    """What does not work as hoped."""
+    if settings.standby is None:
+        return
+    for server in settings.network_server:
+        if server.client_id:
+            first = settings.standby.of
+            yield f"{server.name}: client_id must not be that of {first}: they throw each other out"
+    if not any("staff" in each.audience for each in settings.alerts.channel):
+        yield "[standby] without an [[alerts.channel]] for staff: nobody hears it"
+
+
+def _ears(settings: Settings, table: StandbyTable, sign: Callable[[], None]) -> Sequence[Ear]:
+    every_s = min(table.after_s / _SIGNS, _MOST_EVERY_S)
+    ca_file = table.ca_file and settings.path(table.ca_file)
+    return [
+        MqttEar(url, f"{table.client_id}-{number}", ca_file, sign)
+        if url.startswith("mqtt")
+        else HttpEar(url, every_s, sign)
+        for number, url in enumerate(table.watch, 1)
+    ]
