@@ -1,11 +1,10 @@
 """Display columns: what a configuration makes of them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from alerts.areas import Areas
-from alerts.city.city_warning import CityWarning
 from alerts.displays.content import CITY, Scene
 from alerts.displays.displays import DisplayConfig, Displays
 from devices.errors import Fault
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from stadtfunk.service import Service
 
 
-def displays_of(service: "Service", city_warnings: Callable[[], Sequence[CityWarning]]) -> Group:
+def displays_of(service: "Service") -> Group:
     """The displays as a group of the service; an empty one without [displays]."""
     settings, table = service.settings, service.settings.displays
     if table is None:
@@ -43,11 +42,12 @@ def displays_of(service: "Service", city_warnings: Callable[[], Sequence[CityWar
             settings.city.name,
             public,
         ),
-        city_warnings,
+        service.office.warnings,
         service.board,
         service.watch.progress,
         service.clock,
     )
+    service.office.listen(lambda _: displays.wake())
     return Group((displays,), lambda: {"displays": displays.health})
 
 

@@ -220,8 +220,7 @@ class Service:
         self._groups.append(Group((), lambda: {"audit": self.audit.health}))
         self._build_cap(folder / CAP_FILE)
         self.watch = EngineWatch(self.engine, self.journal)
-        self._groups += (displays_of(self, self.office.warnings), heartbeats_of(self))
-        self._groups.append(standby_of(self, self._tell))
+        self._groups += (displays_of(self), heartbeats_of(self), standby_of(self, self._tell))
 
     def _build_cap(self, file: Path) -> None:
         archive = CapArchive(file)

@@ -341,8 +341,8 @@ class HeartbeatTable(_Table):
 def _watched(url: str) -> str:
     if url.startswith("mqtt"):
         parts = urlsplit(url)
-        _mqtt_url(parts._replace(path="").geturl())
-        _topic_name(parts.path.strip("/"))
+        _mqtt_url(parts._replace(path="", query="", fragment="").geturl())
+        _topic_name(url.partition("://")[2].partition("/")[2])
     elif not re.fullmatch(r"https?://[^\s/]+/\S*", url):
         raise ValueError("expected mqtt://user:password@host/TOPIC of its heartbeat, or https://host/readyz")
     return url

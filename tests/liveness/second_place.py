@@ -34,6 +34,14 @@ class SecondPlace:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
+            def do_GET(self):
+                answer = place.answer()
+                self.send_response(place.status)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+                place.received.append((self.path, None))
+
             def log_message(self, *_):
                 pass
 
@@ -42,6 +50,9 @@ class SecondPlace:
         self.url = f"http://127.0.0.1:{self._server.server_port}/ping/a-secret"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
+
+    def answer(self):
+        return b""
 
     def close(self):
         self._ended.set()
