@@ -53,9 +53,9 @@ class Outbox:
     """Tells every channel of every step of an episode or a warning of the city that is meant for it.
 
     `path`: the file of deliveries, beside the journal; what is over stays there for `receipts_days`.
-    `dispatch`: who of the staff hears of what, without it each channel by its own word. `gate`: of a stand-by,
-    which holds back. Whatever can be wrong with the channels is found here: raises AlertsConfigError with every
-    fault, DeliveriesError for the file.
+    `dispatch`: who of the staff hears of what, without it each channel by its own word. `gate`: of a
+    stand-by, which holds back. Whatever can be wrong with the channels is found here: raises
+    AlertsConfigError with every fault, DeliveriesError for the file.
     """
 
     def __init__(  # noqa: PLR0913 - everything is injected

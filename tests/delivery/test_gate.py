@@ -1,5 +1,7 @@
 """A stand-by's outbox: silent while the first speaks, and then what stands, once."""
 
+from dataclasses import replace
+
 import pytest
 from alert_events import NOW_US, make_event
 from hypothesis import given
@@ -8,9 +10,12 @@ from outbox_desk import MIN, Desk
 from warned_city import step
 
 from alerts.delivery.channels import Channel
-from alerts.delivery.gate import Gate, Stand
+from alerts.delivery.deliveries import Entry, New, Page
+from alerts.delivery.gate import Gate, Stand, held
+from alerts.delivery.holds import Hold
 from alerts.delivery.standing_by import HELD
 from alerts.texts import Texts
+from alerts.warning import opened
 from ingest.sqlite_journal import SqliteJournal
 
 STAFF, PUBLIC = Channel("wache", "json://a/"), Channel("leute", "json://b/", audience=("public",))
@@ -100,6 +105,35 @@ def test_what_waits_is_not_sent_when_the_first_is_back(standby):
     desk.hold()
     desk.again()
     assert desk.senders["wache"].outcomes == ["refused"]
+
+
+def test_an_escalation_that_falls_due_while_it_holds_calls_nobody(standby):
+    desk = standby()
+    desk.speak()
+    desk.senders["wache"].answers = ["refused"]
+    desk.tell(raised("a"))
+    with desk.outbox._deliveries._file.write() as connection:
+        connection.execute(
+            "UPDATE deliveries SET status = 'held', hold = 'escalation', until_us = ? WHERE event = 'a.1'",
+            (desk.now + MIN,),
+        )
+    desk.hold()
+    desk.now += 5 * MIN
+    desk.outbox._release()
+    desk.again()
+    assert desk.senders["wache"].outcomes == ["refused"]
+    assert desk.receipts()["a.1"] == ("skipped", HELD)
+
+
+def test_what_would_wait_for_an_escalation_waits_for_nothing_while_it_holds(standby):
+    desk = standby()
+    new = New("a.1", 1, "raise", NOW_US, opened(raised("a")))
+    waits = Entry(new, "wache", hold=Hold("escalation", NOW_US + MIN, "the next one is called"))
+    silenced = replace(waits, deaf="silenced", hold=Hold("silence:1", NOW_US + MIN, "silenced"))
+    page = Page((1, "a.1"), [waits, silenced, replace(waits, channel="other")])
+    first, second, other = held(page, desk.gate.closed_to([STAFF])).entries
+    assert (first.deaf, first.hold, second.deaf, second.hold) == (HELD, None, HELD, None)
+    assert other == replace(waits, channel="other")
 
 
 def test_a_lost_sensor_is_told_when_the_first_could_not_any_more(standby):
