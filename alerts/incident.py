@@ -218,7 +218,8 @@ def silent_since(event: Event) -> int:
 def fold(incidents: dict[str, Incident], events: Iterable[Event]) -> Iterator[Incident]:
     """Fold events into incidents by id; yields the incident each event belongs to, as it is after it."""
     for event in events:
-        if not event.incident:
+        if not event.incident or event.kind == "city":
+            # what the city says of an incident is no part of what happens
             continue
         incident = incidents.get(event.incident)
         if incident is None:

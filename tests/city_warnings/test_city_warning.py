@@ -3,6 +3,7 @@ from hypothesis import strategies as st
 
 from alerts.city.city_warning import fold
 from alerts.event import CityStep, CityText, Event, from_row, to_row
+from alerts.incident import fold as fold_incidents
 
 TEXT = {"de": CityText("Hochwasser", "Die Strunde steigt.", "Keller verlassen.")}
 ACTIONS = ("propose", "release", "update", "decline", "all_clear", "cancel", "expire")
@@ -78,3 +79,8 @@ def test_a_step_that_was_taken_changes_nothing_again(actions):
     for taken in warning.steps if warning else ():
         again = next(each for each in events if each.id == taken.event)
         assert fold(warning, again) is warning
+
+
+def test_a_step_of_the_city_is_no_part_of_what_happens_in_its_incident():
+    steps = [event(1, "propose"), event(2, "release")]
+    assert list(fold_incidents({}, steps)) == []
