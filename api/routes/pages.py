@@ -12,10 +12,12 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from alerts.scale import rank
 from api.caller import AnyCaller
 from api.problems import Problem
 from api.responses import respond
 from api.routes.catchments import catchments_seen
+from api.routes.city_warning_item import city_warning_item, warnings_heard
 from api.routes.official_warnings import SOURCE, has_official, official_items, seen
 from api.routes.warning_item import NOTICE, warning_item, warnings_seen
 from api.services import Services
@@ -80,6 +82,7 @@ async def residents(request: Request, view: AnyCaller) -> Response:
         view,
         "index.html",
         warnings=items,
+        city_warnings=_city_warnings(public, pages.zone),
         blind=blind,
         official=None if not has_official(public) else [(each, _span(each, pages.zone)) for each in told],
         official_known=official is not None,
@@ -138,12 +141,24 @@ def asset(request: Request, view: AnyCaller, name: str) -> Response:
     return respond(request, view, path.read_bytes(), media_type=media_type, cache=cache)
 
 
+def _city_warnings(view: View, zone: ZoneInfo) -> list[tuple[Mapping[str, Any], Mapping[str, str]]]:
+    """What the city released: the same that the API says, and its times as residents write them."""
+    heard = warnings_heard(view.services.city_warnings())
+    heard.sort(key=lambda each: (not each.in_force, each.exercise, -rank(each.severity), -each.changed_us))
+    items = [city_warning_item(view, each) for each in heard]
+    return [
+        (item, {name: _when(item[name], zone) for name in ("released", "valid_until", "ended") if item[name]})
+        for item in items
+    ]
+
+
+def _when(iso: str, zone: ZoneInfo) -> str:
+    return datetime.fromisoformat(iso).astimezone(zone).strftime("%d.%m., %H:%M Uhr")
+
+
 def _span(item: Mapping[str, Any], zone: ZoneInfo) -> str:
     """From when to when, as residents write it."""
-    times = [
-        each and datetime.fromisoformat(each).astimezone(zone) for each in (item["onset"], item["expires"])
-    ]
-    onset, expires = (each.strftime("%d.%m., %H:%M Uhr") if each else "" for each in times)
+    onset, expires = (_when(each, zone) if each else "" for each in (item["onset"], item["expires"]))
     return f"{onset} bis {expires}" if expires else f"ab {onset}"
 
 

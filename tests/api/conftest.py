@@ -3,10 +3,12 @@ from contextlib import contextmanager
 import pytest
 from small_town import TOKEN, Town, fill, wait_for
 from starlette.testclient import TestClient
-from warned_city import BASIS, warned
+from warned_city import AREAS, BASIS, warned
 
 from alerts.cap.archive import CapArchive
 from alerts.cap.publisher import CapPublisher
+from alerts.city.office import CityOffice
+from alerts.city.release import Releases
 
 
 @contextmanager
@@ -71,3 +73,14 @@ def client(quiet_city):
 def operator(quiet_city):
     with TestClient(quiet_city.app(), headers={"Authorization": f"Bearer {TOKEN}"}) as client:
         yield client
+
+
+@pytest.fixture
+def hall(city):
+    """A city whose office takes orders; one for one test."""
+    office = CityOffice(city.journal, Releases(), AREAS, lambda: city.now_us)
+    office.start()
+    city.changes |= {"office": office, "city_warnings": office.warnings, "areas": AREAS}
+    city.office = office
+    yield city
+    office.stop()

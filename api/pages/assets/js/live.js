@@ -11,7 +11,7 @@ let heard = 0;
 let heardAt = null;
 let state = "connecting";
 
-export function connect({ onWarnings, onReadings, onGap }) {
+export function connect({ onWarnings, onCity, onReadings, onGap }) {
   const source = new EventSource("/api/v1/stream");
   const on = (name, take) =>
     source.addEventListener(name, (event) => {
@@ -26,11 +26,12 @@ export function connect({ onWarnings, onReadings, onGap }) {
   on("reset", onGap);
   on("heartbeat");
   on("warnings", (data) => onWarnings(data.items));
+  on("city_warning", (data) => onCity(data.items));
   on("readings", (data) => onReadings(data.items));
   const again = () => {
     source.close();
     clearInterval(watch);
-    setTimeout(() => connect({ onWarnings, onReadings, onGap }), RETRY_MS);
+    setTimeout(() => connect({ onWarnings, onCity, onReadings, onGap }), RETRY_MS);
   };
   source.addEventListener("error", () => {
     set("lost");

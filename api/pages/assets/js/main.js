@@ -2,6 +2,7 @@
 
 import { getAll, getJson } from "./api.js";
 import { askAt, readAreas, refreshAreas, startAreas } from "./areas.js";
+import { readCity, showCity, takeCity } from "./city.js";
 import { openDetail, refreshChart, refreshFigures, refreshOutlook } from "./detail.js";
 import { now } from "./format.js";
 import { showStations, showThemes } from "./list.js";
@@ -34,7 +35,7 @@ function load() {
 }
 
 async function read() {
-  await Promise.allSettled([readWarnings(), readCatchments(), readAreas(), readStations().then(() => Promise.allSettled([readLatest(), readRain(), readMobility()]))]);
+  await Promise.allSettled([readCity(), readWarnings(), readCatchments(), readAreas(), readStations().then(() => Promise.allSettled([readLatest(), readRain(), readMobility()]))]);
   redraw();
   chooseFirst();
 }
@@ -63,6 +64,7 @@ async function readWarnings() {
     announced = true;
   } finally {
     showWarnings(choose);
+    showCity(); // now that severities have names
   }
 }
 
@@ -138,6 +140,7 @@ function redrawAll() {
   showConnection();
   showBlind();
   showWarnings(choose);
+  showCity();
   showOfficial();
   redraw();
   if (chosen) openDetail(chosen);
@@ -164,6 +167,7 @@ connect({
     showWarnings(choose);
     changed = true;
   },
+  onCity: takeCity,
   onReadings: (items) => {
     items.forEach(takeReading);
     changed = true;
@@ -174,6 +178,7 @@ setInterval(() => changed && redraw(), REDRAW_MS);
 setInterval(() => {
   showConnection();
   showWarnings(choose);
+  showCity();
   if (!model.stations.size) load();
   redraw();
 }, REFRESH_MS);
