@@ -17,6 +17,7 @@ from api.routes import (
     cap,
     catchments,
     city_warnings,
+    console,
     drill,
     incidents,
     mailings,
@@ -62,6 +63,7 @@ _ROUTERS = (
     push_subscriptions,
     subscriptions,
     subscription_pages,
+    console,
     pages,
 )
 

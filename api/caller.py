@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.session import authorization
 from api.tokens import demand_operator, operator
 from api.visibility import View
 
@@ -19,13 +20,13 @@ _Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
 async def _view(request: Request) -> View:
     services: Services = request.app.state.services
-    name = operator(request.headers.get("authorization"), services.tokens)
+    name = operator(authorization(request), services.tokens)
     return View(services, request.app.state.book, name)
 
 
 async def _operator_view(request: Request, _: _Bearer) -> View:
     services: Services = request.app.state.services
-    name = demand_operator(request.headers.get("authorization"), services.tokens)
+    name = demand_operator(authorization(request), services.tokens)
     return View(services, request.app.state.book, name)
 
 

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import Problem
 from api.services import BaseMap
+from api.session import HEADER
 
 _EXPOSED = "ETag, Link, Stadtfunk-Now, Retry-After"
 _PREFLIGHT = (
@@ -17,6 +18,7 @@ _PREFLIGHT = (
 )
 _NEVER_ENDS = "/api/v1/stream"
 _READS = {"GET", "HEAD", "OPTIONS"}
+_PRIVATE = {b"authorization", HEADER.lower().encode()}
 _OPERATORS = ("/api/v1/admin", "/metrics", "/console")
 
 
@@ -51,7 +53,7 @@ class Headers:
             await self._app(scope, receive, send)
             return
         given = {name for name, _ in scope["headers"]}
-        public = not scope["path"].startswith(_OPERATORS) and b"authorization" not in given
+        public = not scope["path"].startswith(_OPERATORS) and given.isdisjoint(_PRIVATE)
         if scope["method"] == "OPTIONS" and public and b"access-control-request-method" in given:
             await send({"type": "http.response.start", "status": 204, "headers": list(_PREFLIGHT)})
             await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,109 @@
+// One warning of the city: a proposal to release with its text in view, or one in force to change and call off.
+
+import { el } from "../dom.js";
+import { moment } from "../format.js";
+import { lang } from "../texts.js";
+import { actButton, newId, reasonForm } from "./acting.js";
+import { Editor, field } from "./editor.js";
+import { chip, lazily, list, since } from "./incident.js";
+import { areaNames, catchmentName, severityName, state } from "./state.js";
+import { c } from "./texts.js";
+
+const address = (id) => `/api/v1/admin/city-warnings/${encodeURIComponent(id)}/steps`;
+const at = (iso) => moment(Date.parse(iso));
+
+export class WarningCard {
+  constructor(item) {
+    this.head = el("div");
+    this.body = el("div");
+    this.element = el("article", { class: "card city", data: { id: item.id } }, this.head, this.body);
+    this.update(item);
+  }
+
+  update(item) {
+    const shown = JSON.stringify([item, lang(), state.areas.length, Boolean(state.scale)]);
+    if (shown === this.shown) return;
+    this.shown = shown;
+    this.head.replaceChildren(...head(item));
+    this.element.dataset.severity = item.severity;
+    const standing = JSON.stringify([item.status, item.severity, item.areas, item.texts, item.valid_until, lang(), state.areas.length]);
+    if (standing === this.standing) return;
+    if (this.status === item.status && this.editor?.busy) return this.offer(item, standing);
+    this.standing = standing;
+    this.status = item.status;
+    this.editor = null;
+    this.body.replaceChildren(...this.actions(item));
+  }
+
+  /** Somebody is at it: what they write stays, and they are told. */
+  offer(item, standing) {
+    const take = () => {
+      this.standing = standing;
+      this.body.replaceChildren(...this.actions(item));
+      this.body.querySelector("textarea")?.focus();
+    };
+    this.notice.replaceChildren(c().newer, " ", el("button", { type: "button", onclick: take }, c().takeNew));
+    this.notice.hidden = false;
+  }
+
+  actions(item) {
+    this.notice = el("p", { class: "doubt", role: "alert", hidden: true });
+    if (item.status === "proposed") return this.proposal(item);
+    if (item.status === "in_force") return this.standingOne(item);
+    return [];
+  }
+
+  proposal(item) {
+    const place = el("p", { class: "told", role: "status" });
+    const small = el("small");
+    this.editor = new Editor(item, () => (small.textContent = this.editor.summary()));
+    small.textContent = this.editor.summary();
+    const { reason, release } = this.sender(item, { action: "release", label: c().release, preset: c().releaseReason, place });
+    release.append(small);
+    const decline = reasonForm({ address: () => address(item.id), said: () => c().action.decline, label: c().declineProposal, quick: c().declineQuick, body: (said) => ({ action: "decline", reason: said }) });
+    return [this.notice, this.editor.element, field(c().reason, reason), el("p", { class: "quiet" }, c().releaseHint), el("div", { class: "acts" }, release, decline), place];
+  }
+
+  standingOne(item) {
+    const end = (action, label, hint, quick, kind) =>
+      reasonForm({ address: () => address(item.id), said: () => c().action[action], label, hint, quick, kind, body: (said) => ({ action, reason: said }) });
+    const update = lazily(c().update, () => {
+      const place = el("p", { class: "told", role: "status" });
+      this.editor = new Editor(item);
+      const { reason, release } = this.sender(item, { action: "update", label: c().updateSend, preset: c().updateReason, place });
+      return el("div", {}, this.editor.element, field(c().reason, reason), release, place);
+    });
+    return [
+      this.notice,
+      texts(item),
+      el("div", { class: "acts", role: "group", "aria-label": c().decisions }, end("all_clear", c().callOff, c().callOffHint, c().callOffQuick), update, end("cancel", c().cancel, c().cancelHint, c().cancelQuick)),
+    ];
+  }
+
+  sender(item, { action, label, preset, place }) {
+    const reason = el("input", { id: newId("reason"), maxlength: 500, autocomplete: "off", value: preset });
+    const body = () => (reason.value.trim() ? { action, reason: reason.value.trim(), ...this.editor.value() } : null);
+    return { reason, release: actButton({ label, kind: "main release", address: () => address(item.id), place, body, said: () => c().action[action] }) };
+  }
+}
+
+function head(item) {
+  const incident = state.incidents.find((each) => each.id === item.incident);
+  const steps = [...item.steps].reverse().map((each) => c().decided(c().action[each.action] ?? each.action, each.by, at(each.time), each.reason));
+  return [
+    item.exercise ? el("p", { class: "exercise" }, c().exercise) : null,
+    el("p", { class: "line" }, chip(item.severity), el("b", {}, c().status[item.status] ?? item.status)),
+    el("h3", {}, el("a", { href: `/console/incidents/${encodeURIComponent(item.id)}` }, item.texts[lang()]?.headline ?? item.texts.de?.headline ?? severityName(item.severity))),
+    el("p", {}, [areaNames(item.areas), incident && catchmentName(incident.catchment)].filter(Boolean).join(" · ")),
+    el("p", {}, ...since(item.released ?? item.proposed), " · ", item.ended ? c().ended(at(item.ended)) : c().until(at(item.valid_until))),
+    list(c().decisions, steps),
+  ].filter(Boolean);
+}
+
+/** As people read it now. */
+function texts(item) {
+  const said = (text, language) => el("div", { class: "said", lang: language === "en" ? "en" : "de" }, el("b", {}, text.headline), el("p", {}, text.description), el("p", {}, text.instruction));
+  const [first, ...rest] = ["de", "en", "einfach"].filter((each) => item.texts[each]);
+  if (!first) return "";
+  return el("div", {}, said(item.texts[first], first), rest.map((each) => el("details", {}, el("summary", {}, c().language[each]), said(item.texts[each], each))));
+}

@@ -1,0 +1,75 @@
+"""/console/incidents: the page where staff see what happens and decide. It holds no data itself."""
+
+import re
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from api import session
+from api.caller import AnyCaller
+from api.problems import Problem
+from api.responses import PRIVATE
+from api.subscription_bodies import read_form
+from api.tokens import demand_operator
+
+router = APIRouter(prefix="/console", include_in_schema=False)
+START = "/console/incidents"
+_HEADERS = {"Cache-Control": PRIVATE, "X-Robots-Tag": "noindex"}
+_OWN = re.compile(rf"{START}(/[\w.:%~-]+)?")
+_TOKEN = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{1,500}")
+"""What a cookie can carry as it is."""
+
+
+@router.get("")
+def console() -> Response:
+    """Where staff begin."""
+    return RedirectResponse(START, 307)
+
+
+@router.get("/incidents")
+@router.get("/incidents/{id_}")
+def incidents(request: Request) -> Response:
+    """The page; its scripts ask for the data, or for a token where there is no session.
+
+    A link in a message opens it: a cookie that no other site can make a browser send is not sent then either.
+    """
+    return _page(request, 200)
+
+
+@router.post("/login")
+async def login(request: Request, view: AnyCaller) -> Response:
+    """Begin a session. The token comes in the body, so that no address and no log holds it."""
+    _own(request)
+    fields = dict(await read_form(request))
+    token, asked = fields.get("token", "").strip(), fields.get("next", "")
+    target = asked if _OWN.fullmatch(asked) else START
+    try:
+        demand_operator(f"Bearer {token}", view.services.tokens)
+    except Problem as problem:
+        return _page(request, problem.status, next=target)
+    if not _TOKEN.fullmatch(token):
+        raise Problem(422, "a cookie cannot carry this token", "`stadtfunk token` makes one that it can")
+    response = RedirectResponse(target, 303, _HEADERS)
+    session.begin(response, request, token)
+    return response
+
+
+@router.post("/logout")
+def logout(request: Request) -> Response:
+    """End the session of this browser."""
+    _own(request)
+    response = RedirectResponse(START, 303, _HEADERS)
+    session.end(response)
+    return response
+
+
+def _own(request: Request) -> None:
+    """Raises Problem 403 for a form of another site."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        raise Problem(403, "this form was sent by another site", "open /console yourself")
+
+
+def _page(request: Request, status: int, **values: object) -> Response:
+    known = {"refused": {401: "refused", 403: "closed"}.get(status, ""), "next": request.url.path}
+    content = request.app.state.pages.render("console.html", **{**known, **values})
+    return Response(content, status, _HEADERS, "text/html")
