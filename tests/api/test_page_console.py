@@ -138,6 +138,7 @@ def test_one_tap_acknowledges_and_a_reason_confirms(opened, flooded):
     assert (decision.action, decision.by, decision.reason) == ("acknowledge", NAME, "übernommen")
     page.wait_for_selector(".told.good")
     assert "Übernommen" in page.locator("#announce").inner_text()
+    settle(page)
     page.get_by_text("Bestätigen", exact=True).first.click()
     form = page.locator(".act[open]")
     form.get_by_role("button", name="Bestätigen", exact=True).click()

@@ -6,12 +6,22 @@ import { Refused, send } from "./client.js";
 import { c } from "./texts.js";
 
 const SETTLED_MS = 600;
+const JUMP_PX = 8;
 const NAME = "stadtfunk-name";
-let movedAt = -Infinity;
+const movedAt = new WeakMap(); // button -> when the page last moved it
 let afterwards = () => {};
 let serial = 0;
 
-export const moved = () => (movedAt = performance.now());
+
+/** Change the page and remember which buttons jumped by it; new ones have jumped too, but for the first time. */
+export function watchMoves(change) {
+  const board = document.getElementById("board");
+  const places = () => new Map([...board.querySelectorAll("button, summary")].map((each) => [each, each.getBoundingClientRect().top]));
+  const before = places();
+  change();
+  for (const [button, top] of places()) if (before.size && Math.abs(top - (before.get(button) ?? Infinity)) > JUMP_PX) movedAt.set(button, performance.now());
+}
+
 export const onDone = (callback) => (afterwards = callback);
 export const newId = (name) => `${name}-${(serial += 1)}`;
 
@@ -44,7 +54,7 @@ export function actButton({ label, small, kind = "", address, body, said, place 
   const button = el("button", { type: "button", class: kind }, el("b", {}, label), small ? el("small", {}, small) : null);
   button.addEventListener("click", async (event) => {
     // a tap aimed at what stood there a moment ago; the keyboard cannot miss
-    if (event.detail && performance.now() - movedAt < SETTLED_MS) return tell(place, c().moved, "doubt");
+    if (event.detail && performance.now() - (movedAt.get(button) ?? -Infinity) < SETTLED_MS) return tell(place, c().moved, "doubt");
     if (!person()) {
       // nothing is decided without a name
       document.getElementById("who").hidden = false;

@@ -35,7 +35,7 @@ export class IncidentCard {
     const others = ["confirm", "decline", "all_clear"].map((action) =>
       reasonForm({ ...act(action), label: c().say[action], hint: c().hint[action], quick: c().quick[action], body: (reason) => ({ action, reason }) }),
     );
-    return [el("div", { class: "acts", role: "group", "aria-label": c().decisions }, acknowledge, ...others, lazily(c().byHand, () => handForm({ incident: id }))), place];
+    return [el("div", { class: "acts", role: "group", "aria-label": c().decisions }, acknowledge, ...others, lazily(c().handHere, () => handForm({ incident: id }))), place];
   }
 }
 

@@ -3,7 +3,7 @@
 import { el } from "../dom.js";
 import { ago, now, time } from "../format.js";
 import { lang, setLanguage } from "../texts.js";
-import { announce, moved, onDone, person, setPerson } from "./acting.js";
+import { announce, onDone, person, setPerson, watchMoves } from "./acting.js";
 import { Refused } from "./client.js";
 import { showDeliveries, showLog } from "./deliveries.js";
 import { handForm } from "./editor.js";
@@ -32,8 +32,8 @@ function start() {
     const name = $("name").value.trim();
     if (!name) return;
     setPerson(name);
-    show();
     $("incidents-title").focus();
+    show();
   });
   $("other").addEventListener("click", () => {
     $("name").value = person();
@@ -93,6 +93,7 @@ function locked(error) {
     trouble(error.status === 403 ? c().closed : asOf === null ? "" : c().expired);
     $("token").focus();
   }
+  $("connection").hidden = asOf === null;
   say("lost", asOf === null ? "" : c().lost(clock(asOf)));
 }
 
@@ -112,7 +113,7 @@ function trouble(text) {
 function showConnection() {
   const vital = ["incidents", "city"].filter((each) => state.failed.has(each));
   if (vital.length) {
-    say("lost", asOf === null ? c().never : c().lost(clock(asOf)));
+    say("lost", asOf === null ? c().lost("") : c().lost(clock(asOf)));
     const half = vital.length === 1 && asOf === null;
     return trouble(half ? c().partly(c().part[vital[0]]) : asOf === null ? c().never : c().lostLong(clock(asOf)));
   }
@@ -131,8 +132,10 @@ function show() {
   const open = incidents.filter((each) => each.status !== "closed").sort(worst);
   const live = city.filter((each) => each.status === "proposed" || each.status === "in_force").sort(worst);
   const past = [...incidents.filter((each) => !open.includes(each)), ...city.filter((each) => !live.includes(each))];
-  draw("incidents", open, IncidentCard, c().noIncidents, state.loaded.has("incidents"));
-  draw("warnings", live, WarningCard, c().noWarnings, state.loaded.has("city"));
+  watchMoves(() => {
+    draw("incidents", open, IncidentCard, c().noIncidents, state.loaded.has("incidents"));
+    draw("warnings", live, WarningCard, c().noWarnings, state.loaded.has("city"));
+  });
   draw("past", past, null, "", true);
   $("past").hidden = !past.length;
   if (only && !open.length && !live.length) $("past").open = true;
@@ -160,15 +163,14 @@ function notFound(missing) {
 
 /** Proposals first, then by severity, the newest first. */
 function worst(a, b) {
-  const key = (each) => [each.status === "proposed" ? 0 : 1, -RANK.indexOf(each.severity ?? each.peak_severity), -Date.parse(each.began ?? each.proposed)];
+  const key = (each) => [each.status === "proposed" || each.pending ? 0 : 1, -RANK.indexOf(each.severity ?? each.peak_severity), -Date.parse(each.began ?? each.proposed)];
   const [x, y] = [key(a), key(b)];
   return x[0] - y[0] || x[1] - y[1] || x[2] - y[2];
 }
 
-/** Cards are kept and updated; a page that moves tells the buttons, so that no tap lands on another one. */
+/** Cards are kept and updated. */
 function draw(name, items, Card, nothing, loaded) {
   const place = document.querySelector(`[data-cards="${name}"]`);
-  const height = place.offsetHeight;
   const wanted = items.map((item) => {
     const key = `${name} ${item.id}`;
     const card = cards.get(key);
@@ -187,7 +189,6 @@ function draw(name, items, Card, nothing, loaded) {
     wanted.forEach((each, i) => place.children[i] === each || place.insertBefore(each, place.children[i] ?? null));
     if (held !== document.activeElement && place.contains(held)) held.focus({ preventScroll: true });
   }
-  if (!same || place.offsetHeight !== height) moved();
 }
 
 function tellWaiting() {

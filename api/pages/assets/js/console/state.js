@@ -88,7 +88,7 @@ export const areaNames = (ids) => (ids.length ? ids.map(areaName).join(", ") : c
 
 /** What a person has to decide: proposals, and incidents that nobody has taken or that wait for their all-clear. */
 export function waiting() {
-  const proposals = state.city.filter((each) => each.status === "proposed");
+  const proposals = state.city.filter((each) => each.status === "proposed" || each.pending);
   const untaken = state.incidents.filter((each) => !each.exercise && ((each.status === "awaiting_all_clear") || (each.status !== "closed" && !each.decisions.length)));
   return [...proposals, ...untaken].map((each) => each.id);
 }

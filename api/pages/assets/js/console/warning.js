@@ -26,7 +26,7 @@ export class WarningCard {
     this.shown = shown;
     this.head.replaceChildren(...head(item));
     this.element.dataset.severity = item.severity;
-    const standing = JSON.stringify([item.status, item.severity, item.areas, item.texts, item.valid_until, lang(), state.areas.length]);
+    const standing = JSON.stringify([item.status, item.severity, item.areas, item.texts, item.valid_until, item.pending, lang(), state.areas.length]);
     if (standing === this.standing) return;
     if (this.status === item.status && this.editor?.busy) return this.offer(item, standing);
     this.standing = standing;
@@ -48,35 +48,37 @@ export class WarningCard {
 
   actions(item) {
     this.notice = el("p", { class: "doubt", role: "alert", hidden: true });
-    if (item.status === "proposed") return this.proposal(item);
+    if (item.status === "proposed") return this.proposal(item, item);
     if (item.status === "in_force") return this.standingOne(item);
     return [];
   }
 
-  proposal(item) {
+  /** `said`: what is proposed: the warning itself, or the change of one in force. */
+  proposal(item, said) {
     const place = el("p", { class: "told", role: "status" });
     const small = el("small");
-    this.editor = new Editor(item, () => (small.textContent = this.editor.summary()));
+    this.editor = new Editor(said, () => (small.textContent = this.editor.summary()));
     small.textContent = this.editor.summary();
     const { reason, release } = this.sender(item, { action: "release", label: c().release, preset: c().releaseReason, place });
     release.append(small);
-    const decline = reasonForm({ address: () => address(item.id), said: () => c().action.decline, label: c().declineProposal, quick: c().declineQuick, body: (said) => ({ action: "decline", reason: said }) });
+    const decline = reasonForm({ address: () => address(item.id), said: () => c().action.decline, label: c().declineProposal, quick: c().declineQuick, body: (why) => ({ action: "decline", reason: why }) });
     return [this.notice, this.editor.element, field(c().reason, reason), el("p", { class: "quiet" }, c().releaseHint), el("div", { class: "acts" }, release, decline), place];
   }
 
   standingOne(item) {
-    const end = (action, label, hint, quick, kind) =>
-      reasonForm({ address: () => address(item.id), said: () => c().action[action], label, hint, quick, kind, body: (said) => ({ action, reason: said }) });
+    const end = (action, label, hint, quick) =>
+      reasonForm({ address: () => address(item.id), said: () => c().action[action], label, hint, quick, body: (why) => ({ action, reason: why }) });
     const update = lazily(c().update, () => {
       const place = el("p", { class: "told", role: "status" });
       this.editor = new Editor(item);
       const { reason, release } = this.sender(item, { action: "update", label: c().updateSend, preset: c().updateReason, place });
       return el("div", {}, this.editor.element, field(c().reason, reason), release, place);
     });
+    const pending = item.pending ? [el("h4", {}, c().pending), ...this.proposal(item, item.pending)] : [this.notice];
     return [
-      this.notice,
-      texts(item),
-      el("div", { class: "acts", role: "group", "aria-label": c().decisions }, end("all_clear", c().callOff, c().callOffHint, c().callOffQuick), update, end("cancel", c().cancel, c().cancelHint, c().cancelQuick)),
+      ...pending,
+      item.pending ? el("details", {}, el("summary", {}, c().nowSaid), texts(item)) : texts(item),
+      el("div", { class: "acts", role: "group", "aria-label": c().decisions }, end("all_clear", c().callOff, c().callOffHint, c().callOffQuick), item.pending ? null : update, end("cancel", c().cancel, c().cancelHint, c().cancelQuick)),
     ];
   }
 
