@@ -2,10 +2,11 @@
 
 import { el } from "../dom.js";
 import { moment } from "../format.js";
-import { state } from "./state.js";
+import { severityName, state } from "./state.js";
 import { c } from "./texts.js";
 
 const MOST = 20;
+const MOST_MAILINGS = 5;
 const BAD = new Set(["failed", "expired"]);
 
 /** `mine`: ids to show, null for all. */
@@ -29,6 +30,15 @@ export function showDeliveries(mine) {
 
 export function showLog() {
   draw("log-list", state.log, (each) => el("li", {}, el("b", {}, each.by), ` ${[each.action, each.subject, each.reason, moment(Date.parse(each.time))].join(" · ")}`));
+}
+
+/** Residents who subscribed, counted. */
+export function showMailings(mine) {
+  const rows = state.mailings.filter((each) => !mine || mine.has(each.warning)).slice(0, MOST_MAILINGS);
+  draw("mailings-list", rows, (each) => {
+    const ways = each.ways.map((way) => c().way({ ...way, name: c().ways[way.way] ?? way.way, state: c().run[way.state] ?? way.state }));
+    return el("li", {}, el("b", {}, c().residents), ` ${[c().kind[each.kind] ?? each.kind, severityName(each.severity), moment(Date.parse(each.created)), ...ways].join(" · ")}`);
+  });
 }
 
 const drawn = new Map();

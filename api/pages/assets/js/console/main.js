@@ -5,7 +5,7 @@ import { ago, now, time } from "../format.js";
 import { lang, setLanguage } from "../texts.js";
 import { announce, onDone, person, setPerson, watchMoves } from "./acting.js";
 import { Refused } from "./client.js";
-import { showDeliveries, showLog } from "./deliveries.js";
+import { showDeliveries, showLog, showMailings } from "./deliveries.js";
 import { handForm } from "./editor.js";
 import { IncidentCard } from "./incident.js";
 import { refresh, state, waiting } from "./state.js";
@@ -140,7 +140,9 @@ function show() {
   $("past").hidden = !past.length;
   if (only && !open.length && !live.length) $("past").open = true;
   notFound(only && state.loaded.has("incidents") && state.loaded.has("city") && !incidents.length && !city.length);
-  showDeliveries(only ? new Set([only, ...city.map((each) => each.id), ...incidents.flatMap((each) => [each.id, ...each.members.map((m) => m.warning)])]) : null);
+  const mine = only && new Set([only, ...city.map((each) => each.id), ...incidents.flatMap((each) => [each.id, ...each.members.map((m) => m.warning)])]);
+  showDeliveries(mine);
+  showMailings(mine);
   if ($("log").open) showLog();
   for (const each of document.querySelectorAll("[data-ago]")) {
     const said = `(${ago(Date.parse(each.dataset.ago))})`;

@@ -13,6 +13,7 @@ export const state = {
   incidents: [],
   city: [],
   deliveries: [],
+  mailings: [],
   log: [],
   notices: new Map(), // warning id -> measurement notice
   courses: new Map(), // station -> its level gauges
@@ -33,6 +34,7 @@ export async function refresh(withLog) {
   const parts = [
     part("city", "/api/v1/admin/city-warnings?limit=200", (items) => (state.city = items)),
     part("deliveries", "/api/v1/admin/deliveries?limit=40", (items) => (state.deliveries = items)),
+    part("mailings", "/api/v1/admin/mailings?limit=20", (items) => (state.mailings = items)),
     part("warnings", "/api/v1/warnings?limit=1000", (items) => (state.notices = new Map(items.map((each) => [each.id, each])))),
     withLog && part("log", "/api/v1/admin/audit?limit=50", (items) => (state.log = items)),
     performance.now() - wordsAt > WORDS_MS && words(),
