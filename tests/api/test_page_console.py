@@ -64,6 +64,10 @@ def settle(page):
     page.wait_for_timeout(800)
 
 
+def shows(page, place, text):
+    page.locator(place).filter(has_text=text).first.wait_for()
+
+
 def incident(town):
     return town.incidents.incidents()[0]
 
@@ -147,9 +151,7 @@ def test_one_tap_acknowledges_and_a_reason_confirms(opened, flooded):
     form.get_by_role("button", name="Feuerwehr vor Ort bestätigt es").click()
     form.get_by_role("button", name="Bestätigen", exact=True).click()
     wait_for(lambda: len(incident(flooded).decisions) == 2)
-    page.wait_for_function(
-        "document.querySelector('#incidents .card').innerText.includes('Feuerwehr vor Ort')"
-    )
+    shows(page, "#incidents .card", "Feuerwehr vor Ort")
     assert [each.subject for each in flooded.audit.entries(5)] == [id_, id_]
     page.get_by_text("Protokoll der Entscheidungen").click()
     page.wait_for_selector("#log-list li")
@@ -199,7 +201,7 @@ def test_hostile_names_are_text(opened, flooded):
     page.wait_for_selector("#incidents .course")
     page.get_by_role("button", name="Ich kümmere mich").click()
     page.wait_for_selector(".told.good")
-    page.wait_for_function("document.querySelector('#incidents .card').innerText.includes('Übernommen')")
+    shows(page, "#incidents .card", "Übernommen")
     assert evil in page.locator("#incidents .card").inner_text()
     assert page.locator("#board img, #board script").count() == 0
     assert page.title() != "1"

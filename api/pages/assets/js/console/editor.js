@@ -10,8 +10,9 @@ import { c, testTexts } from "./texts.js";
 
 const LANGUAGES = ["de", "en", "einfach"];
 const FIELDS = { headline: 160, description: 2000, instruction: 2000 };
-const SPANS = [60, 120, 240, 360, 720];
-const DEFAULT_MIN = 120;
+const SPANS = [60, 120, 180, 360, 720];
+const DEFAULT_MIN = 180;
+const EXERCISE_MIN = 60;
 const MINUTE = 60_000;
 
 /** `standing`: {severity, areas, texts, valid_until?}. `changed` is called when somebody changes something. */
@@ -42,17 +43,17 @@ export class Editor {
     const areas = this.boxes.length
       ? el("details", {}, el("summary", {}, el("b", {}, c().areas), ": ", this.areaLine), el("fieldset", { class: "boxes" }, el("legend", {}, c().areasHint), this.boxes.map((box) => el("label", {}, box, areaName(box.value)))))
       : null;
-    this.valid = el("select", { id: newId("valid") }, this.spans());
+    this.valid = el("select", { id: newId("valid") }, this.spans(standing.exercise ? EXERCISE_MIN : DEFAULT_MIN));
     this.element.replaceChildren(
       el("div", { class: "pair" }, field(c().severity, this.severity), field(c().valid, this.valid)),
       ...[areas, first, this.older, ...rest].filter(Boolean),
     );
   }
 
-  spans() {
+  spans(preferred) {
     const until = Date.parse(this.standing.valid_until ?? "");
     const keep = until > now() ? [el("option", { value: "" }, c().validKeep(moment(until)))] : [];
-    const preset = keep.length ? 0 : DEFAULT_MIN;
+    const preset = keep.length ? 0 : preferred;
     return [...keep, ...SPANS.map((each) => el("option", { value: String(each), selected: each === preset }, c().validFor(c().span(each), moment(now() + each * MINUTE))))];
   }
 
@@ -76,7 +77,7 @@ export class Editor {
   value() {
     const texts = {};
     for (const [language, boxes] of Object.entries(this.texts)) {
-      const said = Object.fromEntries(boxes.map((box) => [box.dataset.name, box.value.trim()]));
+      const said = Object.fromEntries(boxes.map((box) => [box.dataset.name, box.dataset.name === "headline" ? box.value.replace(/\s+/g, " ").trim() : box.value.trim()]));
       if (Object.values(said).some(Boolean)) texts[language] = said;
     }
     return { severity: this.severity.value, areas: this.areas, texts, ...(this.valid.value ? { valid_min: Number(this.valid.value) } : {}) };
@@ -105,7 +106,7 @@ export function handForm({ incident = "", exercise = false }) {
   const reason = el("input", { id: newId("reason"), maxlength: 500, autocomplete: "off", value: exercise ? c().testReason : c().proposeReason });
   const small = el("small");
   let written = false; // somebody changed the texts: a new draft must not overwrite them
-  const editor = new Editor({ severity: item?.severity ?? (exercise ? "Minor" : "Severe"), areas: [], texts: exercise ? testTexts() : {} }, (target) => {
+  const editor = new Editor({ severity: item?.severity ?? (exercise ? "Minor" : "Severe"), areas: [], texts: exercise ? testTexts() : {}, exercise }, (target) => {
     small.textContent = editor.summary();
     if (target.tagName === "TEXTAREA") written = true;
     else if (!exercise) draft();

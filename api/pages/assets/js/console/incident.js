@@ -20,6 +20,8 @@ export class IncidentCard {
   }
 
   update(item) {
+    // there is one warning of the city for an incident: while it is open, that one is to be changed
+    if (this.hand) this.hand.hidden = state.city.some((each) => each.incident === item.id && ["proposed", "in_force"].includes(each.status));
     const shown = JSON.stringify([item, lang(), item.members.map((m) => [state.notices.get(m.warning), state.courses.get(m.station)]), state.catchments.size, state.stations.size]);
     if (shown === this.shown) return;
     this.shown = shown;
@@ -31,11 +33,12 @@ export class IncidentCard {
   buttons(id) {
     const place = el("p", { class: "told", role: "status" });
     const act = (action) => ({ address: () => address(id), said: () => c().action[action] });
+    this.hand = lazily(c().handHere, () => handForm({ incident: id }));
     const acknowledge = actButton({ ...act("acknowledge"), label: c().say.acknowledge, place, body: () => ({ action: "acknowledge", reason: c().quick.acknowledge }) });
     const others = ["confirm", "decline", "all_clear"].map((action) =>
       reasonForm({ ...act(action), label: c().say[action], hint: c().hint[action], quick: c().quick[action], body: (reason) => ({ action, reason }) }),
     );
-    return [el("div", { class: "acts", role: "group", "aria-label": c().decisions }, acknowledge, ...others, lazily(c().handHere, () => handForm({ incident: id }))), place];
+    return [el("div", { class: "acts", role: "group", "aria-label": c().decisions }, acknowledge, ...others, this.hand), place];
   }
 }
 

@@ -32,7 +32,7 @@ export async function refresh(withLog) {
   const first = await part("incidents", "/api/v1/admin/incidents?limit=200", (items) => (state.incidents = items));
   if (isLocked(first)) throw first;
   const parts = [
-    part("city", "/api/v1/admin/city-warnings?limit=200", (items) => (state.city = items)),
+    part("city", "/api/v1/admin/city-warnings?limit=200", (items) => (state.city = items.map(plain))),
     part("deliveries", "/api/v1/admin/deliveries?limit=40", (items) => (state.deliveries = items)),
     part("mailings", "/api/v1/admin/mailings?limit=20", (items) => (state.mailings = items)),
     part("warnings", "/api/v1/warnings?limit=1000", (items) => (state.notices = new Map(items.map((each) => [each.id, each])))),
@@ -82,9 +82,18 @@ async function courses() {
   return found.find((each) => each instanceof Error) ?? found.some(Boolean);
 }
 
+/** Areas by their ids; their names are learnt in passing. */
+function plain(item) {
+  const ids = (areas) => areas.map((each) => (learn(each), each.id));
+  return { ...item, areas: ids(item.areas), pending: item.pending && { ...item.pending, areas: ids(item.pending.areas) } };
+}
+
+const areasHeard = new Map();
+const learn = (area) => areasHeard.set(area.id, area.name);
+
 export const severityName = (severity) => state.scale?.severities.find((each) => each.severity === severity)?.name[lang()] ?? severity;
 export const stationName = (id) => state.stations.get(id) ?? id;
-export const areaName = (id) => state.areas.find((each) => each.id === id)?.name[lang()] ?? id;
+export const areaName = (id) => (state.areas.find((each) => each.id === id)?.name ?? areasHeard.get(id))?.[lang()] ?? id;
 export const catchmentName = (id) => state.catchments.get(id) ?? (id === "city" ? c().wholeCity : id);
 export const areaNames = (ids) => (ids.length ? ids.map(areaName).join(", ") : c().wholeCity);
 

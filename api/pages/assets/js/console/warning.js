@@ -91,7 +91,7 @@ export class WarningCard {
 
 function head(item) {
   const incident = state.incidents.find((each) => each.id === item.incident);
-  const steps = [...item.steps].reverse().map((each) => c().decided(c().action[each.action] ?? each.action, each.by, at(each.time), each.reason));
+  const steps = [...item.steps].reverse().map((each) => c().decided(c().action[each.action] ?? each.action, who(each.by), at(each.time), each.reason));
   return [
     item.exercise ? el("p", { class: "exercise" }, c().exercise) : null,
     el("p", { class: "line" }, chip(item.severity), el("b", {}, c().status[item.status] ?? item.status)),
@@ -101,6 +101,9 @@ function head(item) {
     list(c().decisions, steps),
   ].filter(Boolean);
 }
+
+/** A rule that the city wrote may propose and release; it is no person. */
+const who = (by) => (by.startsWith("rule ") ? c().rule(by.slice(5)) : by);
 
 /** As people read it now. */
 function texts(item) {
