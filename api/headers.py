@@ -82,8 +82,8 @@ class Headers:
 def _from_elsewhere(scope: Scope) -> bool:
     """Whether a page of another site makes a visitor's browser send this.
 
-    There are no cookies that such a request could abuse. It would still ask from the visitor's address, past
-    the limit per caller. Programs send neither header. Pages with Referrer-Policy no-referrer, as ours, say
+    The one cookie there is counts only beside a header that such a request cannot have (session.py). It would
+    still ask from the visitor's address, past the limit per caller. Programs send neither header. Pages with Referrer-Policy no-referrer, as ours, say
     `Origin: null`: in a browser that does not say Sec-Fetch-Site that proves nothing, and is let through.
     """
     given: dict[bytes, str] = {name: value.decode("latin-1") for name, value in scope["headers"]}

@@ -20,12 +20,10 @@ def authorization(request: Request) -> str | None:
     return sent
 
 
-def begin(response: Response, request: Request, token: str) -> None:
-    """Keep a token that is known to be good."""
-    # what the browser says it used: a proxy may have ended the TLS
-    scheme = request.headers.get("origin", request.url.scheme).partition(":")[0]
+def begin(response: Response, token: str, *, secure: bool) -> None:
+    """Keep a token that is known to be good; `secure`: the browser came by TLS."""
     response.set_cookie(
-        COOKIE, token, max_age=KEPT_S, path="/", secure=scheme == "https", httponly=True, samesite="strict"
+        COOKIE, token, max_age=KEPT_S, path="/", secure=secure, httponly=True, samesite="strict"
     )
 
 

@@ -23,7 +23,7 @@ export class Editor {
     this.element = el("div", { class: "editor" });
     this.element.addEventListener("input", (event) => {
       this.dirty = true;
-      if (event.target.dataset.language === "de") this.older.hidden = false;
+      if (event.target.dataset.tongue === "de") this.older.hidden = false;
       this.changed(event.target);
     });
     this.set(standing);
@@ -61,7 +61,7 @@ export class Editor {
     const spoken = language === "en" ? "en" : "de";
     this.texts[language] = Object.entries(FIELDS).map(([name, most]) => {
       const rows = { headline: 2, description: 4, instruction: 4 }[name];
-      const box = el("textarea", { id: newId(name), rows, maxlength: most, lang: spoken, data: { language, name } });
+      const box = el("textarea", { id: newId(name), rows, maxlength: most, lang: spoken, data: { tongue: language, name } });
       box.value = said?.[name] ?? "";
       return box;
     });

@@ -40,6 +40,7 @@ function start() {
     $("who").hidden = false;
     $("name").focus();
   });
+  $("scheme").value = location.protocol; // a proxy may hide it from the service
   $("logout").addEventListener("submit", () => setPerson(""));
   $("log").addEventListener("toggle", () => $("log").open && tick());
   fill("by-hand", () => handForm({}));
