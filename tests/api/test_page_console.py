@@ -20,7 +20,7 @@ def flooded(town):
     station = town.registry.stations[town.registry.devices[LEVEL].station]
     object.__setattr__(station, "stages_cm", (20.0, 30.0, 40.0))
     town.engine.listen(lambda _: (town.board.catch_up(town.journal), town.incidents.catch_up(town.journal)))
-    town.changes["levels"] = town.engine.levels
+    town.changes |= {"levels": town.engine.levels, "city_warnings": tuple}
     town.engine.start()
     for minute, value in ((-15, 10.0), (-10, 12.0), (-5, 30.0), (0, 50.0)):
         measure(town, minute, value)
@@ -127,7 +127,7 @@ def test_what_stands_first(opened, flooded):
     assert card.locator(".chip").inner_text() == "hoch", "never by colour alone"
     assert no_sideways_scroll(page)
     assert faults(page) == []
-    page.locator("[data-language=en]").click()
+    page.get_by_role("button", name="English").click()
     assert "values" not in card.inner_text().splitlines()[0]
     assert "unconfirmed" in card.inner_text()
     assert "rising" in card.inner_text()
