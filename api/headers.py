@@ -83,8 +83,9 @@ def _from_elsewhere(scope: Scope) -> bool:
     """Whether a page of another site makes a visitor's browser send this.
 
     The one cookie there is counts only beside a header that such a request cannot have (session.py). It would
-    still ask from the visitor's address, past the limit per caller. Programs send neither header. Pages with Referrer-Policy no-referrer, as ours, say
-    `Origin: null`: in a browser that does not say Sec-Fetch-Site that proves nothing, and is let through.
+    still ask from the visitor's address, past the limit per caller. Programs send neither header. Pages with
+    Referrer-Policy no-referrer, as ours, say `Origin: null`: in a browser that does not say Sec-Fetch-Site
+    that proves nothing, and is let through.
     """
     given: dict[bytes, str] = {name: value.decode("latin-1") for name, value in scope["headers"]}
     site = given.get(b"sec-fetch-site")
