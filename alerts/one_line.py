@@ -9,3 +9,11 @@ def shortened(text: str, limit: int) -> str:
 def printable(text: str) -> str:
     """One line: a name from a table must not start a mail header or hide the rest of a text."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def header(text: str) -> str:
+    """One line for a mail header, never an encoded word (RFC 2047).
+
+    The standard library would decode it and write out what is in it: line breaks and further headers, too.
+    """
+    return printable(text).replace("=?", "= ?")

@@ -248,7 +248,7 @@ class _Language:
                 words = (self._later_title, self._later_body)
             title, body = (each.render(values) for each in words)
             sender = self._sender.render(values)
-        except (jinja2.TemplateError, LookupError, ValueError, TypeError) as error:
+        except (jinja2.TemplateError, LookupError, ValueError, TypeError, ArithmeticError) as error:
             raise TextError(f"{warning.measure}, {step}: {error}") from error
         head = [self._file.repeat] if repeat else []
         if warning.exercise:
@@ -272,7 +272,7 @@ class _Language:
                 episode=shortened(printable(incident.id), _ID_LIMIT),
                 event=shortened(printable(news.event), _ID_LIMIT),
             )
-        except (jinja2.TemplateError, LookupError, ValueError, TypeError) as error:
+        except (jinja2.TemplateError, LookupError, ValueError, TypeError, ArithmeticError) as error:
             raise TextError(f"incident.{news.step}: {error}") from error
         head = [file.repeat] if repeat else []
         if incident.exercise:
@@ -289,7 +289,7 @@ class _Language:
         city = shortened(self._city.name, _NAME_LIMIT)
         try:
             message = self._of_city.render(warning, city, self, staff=staff)
-        except (jinja2.TemplateError, LookupError, ValueError, TypeError) as error:
+        except (jinja2.TemplateError, LookupError, ValueError, TypeError, ArithmeticError) as error:
             raise TextError(f"city.{warning.steps[-1].step.action}: {error}") from error
         title, head = message.title, self._file.repeat if repeat else ""
         if warning.exercise:

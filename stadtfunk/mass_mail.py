@@ -11,6 +11,7 @@ from alerts.delivery.mass_mail import MassMail
 from alerts.delivery.sms_way import SmsWay
 from alerts.delivery.smtp import read_smtp_url
 from alerts.delivery.smtp_pool import SmtpPool
+from alerts.one_line import header
 from alerts.subscriptions.contact import ContactChannel
 from alerts.subscriptions.subscription import ReadIn
 from alerts.texts import Text, Texts
@@ -66,7 +67,7 @@ def _ways(
     stopping: threading.Event,
 ) -> Mapping[ContactChannel, BulkWay]:
     words = subscriptions.desk.words
-    sender = Address(" ".join(city.split()), addr_spec=table.sender)
+    sender = Address(header(city), addr_spec=table.sender)
 
     def form(bulletin: Bulletin) -> MailForm:
         return MailForm(bulletin, sender, words.links, words.foot(bulletin.language), clock())

@@ -10,6 +10,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from alerts.delivery.bulk import Bulletin
+from alerts.one_line import header
 from alerts.subscriptions.subscriptions import Recipient
 from alerts.subscriptions.words import Links
 
@@ -26,7 +27,7 @@ class MailForm:
     def __init__(self, bulletin: Bulletin, sender: Address, links: Links, foot: str, now_us: int) -> None:
         mail = EmailMessage(SMTP)
         mail["From"] = sender
-        mail["Subject"] = bulletin.text.title
+        mail["Subject"] = header(bulletin.text.title)
         mail["Date"] = format_datetime(datetime.fromtimestamp(now_us // 1_000_000, UTC))
         mail["Auto-Submitted"] = "auto-generated"
         mail["MIME-Version"] = "1.0"

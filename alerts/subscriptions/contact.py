@@ -66,6 +66,8 @@ def _email(text: str) -> str:
         found = validate_email(text, check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError as error:
         raise ContactError("this is no e-mail address") from error
+    if "=?" in text:  # an encoded word (RFC 2047) in a header: whoever decodes it finds what is in it
+        raise ContactError("this is no e-mail address")
     assert found.ascii_email is not None  # noqa: S101 - without SMTPUTF8 there is always one
     return found.ascii_email
 

@@ -15,6 +15,7 @@ import structlog
 from alerts.delivery.channels import AppriseSender, Channel
 from alerts.delivery.smtp import Mailer
 from alerts.errors import AlertsError, MailError, SubscriptionsError
+from alerts.one_line import header
 from alerts.subscriptions.contact import ContactChannel
 from alerts.subscriptions.records import Subscription
 from alerts.subscriptions.subscriptions import Due, Subscriptions
@@ -51,7 +52,7 @@ class EmailWay:
 
     def __init__(self, mailer: Mailer, sender: str, city: str) -> None:
         self._mailer = mailer
-        self._from = Address(" ".join(city.split()), addr_spec=sender)
+        self._from = Address(header(city), addr_spec=sender)
 
     def send(self, address: str, text: Text, leave: str) -> None:
         """Raises MailError."""
@@ -84,7 +85,7 @@ def message(sender: Address, to: str, text: Text, leave: str) -> EmailMessage:
     mail = EmailMessage(_POLICY)
     mail["From"] = sender
     mail["To"] = Address(addr_spec=to)
-    mail["Subject"] = text.title
+    mail["Subject"] = header(text.title)
     mail["Message-ID"] = make_msgid(domain=sender.domain)
     mail["Auto-Submitted"] = "auto-generated"
     if leave:
@@ -157,16 +158,24 @@ class SubscriptionMails:
             self._subscriptions.done(due)
             return
         try:
-            way = self._ways.get(mail.contact.channel)
-            if way is None:
-                raise MailError(f"no {mail.contact.channel} any more", for_good=True)
-            way.send(mail.contact.address, self._words.mail(mail, known), self._leave(due, known))
+            self._hand_over(due, known)
         except AlertsError as fault:
             self._failed(due, fault)
+            return
+        except Exception as fault:  # noqa: BLE001 - what cannot be sent must not hold up what comes after it
+            # neither its text nor its traceback: they may repeat the address
+            self._failed(due, MailError(f"cannot be sent: {type(fault).__name__}"))
             return
         self.stats.sent += 1
         self._fault = ""
         self._subscriptions.done(due)
+
+    def _hand_over(self, due: Due, known: Subscription | None) -> None:
+        contact = due.mail.contact
+        way = self._ways.get(contact.channel)
+        if way is None:
+            raise MailError(f"no {contact.channel} any more", for_good=True)
+        way.send(contact.address, self._words.mail(due.mail, known), self._leave(due, known))
 
     def _failed(self, due: Due, fault: AlertsError) -> None:
         over = isinstance(fault, MailError) and fault.for_good
