@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SIGNS = 6
 """So many answers of /readyz are asked for within after_s."""
 _MOST_EVERY_S = 15.0
-_ONLY_ONE = ("displays", "subscriptions", "leitstelle")
+_ONLY_ONE = ("displays", "subscriptions", "web_push", "leitstelle")
 
 
 def gate_of(settings: Settings) -> Gate | None:
