@@ -26,6 +26,9 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 Language = Literal["de", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+ReadIn = Literal["de", "en", "einfach"]
+READ_IN: tuple[ReadIn, ...] = get_args(ReadIn)
+"""What people may choose to read: the languages, and German in Einfache Sprache."""
 
 LEVELS: Mapping[str, Sequence[int]] = {
     "dwd_starkregen": range(2, 5),
@@ -131,6 +134,11 @@ class Scale:
             else event
             for event in events
         ]
+
+
+def tongue(read_in: ReadIn) -> Language:
+    """The language that names and words of a scale are in, for somebody who reads `read_in`."""
+    return "en" if read_in == "en" else "de"
 
 
 def rank(severity: Severity) -> int:

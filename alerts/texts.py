@@ -1,6 +1,5 @@
 """What people read: titles and bodies of notices, from data files per language."""
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,7 +21,8 @@ from alerts.event import Event, Severity
 from alerts.incident import Member
 from alerts.incident_texts import IncidentFile, IncidentTexts, trials
 from alerts.one_line import printable, shortened
-from alerts.scale import LANGUAGES, LEVELS, OTHER, Language, Scale, shipped_scale
+from alerts.scale import LEVELS, OTHER, READ_IN, Language, ReadIn, Scale, shipped_scale, tongue
+from alerts.text_files import TextFile, read_texts
 from alerts.warning import (  # the field's word, see there
     OF_INCIDENTS,
     TOLD,
@@ -40,6 +40,8 @@ BODY_LIMIT = 600
 
 _ALONE = tuple(each for each in TOLD if each not in OF_INCIDENTS)
 SHIPPED = Path(__file__).parent / "texts"
+FILES: Mapping[ReadIn, str] = {each: f"{each}.toml" for each in READ_IN}
+_WATCHED = ("gateway", "catchment")
 _NAME_LIMIT = 40
 _ID_LIMIT = 160
 _MOST_AREAS = 4
@@ -140,8 +142,9 @@ class Texts:
     """Renders warnings. `station_name` turns a station's id into its name, `timezone` is the city's.
 
     `areas` gives the names of the warning areas that a station warns; `scale` has the words for levels and
-    severities, the shipped one's when None; `console`: where staff decide. Everything a file says is tried
-    out here: raises AlertsConfigError with every fault.
+    severities, the shipped one's when None; `console`: where staff decide. `own`: the city's folder, whose
+    files stand over those of `folder`. Everything a file says is tried out here: raises AlertsConfigError
+    with every fault.
     """
 
     def __init__(  # noqa: PLR0913 - what a text is made from
@@ -152,6 +155,7 @@ class Texts:
         areas: Callable[[str, Language], Sequence[str]] = lambda _station, _language: (),
         *,
         folder: Path = SHIPPED,
+        own: Path | None = None,
         scale: Scale | None = None,
         catchment_name: Callable[[str], str] = str,
         area_name: Callable[[str, Language], str] = lambda id_, _language: id_,
@@ -168,35 +172,37 @@ class Texts:
             console,
         )
         faults: list[Fault] = []
-        self._languages: dict[Language, _Language] = {}
-        for code in LANGUAGES:
-            path = folder / f"{code}.toml"
+        self.files: dict[ReadIn, TextFile] = {}
+        self._languages: dict[ReadIn, _Language] = {}
+        for code in READ_IN:
+            base = [folder / FILES["de"]] if code == "einfach" else []
             try:
-                language = _Language(code, _read(path), about)
+                file = read_texts(FILES[code], folder, own, base)
+                language = _Language(code, _valid(file), about)
             except AlertsConfigError as error:
                 faults += error.faults
                 continue
             except TextError as error:
-                faults.append(Fault(str(path), "-", str(error), "correct the template"))
+                faults.append(Fault(str(file.path), "-", str(error), "correct the template"))
                 continue
-            self._languages[code] = language
-            faults += _tried(str(path), language)
+            self.files[code], self._languages[code] = file, language
+            faults += _tried(str(file.path), language)
         if faults:
             raise AlertsConfigError(*faults)
 
-    def render(self, warning: Warning, language: Language, *, repeat: bool = False) -> Text:
+    def render(self, warning: Warning, language: ReadIn, *, repeat: bool = False) -> Text:
         """Text of a warning's latest step; `repeat` says that it may have been delivered before.
 
         Raises TextError.
         """
         return self._languages[language].render(warning, repeat=repeat)
 
-    def render_incident(self, news: News, language: Language, *, repeat: bool = False) -> Text:
-        """Text of a message about an incident; otherwise as render()."""
+    def render_incident(self, news: News, language: ReadIn, *, repeat: bool = False) -> Text:
+        """Text of a message about an incident, for staff; otherwise as render()."""
         return self._languages[language].render_incident(news, repeat=repeat)
 
     def render_city(
-        self, warning: CityWarning, language: Language, *, staff: bool, repeat: bool = False
+        self, warning: CityWarning, language: ReadIn, *, staff: bool, repeat: bool = False
     ) -> Text:
         """Text of the latest step of a warning of the city; otherwise as render()."""
         return self._languages[language].render_city(warning, staff=staff, repeat=repeat)
@@ -215,8 +221,8 @@ class _City:
 
 
 class _Language:
-    def __init__(self, code: Language, file: _File, city: _City) -> None:
-        self._code: Language = code
+    def __init__(self, code: ReadIn, file: _File, city: _City) -> None:
+        self._code: Language = tongue(code)
         self._file = file
         self._city = city
         environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
@@ -427,16 +433,13 @@ def plain(warning: Warning) -> Text:
     return Text(shortened(title, TITLE_LIMIT), shortened(body, BODY_LIMIT))
 
 
-def _read(path: Path) -> _File:
+def _valid(read: TextFile) -> _File:
+    path = str(read.path)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-        file = _File.model_validate(data)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        fault = Fault(str(path), "-", f"cannot be read: {error}", "give a readable TOML file in UTF-8")
-        raise AlertsConfigError(fault) from error
+        file = _File.model_validate(read.data)
     except ValidationError as error:
         faults = [
-            Fault(str(path), ".".join(map(str, item["loc"])), item["msg"], "compare with the shipped file")
+            Fault(path, ".".join(map(str, item["loc"])), item["msg"], "compare with the shipped file")
             for item in error.errors(include_url=False)
         ]
         raise AlertsConfigError(*faults) from error
@@ -444,10 +447,13 @@ def _read(path: Path) -> _File:
         *(f"witness.kinds.{name}" for name in KINDS if name not in file.witness.kinds),
         *(f"measure.{name}" for name in LEVELS if name not in file.measure),
     ]
-    if missing:
-        raise AlertsConfigError(
-            *(Fault(str(path), key, "missing", "copy it from the shipped file") for key in missing)
-        )
+    faults = [Fault(path, key, "missing", "copy it from the shipped file") for key in missing]
+    unknown = [name for name in file.measure if name not in {*LEVELS, *_WATCHED}]
+    faults += [
+        Fault(path, f"measure.{name}", "unknown measure", "compare with the shipped file") for name in unknown
+    ]
+    if faults:
+        raise AlertsConfigError(*faults)
     return file
 
 

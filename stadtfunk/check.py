@@ -30,6 +30,7 @@ from stadtfunk.neighbours import neighbour_faults, with_neighbours
 from stadtfunk.settings import ApiTable, Settings
 from stadtfunk.settings_file import read_settings
 from stadtfunk.subscriptions import subscription_faults
+from stadtfunk.texts import examine_texts
 
 _HERE = {"127.0.0.1", "::1", "localhost"}
 
@@ -119,10 +120,10 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     faults += subscription_faults(settings)
     faults += cap.faults(settings)
     faults += displays.faults(settings, areas)
-    faults += [*heartbeats.faults(settings), *standby.faults(settings)]
-    advice = list(_advice(settings, catalogue or {}, registry))
+    found, text_advice = examine_texts(settings)
+    faults += [*heartbeats.faults(settings), *standby.faults(settings), *found]
+    advice = [*_advice(settings, catalogue or {}, registry), *text_advice, *routing_advice]
     advice += [*displays.advice(settings, areas), *heartbeats.advice(settings), *standby.advice(settings)]
-    advice += routing_advice
     if rules is not None:
         advice += kostra_advice(kostra, rules, registry, catalogue or {})
         advice += lead_time_advice(rules, registry, catalogue or {}, catchments)

@@ -20,6 +20,7 @@ from stadtfunk import (
     replay,
     routing,
     serve,
+    texts_command,
     tokens,
     web_push,
 )
@@ -60,6 +61,9 @@ def parser() -> argparse.ArgumentParser:
         commands.add_parser("kostra", help="tables of how much rain falls how rarely, from DWD's KOSTRA")
     )
     cap.add_arguments(commands.add_parser("cap", help="CAP 1.2 documents"))
+    texts_command.add_arguments(
+        commands.add_parser("texts", help="what people read: preview, check, sign, copy")
+    )
     replay.add_arguments(command("replay", "publish recorded MQTT messages", replay.run))
     backtest.add_arguments(
         command(

@@ -66,6 +66,7 @@ from stadtfunk.routing import open_silences
 from stadtfunk.settings import NetworkServer, Settings
 from stadtfunk.standby import session_of, standby_of
 from stadtfunk.subscriptions import open_subscriptions
+from stadtfunk.texts import city_texts
 from stadtfunk.wording import texts_of
 
 _log = structlog.get_logger(__name__)
@@ -213,7 +214,17 @@ class Service:
 
     def _build_decisions(self, folder: Path, rules: Rules) -> None:
         """What people decide: the city's warnings; who decided; what is published and displayed of it."""
-        self.office = CityOffice(self.journal, rules.releases, self.areas, self.clock, tell=self._tell)
+        self.city_texts = city_texts(
+            self.settings, self._station_name, self.areas, self.scale, self.engine.levels
+        )
+        self.office = CityOffice(
+            self.journal,
+            rules.releases,
+            self.areas,
+            self.clock,
+            write=self.city_texts.write,
+            tell=self._tell,
+        )
         self._groups.append(Group((self.office,), lambda: {"city warnings": self.office.health}))
         self.audit = AuditLog(folder / AUDIT_FILE, self.clock)
         self._opened.callback(self.audit.close)

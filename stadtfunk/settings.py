@@ -259,7 +259,7 @@ class WebhookTable(_Table):
 class AlertsTable(_Table):
     """Thresholds and who hears of them; `scale`: what levels mean; `kostra`: a table of KOSTRA-DWD;
     `catchments`: what flows where; `areas`: the parts of the city that are warned; `routes`: who of the staff
-    hears of what."""  # noqa: D205, D209 - one thought
+    hears of what; `texts`: a folder of texts of its own."""  # noqa: D205, D209 - one thought
 
     rules: Path | None = None
     scale: Path | None = None
@@ -267,6 +267,7 @@ class AlertsTable(_Table):
     catchments: Path | None = None
     areas: Path | None = None
     routes: Path | None = None
+    texts: Path | None = None
     channel: tuple[Channel, ...] = ()
     webhook: tuple[WebhookTable, ...] = ()
     receipts_days: int = Field(default=RECEIPTS_DAYS, ge=2)

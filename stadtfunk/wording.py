@@ -6,6 +6,7 @@ from alerts.areas import Areas
 from alerts.scale import Language, Scale
 from alerts.texts import Texts
 from stadtfunk.settings import Settings
+from stadtfunk.texts import own_folder, say
 
 CONSOLE = "/console/incidents"
 """Where staff decide."""
@@ -22,7 +23,7 @@ def texts_of(settings: Settings, place_name: Callable[[str], str], areas: Areas,
         return by_id[id_].names()[language] if id_ in by_id else id_
 
     url = public_url(settings)
-    return Texts(
+    texts = Texts(
         place_name,
         settings.city.timezone,
         settings.city.name,
@@ -31,7 +32,10 @@ def texts_of(settings: Settings, place_name: Callable[[str], str], areas: Areas,
         catchment_name=place_name,
         area_name=area_name,
         console=url and url + CONSOLE,
+        own=own_folder(settings),
     )
+    say(texts.files.values())
+    return texts
 
 
 def public_url(settings: Settings) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from alerts.event import CityAction, CityText, Severity
+from alerts.event import CityAction, CityStep, CityText, Severity
 from alerts.incident import Incident
 
 
@@ -13,7 +13,8 @@ class Situation:
 
     `incident`: a copy of it as it stands, None where somebody warns by hand; `areas`: ids of warning areas,
     empty for the whole city; `stations`: ids of what measured it, the highest severity first. `reason`: what
-    a person said, of an update or an end.
+    a person said, of an update or an end. `by`: who releases it, "" while nobody has; `before`: the step that
+    stood until now, of an update; `kind`: which of the kinds of texts.py, "" what the incident says.
     """
 
     time_us: int
@@ -24,6 +25,9 @@ class Situation:
     stations: tuple[str, ...] = ()
     exercise: bool = False
     reason: str = ""
+    by: str = ""
+    before: CityStep | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from alerts.city import plain_words
 from alerts.city.city_warning import CityWarning, Decided, fold
 from alerts.city.due import Deskwork, Due
 from alerts.city.order import Order, OrderRefusedError
-from alerts.city.register import Register
+from alerts.city.register import RULE, Register
 from alerts.city.release import SEVERE, Releases
 from alerts.city.situation import Situation, Writer, Written
 from alerts.event import CityAction, CityStep, CityText, Event, Severity
@@ -111,6 +111,8 @@ class Steps:
         areas = base.areas if order.areas is None else self._ordered(order.areas)
         until = self._until(order, base, severity)
         same = (severity, areas) == (base.severity, base.areas)
+        # what a template says holds until when; a person's own words are theirs
+        same = same and (until == base.valid_until_us or not base.template)
         texts: Mapping[str, CityText] = {}
         template = ""
         if order.action == "decline":
@@ -181,7 +183,15 @@ class Steps:
             untouched = base is not None and dict(order.texts) == dict(base.texts)
             return dict(order.texts), base.template if base is not None and untouched else ""
         situation = self._situation(
-            severity, areas, until_us, order.time_us, incident, exercise=exercise, reason=order.reason
+            severity,
+            areas,
+            until_us,
+            order.time_us,
+            incident,
+            exercise=exercise,
+            reason=order.reason,
+            by="" if order.action == "propose" else order.by,
+            before=base if order.action == "update" else None,
         )
         written = self._written(situation, order.action)
         return written.texts, written.template
@@ -201,7 +211,8 @@ class Steps:
         texts, template = due.texts, due.template
         if due.action == "decline":
             texts = {}
-        elif texts is None:
+        elif texts is None or template:
+            # what a template says is of now, until when it holds above all; a person's own words are theirs
             situation = self._situation(
                 due.severity,
                 due.areas,
@@ -210,6 +221,8 @@ class Steps:
                 due.incident,
                 exercise=due.exercise,
                 reason=due.reason,
+                by=due.by,
+                before=_base(warning, "update") if warning is not None and warning.in_force else None,
             )
             written = self._written(situation, due.action)
             texts, template = written.texts, written.template
@@ -237,6 +250,8 @@ class Steps:
         *,
         exercise: bool,
         reason: str = "",
+        by: str = "",
+        before: CityStep | None = None,
     ) -> Situation:
         return Situation(
             time_us,
@@ -247,6 +262,8 @@ class Steps:
             self.desk.stations(incident),
             exercise,
             reason,
+            "" if by.startswith(RULE) else by,
+            before,
         )
 
     def _written(self, situation: Situation, action: CityAction) -> Written:

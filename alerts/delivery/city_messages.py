@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from alerts.city.city_warning import CityWarning, Decided
 from alerts.event import CityAction, CityStep, CityText, Severity
 from alerts.one_line import printable, shortened
-from alerts.scale import Language, rank
+from alerts.scale import ReadIn, rank
 
 Telling = CityAction | Literal["propose_update", "decline_update", "lapse"]
 """What a step is to people: an update proposed, or declined, while the warning is in force; a proposal
@@ -97,7 +97,7 @@ class CityMessages:
     """The templates of one language. Raises jinja2.TemplateError for one that is none."""
 
     def __init__(
-        self, file: CityFile, environment: ImmutableSandboxedEnvironment, language: Language, console: str
+        self, file: CityFile, environment: ImmutableSandboxedEnvironment, language: ReadIn, console: str
     ) -> None:
         self._file = file
         self._language = language

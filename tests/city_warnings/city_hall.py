@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from warned_city import AREAS, MINUTE, T0
 
+from alerts.city import plain_words
 from alerts.city.office import CityOffice
 from alerts.city.order import Order
 from alerts.city.release import Releases
@@ -19,10 +20,11 @@ _ENGINE_NEEDS = (1 << 63) - 1
 class Hall:
     """`office` runs by hand: tick() is what its thread does."""
 
-    def __init__(self, folder, releases=None, areas=AREAS):
+    def __init__(self, folder, releases=None, areas=AREAS, write=plain_words.write):
         self.file = folder / "journal.db"
         self.releases = releases or Releases()
         self.areas = areas
+        self.write = write
         self.now_us = T0
         self.levels = {}
         self.wrote = 0
@@ -31,7 +33,9 @@ class Hall:
     def open(self):
         self.journal = SqliteJournal(self.file)
         self.fence = self.journal.load("engine").fence
-        self.office = CityOffice(self.journal, self.releases, self.areas, lambda: self.now_us)
+        self.office = CityOffice(
+            self.journal, self.releases, self.areas, lambda: self.now_us, write=self.write
+        )
         self.office._fence = self.journal.load("city-office").fence  # what start() does, without the thread
         self.office._catch_up()
 

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alerts.catchments import parse_catchments
+from alerts.city.subject import Places
+from alerts.city.texts import CityTexts
 from alerts.routing.routes_file import parse_routes
 from alerts.rules import parse_rules
 from alerts.scale import load_scale
@@ -100,6 +102,10 @@ def test_every_configuration_is_accepted(page, language, text, tmp_path):
         return
     if "catchment" in tables:
         assert parse_catchments(tables, page.name).catchments
+        return
+    if "alarm" in tables:
+        (tmp_path / "warning_de.toml").write_text(text)
+        assert CityTexts(Places("City", "Europe/Berlin"), tmp_path).files["de"].state == "unsigned"
         return
     if "integration" in tables:
         shipped = tomllib.loads((ROOT / "deploy/chirpstack/chirpstack.toml").read_text())
