@@ -297,6 +297,7 @@ def _welcome(args: argparse.Namespace, settings: Settings, token: str, simulator
 Stadtfunk demo: a simulated Bergisch Gladbach. Devices and values are fictitious.
 
   {url}/                  map, stations, warnings in force (live)
+  {url}/console           the staff page: log in with the token below
   {url}/docs              the API
   {url}/api/v1/warnings   the same warnings as JSON
   {url}/metrics           for operators: Authorization: Bearer {token}

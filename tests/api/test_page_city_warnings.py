@@ -49,7 +49,7 @@ def opened_form(card, summary):
 
 def test_a_proposal_stands_first_with_its_text_in_view(opened, warning):
     page = log_in(opened)
-    card = page.locator("#warnings .card")
+    card = page.locator("#decide .card")
     said = card.inner_text()
     for expected in (
         "hoch",
@@ -70,7 +70,7 @@ def test_a_proposal_stands_first_with_its_text_in_view(opened, warning):
 
 def test_one_tap_releases_exactly_what_stands_there(opened, flooded, warning):
     page = log_in(opened)
-    card = page.locator("#warnings .card")
+    card = page.locator("#decide .card")
     card.get_by_label("Überschrift").first.fill('Strunde:\n  "Lebensgefahr" & mehr')
     assert card.get_by_text("Die anderen Sprachen sagen noch den alten Text").is_visible()
     settle(page)
@@ -82,18 +82,18 @@ def test_one_tap_releases_exactly_what_stands_there(opened, flooded, warning):
     assert step.texts["de"].description == warning.texts["de"].description
     assert step.texts["en"] == warning.texts["en"]
     shows(page, "#warnings .card", "in Kraft")
-    assert '"Lebensgefahr" & mehr' in card.locator(".said").first.inner_text()
+    assert '"Lebensgefahr" & mehr' in page.locator("#warnings .said").first.inner_text()
     assert "Freigegeben" in page.locator("#announce").inner_text()
     assert [each.subject for each in flooded.audit.entries(5)] == [warning.id]
 
 
 def test_what_the_office_refuses_is_said_and_what_was_written_stays(opened, flooded, warning):
     page = log_in(opened)
-    card = page.locator("#warnings .card")
+    card = page.locator("#decide .card")
     card.get_by_label("Überschrift").first.fill("<b>Hochwasser</b>")
     settle(page)
     card.get_by_role("button", name="Jetzt freigeben").click()
-    shows(page, "#warnings .told.fault", "no markup")
+    shows(page, "#decide .told.fault", "no markup")
     assert card.get_by_label("Überschrift").first.input_value() == "<b>Hochwasser</b>"
     assert of(flooded, "in_force") == []
     opened.complaints[:] = [each for each in opened.complaints if "409" not in each]
@@ -101,7 +101,7 @@ def test_what_the_office_refuses_is_said_and_what_was_written_stays(opened, floo
 
 def test_a_second_press_while_the_first_is_under_way_does_nothing(opened, flooded, warning):
     page = log_in(opened)
-    card = page.locator("#warnings .card")
+    card = page.locator("#decide .card")
     card.get_by_role("button", name="Jetzt freigeben").dblclick()
     wait_for(lambda: of(flooded, "in_force"))
     settle(page)
@@ -110,7 +110,7 @@ def test_a_second_press_while_the_first_is_under_way_does_nothing(opened, floode
 
 def test_a_proposal_is_declined_with_its_reason(opened, flooded, warning):
     page = log_in(opened)
-    card = page.locator("#warnings .card")
+    card = page.locator("#decide .card")
     form = opened_form(card, "Ablehnen")
     form.get_by_role("button", name="Messgerät gestört").click()
     settle(page)
@@ -205,11 +205,11 @@ def test_a_test_alarm_is_an_exercise(opened, flooded, warning):
 
 def test_what_somebody_writes_is_not_overwritten(opened, flooded, warning):
     page = log_in(opened)
-    card = page.locator("#warnings .card")
+    card = page.locator("#decide .card")
     card.get_by_label("Was geschieht").first.fill("Mein Text")
     texts = {"de": CityText("Neu", "Neue Lage", "Neuer Rat")}
     flooded.office.decide(Order("propose", "B", "y", flooded.now_us, warning.id, texts=texts))
-    page.wait_for_selector("#warnings [role=alert]:visible", timeout=10_000)
+    page.wait_for_selector("#decide [role=alert]:visible", timeout=10_000)
     assert "hat sich geändert, während" in card.inner_text()
     assert card.get_by_label("Was geschieht").first.input_value() == "Mein Text"
     card.get_by_role("button", name="Neuen Vorschlag übernehmen").click()
@@ -220,7 +220,7 @@ def test_a_change_proposed_while_it_is_in_force_is_released_or_declined(opened, 
     flooded.office.decide(Order("release", "A", "x", flooded.now_us, warning.id))
     flooded.office.decide(Order("propose", "B", "steigt", flooded.now_us, warning.id, severity="Extreme"))
     page = log_in(opened)
-    card = page.locator("#warnings .card")
+    card = page.locator("#decide .card")
     assert "Vorgeschlagene Änderung" in card.inner_text()
     assert card.get_by_label("Schwere").first.input_value() == "Extreme"
     card.get_by_role("button", name="Jetzt freigeben").click()
@@ -232,7 +232,7 @@ def test_the_link_of_a_message_shows_one_and_what_belongs_to_it(opened, flooded,
     by_hand = Order("release", "A", "x", flooded.now_us, severity="Minor", areas=("oben",), valid_min=60)
     other = flooded.office.decide(by_hand)
     page = log_in(opened, f"/console/incidents/{warning.id}")
-    assert page.locator("#warnings .card").count() == 1
+    assert page.locator("#decide .card, #warnings .card").count() == 1
     assert page.locator("#incidents .card").get_attribute("data-id") == warning.incident
     page.get_by_role("link", name="Alle Ereignisse").click()
     page.wait_for_selector(f"[data-id='{other.id}']")
@@ -245,7 +245,7 @@ def test_the_link_of_a_message_shows_one_and_what_belongs_to_it(opened, flooded,
 
 def test_by_keyboard_alone(opened, flooded, warning):
     page = log_in(opened)
-    release = page.locator("#warnings .card").get_by_role("button", name="Jetzt freigeben")
+    release = page.locator("#decide .card").get_by_role("button", name="Jetzt freigeben")
     release.focus()
     page.keyboard.press("Enter")
     wait_for(lambda: of(flooded, "in_force"))

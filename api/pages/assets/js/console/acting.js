@@ -7,10 +7,12 @@ import { c } from "./texts.js";
 
 const SETTLED_MS = 600;
 const JUMP_PX = 8;
+const SHOWN_MS = 8_000;
 const NAME = "stadtfunk-name";
 const movedAt = new WeakMap(); // button -> when the page last moved it
 let afterwards = () => {};
 let serial = 0;
+let fading = 0;
 
 
 /** Change the page and remember which buttons jumped by it; new ones have jumped too, but for the first time. */
@@ -47,6 +49,8 @@ export function setPerson(name) {
 export function announce(text) {
   const place = document.getElementById("announce");
   place.replaceChildren(el("span", {}, text));
+  clearTimeout(fading);
+  fading = setTimeout(() => place.replaceChildren(), SHOWN_MS);
 }
 
 /** A button that sends `body()` to an address; `said` is what the decision is called. */

@@ -132,10 +132,13 @@ function show() {
   const city = state.city.filter((each) => !only || each.id === only || incidents.some((one) => one.id === each.incident));
   const open = incidents.filter((each) => each.status !== "closed").sort(worst);
   const live = city.filter((each) => each.status === "proposed" || each.status === "in_force").sort(worst);
+  const decide = live.filter((each) => each.status === "proposed" || each.pending);
   const past = [...incidents.filter((each) => !open.includes(each)), ...city.filter((each) => !live.includes(each))];
   watchMoves(() => {
+    draw("decide", decide, WarningCard, "", true);
+    $("decide").hidden = !decide.length;
     draw("incidents", open, IncidentCard, c().noIncidents, state.loaded.has("incidents"));
-    draw("warnings", live, WarningCard, c().noWarnings, state.loaded.has("city"));
+    draw("warnings", live.filter((each) => !decide.includes(each)), WarningCard, c().noWarnings, state.loaded.has("city"));
   });
   draw("past", past, null, "", true);
   $("past").hidden = !past.length;
