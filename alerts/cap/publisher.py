@@ -253,7 +253,9 @@ class CapPublisher:
             _log.error("cap_not_published", identifier=made.identifier, problems=problems)
             return None
         self.archive.keep(made, draft=draft)
-        _log.info(
+        # notices for operators alone come by the dozen in a storm
+        say = _log.info if made.scope == "Public" else _log.debug
+        say(
             "cap_published", identifier=made.identifier, message=made.message, status=made.status, draft=draft
         )
         return made
