@@ -131,7 +131,7 @@ class Deskwork:
         """What nobody has decided in time and a rule releases then."""
         run = _undecided_proposals(warning)
         auto = [each for each in run if self.releases.of(each.step.severity).auto_us is not None]
-        if not auto or not any(self._overdue(each, now_us) for each in auto):
+        if not any(self._overdue(each, now_us) for each in auto if each.step.by.startswith(RULE)):
             return None
         # a higher severity that a person must release does not hold back what a rule may
         chosen = auto[-1].step
@@ -294,13 +294,13 @@ def _said_or_asked(warning: CityWarning) -> CityStep:
 
 
 def _undecided_proposals(warning: CityWarning) -> list[Decided]:
-    """The rules' proposals since the last decision."""
+    """The proposals since the last decision, a person's changes of them too."""
     found: list[Decided] = []
     for each in reversed(warning.steps):
         if each.step.action != "propose":
             break
         found.append(each)
-    return [each for each in reversed(found) if each.step.by.startswith(RULE)]
+    return found[::-1]
 
 
 def _until_a_person(warning: CityWarning) -> Iterator[Decided]:

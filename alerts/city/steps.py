@@ -62,15 +62,22 @@ class Steps:
         for warning in candidates:
             if warning is None:
                 continue
-            last = warning.steps[-1]
+            # a rule may have proposed an update since, which a second click must not release
+            last = next((each for each in reversed(warning.steps) if not _by_rule(each)), None)
+            if last is None or abs(order.time_us - last.time_us) > TWICE_US:
+                continue
             said = last.step
+            until_us = order.time_us + self._valid_us(order, said.severity)
             if (
                 (said.action, said.by, said.reason) == (order.action, order.by, order.reason)
-                and abs(order.time_us - last.time_us) <= TWICE_US
                 and order.severity in {None, said.severity}
                 and (order.areas is None or set(order.areas) == set(said.areas))
                 and (order.texts is None or dict(order.texts) == dict(said.texts))
-                and (order.warning or order.incident == warning.incident)
+                and (order.valid_min is None or abs(until_us - said.valid_until_us) <= TWICE_US)
+                and (
+                    order.warning
+                    or (order.incident, order.exercise) == (warning.incident, warning.exercise)
+                )
             ):
                 return warning
         return None
@@ -284,6 +291,10 @@ def _base(warning: CityWarning, action: CityAction) -> CityStep:
     if warning.released_us is not None:
         said = [each for each in said if each.step.action != "propose"]
     return said[-1].step
+
+
+def _by_rule(decided: Decided) -> bool:
+    return decided.step.by.startswith(RULE)
 
 
 def _why_not(warning: CityWarning, action: str) -> str:

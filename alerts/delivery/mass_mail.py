@@ -39,6 +39,7 @@ _STOP_S = 1.9
 _PRUNE_S = 3600.0
 _BULLETINS = 64
 _ENDS = frozenset({"clear", "all_clear", "cancel", "expire"})
+_STAFFS = frozenset({"propose", "decline"})
 _log = structlog.get_logger(__name__)
 
 OpenWays = Callable[[threading.Event], Mapping[ContactChannel, BulkWay]]
@@ -228,6 +229,8 @@ def steps(
 def _city_step(warning: CityWarning, event: Event) -> NewMailing | None:
     """None for what only staff know of: proposals, what was declined, exercises."""
     if not warning.public or warning.exercise or event.city is None:
+        return None
+    if event.city.action in _STAFFS:  # an update of what is in force: nothing has changed for residents
         return None
     ends = warning.ended_us is not None
     said = [each.step.severity for each in warning.steps if each.step.action in {"release", "update"}]

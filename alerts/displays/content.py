@@ -77,7 +77,7 @@ def entries(
 
     A notice of a station that is not public stays off the displays.
     """
-    found = [_of_city(each) for each in city_warnings if each.in_force]
+    found = [_of_city(each) for each in city_warnings if each.in_force and each.public]
     public = (as_public(each) for each in notices if scene.public(each.station))
     found += [_of_notice(each, scene) for each in public if each is not None and each.in_force]
     found = [each for each in found if each.valid_until_us > now_us]

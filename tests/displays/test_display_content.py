@@ -137,3 +137,9 @@ def test_the_colour_is_that_of_the_highest(severities):
     body = made([], notices)["gierath"].body
     assert body["severity"] == max(severities, key=rank)
     assert len(body["notices"]) == len(severities)
+
+
+def test_an_exercise_that_only_staff_hear_of_is_on_no_display():
+    public = warned("release", exercise=True)
+    assert entries([public], [], SCENE, NOW)
+    assert not entries([replace(public, staff_only=True)], [], SCENE, NOW)
