@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from alerts.areas import Areas
 from alerts.city.city_warning import CityWarning, Decided
-from alerts.city.register import RULE, Register
+from alerts.city.register import RENEWAL, RULE, Register
 from alerts.city.release import Releases
 from alerts.city.told import Told
 from alerts.event import PREEMPTED, CityAction, CityStep, CityText, Severity
@@ -173,7 +173,7 @@ class Deskwork:
                 warning.severity,
                 warning.areas,
                 now_us + rule.valid_us,
-                f"{RULE}renewal",
+                RENEWAL,
                 "issued again: what it warns of goes on",
                 warning.exercise,
                 warning.staff_only,

@@ -18,7 +18,8 @@ class Order:
 
     `warning`: its id; "" raises a new one by hand (propose or release), of `incident` where there is one.
     None keeps what stands: severity, areas (ids; empty for the whole city), texts by language, `valid_min`
-    (minutes from `time_us`). `exercise`: of a new one, never to be taken for real.
+    (minutes from `time_us`). `exercise`: of a new one, never to be taken for real. `seen`: how many of its
+    steps the person has read; a release, a change or a refusal of what has changed since is refused.
     """
 
     action: OrderAction
@@ -32,6 +33,7 @@ class Order:
     texts: Mapping[str, CityText] | None = None
     valid_min: float | None = None
     exercise: bool = False
+    seen: int | None = None
 
 
 class OrderRefusedError(AlertsError):

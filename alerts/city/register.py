@@ -14,6 +14,8 @@ from alerts.incident import fold as fold_incidents
 
 RULE = "rule "
 """How `by` of a step begins that no person took."""
+RENEWAL = f"{RULE}renewal"
+"""Who issues again what goes on as it was."""
 _FORGET_US = 48 * 3_600_000_000
 
 

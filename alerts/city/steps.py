@@ -10,7 +10,7 @@ from alerts.city import plain_words
 from alerts.city.city_warning import CityWarning, Decided, fold
 from alerts.city.due import Deskwork, Due
 from alerts.city.order import Order, OrderRefusedError
-from alerts.city.register import RULE, Register
+from alerts.city.register import RENEWAL, RULE, Register
 from alerts.city.release import SEVERE, Releases
 from alerts.city.situation import Situation, Writer, Written
 from alerts.event import CityAction, CityStep, CityText, Event, Severity
@@ -63,8 +63,11 @@ class Steps:
             if warning is None:
                 continue
             # a rule may have proposed an update since, which a second click must not release
-            last = next((each for each in reversed(warning.steps) if not _by_rule(each)), None)
-            if last is None or abs(order.time_us - last.time_us) > TWICE_US:
+            taken = [number for number, each in enumerate(warning.steps, 1) if not _by_rule(each)]
+            if not taken or (order.seen is not None and order.seen >= taken[-1]):
+                continue
+            last = warning.steps[taken[-1] - 1]
+            if abs(order.time_us - last.time_us) > TWICE_US:
                 continue
             said = last.step
             until_us = order.time_us + self._valid_us(order, said.severity)
@@ -113,6 +116,7 @@ class Steps:
         warning = self.register.warnings.get(order.warning)
         if warning is None:
             raise OrderRefusedError("unknown", f"there is no warning {order.warning[:100]!r}")
+        _refuse_unread(warning, order)
         base = _base(warning, order.action)
         severity = order.severity or base.severity
         areas = base.areas if order.areas is None else self._ordered(order.areas)
@@ -291,6 +295,16 @@ def _base(warning: CityWarning, action: CityAction) -> CityStep:
     if warning.released_us is not None:
         said = [each for each in said if each.step.action != "propose"]
     return said[-1].step
+
+
+def _refuse_unread(warning: CityWarning, order: Order) -> None:
+    """Nobody decides about what he has not read; ending what is in force is never too late."""
+    if order.seen is None or order.action in {"all_clear", "cancel"}:
+        return
+    for each in warning.steps[max(order.seen, 0) :]:
+        if each.step.by != RENEWAL:
+            text = f"{each.step.action} by {each.step.by} came in between ({each.step.severity}): read it first"
+            raise OrderRefusedError("not_now", f"{order.action}: {text}")
 
 
 def _by_rule(decided: Decided) -> bool:

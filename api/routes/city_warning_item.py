@@ -4,14 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from alerts.city.city_warning import CityWarning, Decided
-from alerts.city.register import RULE
+from alerts.city.register import RENEWAL, RULE
 from alerts.event import CityStep, CityText
 from api.rfc3339 import format_us
 from api.visibility import View
 
 KIND = {"de": "Warnung der Stadt", "en": "Warning of the city"}
 _ENDS = ("all_clear", "cancel", "expire")
-_RENEWAL = f"{RULE}renewal"
 
 
 def warnings_heard(warnings: Iterable[CityWarning]) -> list[CityWarning]:
@@ -25,7 +24,7 @@ def city_warning_item(view: View, warning: CityWarning) -> dict[str, Any]:
     A pending update, and what was proposed before, is nobody's but the operators'.
     """
     said = [each for each in warning.steps if each.step.action in {"release", "update"}]
-    decided = next((each for each in reversed(said) if each.step.by != _RENEWAL), said[-1])
+    decided = next((each for each in reversed(said) if each.step.by != RENEWAL), said[-1])
     last = warning.steps[-1] if warning.status == "ended" else None
     return {
         "id": warning.id,

@@ -79,6 +79,9 @@ class CityWarningStepBody(_Content):
     severity: Severity | None = None
     areas: list[str] | None = Field(default=None, max_length=500)
     texts: Languages | None = None
+    seen: int | None = Field(
+        default=None, ge=0, description="How many steps were read; refused when it has changed since"
+    )
 
 
 class CityWarningsQuery(CollectionQuery):
@@ -231,6 +234,7 @@ def decide(view: Operator, city_warning_id: WarningId, body: CityWarningStepBody
             areas=None if body.areas is None else tuple(body.areas),
             texts=_texts(body.texts),
             valid_min=body.valid_min,
+            seen=body.seen,
         ),
     )
 

@@ -63,3 +63,40 @@ def test_text_that_no_document_can_hold_is_refused(hall, odd):
         hall.order("release", severity="Severe", texts=texts)
     with pytest.raises(OrderRefusedError):
         hall.order("release", severity="Severe", reason=f"a{odd}b")
+
+
+def test_nobody_releases_or_declines_what_rose_while_he_read(hall):
+    hall.notice("raise", 3)
+    read = len(hall.one.steps)
+    hall.notice("escalate", 4)
+    for action in ("release", "decline"):
+        with pytest.raises(OrderRefusedError, match="came in between .Extreme.") as refused:
+            hall.order(action, hall.one.id, severity="Severe", texts=TEXTS, seen=read)
+        assert refused.value.why == "not_now"
+    assert hall.one.status == "proposed"
+    assert hall.order("release", hall.one.id, seen=len(hall.one.steps)).severity == "Extreme"
+
+
+def test_the_end_is_never_too_late(hall):
+    hall.notice("raise", 3)
+    hall.order("release", hall.one.id)
+    read = len(hall.one.steps)
+    hall.notice("escalate", 4)
+    assert hall.order("cancel", hall.one.id, seen=read).status == "ended"
+
+
+def test_issued_again_is_nothing_new_to_read(hall):
+    hall.notice("raise", 3)
+    hall.order("release", hall.one.id)
+    read = len(hall.one.steps)
+    hall.later(170)
+    assert len(hall.one.steps) > read
+    assert hall.order("update", hall.one.id, texts=TEXTS, seen=read).texts == TEXTS
+
+
+def test_who_has_read_the_update_releases_it_at_once(hall):
+    hall.notice("raise", 3)
+    hall.order("release", hall.one.id, seen=1)
+    hall.notice("escalate", 4)
+    assert hall.order("release", hall.one.id, seen=1).severity == "Severe"
+    assert hall.order("release", hall.one.id, seen=3).severity == "Extreme"

@@ -61,7 +61,7 @@ export class WarningCard {
     small.textContent = this.editor.summary();
     const { reason, release } = this.sender(item, { action: "release", label: c().release, preset: c().releaseReason, place });
     release.append(small);
-    const decline = reasonForm({ address: () => address(item.id), said: () => c().action.decline, label: c().declineProposal, quick: c().declineQuick, body: (why) => ({ action: "decline", reason: why }) });
+    const decline = reasonForm({ address: () => address(item.id), said: () => c().action.decline, label: c().declineProposal, quick: c().declineQuick, body: (why) => ({ action: "decline", reason: why, seen: item.steps.length }) });
     return [this.notice, this.editor.element, field(c().reason, reason), el("p", { class: "quiet" }, c().releaseHint), el("div", { class: "acts" }, release, decline), place];
   }
 
@@ -84,7 +84,7 @@ export class WarningCard {
 
   sender(item, { action, label, preset, place }) {
     const reason = el("input", { id: newId("reason"), maxlength: 500, autocomplete: "off", value: preset });
-    const body = () => (reason.value.trim() ? { action, reason: reason.value.trim(), ...this.editor.value() } : null);
+    const body = () => (reason.value.trim() ? { action, reason: reason.value.trim(), seen: item.steps.length, ...this.editor.value() } : null);
     return { reason, release: actButton({ label, kind: "main release", address: () => address(item.id), place, body, said: () => c().action[action] }) };
   }
 }
