@@ -128,8 +128,18 @@ def _network(text: str) -> str:
         raise ValueError("expected an IP address, or a network such as 172.16.0.0/12") from error
 
 
+def _port(url: str) -> str:
+    try:
+        port = urlsplit(url).port
+    except ValueError:
+        port = 0  # the error's own text can hold a piece of a password
+    if port == 0:
+        raise ValueError("host or port cannot be read: a port is 1 to 65535")
+    return url
+
+
 def _public_url(url: str) -> str:
-    parts = urlsplit(url)
+    parts = urlsplit(_port(url))
     here = parts.hostname in {"127.0.0.1", "::1", "localhost"}
     if not (parts.scheme == "https" or (parts.scheme == "http" and here)) or not parts.hostname:
         raise ValueError("expected the address that residents open, https://...")
@@ -292,6 +302,8 @@ class CapTable(_Table):
     def _whole(self) -> Self:
         if (self.key is None) != (self.certificate is None):
             raise ValueError("key and certificate belong together: give both or none")
+        if len({each.lower() for each in self.languages}) < len(self.languages):
+            raise ValueError("languages: one stands twice")
         if not self.sender and (self.key or self.contact or self.web or self.sender_name or self.url):
             raise ValueError("sender: name the city as sender, such as warnung@stadt.example")
         return self
@@ -302,8 +314,14 @@ class LeitstelleTable(_Table):
 
     folder: Path | None = None
     mail: str = ""
-    url: str = Field(default="", pattern=r"^(https?://\S+)?$")
-    token: str = ""
+    url: Annotated[str, AfterValidator(_port)] = Field(default="", pattern=r"^(https?://\S+)?$")
+    token: str = Field(default="", pattern=r"^[\x21-\x7e]*$")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.token and not self.url:
+            raise ValueError("token: there is no url that it is for")
+        return self
 
 
 class DisplaysTable(_Table):
@@ -334,7 +352,7 @@ class HeartbeatTable(_Table):
                 _topic_name(self.topic)
         elif not re.fullmatch(r"https?://[^\s/]+(/\S*)?", self.url):
             raise ValueError(f"url: a {self.kind} goes to https://host/path")
-        elif self.topic or self.client_id or self.ca_file:
+        elif _port(self.url) and (self.topic or self.client_id or self.ca_file):
             raise ValueError("topic, client_id and ca_file are of kind mqtt")
         return self
 
@@ -346,7 +364,7 @@ def _watched(url: str) -> str:
         _topic_name(url.partition("://")[2].partition("/")[2])
     elif not re.fullmatch(r"https?://[^\s/]+/\S*", url):
         raise ValueError("expected mqtt://user:password@host/TOPIC of its heartbeat, or https://host/readyz")
-    return url
+    return _port(url)
 
 
 class StandbyTable(_Table):

@@ -4,7 +4,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
@@ -171,7 +171,9 @@ def _crosswise(file: str, settings: Settings) -> Iterator[Fault]:
     if not (settings.devices.file or settings.device or settings.neighbour):
         yield Fault(file, "devices", "no devices", 'add [devices] file = "devices.csv" or [[device]] tables')
     yield from _repeated(file, "network_server", [s.name for s in settings.network_server])
-    yield from _repeated(file, "alerts.channel", [c.name for c in settings.alerts.channel])
+    channels = [c.name for c in settings.alerts.channel]
+    yield from _repeated(file, "alerts.channel", channels)
+    yield from _repeated(file, "alerts.webhook", [w.name for w in settings.alerts.webhook], channels)
     yield from _repeated(file, "heartbeat", [h.name for h in settings.heartbeat])
     yield from _same_files(file, settings)
     yield from _neighbours(file, settings)
@@ -218,16 +220,28 @@ def _same_files(file: str, settings: Settings) -> Iterator[Fault]:
 def _one_session(file: str, settings: Settings) -> Iterator[Fault]:
     """Two clients of one id at one broker throw each other out for ever."""
     seen: dict[tuple[str, int, str], str] = {}
-    for i, server in enumerate(settings.network_server):
-        broker = read_broker_url(server.url)
-        session = (broker.host, broker.port, client_id(server.name, server.client_id))
-        if session in seen and server.name != seen[session]:
+    for key, name, url, id_ in _sessions(settings):
+        broker = read_broker_url(url)
+        session = (broker.host, broker.port, id_)
+        if session in seen and name != seen[session]:
             problem = f"{seen[session]} has the same one at this broker"
-            yield Fault(file, f"network_server[{i}].client_id", problem, "give each its own, or none")
-        seen.setdefault(session, server.name)
+            yield Fault(file, f"{key}.client_id", problem, "give each its own, or none")
+        seen.setdefault(session, name)
 
 
-def _repeated(file: str, table: str, names: list[str]) -> Iterator[Fault]:
+def _sessions(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
+    """Who is at a broker: key, name, url, client id."""
+    for i, server in enumerate(settings.network_server):
+        yield f"network_server[{i}]", server.name, server.url, client_id(server.name, server.client_id)
+    if settings.displays is not None:
+        yield "displays", "[displays]", settings.displays.url, settings.displays.client_id
+    for i, beat in enumerate(settings.heartbeat):
+        if beat.kind == "mqtt":
+            given = beat.client_id or f"stadtfunk-heartbeat-{beat.name}"
+            yield f"heartbeat[{i}]", f"heartbeat {beat.name}", beat.url, given
+
+
+def _repeated(file: str, table: str, names: list[str], taken: Sequence[str] = ()) -> Iterator[Fault]:
     for i, name in enumerate(names):
-        if name in names[:i]:
+        if name in names[:i] or name in taken:
             yield Fault(file, f"{table}[{i}].name", f"{name!r} is used twice", "give each a name of its own")

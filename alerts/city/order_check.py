@@ -19,9 +19,7 @@ TEXT_LIMIT = 2000
 _AHEAD_US = 10 * 60_000_000
 _LANGUAGE = re.compile(r"einfach|[a-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 # with what turns the direction of writing, and what XML cannot hold
-_CONTROL = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
-)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _MARKUP = re.compile(r"<[A-Za-z/!]")
 
 

@@ -78,8 +78,7 @@ class Steps:
                 and (order.texts is None or dict(order.texts) == dict(said.texts))
                 and (order.valid_min is None or abs(until_us - said.valid_until_us) <= TWICE_US)
                 and (
-                    order.warning
-                    or (order.incident, order.exercise) == (warning.incident, warning.exercise)
+                    order.warning or (order.incident, order.exercise) == (warning.incident, warning.exercise)
                 )
             ):
                 return warning
@@ -303,7 +302,9 @@ def _refuse_unread(warning: CityWarning, order: Order) -> None:
         return
     for each in warning.steps[max(order.seen, 0) :]:
         if each.step.by != RENEWAL:
-            text = f"{each.step.action} by {each.step.by} came in between ({each.step.severity}): read it first"
+            text = (
+                f"{each.step.action} by {each.step.by} came in between ({each.step.severity}): read it first"
+            )
             raise OrderRefusedError("not_now", f"{order.action}: {text}")
 
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 _US = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EVERY = re.compile(r"(\d{1,3}) ?(h|hours?|days?|weeks?)")
+_YEARS = range(1971, 2200)
 _HOURS = {"h": 1, "d": 24, "w": 168}
 LEAST = timedelta(hours=4)
 """A shift is no shorter: hand-overs keep their order when the clocks change."""
@@ -73,6 +74,8 @@ class Rota(_Table):
 
     @model_validator(mode="after")
     def _one_at_a_time(self) -> Self:
+        if self.first.year not in _YEARS:
+            raise ValueError(f"first: the year {self.first.year} is none of ours")
         swaps = sorted(self.swap, key=lambda each: each.begin)
         for one, other in itertools.pairwise(swaps):
             if other.begin < one.end:

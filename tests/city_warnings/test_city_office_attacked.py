@@ -1,6 +1,5 @@
 import pytest
 from city_hall import Hall
-from warned_city import AREAS
 
 from alerts.city.order import OrderRefusedError
 from alerts.city.release import ReleaseRule, Releases
@@ -70,7 +69,7 @@ def test_nobody_releases_or_declines_what_rose_while_he_read(hall):
     read = len(hall.one.steps)
     hall.notice("escalate", 4)
     for action in ("release", "decline"):
-        with pytest.raises(OrderRefusedError, match="came in between .Extreme.") as refused:
+        with pytest.raises(OrderRefusedError, match=r"came in between .Extreme.") as refused:
             hall.order(action, hall.one.id, severity="Severe", texts=TEXTS, seen=read)
         assert refused.value.why == "not_now"
     assert hall.one.status == "proposed"
