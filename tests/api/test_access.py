@@ -27,6 +27,8 @@ OTHER_OPERATORS = [
     "/api/v1/admin/city-warnings/{city_warning_id}",
     "/api/v1/admin/city-warnings/{city_warning_id}/steps",
     "/api/v1/admin/city-warnings/draft",
+    "/api/v1/admin/silences",
+    "/api/v1/admin/silences/{silence_id}",
     "/api/v1/admin/subscriptions",
     "/api/v1/admin/subscriptions/remove",
 ]
