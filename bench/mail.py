@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from email.headerregistry import Address
@@ -172,8 +172,8 @@ def mailing(folder: Path, people: int) -> tuple[list[float], list[float], float]
     return delays, staff, cpu_us
 
 
-def subscribe(path: Path, vault: Vault, people: int) -> None:
-    """As if everybody had confirmed; two in five read English or plain German."""
+def subscribe(path: Path, vault: Vault, people: int, numbers: Sequence[str] = ()) -> None:
+    """As if everybody had confirmed; two in five read English or plain German. `numbers`: for SMS."""
     file = SqliteFile(
         path,
         application_id=records.APPLICATION_ID,
@@ -188,6 +188,9 @@ def subscribe(path: Path, vault: Vault, people: int) -> None:
             choices = Choices(places, language=languages[i % len(languages)])
             contact = Contact("email", f"resident{i}@example.org")
             records.insert(connection, vault, records.Request(contact, choices), clock())
+        for number in numbers:
+            choices = Choices((Place("area", "mitte"),))
+            records.insert(connection, vault, records.Request(Contact("sms", number), choices), clock())
     file.close()
 
 

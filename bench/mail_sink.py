@@ -1,6 +1,7 @@
-"""An SMTP server and webhooks on loopback that note when they took what: the far end of `mail.py`.
+"""An SMTP server and webhooks on loopback that note when they took what: the far end of `mail.py`, `warn.py`.
 
-Webhooks: /well takes all, /half every second call, /hangs never answers.
+Webhooks: /well takes all, /half every second call, /hangs never answers. Mails to resident...@... are noted
+without their text, others with it.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 taken: list[tuple[int, str]] = []
+letters: list[tuple[int, str]] = []
 called: list[tuple[int, str]] = []
 tries = itertools.count()
 
@@ -43,7 +45,11 @@ class Smtp(asyncio.Protocol):
     def answer(self, line: bytes) -> bytes:
         if self.reading:
             self.reading = False
-            taken.append((time.time_ns() // 1000, self.address))
+            now = time.time_ns() // 1000
+            if self.address.startswith("resident"):
+                taken.append((now, self.address))
+            else:
+                letters.append((now, line.decode("latin-1")))
             return b"250 2.0.0 queued\r\n"
         verb = line[:4].upper()
         if verb == b"EHLO":
@@ -63,7 +69,7 @@ async def webhook(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     )
     body = json.loads(await reader.readexactly(length))
     path = head.split()[1]
-    if path == b"/hangs":
+    if path.startswith(b"/hangs"):
         with suppress(asyncio.CancelledError):  # the end of the bench
             await reader.read()
         return
@@ -90,4 +96,4 @@ async def serve() -> None:
 
 if __name__ == "__main__":
     asyncio.run(serve())
-    Path(sys.argv[1]).write_text(json.dumps({"taken": taken, "called": called}))
+    Path(sys.argv[1]).write_text(json.dumps({"taken": taken, "letters": letters, "called": called}))
