@@ -47,13 +47,10 @@ def read_smtp_url(url: str) -> SmtpServer:
         raise ValueError(expected)
     if bool(parts.username) != bool(parts.password):
         raise ValueError("a user without a password, or the other way round")
-    return SmtpServer(
-        parts.scheme == "smtps",
-        parts.hostname,
-        port or _PORTS[parts.scheme],
-        unquote(parts.username or ""),
-        unquote(parts.password or ""),
-    )
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if not (user + password).isascii():
+        raise ValueError("user and password may have no umlauts: mail servers differ in how they read them")
+    return SmtpServer(parts.scheme == "smtps", parts.hostname, port or _PORTS[parts.scheme], user, password)
 
 
 def read_sender(text: str) -> str:
@@ -79,11 +76,19 @@ class Mailer:
         except smtplib.SMTPRecipientsRefused as fault:
             codes = [code for code, _ in fault.recipients.values()]
             raise MailError(f"address refused ({codes})", for_good=all(c >= 500 for c in codes)) from fault  # noqa: PLR2004 - RFC 5321, 4.2.1
-        except smtplib.SMTPResponseException as fault:
-            # what it says may repeat the address
-            raise MailError(f"the mail server answered {fault.smtp_code}") from fault
         except (OSError, smtplib.SMTPException) as fault:
-            raise MailError(f"the mail server cannot be used: {type(fault).__name__}") from fault
+            raise mail_error(fault) from fault
+
+
+def mail_error(fault: OSError | smtplib.SMTPException) -> MailError:
+    """What went wrong, without what the server said: that may repeat an address."""
+    if isinstance(fault, smtplib.SMTPAuthenticationError):
+        return MailError(f"the mail server refuses user and password ({fault.smtp_code})")
+    if isinstance(fault, smtplib.SMTPResponseException):
+        return MailError(f"the mail server answered {fault.smtp_code}")
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        return MailError(f"the mail server's certificate is not valid: {fault.verify_message}")
+    return MailError(f"the mail server cannot be used: {type(fault).__name__}")
 
 
 def connected(server: SmtpServer, context: ssl.SSLContext | None = None) -> smtplib.SMTP:

@@ -16,8 +16,7 @@ from typing import Final
 
 from alerts.delivery.bulk import Bulletin, Handed, Report
 from alerts.delivery.mail_form import MailForm
-from alerts.delivery.smtp import SmtpServer, connected
-from alerts.errors import MailError
+from alerts.delivery.smtp import SmtpServer, connected, mail_error
 from alerts.subscriptions.subscriptions import Recipient
 
 DEFAULT_CONNECTIONS = 4
@@ -69,13 +68,9 @@ class SmtpLine:
         smtp = self._connection()
         try:
             self._send(smtp, form, to, report)
-        except smtplib.SMTPResponseException as fault:
-            self.close()
-            # what it says may repeat an address
-            raise MailError(f"the mail server answered {fault.smtp_code}") from fault
         except (OSError, smtplib.SMTPException) as fault:
             self.close()
-            raise MailError(f"the mail server cannot be used: {type(fault).__name__}") from fault
+            raise mail_error(fault) from fault
         except BaseException:
             self.close()
             raise
@@ -102,12 +97,9 @@ class SmtpLine:
             try:
                 self._smtp = connected(self._pool.server, self._pool.context)
                 self._smtp.ehlo_or_helo_if_needed()
-            except smtplib.SMTPResponseException as fault:
-                self.close()
-                raise MailError(f"the mail server answered {fault.smtp_code}") from fault
             except (OSError, smtplib.SMTPException) as fault:
                 self.close()
-                raise MailError(f"the mail server cannot be used: {type(fault).__name__}") from fault
+                raise mail_error(fault) from fault
             self._count = 0
         return self._smtp
 

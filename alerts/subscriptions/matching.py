@@ -20,6 +20,7 @@ _HALF = 0.5 * 10**-DIGITS + 1e-9
 """Degrees that a kept place may lie beside the true one."""
 _KM = 111.195  # of a degree of latitude on a sphere of 6371 km
 _ROUNDED_KM = _HALF * _KM * 2**0.5
+_SLACK_KM = 0.1
 _OWN = rank("Severe")
 _ALWAYS = rank("Extreme")
 
@@ -65,6 +66,36 @@ def _of_city(warning: CityWarning) -> Reach | None:
     whole = any(not step.areas for step in said)
     named = frozenset(area for step in said for area in step.areas)
     return Reach("warning", max((step.severity for step in said), key=rank), None if whole else named)
+
+
+def candidates(found: Reach, areas: Areas) -> tuple[str, Sequence[str | float]]:
+    """SQL over the table of places `p` that keeps at least whatever matches() reaches, and its values.
+
+    Most notices concern few people: to weigh every place for each would take all the time in a storm.
+    """
+    if found.areas is None:
+        return "1", ()
+    named = sorted(found.areas)
+    conditions = [f"(p.kind = 'area' AND p.ref IN ({','.join('?' * len(named))}))"]
+    values: list[str | float] = list(named)
+    if found.told == "warning":
+        conditions.append("p.kind = 'gauge'")
+    else:
+        conditions.append("(p.kind = 'gauge' AND p.ref = ?)")
+        values.append(found.station)
+    for west, south, east, north in (area.form.bounds for area in areas.areas if area.id in found.areas):
+        conditions.append("(p.kind = 'point' AND p.lat BETWEEN ? AND ? AND p.lon BETWEEN ? AND ?)")
+        values += [south - 2 * _HALF, north + 2 * _HALF, west - 2 * _HALF, east + 2 * _HALF]
+    if found.rain_at is not None:
+        lat, lon = found.rain_at
+        more = "* ? <= p.radius_km + ?"
+        conditions.append(
+            f"(p.kind = 'point' AND p.radius_km > 0 AND abs(p.lat - ?) {more} AND abs(p.lon - ?) {more})"
+        )
+        # degrees of longitude are shortest at the end that is nearer to the pole
+        east_km = _KM * float(np.cos(np.radians(abs(lat) + 0.1)))
+        values += [lat, _KM, _ROUNDED_KM + _SLACK_KM, lon, east_km, _ROUNDED_KM + _SLACK_KM]
+    return " OR ".join(conditions), values
 
 
 def matches(found: Reach, places: Sequence[Place], areas: Areas) -> tuple[np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ from alerts.errors import BusyError, SubscriptionsError
 from alerts.scale import rank
 from alerts.subscriptions import records
 from alerts.subscriptions.contact import CHANNELS, Contact, ContactChannel, WrittenChannel
-from alerts.subscriptions.matching import matches, reach, silent
+from alerts.subscriptions.matching import candidates, matches, reach, silent
 from alerts.subscriptions.records import Mail, MailKind, Request, Subscription
 from alerts.subscriptions.subscription import Choices, Place, QuietHours, ReadIn
 from alerts.subscriptions.vault import Vault
@@ -302,12 +302,15 @@ class Subscriptions:
         if found is None:
             return Audience((), ())
         at_us = self._clock() if now_us is None else now_us
+        near, values = candidates(found, self._areas)
         with self._file.read() as connection:
             rows = connection.execute(
-                "SELECT s.id, s.quiet_start, s.quiet_end, p.kind, p.ref, p.lat, p.lon, p.radius_km "  # noqa: S608 - a Literal
-                "FROM subscriptions s JOIN places p ON p.subscription = s.id "
-                f"WHERE s.{found.told} = 1 AND s.least <= ? AND (? IS NULL OR s.channel = ?) ORDER BY s.id",
-                (rank(found.severity), channel, channel),
+                "SELECT s.id, s.quiet_start, s.quiet_end, "  # noqa: S608 - own words
+                "p.kind, p.ref, p.lat, p.lon, p.radius_km "
+                "FROM places p JOIN subscriptions s ON s.id = p.subscription "
+                f"WHERE ({near}) AND s.{found.told} = 1 AND s.least <= ? AND (? IS NULL OR s.channel = ?) "
+                "ORDER BY s.id",
+                (*values, rank(found.severity), channel, channel),
             ).fetchall()
         reached, own = matches(found, [Place(*row[3:]) for row in rows], self._areas)
         told: list[int] = []

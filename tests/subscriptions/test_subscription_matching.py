@@ -2,10 +2,13 @@
 
 import itertools
 import math
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +18,7 @@ from alerts.city import city_warning
 from alerts.event import CityStep, CityText, Event
 from alerts.scale import SEVERITIES, rank
 from alerts.subscriptions.contact import contact
-from alerts.subscriptions.matching import Reach, matches, reach, silent
+from alerts.subscriptions.matching import Reach, candidates, matches, reach, silent
 from alerts.subscriptions.subscription import Choices, Place, QuietHours
 from alerts.warning import fold, opened
 
@@ -186,6 +189,35 @@ def test_radius_against_a_plain_formula(lat, lon, radius):
         assert reached
     if not radius or far > radius + 0.25:
         assert not reached
+
+
+LAT, LON = st.floats(50.85, 51.15), st.floats(6.9, 7.3)
+PLACES = st.one_of(
+    st.sampled_from([GIERATH, OBEN, *(Place("gauge", each) for each in ("pegel", "regen", "fern"))]),
+    st.builds(Place.at, LAT, LON, st.integers(0, 9)),
+    # around the corners of an area, where rounding decides
+    st.builds(Place.at, st.floats(50.984, 50.986), st.floats(7.094, 7.106), st.just(0)),
+)
+REACHES = st.builds(
+    Reach,
+    st.sampled_from(["notice", "warning"]),
+    st.just("Severe"),
+    st.one_of(st.none(), st.frozensets(st.sampled_from(["gierath", "oben"]))),
+    st.sampled_from(["pegel", "regen", "fern", ""]),
+    st.one_of(st.none(), st.tuples(LAT, LON)),
+)
+
+
+@given(REACHES, st.lists(PLACES, min_size=1, max_size=30))
+def test_what_the_file_leaves_out_would_not_have_been_reached(found, places):
+    condition, values = candidates(found, AREAS)
+    with closing(sqlite3.connect(":memory:")) as file:
+        file.execute("CREATE TABLE places(kind, ref, lat, lon, radius_km)")
+        rows = [(p.kind, p.ref, p.lat, p.lon, p.radius_km) for p in places]
+        file.executemany("INSERT INTO places VALUES(?, ?, ?, ?, ?)", rows)
+        kept = file.execute(f"SELECT rowid - 1 FROM places p WHERE {condition}", values).fetchall()
+    reached, _ = matches(found, places, AREAS)
+    assert set(np.flatnonzero(reached)) <= {i for (i,) in kept}
 
 
 def test_quiet_hours_hold_back_unless_it_is_serious_at_home(desk):
