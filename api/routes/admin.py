@@ -17,7 +17,7 @@ from api.routes.openapi import collection_of, errors
 from api.routes.query import CollectionQuery, Id
 from api.routes.reading_item import reading_items
 from api.routes.stations import nowhere
-from api.schemas import AdminDevice, AdminUplink, Delivery, RejectedUplink
+from api.schemas.operations import AdminDevice, AdminUplink, Delivery, RejectedUplink
 from api.visibility import View
 from ingest.journal import RejectedRow
 from ingest.reading import Readings

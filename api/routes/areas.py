@@ -19,7 +19,7 @@ from api.routes.openapi import collection_of
 from api.routes.query import CollectionQuery
 from api.routes.stations import nowhere
 from api.routes.warning_item import warnings_seen
-from api.schemas import Area as AreaItem
+from api.schemas.warnings import Area as AreaItem
 from api.visibility import View
 
 router = APIRouter(prefix="/api/v1", tags=["warnings"])

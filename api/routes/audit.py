@@ -15,7 +15,7 @@ from api.rfc3339 import format_us
 from api.routes.openapi import collection_of, errors
 from api.routes.query import CollectionQuery
 from api.routes.stations import nowhere
-from api.schemas import AuditChain, AuditEntry
+from api.schemas.operations import AuditChain, AuditEntry
 from api.visibility import View
 
 router = APIRouter(prefix="/api/v1/admin/audit", tags=["operators"])

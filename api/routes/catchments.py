@@ -13,7 +13,7 @@ from api.rfc3339 import format_us
 from api.routes.openapi import collection_of
 from api.routes.query import CollectionQuery
 from api.routes.stations import nowhere
-from api.schemas import Catchment
+from api.schemas.measurements import Catchment
 from api.visibility import View
 
 router = APIRouter(prefix="/api/v1", tags=["catchments"])

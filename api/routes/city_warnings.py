@@ -12,7 +12,6 @@ from alerts.city.office import CityOffice
 from alerts.city.order import Order, OrderAction, OrderRefusedError
 from alerts.event import CityText, Severity
 from api.caller import AnyCaller, Operator
-from api.city_warning_schemas import CityWarningCourse, CityWarningDraft, CityWarningItem
 from api.formats import Layout, document
 from api.paging import decode_cursor, link_next, page
 from api.problems import Problem, not_found
@@ -22,6 +21,7 @@ from api.routes.city_warning_item import city_warning_item, course_item, texts_i
 from api.routes.openapi import collection_of, errors
 from api.routes.query import CollectionQuery
 from api.routes.stations import nowhere
+from api.schemas.city_warnings import CityWarningCourse, CityWarningDraft, CityWarningItem
 from api.visibility import View
 
 router = APIRouter(prefix="/api/v1", tags=["warnings"])

@@ -15,7 +15,7 @@ from api.responses import PRIVATE
 from api.rfc3339 import format_us
 from api.routes.audit import note
 from api.routes.openapi import errors
-from api.schemas import Drill
+from api.schemas.incidents import Drill
 from api.visibility import View
 
 router = APIRouter(prefix="/api/v1/admin", tags=["operators"])

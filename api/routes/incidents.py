@@ -18,7 +18,7 @@ from api.routes.openapi import collection_of, errors
 from api.routes.query import CollectionQuery
 from api.routes.stations import nowhere
 from api.routes.warning_item import UNITS
-from api.schemas import IncidentItem
+from api.schemas.incidents import IncidentItem
 from api.visibility import View
 
 router = APIRouter(prefix="/api/v1/admin/incidents", tags=["operators"])

@@ -13,7 +13,7 @@ from api.rfc3339 import format_us
 from api.routes.openapi import collection_of, errors
 from api.routes.query import CollectionQuery
 from api.routes.stations import nowhere
-from api.schemas import Mailing
+from api.schemas.operations import Mailing
 
 router = APIRouter(prefix="/api/v1/admin/mailings", tags=["operators"])
 _LAYOUT = Layout(tuple(Mailing.model_fields), nowhere)

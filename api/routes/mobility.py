@@ -14,7 +14,7 @@ from api.responses import collection
 from api.rfc3339 import format_us
 from api.routes.openapi import collection_of, errors
 from api.routes.query import LatestQuery, StationQuery, Time, moment
-from api.schemas import Parking, Traffic
+from api.schemas.measurements import Parking, Traffic
 from api.visibility import View
 
 router = APIRouter(prefix="/api/v1", tags=["parking and traffic"])

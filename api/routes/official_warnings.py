@@ -15,7 +15,7 @@ from api.rfc3339 import format_us
 from api.routes.openapi import collection_of, errors
 from api.routes.query import CollectionQuery
 from api.routes.stations import nowhere
-from api.schemas import OfficialWarning as Schema
+from api.schemas.warnings import OfficialWarning as Schema
 from api.visibility import View
 from ingest.neighbours.dwd_cap import FRESH_US
 from ingest.neighbours.official_warning import Official, OfficialWarning

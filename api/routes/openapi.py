@@ -4,7 +4,7 @@ from typing import Any
 
 from api.formats import MEDIA_TYPES, Format
 from api.problems import MEDIA_TYPE
-from api.schemas import Collection, Internal, ProblemDetails
+from api.schemas.envelope import Collection, Internal, ProblemDetails
 from api.subscription_bodies import schemas
 
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}

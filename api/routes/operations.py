@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from api.caller import AnyCaller, Operator
 from api.problems import Problem
 from api.routes.openapi import errors
-from api.schemas import Readiness
+from api.schemas.operations import Readiness
 from ingest.health import Health
 
 router = APIRouter(tags=["operation"])

@@ -17,7 +17,7 @@ from api.rfc3339 import format_us
 from api.routes.openapi import collection_of, errors
 from api.routes.query import LatestQuery, ReadingsQuery, moment
 from api.routes.reading_item import reading_items, reading_layout
-from api.schemas import Reading
+from api.schemas.measurements import Reading
 from api.visibility import SeriesBook, View
 from ingest.reading import Series
 from ingest.store import Point, Store

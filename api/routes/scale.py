@@ -7,7 +7,7 @@ from api.caller import AnyCaller
 from api.formats import Item, document
 from api.responses import respond
 from api.routes.openapi import errors
-from api.schemas import ScaleTable
+from api.schemas.warnings import ScaleTable
 
 router = APIRouter(tags=["warnings"])
 _CACHE = "public, max-age=300"

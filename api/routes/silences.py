@@ -19,7 +19,7 @@ from api.routes.audit import note
 from api.routes.openapi import collection_of, errors
 from api.routes.query import CollectionQuery
 from api.routes.stations import nowhere
-from api.silence_schemas import SilenceItem
+from api.schemas.silences import SilenceItem
 from api.visibility import View
 
 router = APIRouter(prefix="/api/v1/admin/silences", tags=["operators"])

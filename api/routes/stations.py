@@ -8,13 +8,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from alerts.kernels.plan import LEVEL
 from api.caller import AnyCaller
 from api.formats import Item, Layout, document
-from api.level_schemas import StationNow
 from api.paging import decode_cursor, link_next, page
 from api.responses import collection, respond
 from api.routes.level_item import level_items
 from api.routes.openapi import collection_of, errors
 from api.routes.query import CollectionQuery
-from api.schemas import Property, Station
+from api.schemas.levels import StationNow
+from api.schemas.measurements import Property, Station
 from api.visibility import View
 
 router = APIRouter(prefix="/api/v1", tags=["stations"])

@@ -13,7 +13,7 @@ from api.responses import collection, respond
 from api.routes.openapi import collection_of, errors
 from api.routes.query import StationQuery
 from api.routes.warning_item import LAYOUT, warning_item, warnings_seen
-from api.schemas import Notice
+from api.schemas.warnings import Notice
 
 router = APIRouter(prefix="/api/v1", tags=["warnings"])
 _CACHE = "no-cache"

@@ -5,8 +5,8 @@ from small_town import MINUTE
 from starlette.testclient import TestClient
 
 from alerts.outlook import BasinOutlook, LevelOutlook, MarkOutlook, SpillwayOutlook, Wave
-from api.level_schemas import StationNow
 from api.routes.level_item import sentence
+from api.schemas.levels import StationNow
 
 
 def outlook(now_us, **changes):

@@ -6,8 +6,10 @@ from starlette.testclient import TestClient
 
 from alerts.event import Event
 from alerts.scale import load_scale
-from api import schemas
 from api.app import create_app, openapi
+from api.schemas.measurements import Parking, Property, Reading, Station, Traffic
+from api.schemas.operations import AdminDevice, AdminUplink, RejectedUplink
+from api.schemas.warnings import Notice
 
 
 @pytest.mark.parametrize(
@@ -250,16 +252,16 @@ def test_the_document_describes_every_answer():
 
 def test_the_answers_are_as_the_document_says(operator, client):
     models = {
-        "stations": schemas.Station,
-        "properties": schemas.Property,
-        "readings": schemas.Reading,
-        "readings/latest": schemas.Reading,
-        "warnings": schemas.Notice,
-        "parking": schemas.Parking,
-        "traffic": schemas.Traffic,
-        "admin/rejected": schemas.RejectedUplink,
-        "admin/uplinks": schemas.AdminUplink,
-        "admin/devices": schemas.AdminDevice,
+        "stations": Station,
+        "properties": Property,
+        "readings": Reading,
+        "readings/latest": Reading,
+        "warnings": Notice,
+        "parking": Parking,
+        "traffic": Traffic,
+        "admin/rejected": RejectedUplink,
+        "admin/uplinks": AdminUplink,
+        "admin/devices": AdminDevice,
     }
     for address, model in models.items():
         for caller in (operator, client) if "admin" not in address else (operator,):

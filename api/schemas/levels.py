@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from api.schemas import Station, Text
+from api.schemas.envelope import Text
+from api.schemas.measurements import Station
 
 
 class Mark(BaseModel):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from api.schemas import Text
+from api.schemas.envelope import Text
 
 Severity = Literal["Minor", "Moderate", "Severe", "Extreme"]
 Said = dict[str, str]
