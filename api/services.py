@@ -24,7 +24,7 @@ from alerts.scale import Scale, shipped_scale
 from alerts.subscriptions.address_book import AddressBook
 from alerts.subscriptions.subscriptions import Subscriptions
 from alerts.subscriptions.words import Words
-from alerts.texts import Texts
+from alerts.texts.texts import Texts
 from alerts.watch.outages import Sight
 from alerts.web_push.browser import PushServices
 from api.limits import CallerLimit

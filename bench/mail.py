@@ -37,7 +37,8 @@ from alerts.subscriptions.subscription import Choices, Place, ReadIn
 from alerts.subscriptions.subscriptions import Subscriptions
 from alerts.subscriptions.vault import Vault
 from alerts.subscriptions.words import Links, Words
-from alerts.texts import Text, Texts
+from alerts.texts.text import Text
+from alerts.texts.texts import Texts
 from devices.registry import load_registry
 from ingest.sqlite_file import SqliteFile
 from ingest.sqlite_journal import SqliteJournal

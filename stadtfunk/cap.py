@@ -16,7 +16,7 @@ from alerts.cap.signature import Signer, certificate_of, verify
 from alerts.city.city_warning import CityWarning
 from alerts.errors import AlertsConfigError, CapError
 from alerts.scale import Scale
-from alerts.texts import Texts
+from alerts.texts.texts import Texts
 from devices.errors import Fault
 from devices.registry import Registry
 from stadtfunk.settings import Settings

@@ -10,7 +10,7 @@ from alerts.delivery.outbox import Outbox, sender_of
 from alerts.delivery.webhook import Webhook
 from alerts.errors import AlertsConfigError
 from alerts.routing.silences import Silences
-from alerts.texts import Texts
+from alerts.texts.texts import Texts
 from devices.errors import Fault
 from ingest.journal import Journal
 from stadtfunk.routing import dispatch_of

@@ -14,7 +14,8 @@ from alerts.delivery.smtp_pool import SmtpPool
 from alerts.one_line import header
 from alerts.subscriptions.contact import ContactChannel
 from alerts.subscriptions.subscription import ReadIn
-from alerts.texts import Text, Texts
+from alerts.texts.text import Text
+from alerts.texts.texts import Texts
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 from alerts.web_push.push_bulk import PushBulk
 from ingest.journal import Journal

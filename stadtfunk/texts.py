@@ -13,8 +13,8 @@ from alerts.errors import AlertsConfigError
 from alerts.outlook import LevelOutlook
 from alerts.scale import Language, Scale
 from alerts.text_files import TextFile, strangers
-from alerts.texts import FILES as NOTICE_FILES
-from alerts.texts import Texts
+from alerts.texts.texts import FILES as NOTICE_FILES
+from alerts.texts.texts import Texts
 from devices.errors import Fault
 from stadtfunk.settings import Settings
 

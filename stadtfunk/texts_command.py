@@ -20,8 +20,8 @@ from alerts.event import CityAction, CityStep, Event, Severity
 from alerts.incident import Incident, Member, begun
 from alerts.scale import READ_IN, SEVERITIES, load_scale
 from alerts.text_files import sign
-from alerts.texts import FILES as NOTICE_FILES
-from alerts.texts import SHIPPED as SHIPPED_NOTICES
+from alerts.texts.texts import FILES as NOTICE_FILES
+from alerts.texts.texts import SHIPPED as SHIPPED_NOTICES
 from devices.catalogue import load_catalogue
 from devices.errors import DevicesError, Fault
 from devices.registry import Station, load_registry

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from alerts.areas import Areas
 from alerts.scale import Language, Scale
-from alerts.texts import Texts
+from alerts.texts.texts import Texts
 from stadtfunk.settings import Settings
 from stadtfunk.texts import own_folder, say
 

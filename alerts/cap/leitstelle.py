@@ -25,7 +25,7 @@ from alerts.cap.publisher import CapPublisher
 from alerts.city.city_warning import CityWarning
 from alerts.delivery.channels import AppriseSender, Channel
 from alerts.errors import AlertsConfigError, CapError
-from alerts.texts import Text
+from alerts.texts.text import Text
 from devices.errors import Fault
 from ingest.health import Health
 

@@ -28,7 +28,8 @@ from alerts.city.city_warning import CityWarning
 from alerts.errors import CapError, TextError
 from alerts.event import CityText
 from alerts.scale import LANGUAGES
-from alerts.texts import Texts, plain
+from alerts.texts.text import plain
+from alerts.texts.texts import Texts
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 from ingest.health import Health
 

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from alerts.event import Severity
 from alerts.subscriptions.subscription import ReadIn, Told
 from alerts.subscriptions.subscriptions import Recipient
-from alerts.texts import Text
+from alerts.texts.text import Text
 
 Handed = Literal["sent", "refused", "later", "unknown", "lost"]
 """sent: the service took it · refused: this address never will · later: not now · unknown: it may have

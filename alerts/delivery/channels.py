@@ -23,7 +23,7 @@ from alerts.errors import AlertsConfigError
 from alerts.event import Audience, Severity
 from alerts.routing.quiet import read_quiet
 from alerts.scale import LANGUAGES, SEVERITIES, Language, rank
-from alerts.texts import Text
+from alerts.texts.text import Text
 from alerts.warning import TOLD, Told, Warning  # noqa: A004 - the field's word, see there
 from devices.errors import Fault
 

@@ -17,7 +17,7 @@ from alerts.delivery.mailings import Mailing
 from alerts.errors import TextError
 from alerts.event import CityText
 from alerts.subscriptions.subscription import READ_IN, ReadIn
-from alerts.texts import Text, plain
+from alerts.texts.text import Text, plain
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 
 SHORT_LIMIT = 300

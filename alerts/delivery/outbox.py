@@ -25,7 +25,7 @@ from alerts.delivery.stages import CallOff, Record, Render, RenderPayload, Selec
 from alerts.delivery.webhook import Webhook, WebhookSender
 from alerts.errors import AlertsConfigError
 from alerts.event import Event, from_row
-from alerts.texts import Texts
+from alerts.texts.texts import Texts
 from devices.errors import Fault
 from ingest.health import Health
 from ingest.journal import EventRow, Journal

@@ -11,7 +11,7 @@ from alerts.errors import MailError
 from alerts.subscriptions.mails import sms_url
 from alerts.subscriptions.subscriptions import Recipient
 from alerts.subscriptions.words import Links
-from alerts.texts import Text
+from alerts.texts.text import Text
 
 _MOST_HANGING = 8
 _MOST_UNANSWERED = 3

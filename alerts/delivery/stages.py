@@ -15,7 +15,8 @@ from alerts.delivery.deliveries import Deliveries, DeliveryStatus, Due
 from alerts.delivery.grouping import Heard, News, after
 from alerts.delivery.webhook_payload import payload
 from alerts.errors import DeliveriesError
-from alerts.texts import Text, Texts, plain
+from alerts.texts.text import Text, plain
+from alerts.texts.texts import Texts
 from alerts.warning import Warning, as_public  # noqa: A004 - the field's word, see there
 
 _RECORD_AGAIN_S = 1.0

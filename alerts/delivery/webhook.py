@@ -30,7 +30,7 @@ from urllib3.util import Timeout
 from alerts.delivery.calls import MOST_HANGING, Calls
 from alerts.delivery.channels import Channel, Outcome
 from alerts.errors import AlertsConfigError
-from alerts.texts import Text
+from alerts.texts.text import Text
 from devices.errors import Fault
 
 _PREFIX = "whsec_"

@@ -11,7 +11,8 @@ from alerts.city.city_warning import CityWarning
 from alerts.errors import TextError
 from alerts.event import Severity
 from alerts.scale import LANGUAGES, Scale, rank
-from alerts.texts import Text, Texts, plain
+from alerts.texts.text import Text, plain
+from alerts.texts.texts import Texts
 from alerts.warning import Warning, as_public  # noqa: A004 - the field's word, see there
 
 CITY = "city"

@@ -20,7 +20,7 @@ from alerts.subscriptions.contact import ContactChannel
 from alerts.subscriptions.records import Subscription
 from alerts.subscriptions.subscriptions import Due, Subscriptions
 from alerts.subscriptions.words import Links, Words
-from alerts.texts import Text
+from alerts.texts.text import Text
 from ingest.health import Health
 
 _PAUSE_S = 5.0

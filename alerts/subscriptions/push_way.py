@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from alerts.texts import Text
+from alerts.texts.text import Text
 from alerts.web_push.push_message import PushMessage
 from alerts.web_push.push_sender import PushSender
 

@@ -12,7 +12,7 @@ from alerts.errors import SubscriptionsError
 from alerts.scale import Language, Scale
 from alerts.subscriptions.records import Mail, MailKind, Subscription
 from alerts.subscriptions.subscription import READ_IN, Choices, Place, QuietHours, ReadIn, Told
-from alerts.texts import Text
+from alerts.texts.text import Text
 
 _FOLDER = Path(__file__).with_name("texts")
 _NAME_LIMIT = 80

@@ -5,7 +5,7 @@ from typing import Any
 
 from alerts.errors import TextError
 from alerts.scale import LANGUAGES, Language
-from alerts.texts import Text, plain
+from alerts.texts.text import Text, plain
 from alerts.warning import Warning, as_public  # noqa: A004 - the field's word, see there
 from alerts.witnesses.words import counted
 from api.formats import Layout

@@ -13,7 +13,7 @@ from alerts.incident_board import IncidentBoard
 from alerts.kernels.counts import Count, Site, SiteCounts
 from alerts.kernels.parking import CarPark
 from alerts.rules import load_rules
-from alerts.texts import Texts
+from alerts.texts.texts import Texts
 from api.app import create_app
 from api.services import City, Services, TokenHash
 from api.tokens import hash_token

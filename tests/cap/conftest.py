@@ -17,7 +17,7 @@ from warned_city import BASIS, T0
 from alerts.board import WarningBoard
 from alerts.cap.archive import CapArchive
 from alerts.cap.publisher import CapPublisher
-from alerts.texts import Texts
+from alerts.texts.texts import Texts
 
 
 @dataclass

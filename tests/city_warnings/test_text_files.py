@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from alerts.city.texts import FILES, SHIPPED
 from alerts.errors import AlertsConfigError
 from alerts.text_files import digest, read_texts, sign, strangers
-from alerts.texts import FILES as NOTICE_FILES
-from alerts.texts import SHIPPED as SHIPPED_NOTICES
-from alerts.texts import Texts
+from alerts.texts.texts import FILES as NOTICE_FILES
+from alerts.texts.texts import SHIPPED as SHIPPED_NOTICES
+from alerts.texts.texts import Texts
 
 TODAY = date(2026, 7, 1)
 

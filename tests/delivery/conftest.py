@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from alerts.texts import Texts
+from alerts.texts.texts import Texts
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import structlog
 from alerts.delivery.channel_worker import Retry
 from alerts.delivery.channels import Channel
 from alerts.delivery.outbox import Outbox
-from alerts.texts import Texts
+from alerts.texts.texts import Texts
 from ingest.sqlite_journal import SqliteJournal
 
 journal, deliveries, url, now_us = sys.argv[1:]

@@ -22,7 +22,7 @@ from alerts.subscriptions.subscription import Choices, Place
 from alerts.subscriptions.subscriptions import Subscriptions
 from alerts.subscriptions.vault import Vault
 from alerts.subscriptions.words import Links, Words
-from alerts.texts import Texts
+from alerts.texts.texts import Texts
 from devices.registry import load_registry
 from ingest.sqlite_journal import SqliteJournal
 

@@ -14,7 +14,7 @@ from servers import wait_for as until
 
 from alerts.delivery.channels import AppriseSender, Channel, Outcome
 from alerts.errors import AlertsConfigError
-from alerts.texts import Text
+from alerts.texts.text import Text
 from alerts.warning import fold
 
 TEXT = Text("Starkregen, Stufe 3: Kippemühle", "27,4 l/m² <b>in</b> einer Stunde\nVorgang ep1, Meldung e1")

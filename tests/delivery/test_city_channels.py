@@ -19,7 +19,8 @@ from alerts.delivery.city_messages import PUBLIC as HEARD_BY_ALL
 from alerts.delivery.city_messages import TELLINGS, WARNS, plain_city, told_as, trials
 from alerts.delivery.outbox import Outbox
 from alerts.event import PREEMPTED, CityAction, CityText
-from alerts.texts import BODY_LIMIT, TITLE_LIMIT, Text, Texts
+from alerts.texts.text import BODY_LIMIT, TITLE_LIMIT, Text
+from alerts.texts.texts import Texts
 from ingest.sqlite_journal import SqliteJournal
 
 LINK = "https://funk.stadt.example/console/incidents"

@@ -14,7 +14,7 @@ from alerts.delivery.deliveries import Entry, New, Page
 from alerts.delivery.gate import Gate, Stand, held
 from alerts.delivery.holds import Hold
 from alerts.delivery.standing_by import HELD
-from alerts.texts import Texts
+from alerts.texts.texts import Texts
 from alerts.warning import opened
 from ingest.sqlite_journal import SqliteJournal
 

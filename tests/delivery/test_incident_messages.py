@@ -15,7 +15,8 @@ from alerts.event import to_row
 from alerts.kernels.kernels import Kernels
 from alerts.kostra.kostra import Kostra, shipped_table
 from alerts.rules import load_rules
-from alerts.texts import BODY_LIMIT, TITLE_LIMIT, Texts
+from alerts.texts.text import BODY_LIMIT, TITLE_LIMIT
+from alerts.texts.texts import Texts
 from devices.registry import InstalledDevice, Registry, Station
 from ingest.reading import READING, Series
 

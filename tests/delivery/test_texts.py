@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from alerts.errors import AlertsConfigError
 from alerts.scale import LANGUAGES, LEVELS, READ_IN
-from alerts.texts import BODY_LIMIT, SHIPPED, TITLE_LIMIT, Texts, plain
+from alerts.texts.text import BODY_LIMIT, TITLE_LIMIT, plain
+from alerts.texts.texts import SHIPPED, Texts
 from alerts.warning import STEPS, fold
 
 LONG_NAME = "Hochwasserrückhaltebecken Kippemühle, Einlauf der Strunde, linkes Ufer"

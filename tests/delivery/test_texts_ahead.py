@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from alert_events import make_event
 
-from alerts.texts import Texts
+from alerts.texts.texts import Texts
 from alerts.warning import fold
 
 NAMES = {"pegel-oben": "Strunde Herrenstrunden", "pegel": "Strunde Gierath"}

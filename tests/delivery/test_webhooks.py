@@ -19,7 +19,7 @@ from alerts.delivery.channels import Channel
 from alerts.delivery.outbox import Outbox
 from alerts.delivery.webhook import Webhook, WebhookSender, read_secret, signature
 from alerts.errors import AlertsConfigError
-from alerts.texts import Text
+from alerts.texts.text import Text
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 QUICK = Retry(first_s=0.05, most_s=0.2)

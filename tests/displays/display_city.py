@@ -13,7 +13,7 @@ from warned_city import AREAS, PLACES
 
 from alerts.displays.content import Scene
 from alerts.scale import shipped_scale
-from alerts.texts import Texts
+from alerts.texts.texts import Texts
 
 EXAMPLE = runpy.run_path(str(Path(__file__).parents[2] / "docs/examples/column.py"))
 Column = EXAMPLE["Column"]

@@ -16,7 +16,7 @@ from alerts.event import CityStep, CityText, Event, to_row
 from alerts.routing.rota import to_us
 from alerts.routing.routes_file import parse_routes
 from alerts.routing.silences import Silence, Silences
-from alerts.texts import Texts
+from alerts.texts.texts import Texts
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MIN = 60_000_000

@@ -34,7 +34,8 @@ from alerts.subscriptions.records import Mail, Secrets, Subscription
 from alerts.subscriptions.subscription import READ_IN, Choices, Place
 from alerts.subscriptions.subscriptions import Recipient
 from alerts.subscriptions.words import Links, Words
-from alerts.texts import SHIPPED, Text, Texts
+from alerts.texts.text import Text
+from alerts.texts.texts import SHIPPED, Texts
 from alerts.web_push.push_message import PushMessage
 from devices.registry import load_registry
 

@@ -14,7 +14,7 @@ from alerts.delivery.bulk import Bulletin
 from alerts.errors import MailError, SubscriptionsError
 from alerts.subscriptions.contact import push_contact
 from alerts.subscriptions.subscriptions import Recipient
-from alerts.texts import Text
+from alerts.texts.text import Text
 from alerts.web_push.encryption import MOST_BYTES
 from alerts.web_push.push_bulk import PushBulk, push_message
 from alerts.web_push.push_message import MOST_TTL_S, PushMessage
