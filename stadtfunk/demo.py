@@ -23,6 +23,7 @@ from devices.simulator.simulator import Delivery, Kind, Simulator
 from ingest import store_writer
 from ingest.journal import Journal
 from stadtfunk.demo_broker import Addresses, demo_broker
+from stadtfunk.duty_officer import DutyOfficer
 from stadtfunk.errors import StartError
 from stadtfunk.publisher import Publisher
 from stadtfunk.reaction import Reaction, Stopwatch
@@ -253,8 +254,10 @@ def _running(settings: Settings, clock: DemoClock, listener: socket.socket) -> I
     service = Service(settings, clock=clock)
     server = Server(service.app(), settings.api.host, settings.api.port)
     pages = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="demo-pages")
+    officer = DutyOfficer(service, clock)
     service.start()
     pages.start()
+    officer.start()
     try:
         _wait(
             lambda: server.started and all(consumer.health.ok for consumer in service.consumers),
@@ -264,6 +267,7 @@ def _running(settings: Settings, clock: DemoClock, listener: socket.socket) -> I
     finally:
         server.should_exit = True
         pages.join()
+        officer.stop()
         service.stop()
 
 
@@ -300,6 +304,7 @@ Stadtfunk demo: a simulated Bergisch Gladbach. Devices and values are fictitious
   {url}/console           the staff page: log in with the token below
   {url}/docs              the API
   {url}/api/v1/warnings   the same warnings as JSON
+  {url}/api/v1/city-warnings   what the city's duty officer released (a script decides here)
   {url}/metrics           for operators: Authorization: Bearer {token}
 
 Operator token: {token}

@@ -12,7 +12,9 @@ import urllib.request
 
 import pytest
 
-from stadtfunk import demo
+from alerts.event import from_row
+from ingest.sqlite_journal import SqliteJournal
+from stadtfunk import demo, duty_officer
 from stadtfunk.demo import DemoClock, Report
 from stadtfunk.serve import bind
 
@@ -89,7 +91,21 @@ def test_until_done_accounts_for_every_uplink_whatever_the_speed(start, tmp_path
     # the two began at different moments: parking and traffic differ, the storm does not
     assert len({report["warnings_raised"] for report in reports}) == 1
     assert list(tmp_path.glob("stadtfunk-demo-*")) == []
+    steps = city_steps(tmp_path / "kept" / "journal.db")
+    assert {"propose", "release"} <= {action for action, _ in steps}
+    assert {by for action, by in steps if action != "propose"} <= {duty_officer.NAME, "rule proposal"}
     assert {"journal.db", "readings.db"} <= {file.name for file in (tmp_path / "kept").iterdir()}
+
+
+def city_steps(file):
+    """What was done about warnings of the city, and by whom."""
+    journal, after, found = SqliteJournal(file), 0, []
+    while page := journal.events(after, 1000):
+        after = page[-1][0]
+        events = [from_row(row) for _, row in page]
+        found += [(event.city.action, event.city.by) for event in events if event.city is not None]
+    journal.close()
+    return found
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
