@@ -83,7 +83,17 @@ class Course(RuleBasedStateMachine):
         assert after in self.hall.office.warnings()
         assert any(event.id == after.steps[-1].event for event in self.hall.steps())
 
-    @rule(minutes=st.sampled_from([1, 5, 11, 60, 240, 26 * 60, 72 * 60]))
+    @rule(
+        action=st.sampled_from(["release", "update", "decline"]),
+        by=PEOPLE,
+        severity=st.sampled_from([None, *SEVERITIES]),
+    )
+    def what_is_open_is_decided(self, action, by, severity):
+        for each in self.hall.office.warnings():
+            if each.open:
+                self.order(action, by, self.hall.office.warnings().index(each) + 1, severity=severity)
+
+    @rule(minutes=st.sampled_from([1, 5, 11, 60, 155, 240, 26 * 60, 72 * 60]))
     def time_passes(self, minutes):
         self.hall.later(minutes)
 
@@ -181,4 +191,4 @@ class Course(RuleBasedStateMachine):
 
 
 TestCourse = Course.TestCase
-TestCourse.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestCourse.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
