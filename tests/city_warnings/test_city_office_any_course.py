@@ -57,6 +57,16 @@ class Course(RuleBasedStateMachine):
         elif before:
             self.hall.notice("clear", 0, station)
 
+    @rule(level=st.sampled_from(sorted(LEVELS)), by=PEOPLE)
+    def a_storm_that_is_released(self, level, by):
+        self.crossing(GAUGE, level, "public")
+        self.what_is_open_is_decided("release", by, None)
+
+    @rule()
+    def everything_falls(self):
+        while self.levels:
+            self.fall(next(iter(self.levels)))
+
     @rule(by=PEOPLE)
     def incident_is_over(self, by):
         self.hall.all_clear(by=by)
