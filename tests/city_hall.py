@@ -13,6 +13,7 @@ from ingest.sqlite_journal import SqliteJournal
 
 WHO = "A. Beispiel"
 GAUGE, UPSTREAM = "strunde-gierath", "oben-pegel"
+INCIDENT = "strunde.20260714T183000Z"
 LEVELS = {2: "Moderate", 3: "Severe", 4: "Extreme"}
 _ENGINE_NEEDS = (1 << 63) - 1
 
@@ -28,6 +29,7 @@ class Hall:
         self.now_us = T0
         self.levels = {}
         self.wrote = 0
+        self.incident = INCIDENT
         self.open()
 
     def open(self):
@@ -74,7 +76,7 @@ class Hall:
             "measured",
             audience="public" if kind in {"raise", "escalate"} else None,
             severity=LEVELS.get(level, ""),
-            incident="strunde.20260714T183000Z",
+            incident=self.incident,
         )
         self.commit(replace(event, **changes))
         return self.tick()
@@ -85,7 +87,7 @@ class Hall:
             0,
             station="",
             measure="all_clear",
-            episode="strunde.20260714T183000Z",
+            episode=self.incident,
             severity="",
             by=by,
             reason=reason,

@@ -117,8 +117,10 @@ class Steps:
             raise OrderRefusedError("unknown", f"there is no warning {order.warning[:100]!r}")
         _refuse_unread(warning, order)
         base = _base(warning, order.action)
-        severity = order.severity or base.severity
-        areas = base.areas if order.areas is None else self._ordered(order.areas)
+        # an end is of what there was: what it says beside that nobody has been told
+        ends = order.action in {"decline", "all_clear", "cancel"}
+        severity = base.severity if ends else order.severity or base.severity
+        areas = base.areas if ends or order.areas is None else self._ordered(order.areas)
         until = self._until(order, base, severity)
         same = (severity, areas) == (base.severity, base.areas)
         # what a template says holds until when; a person's own words are theirs

@@ -128,6 +128,14 @@ def test_declined_stays_declined_until_it_gets_worse(hall):
     assert (newest.id, newest.status) == ("warning.strunde.20260714T183000Z-2", "proposed")
 
 
+def test_an_end_says_nothing_of_its_own_that_would_hide_a_later_rise(hall):
+    hall.notice("raise", 3)
+    hall.order("release", hall.one.id)
+    ended = hall.order("cancel", hall.one.id, severity="Extreme", areas=())
+    assert (ended.steps[-1].step.severity, ended.steps[-1].step.areas) == ("Severe", ("gierath",))
+    assert hall.notice("escalate", 4) == 1
+
+
 def test_after_the_all_clear_the_next_burst_is_proposed_anew(hall):
     hall.notice("raise", 3)
     warning = hall.order("release", hall.one.id)
