@@ -32,8 +32,6 @@ _SCHEMA = (
         ended_us INTEGER, UNIQUE(event, place))""",
     "CREATE INDEX hand_overs_pending ON hand_overs(place, seq) WHERE status = 'pending'",
 )
-_PATIENCE = 3
-"""After so many attempts a report makes way for the others."""
 _encode = msgspec.json.encode
 _decoder = msgspec.json.Decoder(Document)
 
@@ -122,40 +120,24 @@ class CapArchive:
             )
 
     def next_for(self, place: str) -> tuple[HandOver, Report] | None:
-        """What a place is to be given next, in the order of the steps; what it refuses again and again
-        holds up no later one."""  # noqa: D205, D209 - one thought
+        """What a place is to be given next, in the order of the steps."""
         with self._file.read() as connection:
             row = connection.execute(
                 "SELECT h.event, h.place, h.status, h.attempts, h.detail, h.created_us, h.ended_us, "
                 "r.event, r.name, r.title, r.text, r.pdf, r.cap FROM hand_overs h "
                 "JOIN reports r ON r.event = h.event "
-                "WHERE h.status = 'pending' AND h.place = ? ORDER BY max(0, h.attempts - ?), h.seq LIMIT 1",
-                (place, _PATIENCE),
+                "WHERE h.status = 'pending' AND h.place = ? ORDER BY h.seq LIMIT 1",
+                (place,),
             ).fetchone()
         return (HandOver(*row[:7]), Report(*row[7:])) if row else None
 
     def note(self, entry: HandOver, status: HandOverStatus, detail: str, now_us: int) -> None:
-        """What became of an attempt. What has been taken replaces the earlier steps of its warning."""
+        """What became of an attempt."""
         with self._file.write() as connection:
             connection.execute(
                 "UPDATE hand_overs SET status = ?, detail = ?, attempts = attempts + 1, ended_us = ? "
                 "WHERE event = ? AND place = ?",
                 (status, detail, None if status == "pending" else now_us, entry.event, entry.place),
-            )
-            if status != "sent":
-                return
-            connection.executemany(
-                "UPDATE hand_overs SET status = 'failed', detail = ?, ended_us = ? "
-                "WHERE event = ? AND place = ?",
-                [
-                    (f"{entry.event} was taken before", now_us, event, entry.place)
-                    for (event,) in connection.execute(
-                        "SELECT h.event FROM hand_overs h JOIN hand_overs now ON now.place = h.place "
-                        "WHERE h.status = 'pending' AND now.event = ? AND h.place = ? AND h.seq < now.seq",
-                        (entry.event, entry.place),
-                    ).fetchall()
-                    if _warning(event) == _warning(entry.event)
-                ],
             )
 
     def hand_overs(self, limit: int = 100) -> list[HandOver]:
@@ -167,8 +149,3 @@ class CapArchive:
                 (limit,),
             )
             return [HandOver(*row) for row in rows]
-
-
-def _warning(event: str) -> str:
-    """Of a step's id, which ends in its number and its action."""
-    return event.rsplit(".", 2)[0]

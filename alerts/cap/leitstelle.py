@@ -19,7 +19,7 @@ import structlog
 import urllib3
 
 from alerts.cap import lagemeldung
-from alerts.cap.archive import CapArchive, Report
+from alerts.cap.archive import CapArchive, HandOverStatus, Report
 from alerts.cap.document import Basis
 from alerts.cap.publisher import CapPublisher
 from alerts.city.city_warning import CityWarning
@@ -29,6 +29,9 @@ from alerts.texts.text import Text
 from devices.errors import Fault
 from ingest.health import Health
 
+_REFUSALS = frozenset({400, 406, 409, 413, 415, 422})
+_PATIENCE = 5
+"""So often a report that is refused is tried before the later ones go on without it."""
 _POLL_S = 0.5
 _STOP_S = 1.9
 _log = structlog.get_logger(__name__)
@@ -36,9 +39,10 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one attempt; "" when it was taken, else why not."""
+    """What became of one attempt; "" when it was taken, else why not. `refused`: this report, not the way."""
 
     problem: str = ""
+    refused: bool = False
 
 
 class Place(Protocol):
@@ -124,7 +128,8 @@ class Post:
             answer = self._pool.request("POST", self._url, json=body, headers=headers)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as fault:
             return Outcome(type(fault).__name__)
-        return Outcome("" if answer.status // 100 == 2 else f"answered {answer.status}")  # noqa: PLR2004 - 2xx
+        taken = answer.status // 100 == 2  # noqa: PLR2004 - 2xx
+        return Outcome("" if taken else f"answered {answer.status}", answer.status in _REFUSALS)
 
 
 class Leitstelle:
@@ -250,7 +255,9 @@ class Leitstelle:
         entry, report = waiting
         outcome = place.give(report, self._stopping)
         taken = not outcome.problem
-        self._archive.note(entry, "sent" if taken else "pending", outcome.problem, self._clock())
+        given_up = outcome.refused and entry.attempts + 1 >= _PATIENCE
+        status: HandOverStatus = "sent" if taken else "failed" if given_up else "pending"
+        self._archive.note(entry, status, outcome.problem, self._clock())
         detail = "" if taken else f"{report.name}: {outcome.problem}"
         self._by_place[place.name] = Health(ok=taken, detail=detail)
         with suppress(OSError, ValueError):

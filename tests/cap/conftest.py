@@ -85,9 +85,11 @@ def make_key(tmp_path):
 
 @dataclass
 class Hook:
-    """A real HTTP server. `refuse`: how many requests are answered with 503 before they are taken."""
+    """A real HTTP server. `refuse`: how many requests are answered with 503 before they are taken; `never`:
+    the Idempotency-Key that is always answered with 422."""
 
     port: int = 0
+    never: str = ""
     refuse: int = 0
     taken: list = field(default_factory=list)
     keys: list = field(default_factory=list)
@@ -106,11 +108,12 @@ def hook():
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             found.requests += 1
-            refused = found.requests <= found.refuse
+            never = self.headers["Idempotency-Key"] == found.never
+            refused = never or found.requests <= found.refuse
             if not refused:
                 found.taken.append(body)
                 found.keys.append(self.headers["Idempotency-Key"])
-            self.send_response(503 if refused else 202)
+            self.send_response(422 if never else 503 if refused else 202)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

@@ -164,6 +164,17 @@ def test_a_refused_step_is_tried_again_and_keeps_its_order(desk, control, hook):
     assert running.leitstelle.health["http"].ok
 
 
+def test_a_report_that_is_never_taken_holds_up_no_later_one(desk, control, hook):
+    hook.never = "stadtfunk.053780004004.w1.1"
+    desk.warnings = [warned("release", "update", "all_clear")]
+    running = control(Post(hook.url))
+    until(lambda: len(hook.taken) == 2)
+    assert [key[-1] for key in hook.keys] == ["2", "3"]
+    assert {each.event: each.status for each in running.publisher.archive.hand_overs()}[
+        "w1.1.release"
+    ] == "failed"
+
+
 def test_nothing_is_lost_or_repeated_over_a_restart(desk, hook, control):
     desk.warnings = [warned("release", "update")]
     before = Control(desk, [Post(f"http://127.0.0.1:{free_port()}/away")])
