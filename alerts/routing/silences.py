@@ -2,6 +2,7 @@
 
 import fnmatch
 import threading
+import unicodedata
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -63,7 +64,7 @@ class Silence:
     @property
     def confirmed(self) -> bool:
         """Whether a second person, by another name, has confirmed it."""
-        return bool(self.second.strip()) and _same(self.second) != _same(self.by)
+        return bool(_same(self.second)) and _same(self.second) != _same(self.by)
 
 
 class Silences:
@@ -88,7 +89,8 @@ class Silences:
         now = self._clock()
         if not silence.by.strip() or not silence.reason.strip():
             raise SilenceRefusedError("a silence needs a name and a reason")
-        if not (silence.stations or silence.catchments or silence.measures):
+        narrow = [each for each in silence.stations if each.strip("*?[]!")]
+        if len(narrow) < len(silence.stations) or not (narrow or silence.catchments or silence.measures):
             raise SilenceRefusedError("name a station, a catchment or a measure: nobody silences everything")
         if not now < silence.until_us <= now + MOST_US:
             raise SilenceRefusedError("until must lie in the next 7 days")
@@ -139,7 +141,9 @@ class Silences:
 
 
 def _same(name: str) -> str:
-    return " ".join(name.split()).casefold()
+    """A name as people read it: what is not seen, and how it is typed, makes nobody another person."""
+    letters = "".join(c for c in unicodedata.normalize("NFKD", name) if c.isalnum() or c.isspace())
+    return " ".join(letters.split()).casefold()
 
 
 _decoder = msgspec.json.Decoder(Silence)

@@ -65,7 +65,7 @@ def test_it_hides_what_it_names_and_nothing_else(open_silences):
 
 def test_extreme_needs_a_second_person(open_silences):
     silences = open_silences()
-    for second in ("", "  ", "anna  MEIER"):
+    for second in ("", "  ", "anna  MEIER", "Anna\u200b Meier", "Anna Meier.", "\u200b", "Ａｎｎａ Meier"):
         with pytest.raises(SilenceRefusedError, match="second person"):
             silences.add(silence(max_severity="Extreme", second=second))
     silences.add(silence(max_severity="Severe"))
@@ -101,3 +101,9 @@ def test_who_ends_one_before_its_time_is_kept(open_silences, clock):
     assert hiding(open_silences(), clock.now) is None
     assert silences.end(kept.id, "Cem") == ended
     assert silences.end("unknown", "Cem") is None
+
+
+@pytest.mark.parametrize("stations", [("*",), ("**",), ("?*",), ("kippemuehle", "*"), ("[!]",)])
+def test_a_glob_that_means_everything_is_refused(open_silences, stations):
+    with pytest.raises(SilenceRefusedError, match="nobody silences everything"):
+        open_silences().add(silence(stations=stations, max_severity="Severe"))
