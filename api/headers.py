@@ -20,6 +20,9 @@ _NEVER_ENDS = "/api/v1/stream"
 _READS = {"GET", "HEAD", "OPTIONS"}
 _PRIVATE = {b"authorization", HEADER.lower().encode()}
 _OPERATORS = ("/api/v1/admin", "/metrics", "/console")
+MOST_BYTES = 1 << 20
+_READS_ITS_OWN = "/api/v1/admin/drill"
+"""Knows who sends it before it takes more, and stops at a limit of its own."""
 
 
 def content_security_policy(basemap: BaseMap | None) -> str:
@@ -69,6 +72,10 @@ class Headers:
 
         refused = scope["method"] not in _READS and _from_elsewhere(scope)
         app = _refuse if refused else self._app
+        if scope["path"] != _READS_ITS_OWN:
+            if _announced(scope) > MOST_BYTES:
+                app = _too_much
+            receive = _limited(receive)
         await app({**scope, "method": "GET"} if head else scope, receive, send_with_headers)
 
     def _headers(self, *, public: bool) -> Iterable[tuple[bytes, bytes]]:
@@ -95,6 +102,29 @@ def _from_elsewhere(scope: Scope) -> bool:
     if origin == "null":
         return False
     return urlsplit(origin).netloc.lower() != given.get(b"host", "").lower()
+
+
+def _announced(scope: Scope) -> int:
+    length: bytes = dict(scope["headers"]).get(b"content-length", b"0")
+    return int(length) if length.isdigit() else 0
+
+
+def _limited(receive: Receive) -> Receive:
+    """A body is in memory before anybody asks who sends it: what does not end in time breaks off."""
+    taken = 0
+
+    async def limited() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        return message if taken <= MOST_BYTES else {"type": "http.disconnect"}
+
+    return limited
+
+
+async def _too_much(scope: Scope, receive: Receive, send: Send) -> None:
+    problem = Problem(413, f"more than {MOST_BYTES >> 10} kB", "send less at a time")
+    await problem.response()(scope, receive, send)
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
