@@ -4,17 +4,21 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from sqlite3 import Connection
 from typing import Any, Literal
 
 import msgspec
+import structlog
 
+from alerts.errors import SubscriptionsError
 from alerts.scale import SEVERITIES, rank
 from alerts.subscriptions.contact import Contact
 from alerts.subscriptions.subscription import Choices, Place, QuietHours, ReadIn
 from alerts.subscriptions.vault import Vault
 
+_log = structlog.get_logger(__name__)
 APPLICATION_ID = 0x53465342
 VERSION = 1
 SCHEMA = (
@@ -115,6 +119,16 @@ def seal(vault: Vault, value: Request | Mail | Secrets) -> bytes:
 def unseal_secrets(vault: Vault, sealed: bytes) -> Secrets:
     """Raises SubscriptionsError."""
     return _secrets.decode(vault.open(sealed, b"Secrets"))
+
+
+def readable_secrets(vault: Vault, id_: int, sealed: bytes) -> Secrets | None:
+    """The same, None for what a damaged file holds. A key that is missing is found at the start."""
+    try:
+        return unseal_secrets(vault, sealed)
+    except (SubscriptionsError, msgspec.DecodeError) as fault:
+        with suppress(OSError, ValueError):
+            _log.error("subscription_unreadable", id=id_, fault=str(fault))
+        return None
 
 
 def unseal_request(vault: Vault, sealed: bytes) -> Request:

@@ -352,15 +352,21 @@ class Subscriptions:
         return Audience(tuple(told), tuple(held))
 
     def opened(self, ids: Sequence[int]) -> list[Recipient]:
-        """Those of them who still have a subscription, by id, with their addresses."""
+        """Those of them who still have a subscription, by id, with their addresses.
+
+        One that is damaged is left out: it keeps nobody else from being told.
+        """
         marks = ",".join("?" * len(ids))
         with self._file.read() as connection:
             rows = connection.execute(
                 f"SELECT id, contact, language FROM subscriptions WHERE id IN ({marks}) ORDER BY id",  # noqa: S608 - question marks
                 list(ids),
             ).fetchall()
-        opened = ((id_, records.unseal_secrets(self._vault, sealed), tongue) for id_, sealed, tongue in rows)
-        return [Recipient(id_, each.contact, tongue, each.manage, each.leave) for id_, each, tongue in opened]
+        return [
+            Recipient(id_, each.contact, tongue, each.manage, each.leave)
+            for id_, sealed, tongue in rows
+            if (each := records.readable_secrets(self._vault, id_, sealed)) is not None
+        ]
 
     def due(self, limit: int = 20) -> list[Due]:
         """Messages to send now, oldest first."""
