@@ -51,7 +51,7 @@ def reported(warning: CityWarning) -> Iterator[tuple[int, Decided]]:
     released = False
     for number, each in enumerate(warning.steps, 1):
         released = released or each.step.action == "release"
-        if released and each.step.action in KINDS:
+        if released and not warning.staff_only and each.step.action in KINDS:
             yield number, each
 
 

@@ -152,6 +152,13 @@ def test_what_was_only_proposed_or_declined_is_not_handed_over(desk):
     assert running.publisher.archive.hand_overs() == []
 
 
+def test_an_exercise_that_only_staff_hear_of_is_not_handed_over(desk):
+    desk.warnings = [replace(warned("release", exercise=True), staff_only=True)]
+    running = Control(desk, [Folder(desk.folder / "l")])
+    running.leitstelle.report()
+    assert running.publisher.archive.hand_overs() == []
+
+
 def test_a_refused_step_is_tried_again_and_keeps_its_order(desk, control, hook):
     hook.refuse = 3
     desk.warnings = [warned("release", "update", "all_clear")]
