@@ -64,7 +64,7 @@ from stadtfunk.parts import Group, Part
 from stadtfunk.retention import Retention
 from stadtfunk.routing import open_silences
 from stadtfunk.settings import NetworkServer, Settings
-from stadtfunk.standby import session_of, standby_of
+from stadtfunk.standby import releases_of, session_of, standby_of
 from stadtfunk.subscriptions import open_subscriptions
 from stadtfunk.texts import city_texts
 from stadtfunk.wording import texts_of
@@ -219,7 +219,7 @@ class Service:
         )
         self.office = CityOffice(
             self.journal,
-            rules.releases,
+            releases_of(self.settings, rules),
             self.areas,
             self.clock,
             write=self.city_texts.write,

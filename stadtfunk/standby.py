@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from alerts.city.release import Releases
 from alerts.delivery.gate import Gate
 from alerts.liveness.first import Ear, HttpEar, MqttEar
 from alerts.liveness.standby import First, StandBy
+from alerts.rules import Rules
 from devices.errors import Fault
 from ingest.broker import client_id, tls_context
 from ingest.errors import BrokerError
@@ -47,6 +49,11 @@ def session_of(settings: Settings, server: NetworkServer) -> str:
     """Who we are at a network server's broker: never the first instance, which reads the same one."""
     own = client_id(server.name, server.client_id)
     return f"{own}-standby" if settings.standby and not server.client_id else own
+
+
+def releases_of(settings: Settings, rules: Rules) -> Releases:
+    """Who releases: here persons alone, for what they decided at the first instance is not known."""
+    return rules.releases.by_persons() if settings.standby else rules.releases
 
 
 def faults(settings: Settings) -> Iterator[Fault]:

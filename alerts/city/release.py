@@ -95,6 +95,16 @@ class Releases:
         """The rule for a severity: the first that names it."""
         return next(rule for rule in (*self.rules, *SHIPPED) if severity in rule.severity)
 
+    def by_persons(self) -> "Releases":
+        """The same, but no rule releases: for an instance that does not hear what people decide."""
+        rules = (
+            rule
+            if rule.auto_after is None
+            else rule.model_copy(update={"auto_after": None, "release": "manual"})
+            for rule in self.rules
+        )
+        return Releases(tuple(rules))
+
     def in_effect(self) -> Iterator[tuple[ReleaseRule, tuple[Severity, ...]]]:
         """Every rule that is the one for a severity, and for which."""
         taken: set[Severity] = set()
