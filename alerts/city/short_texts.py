@@ -100,6 +100,17 @@ def told(text: CityText, medium: Medium, *, sender: str = "", tail: str = "") ->
     return _packed(text, tail, between, lambda said: len(said) <= limit)
 
 
+def beginning(text: str, room: int) -> str:
+    """As many sentences from the beginning as fit, whole; of a first one that is too long what fits of it."""
+    kept = ""
+    for each in sentences(text):
+        longer = f"{kept} {each}" if kept else each
+        if len(longer) > room:
+            break
+        kept = longer
+    return kept or headline(text, max(room, 1))
+
+
 def headline(text: str, limit: int = HEADLINE_LIMIT) -> str:
     """A headline in one line, cut at a word where it is too long."""
     line = " ".join(text.split())

@@ -11,6 +11,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict
 
 from alerts.city.city_warning import CityWarning, Decided
+from alerts.city.short_texts import beginning
 from alerts.event import CityAction, CityStep, CityText, Severity
 from alerts.one_line import printable, shortened
 from alerts.scale import ReadIn, rank
@@ -225,4 +226,4 @@ def _text(texts: Mapping[str, CityText], language: str) -> CityText:
 
 
 def _fitting(text: str, room: int) -> str:
-    return shortened(text, room) if room >= min(len(text), _LEAST_DESCRIPTION) else ""
+    return beginning(text, room) if room >= min(len(text), _LEAST_DESCRIPTION) else ""

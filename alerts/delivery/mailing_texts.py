@@ -12,10 +12,12 @@ from pydantic import BaseModel, ConfigDict
 
 from alerts.areas import Areas
 from alerts.city.city_warning import CityWarning
+from alerts.city.short_texts import beginning
 from alerts.delivery.bulk import Bulletin
 from alerts.delivery.mailings import Mailing
 from alerts.errors import TextError
 from alerts.event import CityText
+from alerts.one_line import printable
 from alerts.subscriptions.subscription import READ_IN, ReadIn
 from alerts.texts.text import Text, plain
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
@@ -130,7 +132,9 @@ class MailingTexts:
         ]
         parts = [_filled(step.intro, values), _block(said.headline), _block(said.description)]
         parts += [_block(said.instruction), "\n".join(foot)]
-        short = f"{title} {step.intro or _line(said.instruction)}"
+        head = title if title.endswith((".", "!", "?", "…")) else f"{title}."
+        room = SHORT_LIMIT - len(head) - 1
+        short = f"{head} {step.intro or beginning(printable(said.instruction), room)}"
         return Text(title, "\n\n".join(filter(None, parts))), short
 
     def _names(self, areas: tuple[str, ...], language: ReadIn) -> str:
