@@ -13,7 +13,8 @@ from alerts.city.warning_file import TEXT_KINDS
 from alerts.delivery.mailing_texts import SHORT_LIMIT, MailingTexts
 from alerts.delivery.mailings import Mailing
 from alerts.scale import READ_IN, SEVERITIES
-from alerts.texts import BODY_LIMIT, Texts
+from alerts.texts.text import BODY_LIMIT
+from alerts.texts.texts import Texts
 
 EVERY = list(itertools.product(TEXT_KINDS, SEVERITIES))
 
