@@ -18,6 +18,7 @@ from alerts.city.city_warning import fold as fold_city
 from alerts.delivery.bulk import BulkWay, Bulletin
 from alerts.delivery.bulk_worker import PAUSE, QUIET_S, RETRY, BulkStats, BulkWorker
 from alerts.delivery.channel_worker import Retry
+from alerts.delivery.city_messages import PUBLIC, told_as
 from alerts.delivery.mailing_texts import MailingTexts
 from alerts.delivery.mailings import Mailing, Mailings, MailingSummary, NewMailing
 from alerts.event import PREEMPTED, Event, from_row
@@ -228,7 +229,7 @@ def steps(
 
 def _city_step(warning: CityWarning, event: Event) -> NewMailing | None:
     """None for what only staff know of: proposals, what was declined, exercises."""
-    if not warning.public or warning.exercise or event.city is None:
+    if event.city is None or told_as(warning) not in PUBLIC or not warning.public or warning.exercise:
         return None
     if event.city.action in _STAFFS:  # an update of what is in force: nothing has changed for residents
         return None

@@ -135,6 +135,17 @@ def test_a_proposal_an_exercise_and_what_is_for_staff_reach_nobody(town, server)
     assert [each.event for each in town.mass.summaries()] == ["e2"]
 
 
+def test_a_change_that_is_proposed_or_declined_reaches_nobody(town, server):
+    subscribe(town.subscriptions, ["anna@example.org"])
+    town.start(email_only(server))
+    town.happens(city(1, "release"), city(2, "propose"), city(3, "decline"))
+    done(town, "w1.1.release")
+    town.happens(city(4, "update"))
+    done(town, "w1.4.update")
+    assert [each.event for each in town.mass.summaries()] == ["w1.4.update", "w1.1.release"]
+    assert server.taken == {"anna@example.org": 2}
+
+
 def test_who_was_told_hears_the_end_and_who_was_not_does_not(town, server):
     told, late = "told@example.org", "late@example.org"
     subscribe(town.subscriptions, [told])
