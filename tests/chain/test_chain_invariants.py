@@ -143,7 +143,7 @@ class Everything(RuleBasedStateMachine):
         most=st.sampled_from(SEVERITIES[1:]),
         second=st.sampled_from(["", "anna  meier", "Bernd Kurz"]),
         where=st.sampled_from(
-            [{"stations": (GAUGES[0],)}, {"stations": ("*",)}, {"catchments": ("strunde",)}]
+            [{"stations": (GAUGES[0],)}, {"stations": GAUGES[1:]}, {"catchments": ("strunde",)}]
         ),
     )
     def somebody_silences(self, most, second, where):
@@ -428,7 +428,7 @@ class Everything(RuleBasedStateMachine):
         assert max(ids.values(), default=1) == 1
 
 
-EXAMPLES, STEPS = 120, 50
+EXAMPLES, STEPS = 100, 50
 
 
 @pytest.mark.usefixtures("_no_waiting")

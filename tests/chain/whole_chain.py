@@ -45,7 +45,7 @@ from alerts.subscriptions.subscription import Choices
 from alerts.subscriptions.subscription import Place as Home
 from alerts.subscriptions.subscriptions import Subscriptions
 from alerts.subscriptions.vault import Vault
-from alerts.texts import Texts
+from alerts.texts.texts import Texts
 from devices.registry import InstalledDevice, Registry, Station
 from ingest.journal import Accepted
 from ingest.reading import Measured, Series
