@@ -8,11 +8,12 @@ whole_chain.py for what stands in for the rest.
 from collections import Counter
 
 import pytest
+from chain_city import EARLY, FAST, GAUGES, MIN, PUBLIC, SEVERITIES, SHIPPED, STAFF
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from warned_city import AREAS
-from whole_chain import EARLY, FAST, GAUGES, MIN, PARTS, PUBLIC, SEVERITIES, SHIPPED, STAFF, Chain
+from whole_chain import PARTS, Chain
 
 from alerts.board import WarningBoard
 from alerts.city.city_warning import fold

@@ -6,28 +6,40 @@ to residents), and the drill's thread, whose events are made by the drill's own 
 """
 
 import tempfile
-import tomllib
 from collections import Counter
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from chain_city import (
+    BERLIN,
+    CATCHMENTS,
+    CHANNELS,
+    GAUGES,
+    MIN,
+    PUBLIC,
+    REGISTRY,
+    ROUTES,
+    RULES,
+    SERIES,
+    SEVERITIES,
+    SHIPPED,
+    STAFF,
+    TEXTS,
+)
 from warned_city import AREAS, BASIS, T0
 
 from alerts import drill
 from alerts.board import WarningBoard
 from alerts.cap.archive import CapArchive
 from alerts.cap.publisher import CapPublisher
-from alerts.catchments import Catchment, Catchments
 from alerts.city.office import CityOffice
 from alerts.city.order import Order
-from alerts.city.release import ReleaseRule, Releases
 from alerts.decision import Decision
 from alerts.delivery.channel_worker import Retry
-from alerts.delivery.channels import Channel, Outcome
+from alerts.delivery.channels import Outcome
 from alerts.delivery.dispatch import Dispatch, Place
 from alerts.delivery.mailing_texts import MailingTexts
 from alerts.delivery.mass_mail import MassMail
@@ -35,102 +47,18 @@ from alerts.delivery.outbox import Outbox
 from alerts.engine import Engine
 from alerts.errors import MailError
 from alerts.event import Event, from_row, to_row
-from alerts.routing.routes_file import parse_routes
 from alerts.routing.silences import Silence, Silences
-from alerts.rules import parse_rules
-from alerts.scale import shipped_scale
 from alerts.subscriptions import records
 from alerts.subscriptions.contact import Contact
 from alerts.subscriptions.subscription import Choices
 from alerts.subscriptions.subscription import Place as Home
 from alerts.subscriptions.subscriptions import Subscriptions
 from alerts.subscriptions.vault import Vault
-from alerts.texts.texts import Texts
-from devices.registry import InstalledDevice, Registry, Station
 from ingest.journal import Accepted
-from ingest.reading import Measured, Series
+from ingest.reading import Measured
 from ingest.sqlite_journal import SqliteJournal
 from ingest.uplink import TimeSource, Uplink
 
-MIN = 60_000_000
-BERLIN = ZoneInfo("Europe/Berlin")
-GAUGES = ("strunde-gierath", "regen-gierath", "oben-pegel")
-SERIES = {name: Series(name, "water_level", "", f"{i:016x}") for i, name in enumerate(GAUGES, 1)}
-MARKS = (50.0, 100.0, 150.0, 200.0)
-SEVERITIES = ("", "Minor", "Moderate", "Severe", "Extreme")
-REGISTRY = Registry(
-    {each.dev_eui: InstalledDevice(each.dev_eui, "", name, interval_s=300) for name, each in SERIES.items()},
-    {
-        name: Station(name, name, None, None, True, (each.dev_eui,), stages_cm=MARKS)
-        for name, each in SERIES.items()
-    },
-)
-CATCHMENTS = Catchments(
-    "",
-    (
-        Catchment(id="strunde", stations=("strunde-gierath", "regen-gierath")),
-        Catchment(id="oben", stations=("oben-pegel",)),
-    ),
-)
-RULES = parse_rules(
-    {
-        "rule": [
-            {
-                "id": "level",
-                "kind": "water_level",
-                "hold_min": 5,
-                "lead_min": 0,
-                "audience": {1: "staff", 2: "public", 3: "public", 4: "public"},
-            },
-            {"id": "dog", "kind": "watchdog"},
-        ]
-    },
-    "rules.toml",
-)
-SHIPPED = Releases()
-EARLY = Releases(
-    (
-        ReleaseRule(id="early", severity=("Moderate",), auto_after="10 min", all_clear="auto", valid_min=60),
-        ReleaseRule(id="by-hand", severity=("Severe", "Extreme"), release="manual"),
-    )
-)
-FAST = Releases(
-    (
-        ReleaseRule(id="fast", severity=("Severe", "Extreme"), auto_after="15 min"),
-        ReleaseRule(id="low", severity=("Moderate",), release="manual", all_clear="auto"),
-    )
-)
-STAFF = ("anna-push", "anna-sms", "bernd-sms", "chat")
-PUBLIC = ("site", "library")
-CHANNELS = (
-    *(Channel(name, "json://x/", exercises=name != "chat") for name in STAFF),
-    Channel("site", "json://x/", audience=("public",)),
-    Channel("library", "json://x/", audience=("public",), min_level=3, language="en"),
-)
-ROUTES = parse_routes(
-    tomllib.loads("""
-[[person]]
-name = "Anna Meier"
-channels = ["anna-push", "anna-sms"]
-[[person]]
-name = "Bernd Kurz"
-channels = ["bernd-sms"]
-[[rota]]
-name = "duty"
-people = ["Anna Meier", "Bernd Kurz"]
-first = 2026-01-05T08:00:00+01:00
-every = "12 h"
-[[route]]
-kinds = ["fault"]
-to = ["channel:chat"]
-[[route]]
-to = ["rota:duty"]
-escalate = [{after_min = 10, louder = true}, {after_min = 20, to = ["person:Bernd Kurz"]}]
-"""),
-    "routes.toml",
-    BERLIN,
-)
-TEXTS = Texts(str.title, "Europe/Berlin", "Teststadt", scale=shipped_scale())
 NEVER = Retry(first_s=1e9, most_s=1e9)
 PARTS = ("engine", "office", "board", "outbox", "mass", "cap")
 _NO_UPLINK = (1 << 63) - 1
