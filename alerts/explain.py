@@ -18,18 +18,17 @@ from alerts.city.release import ReleaseRule
 from alerts.event import Severity
 from alerts.kernels import rain
 from alerts.kernels.plan import LEVEL, RAIN_COUNTER, RAIN_DEPTH, SPACES, VEHICLES, counted_properties
-from alerts.rules import (
+from alerts.rule_kinds import (
     AnyRule,
     BasinOverflow,
     DwdRain,
     Maintenance,
     Parking,
     QualityRule,
-    Rules,
     Sri,
     WaterLevel,
-    shipped_checks,
 )
+from alerts.rules import Rules, shipped_checks
 from alerts.scale import LANGUAGES, LEVELS, Language
 from devices.catalogue import DeviceType
 from devices.registry import Registry, Station

@@ -20,7 +20,8 @@ from alerts.decision import Decision, DecisionRefusedError
 from alerts.event import Audience, Event, Kind
 from alerts.incident import SEVERE, Incident, LostSensor, Member, begun, catchment_of, severity
 from alerts.lifecycle import stamp
-from alerts.rules import DwdRain, Rules, Sri, Watchdog, WaterLevel
+from alerts.rule_kinds import DwdRain, Sri, Watchdog, WaterLevel
+from alerts.rules import Rules
 from alerts.scale import rank
 from alerts.warning import VALID_US
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from alerts.errors import AlertsConfigError
 from alerts.kostra.kostra import OUTDATED, UNKNOWN, Kostra, cell_of, load_kostra, write_tables
 from alerts.kostra.kostra_import import import_cells
-from alerts.rules import Rules, Sri
+from alerts.rule_kinds import Sri
+from alerts.rules import Rules
 from devices.catalogue import DeviceType, load_catalogue
 from devices.errors import DevicesError
 from devices.registry import Registry, Station, load_registry

@@ -13,7 +13,8 @@ from alerts.catchments import Basin, Catchments
 from alerts.kernels.basin import Curves, minutes_to
 from alerts.kernels.plan import LEVEL
 from alerts.kernels.rise_plan import travel_times
-from alerts.rules import BasinOverflow, Rules, WaterLevel
+from alerts.rule_kinds import BasinOverflow, WaterLevel
+from alerts.rules import Rules
 from devices.catalogue import DeviceType
 from devices.registry import Registry
 

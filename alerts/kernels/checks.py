@@ -15,7 +15,8 @@ from alerts.kernels.quality import QualityPlan
 from alerts.kernels.rows import Floats
 from alerts.kostra.kostra import Kostra
 from alerts.lifecycle import Subject
-from alerts.rules import DwdRain, QualityRule, Rules, Watchdog, WaterLevel
+from alerts.rule_kinds import DwdRain, QualityRule, Watchdog, WaterLevel
+from alerts.rules import Rules
 from alerts.watch.watchdog import WatchPlan
 from devices.catalogue import DeviceType
 from devices.registry import Registry

@@ -21,7 +21,8 @@ from alerts.kernels.rain import RainPlan, RainRule
 from alerts.kernels.rows import Ints, Slots
 from alerts.kostra.kostra import DepthTable, Kostra
 from alerts.lifecycle import Subject
-from alerts.rules import Counts, DwdRain, Parking, Rules, Sri, WaterLevel
+from alerts.rule_kinds import Counts, DwdRain, Parking, Sri, WaterLevel
+from alerts.rules import Rules
 from devices.catalogue import DeviceType
 from devices.properties import observed_properties
 from devices.registry import InstalledDevice, Registry

@@ -15,7 +15,8 @@ from alerts.kernels.level import MARKS
 from alerts.kernels.plan import LEVEL, Plan, gauge_names, slots_of
 from alerts.kernels.rain_seen import RainSeenPlan
 from alerts.lifecycle import Subject
-from alerts.rules import BasinOverflow, Rules, WaterLevel
+from alerts.rule_kinds import BasinOverflow, WaterLevel
+from alerts.rules import Rules
 from devices.registry import Registry
 from ingest.reading import Series
 

@@ -13,7 +13,8 @@ from alerts.kernels.plan import Plan
 from alerts.kernels.rain import DWD_MM, LEVELS, MEASURES, WINDOWS_MIN
 from alerts.kernels.rows import Bools, Floats, Ints, Slots
 from alerts.kostra.kostra import DURATIONS_MIN
-from alerts.rules import DwdRain, Rules, WaterLevel
+from alerts.rule_kinds import DwdRain, WaterLevel
+from alerts.rules import Rules
 from alerts.witnesses.rule import LevelWitness, RainWitness
 from devices.registry import Registry
 from ingest.reading import Series

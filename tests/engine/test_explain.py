@@ -8,7 +8,8 @@ import pytest
 from alerts.catchments import Basin, Catchments, Spillway
 from alerts.errors import AlertsConfigError
 from alerts.explain import City, explain, explain_rule
-from alerts.rules import Kind, Maintenance, Rules, load_rules, parse_rules
+from alerts.rule_kinds import Kind, Maintenance
+from alerts.rules import Rules, load_rules, parse_rules
 from devices.registry import InstalledDevice, Registry, Station
 
 TYPE = SimpleNamespace(

@@ -5,7 +5,8 @@ from engine_city import MIN, T0, events, one_series, readings, registry, steps
 
 from alerts.errors import AlertsConfigError
 from alerts.kernels.kernels import Kernels
-from alerts.rules import DwdRain, WaterLevel, load_rules
+from alerts.rule_kinds import DwdRain, WaterLevel
+from alerts.rules import load_rules
 from alerts.scale import load_scale
 
 

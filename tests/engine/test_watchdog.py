@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from alerts.engine import Engine
 from alerts.event import from_row
 from alerts.kernels.kernels import Kernels, run
-from alerts.rules import Watchdog, load_rules, parse_rules
+from alerts.rule_kinds import Watchdog
+from alerts.rules import load_rules, parse_rules
 from ingest.journal import Accepted
 from ingest.reading import Measured, Series
 from ingest.uplink import TimeSource, Uplink

@@ -14,7 +14,8 @@ from alerts.errors import AlertsConfigError
 from alerts.explain import City, explain_rule
 from alerts.incident import fold as fold_incidents
 from alerts.kernels.kernels import MADE_UP, Kernels
-from alerts.rules import DwdRain, Maintenance, WaterLevel, load_rules, parse_rules
+from alerts.rule_kinds import DwdRain, Maintenance, WaterLevel
+from alerts.rules import load_rules, parse_rules
 from alerts.warning import as_public, fold
 from alerts.witnesses import testimony
 from alerts.witnesses.rule import LevelWitness, RainWitness
