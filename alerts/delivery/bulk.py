@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from alerts.event import Severity
+from alerts.subscriptions.audiences import Recipient
 from alerts.subscriptions.subscription import ReadIn, Told
-from alerts.subscriptions.subscriptions import Recipient
 from alerts.texts.text import Text
 
 Handed = Literal["sent", "refused", "later", "unknown", "lost"]

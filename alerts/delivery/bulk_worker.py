@@ -15,9 +15,10 @@ from alerts.delivery.channel_worker import Retry
 from alerts.delivery.mailings import Mailing, Mailings
 from alerts.errors import DeliveriesError, MailError
 from alerts.scale import rank
+from alerts.subscriptions.audiences import Recipient
 from alerts.subscriptions.contact import ContactChannel
 from alerts.subscriptions.subscription import ReadIn
-from alerts.subscriptions.subscriptions import Recipient, Subscriptions
+from alerts.subscriptions.subscriptions import Subscriptions
 from ingest.health import Health
 
 PAUSE = Retry(first_s=1.0, most_s=60.0)
@@ -248,9 +249,9 @@ class BulkWorker:
         try:
             if mailing.ends:
                 heard = self._mailings.told(mailing.what.id)
-                found = self._subscriptions.audience_of_end(mailing.what, self.name, heard, self._clock())
+                found = self._subscriptions.audiences.of_end(mailing.what, self.name, heard, self._clock())
             else:
-                found = self._subscriptions.audience(mailing.what, self.name, self._clock())
+                found = self._subscriptions.audiences.of(mailing.what, self.name, self._clock())
             if run.planned:
                 with self._changed:
                     woken = [id_ for id_ in found.told if id_ in run.held]
@@ -281,7 +282,7 @@ class BulkWorker:
         outcomes: dict[int, Handed | None] = dict.fromkeys(ids)
         fault = ""
         try:
-            recipients = self._subscriptions.opened(ids)
+            recipients = self._subscriptions.audiences.opened(ids)
             gone = set(ids).difference(each.id for each in recipients)
             for id_ in gone:  # left in the meantime
                 del outcomes[id_]

@@ -11,7 +11,7 @@ from email.utils import format_datetime
 
 from alerts.delivery.bulk import Bulletin
 from alerts.one_line import header
-from alerts.subscriptions.subscriptions import Recipient
+from alerts.subscriptions.audiences import Recipient
 from alerts.subscriptions.words import Links
 
 _LINE_START = re.compile(rb"^\.", re.MULTILINE)

@@ -24,8 +24,9 @@ from alerts.delivery.mailings import Mailing, Mailings, MailingSummary, NewMaili
 from alerts.event import PREEMPTED, Event, from_row
 from alerts.scale import rank
 from alerts.subscriptions.contact import ContactChannel
+from alerts.subscriptions.mail_queue import DAY_US
 from alerts.subscriptions.subscription import ReadIn
-from alerts.subscriptions.subscriptions import DAY_US, Subscriptions
+from alerts.subscriptions.subscriptions import Subscriptions
 from alerts.warning import Warning, as_public, fold  # noqa: A004 - the field's word, see there
 from ingest.health import Health
 from ingest.journal import EventRow, Journal

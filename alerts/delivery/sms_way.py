@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from alerts.delivery.bulk import Bulletin, Report
 from alerts.delivery.channels import AppriseSender, Channel
 from alerts.errors import MailError
+from alerts.subscriptions.audiences import Recipient
 from alerts.subscriptions.mails import sms_url
-from alerts.subscriptions.subscriptions import Recipient
 from alerts.subscriptions.words import Links
 from alerts.texts.text import Text
 

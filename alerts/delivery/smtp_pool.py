@@ -17,7 +17,7 @@ from typing import Final
 from alerts.delivery.bulk import Bulletin, Handed, Report
 from alerts.delivery.mail_form import MailForm
 from alerts.delivery.smtp import SmtpServer, connected, mail_error
-from alerts.subscriptions.subscriptions import Recipient
+from alerts.subscriptions.audiences import Recipient
 
 DEFAULT_CONNECTIONS = 4
 IN_FLIGHT = 64

@@ -17,8 +17,9 @@ from alerts.delivery.smtp import Mailer
 from alerts.errors import AlertsError, MailError, SubscriptionsError
 from alerts.one_line import header
 from alerts.subscriptions.contact import ContactChannel
+from alerts.subscriptions.mail_queue import Due
 from alerts.subscriptions.records import Subscription
-from alerts.subscriptions.subscriptions import Due, Subscriptions
+from alerts.subscriptions.subscriptions import Subscriptions
 from alerts.subscriptions.words import Links, Words
 from alerts.texts.text import Text
 from ingest.health import Health
@@ -138,7 +139,7 @@ class SubscriptionMails:
                 if time.monotonic() - self._pruned_s >= _PRUNE_S:
                     self._subscriptions.prune()
                     self._pruned_s = time.monotonic()
-                while (due := self._subscriptions.due()) and not self._stopping.is_set():
+                while (due := self._subscriptions.mails.due()) and not self._stopping.is_set():
                     for each in due:
                         if self._stopping.is_set():
                             return
@@ -155,7 +156,7 @@ class SubscriptionMails:
         mail = due.mail
         known = self._subscriptions.known(mail.contact)
         if known is None and mail.kind in {"welcome", "changed"}:  # left in the meantime
-            self._subscriptions.done(due)
+            self._subscriptions.mails.done(due)
             return
         try:
             self._hand_over(due, known)
@@ -168,7 +169,7 @@ class SubscriptionMails:
             return
         self.stats.sent += 1
         self._fault = ""
-        self._subscriptions.done(due)
+        self._subscriptions.mails.done(due)
 
     def _hand_over(self, due: Due, known: Subscription | None) -> None:
         contact = due.mail.contact
@@ -184,10 +185,10 @@ class SubscriptionMails:
             self._subscriptions.remove(due.mail.contact)
         if over or due.attempts + 1 >= _MOST_ATTEMPTS:
             self.stats.given_up += 1
-            self._subscriptions.done(due)
+            self._subscriptions.mails.done(due)
         else:
             self.stats.failed += 1
-            self._subscriptions.again(due, fault.retry_after_s if isinstance(fault, MailError) else 0.0)
+            self._subscriptions.mails.again(due, fault.retry_after_s if isinstance(fault, MailError) else 0.0)
         if not over:
             self._fault = f"{fault}: see [subscriptions] and [web_push]; tried again"
 

@@ -4,9 +4,8 @@ One address has one subscription with several places. Asking never looks whether
 that nobody can learn it from the answer or from how long it took; only the mail to the owner says so.
 """
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from sqlite3 import Connection
@@ -16,30 +15,20 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from alerts.areas import Areas
-from alerts.city.city_warning import CityWarning
-from alerts.errors import BusyError, SubscriptionsError
-from alerts.scale import rank
+from alerts.errors import SubscriptionsError
 from alerts.subscriptions import records
-from alerts.subscriptions.contact import CHANNELS, Contact, ContactChannel, WrittenChannel
-from alerts.subscriptions.matching import candidates, matches, reach, silent
+from alerts.subscriptions.audiences import Audiences
+from alerts.subscriptions.contact import CHANNELS, Contact, WrittenChannel
+from alerts.subscriptions.mail_queue import DAY_US, DEFAULT_MAILS_AN_HOUR, HOUR_US, MailQueue
 from alerts.subscriptions.records import Mail, MailKind, Request, Subscription
-from alerts.subscriptions.subscription import Choices, Place, QuietHours, ReadIn
+from alerts.subscriptions.subscription import Choices, ReadIn
 from alerts.subscriptions.vault import Vault
-from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 from devices.registry import Registry
 from ingest.sqlite_file import SqliteFile
 
-HOUR_US = 3_600_000_000
-DAY_US = 24 * HOUR_US
 UNCONFIRMED_US = 72 * HOUR_US
-MAILS_A_DAY = 3
-"""Messages that anybody can have sent to one address within 24 hours."""
-DEFAULT_MAILS_AN_HOUR = 600
 DEFAULT_PROOF_DAYS = 1096
 
-_GONE_WITHOUT_RETRY_US = DAY_US
-_BACK_OFF_US = 60_000_000
-_CHUNK = 500
 _log = structlog.get_logger(__name__)
 
 TokenKind = Literal["confirm", "manage", "leave"]
@@ -55,36 +44,11 @@ class Held:
     changed_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """Somebody to tell now. `id` is what receipts may name; the tokens are for this message only."""
-
-    id: int
-    contact: Contact
-    language: ReadIn
-    manage: str = field(repr=False)
-    leave: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Audience:
-    """Ids of subscriptions, ascending: who is to be told now, and who has quiet hours now."""
-
-    told: tuple[int, ...]
-    held: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A message of the queue."""
-
-    id: int
-    mail: Mail
-    attempts: int
-
-
 class Subscriptions:
-    """The file of subscriptions. Thread-safe; methods raise SubscriptionsError."""
+    """The file of subscriptions. Thread-safe; methods raise SubscriptionsError.
+
+    `audiences`: who hears of what; `mails`: what waits to be sent.
+    """
 
     def __init__(  # noqa: PLR0913 - who warns whom, where and when
         self,
@@ -104,8 +68,6 @@ class Subscriptions:
         self._clock = clock
         self._areas = areas
         self._registry = registry
-        self._zone = ZoneInfo(timezone)
-        self._mails_an_hour = mails_an_hour
         self._proof_us = proof_days * DAY_US
         self._wake: Callable[[], None] = lambda: None
         self._file = SqliteFile(
@@ -115,6 +77,8 @@ class Subscriptions:
             schema=records.SCHEMA,
             error=SubscriptionsError,
         )
+        self.mails = MailQueue(self._file, vault, clock, mails_an_hour)
+        self.audiences = Audiences(self._file, vault, clock, areas, registry, ZoneInfo(timezone))
         try:
             path.chmod(0o600)
             with self._file.write() as connection:
@@ -145,11 +109,11 @@ class Subscriptions:
         sealed = records.seal(self._vault, Request(contact, choices))
         mail = Mail("confirm", contact, choices.language, token, choices)
         with self._file.write() as connection:
-            if self._may_write(connection, contact, now_us):
+            if self.mails.may_write(connection, contact, now_us):
                 connection.execute(
                     "INSERT INTO requests VALUES(?, ?, ?, ?)", (records.hashed(token), sealed, text, now_us)
                 )
-                self._queue(connection, mail, now_us)
+                self.mails.put(connection, mail, now_us)
         self._wake()
 
     def ask_link(self, contact: Contact, language: ReadIn) -> None:
@@ -159,8 +123,8 @@ class Subscriptions:
         """
         now_us = self._clock()
         with self._file.write() as connection:
-            if self._may_write(connection, contact, now_us):
-                self._queue(connection, Mail("link", contact, language), now_us)
+            if self.mails.may_write(connection, contact, now_us):
+                self.mails.put(connection, Mail("link", contact, language), now_us)
         self._wake()
 
     def find(self, token: str) -> Held | None:
@@ -206,7 +170,7 @@ class Subscriptions:
         """
         now_us = self._clock()
         with self._file.write() as connection:
-            greet = self._may_write(connection, contact, now_us)
+            greet = self.mails.may_write(connection, contact, now_us)
             known = self._of(connection, contact)
             if known is None:
                 known = records.insert(connection, self._vault, Request(contact, choices), now_us)
@@ -284,126 +248,16 @@ class Subscriptions:
         with self._file.read() as connection:
             return self._of(connection, contact)
 
-    def recipients(self, what: Warning | CityWarning, now_us: int | None = None) -> Iterator[Recipient]:
-        """Whoever is to be told of a notice's or a city warning's latest step now, each address once.
-
-        Whoever was told of an earlier step is told of this one, unless the choices changed in between. In
-        quiet hours (see matching.silent) nobody is.
-        """
-        told = self.audience(what, None, now_us).told
-        for first in range(0, len(told), _CHUNK):
-            yield from self.opened(told[first : first + _CHUNK])
-
-    def audience(
-        self, what: Warning | CityWarning, channel: ContactChannel | None, now_us: int | None = None
-    ) -> Audience:
-        """The same as ids, by one channel or all (None), and whom quiet hours keep it from now."""
-        found = reach(what, self._areas, self._registry())
-        if found is None:
-            return Audience((), ())
-        at_us = self._clock() if now_us is None else now_us
-        near, values = candidates(found, self._areas)
-        with self._file.read() as connection:
-            rows = connection.execute(
-                "SELECT s.id, s.quiet_start, s.quiet_end, "  # noqa: S608 - own words
-                "p.kind, p.ref, p.lat, p.lon, p.radius_km "
-                "FROM places p JOIN subscriptions s ON s.id = p.subscription "
-                f"WHERE ({near}) AND s.{found.told} = 1 AND s.least <= ? AND (? IS NULL OR s.channel = ?) "
-                "ORDER BY s.id",
-                (*values, rank(found.severity), channel, channel),
-            ).fetchall()
-        reached, own = matches(found, [Place(*row[3:]) for row in rows], self._areas)
-        told: list[int] = []
-        held: list[int] = []
-        for id_, group in itertools.groupby(range(len(rows)), key=lambda i: int(rows[i][0])):
-            mine = [i for i in group if reached[i]]
-            if not mine:
-                continue
-            quiet = _quiet(*rows[mine[0]][1:3])
-            kept = silent(quiet, found, at_us, self._zone, own=any(own[i] for i in mine))
-            (held if kept else told).append(id_)
-        return Audience(tuple(told), tuple(held))
-
-    def audience_of_end(
-        self,
-        what: Warning | CityWarning,
-        channel: ContactChannel,
-        ids: Iterable[int],
-        now_us: int | None = None,
-    ) -> Audience:
-        """Who of those told of a warning still wants messages of its kind, wherever their places are now."""
-        found = reach(what, self._areas, self._registry())
-        if found is None:
-            return Audience((), ())
-        at_us = self._clock() if now_us is None else now_us
-        with self._file.read() as connection:
-            rows = connection.execute(
-                "SELECT id, quiet_start, quiet_end FROM subscriptions "  # noqa: S608 - a Literal
-                f"WHERE {found.told} = 1 AND channel = ? ORDER BY id",
-                (channel,),
-            ).fetchall()
-        wanted = set(ids)
-        told: list[int] = []
-        held: list[int] = []
-        for id_, start, end in rows:
-            if id_ in wanted:
-                kept = silent(_quiet(start, end), found, at_us, self._zone, own=True)
-                (held if kept else told).append(id_)
-        return Audience(tuple(told), tuple(held))
-
-    def opened(self, ids: Sequence[int]) -> list[Recipient]:
-        """Those of them who still have a subscription, by id, with their addresses.
-
-        One that is damaged is left out: it keeps nobody else from being told.
-        """
-        marks = ",".join("?" * len(ids))
-        with self._file.read() as connection:
-            rows = connection.execute(
-                f"SELECT id, contact, language FROM subscriptions WHERE id IN ({marks}) ORDER BY id",  # noqa: S608 - question marks
-                list(ids),
-            ).fetchall()
-        return [
-            Recipient(id_, each.contact, tongue, each.manage, each.leave)
-            for id_, sealed, tongue in rows
-            if (each := records.readable_secrets(self._vault, id_, sealed)) is not None
-        ]
-
-    def due(self, limit: int = 20) -> list[Due]:
-        """Messages to send now, oldest first."""
-        with self._file.read() as connection:
-            rows = connection.execute(
-                "SELECT id, sealed, attempts FROM mails WHERE due_us <= ? ORDER BY id LIMIT ?",
-                (self._clock(), limit),
-            ).fetchall()
-        return [
-            Due(id_, records.unseal_mail(self._vault, sealed), attempts) for id_, sealed, attempts in rows
-        ]
-
-    def done(self, due: Due) -> None:
-        """A message was handed over, or never will be."""
-        with self._file.write() as connection:
-            connection.execute("DELETE FROM mails WHERE id = ?", (due.id,))
-
-    def again(self, due: Due, least_s: float = 0.0) -> None:
-        """A message could not be handed over: later, and later still, but not before `least_s`."""
-        wait_us = max(min(_BACK_OFF_US << due.attempts, HOUR_US), int(least_s * 1_000_000))
-        with self._file.write() as connection:
-            connection.execute(
-                "UPDATE mails SET attempts = attempts + 1, due_us = ? WHERE id = ?",
-                (self._clock() + wait_us, due.id),
-            )
-
     def prune(self) -> None:
         """Forget what nobody confirmed within 72 hours, yesterday's messages, proofs whose time is over."""
         now_us = self._clock()
         with self._file.write() as connection:
             for statement, before_us in (
                 ("DELETE FROM requests WHERE created_us <= ?", now_us - UNCONFIRMED_US),
-                ("DELETE FROM mails WHERE created_us <= ?", now_us - _GONE_WITHOUT_RETRY_US),
-                ("DELETE FROM asked WHERE at_us <= ?", now_us - DAY_US),
                 ("DELETE FROM consents WHERE ended_us <= ?", now_us - self._proof_us),
             ):
                 connection.execute(statement, (before_us,))
+            self.mails.prune(connection, now_us)
         self._file.checkpoint()
 
     def counts(self) -> Mapping[str, int]:
@@ -420,30 +274,6 @@ class Subscriptions:
         channels: dict[str, int] = {each: by_channel.get(each, 0) for each in CHANNELS}
         return {**channels, "unconfirmed": unconfirmed, "waiting": waiting, "places_unknown": lost}
 
-    def _may_write(self, connection: Connection, contact: Contact, now_us: int) -> bool:
-        """Whether this address may be written to. Raises BusyError when too much is sent altogether."""
-        (hourly,) = connection.execute(
-            "SELECT count(*) FROM asked WHERE at_us > ?", (now_us - HOUR_US,)
-        ).fetchone()
-        if hourly >= self._mails_an_hour:
-            raise BusyError(HOUR_US // 1_000_000)
-        digest = self._vault.digest(contact.identity)
-        (daily,) = connection.execute(
-            "SELECT count(*) FROM asked WHERE digest = ? AND at_us > ?", (digest, now_us - DAY_US)
-        ).fetchone()
-        if daily >= MAILS_A_DAY:
-            return False
-        connection.execute("INSERT INTO asked VALUES(?, ?)", (digest, now_us))
-        return True
-
-    def _queue(
-        self, connection: Connection, mail: Mail, now_us: int, subscription: int | None = None
-    ) -> None:
-        connection.execute(
-            "INSERT INTO mails(subscription, sealed, created_us, due_us) VALUES(?, ?, ?, ?)",
-            (subscription, records.seal(self._vault, mail), now_us, now_us),
-        )
-
     def _tell(
         self,
         connection: Connection,
@@ -452,7 +282,7 @@ class Subscriptions:
         language: ReadIn,
         now_us: int,
     ) -> None:
-        self._queue(connection, Mail(kind, known.secrets.contact, language), now_us, known.id)
+        self.mails.put(connection, Mail(kind, known.secrets.contact, language), now_us, known.id)
 
     def _consent(  # noqa: PLR0913, PLR0917 - what proves a consent
         self,
@@ -494,7 +324,3 @@ class Subscriptions:
     def _of(self, connection: Connection, contact: Contact) -> Subscription | None:
         digest = self._vault.digest(contact.identity)
         return records.subscription(connection, self._vault, "digest", digest)
-
-
-def _quiet(start: int | None, end: int | None) -> QuietHours | None:
-    return None if start is None or end is None else QuietHours(start, end)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from alerts.delivery.bulk import BulkLine, Bulletin, Report
 from alerts.errors import MailError, SubscriptionsError
+from alerts.subscriptions.audiences import Recipient
 from alerts.subscriptions.contact import Contact
-from alerts.subscriptions.subscriptions import Recipient
 from alerts.web_push.push_message import PushMessage, urgent
 from alerts.web_push.push_sender import PushSender
 

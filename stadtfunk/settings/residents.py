@@ -9,7 +9,8 @@ from alerts.delivery.mass_mail import DEFAULT_RECEIPTS_DAYS
 from alerts.delivery.smtp import read_sender, read_smtp_url
 from alerts.delivery.smtp_pool import DEFAULT_CONNECTIONS
 from alerts.subscriptions.contact import WrittenChannel
-from alerts.subscriptions.subscriptions import DEFAULT_MAILS_AN_HOUR, DEFAULT_PROOF_DAYS
+from alerts.subscriptions.mail_queue import DEFAULT_MAILS_AN_HOUR
+from alerts.subscriptions.subscriptions import DEFAULT_PROOF_DAYS
 from alerts.subscriptions.vault import read_key
 from alerts.web_push.browser import read_host
 from alerts.web_push.vapid import read_private_key

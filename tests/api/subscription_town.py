@@ -49,9 +49,9 @@ def with_subscriptions(town, push=None, callers=None, **options):
 
 def mails(file):
     """What waits to be sent: [(kind, address, token to confirm)]; takes it off the queue."""
-    found = file.due(1000)
+    found = file.mails.due(1000)
     for each in found:
-        file.done(each)
+        file.mails.done(each)
     return [(each.mail.kind, each.mail.contact.address, each.mail.token) for each in found]
 
 

@@ -108,7 +108,7 @@ def test_what_is_missing_is_said_and_nothing_is_lost(city, browser, file):
 def test_every_page_is_whole_in_both_languages(city, file, lang):
     with TestClient(city.app()) as client:
         manage = subscribed(client, file)
-        (found,) = file.opened([1])
+        (found,) = file.audiences.opened([1])
         client.post("/api/v1/subscriptions", json={"address": "b@example.org", "areas": ["oben"]})
         ((_, _, token),) = mails(file)
         for path in ("/subscribe", *(f"/subscriptions/{each}" for each in (manage, found.leave, token, "x"))):

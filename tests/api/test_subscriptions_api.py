@@ -79,7 +79,7 @@ def test_from_the_question_to_the_end(resident, file):
 
 def test_one_click_ends_it_and_a_program_that_opens_links_does_nothing(resident, file):
     manage = subscribed(resident, file)
-    (found,) = file.opened([1])
+    (found,) = file.audiences.opened([1])
     page = f"/subscriptions/{found.leave}"
     for path in (page, f"{URL}/{found.leave}", f"/subscriptions/{manage}", f"{page}?do=leave"):
         for ask in (resident.get, resident.head, resident.options):
@@ -90,7 +90,7 @@ def test_one_click_ends_it_and_a_program_that_opens_links_does_nothing(resident,
     assert answer.status_code == 200
     assert file.known(ANNA) is None
     subscribed(resident, file)
-    (found,) = file.opened([2])
+    (found,) = file.audiences.opened([2])
     assert resident.post(f"{URL}/{found.leave}/unsubscribe").status_code == 204
     assert file.known(ANNA) is None
 

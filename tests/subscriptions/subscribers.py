@@ -98,9 +98,9 @@ class Desk:
 
     def mails(self):
         """What waits to be sent: [(kind, address, token to confirm)]; takes it off the queue."""
-        found = self.file.due(1000)
+        found = self.file.mails.due(1000)
         for each in found:
-            self.file.done(each)
+            self.file.mails.done(each)
         return [(each.mail.kind, each.mail.contact.address, each.mail.token) for each in found]
 
     def subscribe(self, who=ANNA, *places, **choices):

@@ -105,9 +105,9 @@ def test_a_service_that_asks_for_a_pause_is_left_alone_that_long(desk, push, mai
     assert "push.example answered 429" in mails.health.detail
     assert desk.file.find(token)
     desk.now_us += 2999 * 1_000_000
-    assert desk.file.due() == []
+    assert desk.file.mails.due() == []
     desk.now_us += 2_000_000
-    assert len(desk.file.due()) == 1
+    assert len(desk.file.mails.due()) == 1
 
 
 def test_browsers_hear_of_what_they_chose_like_everybody(desk, push):

@@ -48,7 +48,7 @@ def test_from_the_question_to_the_end_by_mail(desk, post, mails):
     leave = welcome["List-Unsubscribe"].removeprefix("<https://warn.example/subscriptions/").removesuffix(">")
     assert welcome["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert desk.file.find(leave).kind == "leave"
-    wait_for(lambda: not desk.file.due())
+    wait_for(lambda: not desk.file.mails.due())
     assert mails.health.ok
     assert mails.stats.sent == 2
 
@@ -114,7 +114,7 @@ def test_names_are_text_and_nothing_else(desk, post):
     )
     mails = SubscriptionMails(desk.file, words(file, f"Stadt\r\nBcc: {EVIL}"), lambda _: {"email": way})
     desk.file.ask(ANNA, Choices((GIERATH, Place("gauge", "weg"))), "de-1")
-    mails._send(desk.file.due()[0])
+    mails._send(desk.file.mails.due()[0])
     mail = post.mail(1)
     assert post.mails[0][0] == ["anna@example.org"]
     assert mail["Bcc"] is None

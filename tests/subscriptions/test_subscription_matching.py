@@ -49,7 +49,7 @@ def city(*steps, exercise=False):
 
 
 def told(desk, what, now_us=T0):
-    return [each.contact.address for each in desk.file.recipients(what, now_us)]
+    return [each.contact.address for each in desk.file.audiences.recipients(what, now_us)]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_notice_reaches_areas_gauges_and_radii(desk, place, station, measure, 
 
 def test_a_recipient_has_what_its_message_needs(desk):
     manage = desk.subscribe(ANNA, GIERATH, Place.at(50.98, 7.1, 5), language="einfach")
-    (found,) = desk.file.recipients(notice())
+    (found,) = desk.file.audiences.recipients(notice())
     assert (found.contact, found.language, found.manage) == (ANNA, "einfach", manage)
     assert desk.file.find(found.leave).kind == "leave"
     assert manage not in repr(found)

@@ -84,7 +84,7 @@ def test_only_its_own_link_changes_or_shows_it(desk):
 
 
 def recipients_all(desk):
-    return desk.file.opened([id_ for (id_,) in desk.rows("SELECT id FROM subscriptions")])
+    return desk.file.audiences.opened([id_ for (id_,) in desk.rows("SELECT id FROM subscriptions")])
 
 
 def test_who_leaves_leaves_only_the_keyed_hash_for_its_time(desk):
@@ -228,10 +228,10 @@ def test_a_message_is_tried_again_later_and_later(desk):
     desk.file.ask(ANNA, Choices((GIERATH,)), "de-1")
     waits = []
     for _ in range(9):
-        (due,) = desk.file.due()
-        desk.file.again(due)
+        (due,) = desk.file.mails.due()
+        desk.file.mails.again(due)
         before = desk.now_us
-        while not desk.file.due():
+        while not desk.file.mails.due():
             desk.now_us += HOUR // 60
         waits.append((desk.now_us - before) * 60 // HOUR)
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]

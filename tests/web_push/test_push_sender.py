@@ -12,8 +12,8 @@ from push_service import FakeBrowser, claims
 
 from alerts.delivery.bulk import Bulletin
 from alerts.errors import MailError, SubscriptionsError
+from alerts.subscriptions.audiences import Recipient
 from alerts.subscriptions.contact import push_contact
-from alerts.subscriptions.subscriptions import Recipient
 from alerts.texts.text import Text
 from alerts.web_push.encryption import MOST_BYTES
 from alerts.web_push.push_bulk import PushBulk, push_message
