@@ -11,7 +11,7 @@ from alerts.cap.publisher import CapPublisher
 from alerts.city.city_warning import CityWarning
 from alerts.city.office import CityOffice
 from alerts.decision import Decision
-from alerts.delivery.deliveries import Receipt
+from alerts.delivery.delivery import Receipt
 from alerts.delivery.mailings import MailingSummary
 from alerts.drill import Drills
 from alerts.event import Event

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import structlog
 
 from alerts.delivery.channels import Channel, Outcome
-from alerts.delivery.deliveries import Deliveries, Due
+from alerts.delivery.deliveries import Deliveries
+from alerts.delivery.delivery import Due
 from alerts.delivery.grouping import News, Waiting, due_us, step_of
 from alerts.delivery.stages import Delivery, Stage
 from ingest.health import Health

@@ -1,20 +1,17 @@
 """What was to be told to whom and what became of it: one SQLite file beside the journal."""
 
-import itertools
 import os
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 import msgspec
 
 from alerts.city.city_warning import CityWarning
-from alerts.delivery import holds, standing_by
-from alerts.delivery.city_messages import ENDS, Telling
+from alerts.delivery import holds, receipts, standing_by
+from alerts.delivery.delivery import DeliveryStatus, Due, Entry, Page, Receipt
 from alerts.delivery.file_lock import held
-from alerts.delivery.grouping import AT_ONCE, NEW_STATION, URGENT, Heard, Weight
-from alerts.delivery.holds import Answer, Hold
+from alerts.delivery.grouping import Heard, Weight
 from alerts.delivery.pruning import prune
 from alerts.delivery.schema import APPLICATION_ID, SCHEMA, VERSION, migrate
 from alerts.errors import DeliveriesError
@@ -22,128 +19,11 @@ from alerts.incident import Incident
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 from ingest.sqlite_file import SqliteFile
 
-DeliveryStatus = Literal[
-    "pending", "gathered", "held", "sending", "sent", "skipped", "superseded", "failed", "expired"
-]
-"""gathered: waits for the next update of its incident · held: for the end of quiet hours, or for nobody to
-acknowledge (`detail` says which) · skipped: not for this channel · superseded: a later
-step of the same episode or warning of the city, or an update of the incident that it was gathered into
-(`detail` names it), has arrived there · failed: given up after attempts, or the channel is misconfigured ·
-expired: too old before any attempt."""
-
-_RECEIPT = (
-    "event, channel, seq, episode, kind, event_us, shown, attempts, interrupted, detail, "
-    "created_us, started_us, ended_us"
-)
-# as grouping.py decides: what is not told at once, of an incident that the channel has heard of
-_SHOWN = (
-    "(SELECT d.*, CASE WHEN d.status = 'pending' AND d.attempts = 0 AND NOT h.ended AND d.rank <= h.rank "  # noqa: S608 - fixed texts only
-    f"AND d.urgency < {URGENT} AND (d.urgency < {NEW_STATION} OR h.count >= {AT_ONCE}) "
-    "THEN 'gathered' ELSE d.status END AS shown "
-    "FROM deliveries d LEFT JOIN heard h ON h.channel = d.channel AND h.incident = d.incident)"
-)
-_CITY = "city_"
-_CITY_ENDS = frozenset(_CITY + each for each in ENDS)
+_T = TypeVar("_T")
 _encode = msgspec.json.encode
 _decoder = msgspec.json.Decoder(Warning)
 _city = msgspec.json.Decoder(CityWarning)
 _incident = msgspec.json.Decoder(Incident)
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """One event for one channel and what became of it. Times µs since the epoch, UTC, by the service's clock.
-
-    `seq` is the event's number in the journal, `kind` its kind, of a warning of the city as kind_of() has it.
-    `attempts` counts starts; `interrupted` those whose end nobody saw (crash, stop, no answer in time): only
-    they can have made a duplicate. `detail` is the last error.
-    """
-
-    event: str
-    channel: str
-    seq: int
-    episode: str
-    kind: str
-    event_us: int
-    status: DeliveryStatus
-    attempts: int
-    interrupted: int
-    detail: str
-    created_us: int
-    started_us: int | None
-    ended_us: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """An entry of a channel's queue. `weight`: for a channel that hears by incident, else None."""
-
-    event: str
-    seq: int
-    episode: str
-    attempts: int
-    kind: str = ""
-    weight: Weight | None = None
-
-    @property
-    def group(self) -> str:
-        """What it is told together with: its incident, else its episode or its warning of the city."""
-        return self.weight.incident if self.weight else self.episode
-
-    @property
-    def of_the_city(self) -> bool:
-        """Whether it is a step of a warning of the city: only the latest of one is told."""
-        return self.kind.startswith(_CITY)
-
-    @property
-    def needs_a_former(self) -> bool:
-        """Whether it is told to those alone who were told of what it ends."""
-        return self.kind in _CITY_ENDS
-
-
-@dataclass(frozen=True, slots=True)
-class New:
-    """One event to tell, with the warning as it stood after it; `kind` as kind_of() has it."""
-
-    event: str
-    seq: int
-    kind: str
-    event_us: int
-    warning: Warning | CityWarning
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A delivery to be: who is told of what. `weight` as in Due; `deaf`: why it is not sent, else "".
-
-    `hold`: until when it waits; what is deaf as well is looked at again then.
-    """
-
-    new: New
-    channel: str
-    weight: Weight | None = None
-    deaf: str = ""
-    hold: Hold | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What one page of events comes to. `position`: number and id of its last event; `ended`: episodes of
-    which nothing is told any more, nor of those whose id begins with one and a dot; `answers`: what
-    somebody has acknowledged by these events."""  # noqa: D205, D209 - one thought
-
-    position: tuple[int, str]
-    entries: Sequence[Entry]
-    episodes: Sequence[Warning] = ()
-    city: Sequence[CityWarning] = ()
-    incidents: Sequence[Incident] = ()
-    ended: Sequence[str] = field(default=())
-    answers: Sequence[Answer] = ()
-
-
-def kind_of(action: Telling) -> str:
-    """The kind of a delivery about a warning of the city; of a notice it is its event's."""
-    return _CITY + action
 
 
 class Deliveries:
@@ -186,21 +66,16 @@ class Deliveries:
 
     def episodes(self, ids: Iterable[str]) -> dict[str, Warning]:
         """The warnings of these episodes as of the position."""
-        with self._file.read() as connection:
-            rows = (
-                connection.execute("SELECT id, warning FROM episodes WHERE id = ?", (key,)).fetchone()
-                for key in ids
-            )
-            return {row[0]: _decoder.decode(row[1]) for row in rows if row}
+        return self._folded("SELECT id, warning FROM episodes WHERE id = ?", _decoder, ids)
 
     def city_warnings(self, ids: Iterable[str]) -> dict[str, CityWarning]:
         """These warnings of the city as of the position."""
+        return self._folded("SELECT id, warning FROM city_warnings WHERE id = ?", _city, ids)
+
+    def _folded(self, query: str, decoder: msgspec.json.Decoder[_T], ids: Iterable[str]) -> dict[str, _T]:
         with self._file.read() as connection:
-            rows = (
-                connection.execute("SELECT id, warning FROM city_warnings WHERE id = ?", (key,)).fetchone()
-                for key in ids
-            )
-            return {row[0]: _city.decode(row[1]) for row in rows if row}
+            rows = (connection.execute(query, (key,)).fetchone() for key in ids)
+            return {row[0]: decoder.decode(row[1]) for row in rows if row}
 
     def expand(self, page: Page, now_us: int) -> None:
         """The deliveries, whatever changed and the position, all or nothing; what waits of `ended` is
@@ -262,12 +137,7 @@ class Deliveries:
 
     def incidents(self, ids: Iterable[str]) -> dict[str, Incident]:
         """These incidents as of the position."""
-        with self._file.read() as connection:
-            rows = (
-                connection.execute("SELECT id, body FROM incidents WHERE id = ?", (key,)).fetchone()
-                for key in ids
-            )
-            return {row[0]: _incident.decode(row[1]) for row in rows if row}
+        return self._folded("SELECT id, body FROM incidents WHERE id = ?", _incident, ids)
 
     def heard(self, channel: str) -> dict[str, Heard]:
         """What a channel has heard of the incidents of which something waits for it."""
@@ -416,27 +286,13 @@ class Deliveries:
         status: DeliveryStatus | None = None,
     ) -> list[Receipt]:
         """Newest first; `after` (seq, channel of the last one) continues a page."""
-        conditions = {"channel = ?": channel, "episode = ?": episode, "shown = ?": status}
-        given: dict[str, tuple[int | str, ...]] = {
-            text: (value,) for text, value in conditions.items() if value is not None
-        }
-        if after is not None:
-            given["(seq < ? OR (seq = ? AND channel > ?))"] = (after[0], *after)
-        where = f"WHERE {' AND '.join(given)} " if given else ""
         with self._file.read() as connection:
-            rows = connection.execute(
-                f"SELECT {_RECEIPT} FROM {_SHOWN} {where}ORDER BY seq DESC, channel LIMIT ?",  # noqa: S608 - fixed texts only
-                (*itertools.chain.from_iterable(given.values()), limit),
-            )
-            return [Receipt(*row) for row in rows]
+            return receipts.page(connection, limit, after, channel, episode, status)
 
     def counts(self) -> dict[tuple[str, str], int]:
         """How many deliveries there are by (channel, status)."""
         with self._file.read() as connection:
-            rows = connection.execute(
-                f"SELECT channel, shown, count(*) FROM {_SHOWN} GROUP BY 1, 2"  # noqa: S608 - fixed texts only
-            )
-            return {(channel, status): count for channel, status, count in rows}
+            return receipts.counts(connection)
 
 
 def _due(row: Sequence[Any]) -> Due:

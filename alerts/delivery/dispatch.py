@@ -17,7 +17,8 @@ from alerts.areas import Areas
 from alerts.catchments import Catchments
 from alerts.city.city_warning import CityWarning
 from alerts.delivery.channels import Channel
-from alerts.delivery.deliveries import Deliveries, Entry
+from alerts.delivery.deliveries import Deliveries
+from alerts.delivery.delivery import Entry
 from alerts.delivery.grouping import EASES, REPEATS
 from alerts.delivery.holds import ESCALATION, Answer, Hold
 from alerts.event import Event, Severity

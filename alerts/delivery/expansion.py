@@ -9,7 +9,8 @@ from alerts.city import city_warning
 from alerts.city.city_warning import CityWarning
 from alerts.delivery.channels import Channel
 from alerts.delivery.city_messages import told_as
-from alerts.delivery.deliveries import Deliveries, Entry, New, Page, kind_of
+from alerts.delivery.deliveries import Deliveries
+from alerts.delivery.delivery import Entry, New, Page, kind_of
 from alerts.delivery.dispatch import Dispatch, answers
 from alerts.delivery.grouping import Weight, station_rank, weigh
 from alerts.event import PREEMPTED, Event, Severity

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from alerts.delivery.channels import Channel
-from alerts.delivery.deliveries import Entry, Page
+from alerts.delivery.delivery import Entry, Page
 from alerts.delivery.standing_by import ABOUT_THE_FIRST, HELD
 
 

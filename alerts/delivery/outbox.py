@@ -17,7 +17,8 @@ import structlog
 
 from alerts.delivery.channel_worker import ChannelStats, ChannelWorker, Retry
 from alerts.delivery.channels import AppriseSender, Channel, Sender
-from alerts.delivery.deliveries import Deliveries, DeliveryStatus, Receipt
+from alerts.delivery.deliveries import Deliveries
+from alerts.delivery.delivery import DeliveryStatus, Receipt
 from alerts.delivery.dispatch import Dispatch
 from alerts.delivery.expansion import expanded
 from alerts.delivery.gate import Gate, held

@@ -11,7 +11,8 @@ import structlog
 from alerts.city.city_warning import CityWarning
 from alerts.delivery.channels import Channel, Outcome, Sender
 from alerts.delivery.city_messages import WARNS, plain_city, told_as
-from alerts.delivery.deliveries import Deliveries, DeliveryStatus, Due
+from alerts.delivery.deliveries import Deliveries
+from alerts.delivery.delivery import DeliveryStatus, Due
 from alerts.delivery.grouping import Heard, News, after
 from alerts.delivery.webhook_payload import payload
 from alerts.errors import DeliveriesError

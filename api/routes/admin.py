@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from alerts.delivery.deliveries import Receipt
+from alerts.delivery.delivery import Receipt
 from api.caller import Operator
 from api.formats import Format, Item, Layout
 from api.paging import Key, decode_cursor, link_next, page

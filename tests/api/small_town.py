@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from alerts.audit import AuditLog
 from alerts.board import WarningBoard
-from alerts.delivery.deliveries import Receipt
+from alerts.delivery.delivery import Receipt
 from alerts.engine import Engine
 from alerts.event import Event
 from alerts.incident_board import IncidentBoard

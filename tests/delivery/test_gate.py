@@ -10,7 +10,7 @@ from outbox_desk import MIN, Desk
 from warned_city import step
 
 from alerts.delivery.channels import Channel
-from alerts.delivery.deliveries import Entry, New, Page
+from alerts.delivery.delivery import Entry, New, Page
 from alerts.delivery.gate import Gate, Stand, held
 from alerts.delivery.holds import Hold
 from alerts.delivery.standing_by import HELD
