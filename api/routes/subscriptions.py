@@ -90,7 +90,7 @@ async def addresses(request: Request, view: AnyCaller) -> Response:
     return answer({"items": items})
 
 
-@router.get("/{token}", response_class=Response, responses={200: {"model": HeldItem}, **errors(404)})
+@router.get("/{token}", response_class=Response, responses={200: {"model": HeldItem}, **errors(404, 422)})
 def look(token: str, view: AnyCaller) -> Response:
     """What a link stands for. Looking changes nothing: programs that scan mail open links."""
     held = desk_of(view).subscriptions.find(token)
@@ -111,7 +111,7 @@ def look(token: str, view: AnyCaller) -> Response:
                 }
             },
         },
-        **errors(404),
+        **errors(404, 422),
     },
 )
 def confirm(token: str, view: AnyCaller) -> Response:
@@ -144,7 +144,7 @@ async def change(token: str, request: Request, view: AnyCaller) -> Response:
 @router.get(
     "/{token}/export",
     response_class=Response,
-    responses={200: {"description": "All that is kept, as JSON"}, **errors(404)},
+    responses={200: {"description": "All that is kept, as JSON"}, **errors(404, 422)},
 )
 def export(token: str, view: AnyCaller) -> Response:
     """All that is kept of a person (GDPR, articles 15 and 20)."""
@@ -153,7 +153,7 @@ def export(token: str, view: AnyCaller) -> Response:
     return Response(orjson.dumps(body, option=orjson.OPT_INDENT_2), 200, headers, "application/json")
 
 
-@router.delete("/{token}", status_code=204, response_class=Response, responses=errors(404))
+@router.delete("/{token}", status_code=204, response_class=Response, responses=errors(404, 422))
 def delete(token: str, view: AnyCaller) -> Response:
     """End all messages and delete everything but the keyed hash that proves the consent."""
     if not desk_of(view).subscriptions.leave(token):
@@ -161,7 +161,7 @@ def delete(token: str, view: AnyCaller) -> Response:
     return Response(status_code=204, headers=_HEADERS)
 
 
-@router.post("/{token}/unsubscribe", status_code=204, response_class=Response, responses=errors(404))
+@router.post("/{token}/unsubscribe", status_code=204, response_class=Response, responses=errors(404, 422))
 def unsubscribe(token: str, view: AnyCaller) -> Response:
     """The same, as programs for mail do it with one click (RFC 8058)."""
     return delete(token, view)
