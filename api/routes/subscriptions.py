@@ -144,7 +144,13 @@ async def change(token: str, request: Request, view: AnyCaller) -> Response:
 @router.get(
     "/{token}/export",
     response_class=Response,
-    responses={200: {"description": "All that is kept, as JSON"}, **errors(404, 422)},
+    responses={
+        200: {
+            "description": "All that is kept, as JSON",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        },
+        **errors(404, 422),
+    },
 )
 def export(token: str, view: AnyCaller) -> Response:
     """All that is kept of a person (GDPR, articles 15 and 20)."""
