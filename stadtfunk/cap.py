@@ -2,8 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alerts.areas import Areas
 from alerts.board import WarningBoard
@@ -19,7 +21,13 @@ from alerts.scale import Scale
 from alerts.texts.texts import Texts
 from devices.errors import Fault
 from devices.registry import Registry
+from ingest.health import Health
+from ingest.sqlite_file import sqlite_path
+from stadtfunk.parts import Group
 from stadtfunk.settings import Settings
+
+if TYPE_CHECKING:
+    from stadtfunk.service import Service
 
 FILE = "cap.db"
 """Beside the journal."""
@@ -37,6 +45,35 @@ def issuer_of(settings: Settings) -> Issuer:
         web=cap.web,
         languages=cap.languages,
     )
+
+
+def open_cap(service: "Service", opened: ExitStack) -> tuple[CapPublisher, Group]:
+    """The publisher, whose archive `opened` closes, and what the service starts: nothing without a sender.
+
+    Raises CapError for the archive, AlertsConfigError for keys and addresses.
+    """
+    settings = service.settings
+    archive = CapArchive(sqlite_path(settings.journal.url).with_name(FILE))
+    opened.callback(archive.close)
+    cap = publisher_of(
+        settings,
+        archive,
+        service.office.warnings,
+        service.board,
+        service.texts,
+        registry=lambda: service.registry.current,
+        areas=service.areas,
+        scale=service.scale,
+        clock=service.clock,
+    )
+    leitstelle = leitstelle_of(settings, cap, service.office.warnings)
+    if not settings.cap.sender:
+        return cap, Group((), dict)
+
+    def health() -> Mapping[str, Health]:
+        return {"cap": cap.health, **{f"leitstelle {name}": each for name, each in leitstelle.health.items()}}
+
+    return cap, Group((cap, leitstelle), health)
 
 
 def publisher_of(  # noqa: PLR0913 - what documents are made from

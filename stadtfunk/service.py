@@ -3,19 +3,14 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
 
-from alerts.areal_rain import ArealRain
-from alerts.areas import load_areas
 from alerts.audit import FILE as AUDIT_FILE
 from alerts.audit import AuditLog
 from alerts.board import WarningBoard
-from alerts.cap.archive import CapArchive
-from alerts.cap.leitstelle import Leitstelle
-from alerts.catchments import CITY, load_catchments
+from alerts.catchments import CITY
 from alerts.city.office import CityOffice
 from alerts.delivery.dispatch import Place
 from alerts.drill import Drills
@@ -24,13 +19,9 @@ from alerts.errors import AlertsConfigError, AlertsError
 from alerts.flagging import Flagging
 from alerts.incident_board import IncidentBoard
 from alerts.liveness.progress import EngineWatch
-from alerts.rules import Rules, load_rules
-from alerts.scale import load_scale
 from api.app import create_app
-from api.services import BaseMap, City, Services, TokenHash
 from devices.catalogue import Catalogue, load_catalogue
 from devices.errors import DevicesError
-from devices.properties import observed_properties
 from devices.registry import RegistryFile
 from ingest.consumer import Consumer, ServerConfig
 from ingest.errors import IngestError
@@ -38,7 +29,6 @@ from ingest.gateways import GatewayBook
 from ingest.hand_over import HandOver
 from ingest.health import Health
 from ingest.latest import LatestValues
-from ingest.neighbours import dwd_cap
 from ingest.neighbours.poller import Neighbours
 from ingest.neighbours.uplinks import neighbour_types
 from ingest.neighbours.uplinks import parse as parse_neighbour
@@ -49,14 +39,13 @@ from ingest.sqlite_file import sqlite_path
 from ingest.sqlite_journal import open_journal
 from ingest.store_writer import StoreWriter
 from ingest.stores import open_store
-from stadtfunk.cap import FILE as CAP_FILE
-from stadtfunk.cap import leitstelle_of, publisher_of
+from stadtfunk.cap import open_cap
 from stadtfunk.channels import outbox_of
 from stadtfunk.check import examine
+from stadtfunk.criteria import criteria_of
 from stadtfunk.displays import displays_of
 from stadtfunk.errors import ConfigError, StartError
 from stadtfunk.heartbeats import heartbeats_of
-from stadtfunk.kostra_commands import advice, city_kostra
 from stadtfunk.mass_mail import mass_mail_group, mass_mail_of
 from stadtfunk.metrics import Metrics
 from stadtfunk.neighbours import FILE, neighbour_faults, neighbours_of
@@ -67,6 +56,7 @@ from stadtfunk.settings import NetworkServer, Settings
 from stadtfunk.standby import releases_of, session_of, standby_of
 from stadtfunk.subscriptions import open_subscriptions
 from stadtfunk.texts import city_texts
+from stadtfunk.web import services_of
 from stadtfunk.wording import texts_of
 
 _log = structlog.get_logger(__name__)
@@ -99,7 +89,18 @@ class Service:
             raise StartError(str(error)) from error
 
     def _build(self) -> None:
-        settings, clock = self.settings, self.clock
+        self._build_devices()
+        self._build_storage()
+        self._build_intake()
+        self._build_judgement()
+        self._build_delivery()
+        self._build_decisions()
+        self.retention = Retention(self.journal, self.settings.journal.retention_days, self.clock)
+        self.metrics = Metrics(self)
+
+    def _build_devices(self) -> None:
+        """What is installed, what it means, and what others measure for us."""
+        settings = self.settings
         own_types = load_catalogue(*map(settings.path, settings.devices.types))
         self.catalogue = Catalogue({**own_types, **neighbour_types()})
         self.registry = RegistryFile(
@@ -110,35 +111,27 @@ class Service:
         )
         if faults := list(neighbour_faults(settings, self.registry.current)):
             raise ConfigError(*faults)
-        hand_over = HandOver()
+        self._hand_over = HandOver()
         self.neighbours = Neighbours(
             neighbours_of(settings),
-            hand_over,
+            self._hand_over,
             self.registry.join,
-            clock,
+            self.clock,
             sqlite_path(settings.journal.url).with_name(FILE),
         )
-        scale = load_scale(settings.alerts.scale and settings.path(settings.alerts.scale))
-        rules = load_rules(settings.alerts.rules and settings.path(settings.alerts.rules), scale)
-        if faults := rules.check(self.registry.current):
-            raise ConfigError(*faults)
-        catchments = load_catchments(settings.alerts.catchments and settings.path(settings.alerts.catchments))
-        if faults := catchments.check(self.registry.current):
-            raise ConfigError(*faults)
-        self.areas = load_areas(settings.alerts.areas and settings.path(settings.alerts.areas))
-        if faults := self.areas.check(self.registry.current):
-            raise ConfigError(*faults)
-        kostra = city_kostra(settings)
-        for line in advice(kostra, rules, self.registry.current, self.catalogue):
-            _log.warning("rain_index", advice=line)
-        self._catchments = catchments
-        self.scale = scale
-        self.texts = texts_of(settings, self._station_name, self.areas, scale)
-        self.journal = open_journal(settings.journal.url)
+        self.criteria = criteria_of(settings, self.registry.current, self.catalogue)
+        self.scale, self.areas = self.criteria.scale, self.criteria.areas
+        self.texts = texts_of(settings, self._station_name, self.areas, self.scale)
+
+    def _build_storage(self) -> None:
+        self.journal = open_journal(self.settings.journal.url)
         self._opened.callback(self.journal.close)
-        self.store = open_store(settings.store.url)
+        self.store = open_store(self.settings.store.url)
         self._opened.callback(self.store.close)
 
+    def _build_intake(self) -> None:
+        """From the network servers into the journal."""
+        settings, clock = self.settings, self.clock
         parsers = {
             **{server.name: PARSERS[server.kind].parse for server in settings.network_server},
             **{neighbour_server(each.kind): parse_neighbour for each in settings.neighbour},
@@ -151,24 +144,28 @@ class Service:
             self.catalogue,
             parsers,
             clock,
-            hand_over=hand_over,
+            hand_over=self._hand_over,
             heard=self.gateways.hear,
         )
         self.consumers = [
             Consumer(_server_config(server, settings), self.intake.hand_over, clock)
             for server in settings.network_server
         ]
-        judge = Flagging(rules, lambda: self.registry.current, self.catalogue, clock)
+
+    def _build_judgement(self) -> None:
+        """Whatever reads the journal and judges it: flags, warnings, exercises."""
+        criteria, clock = self.criteria, self.clock
+        judge = Flagging(criteria.rules, lambda: self.registry.current, self.catalogue, clock)
         self.writer = StoreWriter(self.journal, self.store, judge=judge)
         self.latest = LatestValues(self.journal, self.store)
         self.engine = Engine(
             self.journal,
-            rules,
+            criteria.rules,
             lambda: self.registry.current,
             clock,
             catalogue=self.catalogue,
-            kostra=kostra,
-            catchments=catchments,
+            kostra=criteria.kostra,
+            catchments=criteria.catchments,
             hears=lambda: {each.server.name: each.health.ok for each in self.consumers},
             heard_by=self.gateways.reception,
         )
@@ -176,86 +173,62 @@ class Service:
         self.drills = Drills(
             self.journal,
             self.board,
-            rules,
+            criteria.rules,
             lambda: self.registry.current,
             clock,
             self._tell,
             catalogue=self.catalogue,
-            kostra=kostra,
-            catchments=catchments,
+            kostra=criteria.kostra,
+            catchments=criteria.catchments,
         )
         self.incidents = IncidentBoard()
+
+    def _build_delivery(self) -> None:
+        """Who hears of it: residents who asked for it, and the channels of staff and public."""
+        settings, clock = self.settings, self.clock
         self.subscriptions = open_subscriptions(
             settings,
             clock,
             areas=self.areas,
             registry=lambda: self.registry.current,
-            scale=scale,
+            scale=self.scale,
             opened=self._opened,
         )
         self.mass_mail = mass_mail_of(settings, self.journal, self.subscriptions, self.texts, clock)
         if self.subscriptions and self.mass_mail:
             self._groups += [self.subscriptions.group, mass_mail_group(self.mass_mail)]
-        deliveries = sqlite_path(settings.journal.url).with_name("deliveries.db")
         self.silences = open_silences(settings, clock)
         self._opened.callback(self.silences.close)
         self.outbox = outbox_of(
             settings,
             self.journal,
-            deliveries,
+            sqlite_path(settings.journal.url).with_name("deliveries.db"),
             self.texts,
             clock,
-            place=Place(self.areas, catchments),
+            place=Place(self.areas, self.criteria.catchments),
             silences=self.silences,
         )
-        self._build_decisions(deliveries.parent, rules)
-        self.retention = Retention(self.journal, settings.journal.retention_days, clock)
-        self.metrics = Metrics(self)
 
-    def _build_decisions(self, folder: Path, rules: Rules) -> None:
+    def _build_decisions(self) -> None:
         """What people decide: the city's warnings; who decided; what is published and displayed of it."""
         self.city_texts = city_texts(
             self.settings, self._station_name, self.areas, self.scale, self.engine.levels
         )
         self.office = CityOffice(
             self.journal,
-            releases_of(self.settings, rules),
+            releases_of(self.settings, self.criteria.rules),
             self.areas,
             self.clock,
             write=self.city_texts.write,
             tell=self._tell,
         )
         self._groups.append(Group((self.office,), lambda: {"city warnings": self.office.health}))
-        self.audit = AuditLog(folder / AUDIT_FILE, self.clock)
+        self.audit = AuditLog(sqlite_path(self.settings.journal.url).with_name(AUDIT_FILE), self.clock)
         self._opened.callback(self.audit.close)
         self._groups.append(Group((), lambda: {"audit": self.audit.health}))
-        self._build_cap(folder / CAP_FILE)
+        self.cap, cap_group = open_cap(self, self._opened)
         self.watch = EngineWatch(self.engine, self.journal)
-        self._groups += (displays_of(self), heartbeats_of(self), standby_of(self, self._tell))
-
-    def _build_cap(self, file: Path) -> None:
-        archive = CapArchive(file)
-        self._opened.callback(archive.close)
-        self.cap = publisher_of(
-            self.settings,
-            archive,
-            self.office.warnings,
-            self.board,
-            self.texts,
-            registry=lambda: self.registry.current,
-            areas=self.areas,
-            scale=self.scale,
-            clock=self.clock,
-        )
-        leitstelle = leitstelle_of(self.settings, self.cap, self.office.warnings)
-        if self.settings.cap.sender:
-            self._groups.append(Group((self.cap, leitstelle), lambda: self._cap_health(leitstelle)))
-
-    def _cap_health(self, leitstelle: Leitstelle) -> Mapping[str, Health]:
-        return {
-            "cap": self.cap.health,
-            **{f"leitstelle {name}": health for name, health in leitstelle.health.items()},
-        }
+        self._groups += (cap_group, displays_of(self), heartbeats_of(self), standby_of(self, self._tell))
 
     def start(self) -> None:
         """Readers first, then whoever fills the journal."""
@@ -282,57 +255,7 @@ class Service:
 
     def app(self) -> FastAPI:
         """The web application over the running parts."""
-        settings = self.settings
-        return create_app(
-            Services(
-                city=City(
-                    name=settings.city.name,
-                    ars=settings.city.ars or "",
-                    timezone=settings.city.timezone,
-                    license=settings.open_data.license,
-                    attribution=settings.open_data.attribution or settings.city.name,
-                ),
-                registry=lambda: self.registry.current,
-                properties=observed_properties(),
-                catalogue=self.catalogue,
-                store=self.store,
-                latest=self.latest,
-                journal=self.journal,
-                board=self.board,
-                incidents=self.incidents,
-                decide=self.engine.decide,
-                texts=self.texts,
-                scale=self.scale,
-                parking=self.engine.parking,
-                levels=self.engine.levels,
-                traffic=self.engine.traffic,
-                drills=self.drills,
-                areas=self.areas,
-                areal_rain=ArealRain(self.areas, self.engine.gauge_rain).of,
-                deliveries=self.outbox.receipts,
-                health=self.health,
-                metrics=self.metrics.render,
-                clock=self.clock,
-                tokens=[TokenHash(token.name, token.hash) for token in settings.api.token],
-                overrides={name: table.public for name, table in settings.property.items()},
-                basemap=BaseMap(settings.api.basemap_url, settings.api.basemap_attribution)
-                if settings.api.basemap_url
-                else None,
-                loss_window=self.loss_window,
-                official=self.neighbours.official,
-                official_public=any(each.public for each in settings.neighbour if each.kind == dwd_cap.KIND),
-                catchments=self.engine.catchments,
-                subscriptions=self.subscriptions.desk if self.subscriptions else None,
-                mailings=self.mass_mail.summaries if self.mass_mail else lambda _limit, _before: (),
-                city_warnings=self.office.warnings,
-                office=self.office,
-                cap=self.cap if settings.cap.sender else None,
-                cap_url=settings.cap.url,
-                audit=self.audit,
-                silences=self.silences,
-                unsilence=self.outbox.unsilence,
-            )
-        )
+        return create_app(services_of(self))
 
     def health(self) -> Mapping[str, Health]:
         """Every part's own word on how it is."""
@@ -376,7 +299,7 @@ class Service:
 
     def _place_name(self, id_: str) -> str:
         """Events of the watchdog are about catchments and gateways too."""
-        names = {CITY: self.settings.city.name, **{c.id: c.name for c in self._catchments.catchments}}
+        names = {CITY: self.settings.city.name, **{c.id: c.name for c in self.criteria.catchments.catchments}}
         return names.get(id_) or id_
 
 

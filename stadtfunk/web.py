@@ -1,0 +1,64 @@
+"""What the web application is given of a service."""
+
+from typing import TYPE_CHECKING
+
+from alerts.areal_rain import ArealRain
+from api.services import BaseMap, City, Services, TokenHash
+from devices.properties import observed_properties
+from ingest.neighbours import dwd_cap
+
+if TYPE_CHECKING:
+    from stadtfunk.service import Service
+
+
+def services_of(service: "Service") -> Services:
+    """Everything that the routes read, and what they may ask for."""
+    settings = service.settings
+    return Services(
+        city=City(
+            name=settings.city.name,
+            ars=settings.city.ars or "",
+            timezone=settings.city.timezone,
+            license=settings.open_data.license,
+            attribution=settings.open_data.attribution or settings.city.name,
+        ),
+        registry=lambda: service.registry.current,
+        properties=observed_properties(),
+        catalogue=service.catalogue,
+        store=service.store,
+        latest=service.latest,
+        journal=service.journal,
+        board=service.board,
+        incidents=service.incidents,
+        decide=service.engine.decide,
+        texts=service.texts,
+        scale=service.scale,
+        parking=service.engine.parking,
+        levels=service.engine.levels,
+        traffic=service.engine.traffic,
+        drills=service.drills,
+        areas=service.areas,
+        areal_rain=ArealRain(service.areas, service.engine.gauge_rain).of,
+        deliveries=service.outbox.receipts,
+        health=service.health,
+        metrics=service.metrics.render,
+        clock=service.clock,
+        tokens=[TokenHash(token.name, token.hash) for token in settings.api.token],
+        overrides={name: table.public for name, table in settings.property.items()},
+        basemap=BaseMap(settings.api.basemap_url, settings.api.basemap_attribution)
+        if settings.api.basemap_url
+        else None,
+        loss_window=service.loss_window,
+        official=service.neighbours.official,
+        official_public=any(each.public for each in settings.neighbour if each.kind == dwd_cap.KIND),
+        catchments=service.engine.catchments,
+        subscriptions=service.subscriptions.desk if service.subscriptions else None,
+        mailings=service.mass_mail.summaries if service.mass_mail else lambda _limit, _before: (),
+        city_warnings=service.office.warnings,
+        office=service.office,
+        cap=service.cap if settings.cap.sender else None,
+        cap_url=settings.cap.url,
+        audit=service.audit,
+        silences=service.silences,
+        unsilence=service.outbox.unsilence,
+    )
