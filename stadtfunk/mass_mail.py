@@ -11,6 +11,7 @@ from alerts.delivery.mass_mail import MassMail
 from alerts.delivery.sms_way import SmsWay
 from alerts.delivery.smtp import read_smtp_url
 from alerts.delivery.smtp_pool import SmtpPool
+from alerts.delivery.voice_way import VoiceWay
 from alerts.one_line import header
 from alerts.subscriptions.contact import ContactChannel
 from alerts.subscriptions.subscription import ReadIn
@@ -22,7 +23,7 @@ from ingest.journal import Journal
 from ingest.sqlite_file import sqlite_path
 from stadtfunk.parts import Group
 from stadtfunk.settings import Settings, SubscriptionsTable
-from stadtfunk.subscriptions import OpenSubscriptions
+from stadtfunk.subscriptions import OpenSubscriptions, voice_service
 
 FILE = "mailings.db"
 """Beside the journal."""
@@ -78,6 +79,8 @@ def _ways(
     }
     if "sms" in table.channels:
         ways["sms"] = SmsWay(table.sms, words.links, stopping)
+    if "voice" in table.channels:
+        ways["voice"] = VoiceWay(voice_service(table), stopping)
     if subscriptions.push:
         page = f"{words.links.base}/"
         ways["push"] = PushBulk(subscriptions.push, page, subscriptions.desk.subscriptions.remove, stopping)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from alerts.areas import Areas
 from alerts.delivery.channels import AppriseSender, Channel
 from alerts.delivery.smtp import Mailer, read_smtp_url
+from alerts.delivery.webhook import Webhook
 from alerts.errors import AlertsConfigError
 from alerts.scale import Scale
 from alerts.subscriptions.address_book import load_addresses
@@ -118,6 +119,12 @@ def subscription_faults(settings: Settings) -> Iterator[Fault]:
         yield from _sms(table, file)
     elif table.sms:
         yield Fault(file, "subscriptions.sms", "no channel uses it", 'add "sms" to channels, or remove it')
+    if "voice" in table.channels:
+        yield from _voice(table, file)
+    elif table.voice or table.voice_secret:
+        yield Fault(
+            file, "subscriptions.voice", "no channel uses it", 'add "voice" to channels, or remove it'
+        )
     yield from web_push_faults(settings)
     try:
         load_addresses(table.addresses and settings.path(table.addresses))
@@ -135,6 +142,24 @@ def _sms(table: SubscriptionsTable, file: str) -> Iterator[Fault]:
     except AlertsConfigError as error:
         for fault in error.faults:
             yield Fault(file, "subscriptions.sms", fault.problem, fault.remedy)
+
+
+def _voice(table: SubscriptionsTable, file: str) -> Iterator[Fault]:
+    if not table.voice:
+        remedy = "the address of your telephone service, https://...; without it nobody is called"
+        yield Fault(file, "subscriptions.voice", "missing", remedy)
+        return
+    try:
+        voice_service(table)
+    except AlertsConfigError as error:
+        for fault in error.faults:
+            key = "voice_secret" if fault.key.endswith(".secret") else "voice"
+            yield Fault(file, f"subscriptions.{key}", fault.problem, fault.remedy)
+
+
+def voice_service(table: SubscriptionsTable) -> Webhook:
+    """What calls people. Raises AlertsConfigError."""
+    return Webhook("voice", table.voice, secret=table.voice_secret)
 
 
 def _ways(settings: Settings, table: SubscriptionsTable) -> dict[ContactChannel, Way]:

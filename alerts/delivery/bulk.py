@@ -20,8 +20,9 @@ Report = Callable[[int, Handed], None]
 class Bulletin:
     """What everybody of a mailing is told in one language, rendered once; only the links are personal.
 
-    `text` is for e-mail and push, `short` for an SMS. `event` and `episode` as in the journal, `end`: it says
-    that it is over. `time_us`: of the step, µs since the epoch, UTC; `valid_until_us`: 0 where none is said.
+    `text` is for e-mail and push, `short` for an SMS, `spoken` for a call. `event` and `episode` as in the
+    journal, `end`: it says that it is over. `time_us`: of the step, µs since the epoch, UTC;
+    `valid_until_us`: 0 where none is said.
     """
 
     event: str
@@ -34,6 +35,7 @@ class Bulletin:
     text: Text
     short: str
     valid_until_us: int = 0
+    spoken: str = ""
 
 
 class BulkLine(Protocol):

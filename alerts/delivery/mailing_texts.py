@@ -15,6 +15,7 @@ from alerts.city.city_warning import CityWarning
 from alerts.city.short_texts import beginning
 from alerts.delivery.bulk import Bulletin
 from alerts.delivery.mailings import Mailing
+from alerts.delivery.spoken import spoken
 from alerts.errors import TextError
 from alerts.event import CityText
 from alerts.one_line import printable
@@ -53,6 +54,8 @@ class _Words(BaseModel):
     by_rule: str
     id: str
     sms_notice: str
+    spoken_hello: str
+    spoken_again: str
     release: _Step
     update: _Step
     all_clear: _Step
@@ -75,12 +78,15 @@ class MailingTexts:
         """A mailing's words in one language; never none, whatever is wrong with the templates."""
         what = mailing.what
         if isinstance(what, CityWarning):
-            text, short = self._of_city(what, language)
+            text, short, parts = self._of_city(what, language)
         else:
             text = self._of_notice(what, language)
             short = self._words[language].sms_notice.format(
                 title=_shortened(text.title.rstrip(".") + ".", 160)
             )
+            parts = [short]
+        words = self._words[language]
+        hello = words.spoken_hello.format(city=self._city)
         return Bulletin(
             event=mailing.event,
             episode=what.id,
@@ -92,6 +98,7 @@ class MailingTexts:
             text=text,
             short=_shortened(short, SHORT_LIMIT),
             valid_until_us=what.valid_until_us if isinstance(what, CityWarning) else 0,
+            spoken=spoken(hello, parts, words.spoken_again),
         )
 
     def _of_notice(self, warning: Warning, language: ReadIn) -> Text:
@@ -101,7 +108,8 @@ class MailingTexts:
             _log.exception("notice_text_failed", warning=warning.id)
             return plain(warning)
 
-    def _of_city(self, warning: CityWarning, language: ReadIn) -> tuple[Text, str]:
+    def _of_city(self, warning: CityWarning, language: ReadIn) -> tuple[Text, str, list[str]]:
+        """The mail, the SMS, and what is said in a call: what to do comes first, people hang up."""
         words = self._words[language]
         latest = warning.steps[-1]
         action = latest.step.action
@@ -135,7 +143,13 @@ class MailingTexts:
         head = title if title.endswith((".", "!", "?", "…")) else f"{title}."
         room = SHORT_LIMIT - len(head) - 1
         short = f"{head} {step.intro or beginning(printable(said.instruction), room)}"
-        return Text(title, "\n\n".join(filter(None, parts))), short
+        aloud = [title, _filled(step.intro, values), said.instruction, said.description]
+        if warning.ended_us:
+            # "leave the cellar" does not stand in an all-clear
+            aloud = aloud[:2]
+        else:
+            aloud.append(_filled(words.until, values))
+        return Text(title, "\n\n".join(filter(None, parts))), short, aloud
 
     def _names(self, areas: tuple[str, ...], language: ReadIn) -> str:
         known = {each.id: each.names()["en" if language == "en" else "de"] for each in self._areas.areas}

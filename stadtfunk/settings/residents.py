@@ -40,6 +40,8 @@ class SubscriptionsTable(Table):
     url: Annotated[str, AfterValidator(public_url)] = ""
     channels: tuple[WrittenChannel, ...] = Field(default=("email",), min_length=1)
     sms: str = ""
+    voice: str = ""
+    voice_secret: str = ""
     addresses: Path | None = None
     privacy: str = Field(default="", pattern=r"^(https://\S+)?$")
     proof_days: int = Field(default=DEFAULT_PROOF_DAYS, ge=1)

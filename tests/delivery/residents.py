@@ -73,7 +73,7 @@ def open_subscriptions(folder, clock=lambda: NOW_US):
         areas=AREAS,
         registry=lambda: REGISTRY,
         timezone="Europe/Berlin",
-        channels=("email", "sms"),
+        channels=("email", "sms", "voice"),
     )
 
 

@@ -104,6 +104,14 @@ def test_a_resident_of_a_configured_city(config, tmp_path):
         (['channels = ["email", "sms"]'], {}, "subscriptions.sms"),
         (['channels = ["sms"]', 'sms = "nonsense://hunter2/{to}"'], {}, "subscriptions.sms"),
         (['sms = "nonsense://hunter2/{to}"'], {}, "no channel uses it"),
+        (['channels = ["email", "voice"]'], {}, "subscriptions.voice: missing"),
+        (
+            ['channels = ["voice"]', 'voice = "https://u:hunter2@h/"'],
+            {},
+            "voice: is no address",
+        ),
+        (['channels = ["voice"]', 'voice = "https://h/"', 'voice_secret = "hunter2"'], {}, "voice_secret"),
+        (['voice = "https://h/?key=hunter2"'], {}, "no channel uses it"),
         (['addresses = "none.csv"'], {}, "none.csv"),
         (['addresses = "devices.csv"'], {}, "columns are missing"),
         (["proof_days = 0"], {}, "subscriptions.proof_days"),
@@ -123,7 +131,12 @@ def test_check_names_what_is_wrong_and_no_secret(config, capsys, lines, changes,
 
 def test_check_is_content(config, capsys):
     file = config(
-        ['channels = ["email", "sms", "voice"]', 'sms = "bulksms://user:${SMTP_PASSWORD}@{to}"'],
+        [
+            'channels = ["email", "sms", "voice"]',
+            'sms = "bulksms://user:${SMTP_PASSWORD}@{to}"',
+            'voice = "https://telefon.example/calls"',
+            f'voice_secret = "whsec_{"QUJD" * 11}"',
+        ],
         smtp="smtps://u:${SMTP_PASSWORD}@mail.example",
     )
     assert main(["check", "--config", str(file)]) == 0
