@@ -28,7 +28,7 @@ from workload import mosquitto, wait
 from alerts.cap.document import safe_id
 from alerts.subscriptions.mails import message
 from alerts.subscriptions.vault import Vault
-from alerts.texts import Text
+from alerts.texts.text import Text
 from ingest.sqlite_journal import SqliteJournal
 
 PEOPLE, SMS_PEOPLE = 50_000, 20

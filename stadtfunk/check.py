@@ -155,6 +155,16 @@ def _network_servers(settings: Settings) -> Iterator[Fault]:
             yield Fault(str(settings.source), key, str(error), "give the CA's PEM file")
 
 
+def _residents_advice(settings: Settings) -> Iterator[str]:
+    if settings.subscriptions is None:
+        yield "no [subscriptions]: residents cannot ask for messages"
+    elif settings.api.host not in _HERE and settings.api.trusted_proxies == ApiTable().trusted_proxies:
+        yield (
+            "[api] host is open to the network: name your reverse proxy in trusted_proxies, or all residents "
+            "behind it count as one, and few can subscribe in an hour"
+        )
+
+
 def _advice(settings: Settings, catalogue: Mapping[str, DeviceType], registry: Registry) -> Iterator[str]:
     if not settings.network_server:
         yield "no [[network_server]]: nothing will be received"
@@ -163,14 +173,9 @@ def _advice(settings: Settings, catalogue: Mapping[str, DeviceType], registry: R
     yield from _not_writable("journal.url", settings.journal.url)
     yield from _not_writable("store.url", settings.store.url)
     yield from channel_advice(settings)
-    if settings.subscriptions is None:
-        yield "no [subscriptions]: residents cannot ask for messages"
-    elif settings.api.host not in _HERE and settings.api.trusted_proxies == ApiTable().trusted_proxies:
-        yield (
-            "[api] host is open to the network: name your reverse proxy in trusted_proxies, or all residents "
-            "behind it count as one, and few can subscribe in an hour"
-        )
-    yield from cap.advice(settings)
+    if settings.standby is None:  # what belongs to the first alone
+        yield from _residents_advice(settings)
+        yield from cap.advice(settings)
     if not settings.api.token:
         yield "no [[api.token]]: operators' pages answer 403; `stadtfunk token NAME` makes one"
     if not any(station.public for station in registry.stations.values()):

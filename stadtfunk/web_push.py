@@ -1,6 +1,7 @@
 """Messages to browsers as the configuration wants them; `stadtfunk webpush key` makes the key."""
 
 import argparse
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -52,4 +53,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def make_key(_: argparse.Namespace) -> int:
     """Print a new private key."""
     print(new_private_key())
+    print("# keep it: private_key of [web_push], such as ${STADTFUNK_PUSH_KEY}", file=sys.stderr)
     return 0

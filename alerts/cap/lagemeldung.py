@@ -74,7 +74,7 @@ def lines(situation: Situation, basis: Basis) -> list[tuple[str, str]]:
         ("Absender", basis.issuer.name),
         ("Erreichbar", basis.issuer.contact),
         ("Stand", _when(situation.decided.time_us, zone)),
-        ("Warnung", f"{warning.id}, Vorfall {warning.incident or 'ohne'}"),
+        ("Warnung", f"{warning.id}, Ereignis {warning.incident or 'ohne'}"),
         ("Stufe", f"{_SEVERITIES[in_force.severity]} ({in_force.severity})"),
         ("Gebiet", _areas(in_force, basis)),
         ("Gültig", f"seit {since} bis {_when(in_force.valid_until_us, zone)}"),

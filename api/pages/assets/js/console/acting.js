@@ -3,6 +3,7 @@
 import { el } from "../dom.js";
 import { now, time } from "../format.js";
 import { Refused, send } from "./client.js";
+import { inOurWords } from "./sayings.js";
 import { c } from "./texts.js";
 
 const SETTLED_MS = 600;
@@ -78,7 +79,7 @@ export function actButton({ label, small, kind = "", address, body, said, place 
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       if (error.status === 401) await afterwards();
-      tell(place, error.status ? c().refusedBy([error.message, error.hint].filter(Boolean).join(" – ")) : c().unsure, "fault");
+      tell(place, error.status ? c().refusedBy(inOurWords(error.message) ?? [error.message, error.hint].filter(Boolean).join(" – ")) : c().unsure, "fault");
     } finally {
       button.disabled = false;
     }

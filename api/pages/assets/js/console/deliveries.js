@@ -9,21 +9,23 @@ const MOST = 20;
 const MOST_MAILINGS = 5;
 const BAD = new Set(["failed", "expired"]);
 
-/** `mine`: ids to show, null for all. */
+const kindName = (kind) => c().kind[kind.replace(/^city_/, "")] ?? kind;
+
+/** What is not for a channel is counted, and stands in no line of its own. `mine`: ids to show, null for all. */
 export function showDeliveries(mine) {
   const rows = state.deliveries.filter((each) => !mine || mine.has(each.warning) || mine.has(each.incident));
   const counts = new Map();
   for (const each of rows) counts.set(each.status, (counts.get(each.status) ?? 0) + 1);
   const said = [...counts].map(([status, n]) => `${n} ${c().delivery[status] ?? status}`).join(", ");
   put("deliveries-sum", rows.length ? c().sum({ n: rows.length, said }) : c().noDeliveries);
-  draw("deliveries-list", rows.slice(0, MOST), (each) => {
+  draw("deliveries-list", rows.filter((each) => each.status !== "skipped").slice(0, MOST), (each) => {
     const took = each.ended && each.created ? Math.round((Date.parse(each.ended) - Date.parse(each.created)) / 100) / 10 : null;
     const more = [each.status === "sent" && took !== null ? c().took(took) : "", each.attempts > 1 ? c().attempts(each.attempts) : "", BAD.has(each.status) ? each.detail : ""];
     return el(
       "li",
       { class: BAD.has(each.status) ? "bad" : "", data: { status: each.status } },
       el("b", {}, c().delivery[each.status] ?? each.status),
-      ` ${[each.channel, c().kind[each.kind] ?? each.kind, moment(Date.parse(each.created)), ...more].filter(Boolean).join(" · ")}`,
+      ` ${[each.channel, kindName(each.kind), moment(Date.parse(each.created)), ...more].filter(Boolean).join(" · ")}`,
     );
   });
 }

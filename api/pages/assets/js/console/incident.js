@@ -9,6 +9,8 @@ import { catchmentName, severityName, state, stationName } from "./state.js";
 import { c } from "./texts.js";
 
 const address = (id) => `/api/v1/admin/incidents/${encodeURIComponent(id)}/decisions`;
+const MOST_FIGURES = 4;
+const RANKS = ["Minor", "Moderate", "Severe", "Extreme"];
 const at = (iso) => moment(Date.parse(iso));
 
 export class IncidentCard {
@@ -71,12 +73,19 @@ function head(item) {
     el("p", {}, ...since(item.began), item.ended ? ` · ${c().ended(at(item.ended))}` : ""),
     courses(inForce),
     expires ? el("p", {}, c().notices(at(expires))) : null,
-    list(c().figures, inForce.map(member)),
+    ...figures(inForce),
     list(c().lostTitle, item.lost.map((each) => c().lost_(stationName(each.station), at(each.since))), "doubt"),
     list(c().doubtTitle, item.unverified.map((each) => c().doubted(stationName(each.station), value(each.value, each.measure), at(each.time)))),
     list(c().decisions, [...item.decisions].reverse().map((each) => c().decided(c().action[each.action] ?? each.action, each.by, at(each.time), each.reason))),
     over.length ? el("details", {}, el("summary", {}, `${c().over}: ${over.length}`), el("ul", {}, over.map((each) => el("li", {}, member(each))))) : null,
   ].filter(Boolean);
+}
+
+/** The most serious few; who decides must not scroll past twenty gauges to the buttons. */
+function figures(members) {
+  const sorted = [...members].sort((a, b) => RANKS.indexOf(b.severity) - RANKS.indexOf(a.severity));
+  const [first, rest] = [sorted.slice(0, MOST_FIGURES), sorted.slice(MOST_FIGURES)];
+  return [list(c().figures, first.map(member)), rest.length ? el("details", {}, el("summary", {}, c().moreFigures(rest.length)), el("ul", {}, rest.map((each) => el("li", {}, member(each))))) : null];
 }
 
 /** How fast the water rises, and until when which mark is reached, as an interval. */

@@ -6,6 +6,7 @@ import { lang } from "../texts.js";
 import { actButton, newId, reasonForm } from "./acting.js";
 import { Editor, field } from "./editor.js";
 import { chip, lazily, list, since } from "./incident.js";
+import { inOurWords } from "./sayings.js";
 import { areaNames, catchmentName, severityName, state } from "./state.js";
 import { c } from "./texts.js";
 
@@ -91,7 +92,7 @@ export class WarningCard {
 
 function head(item) {
   const incident = state.incidents.find((each) => each.id === item.incident);
-  const steps = [...item.steps].reverse().map((each) => c().decided(c().action[each.action] ?? each.action, who(each.by), at(each.time), each.reason));
+  const steps = [...item.steps].reverse().map((each) => c().decided(c().action[each.action] ?? each.action, who(each.by), at(each.time), why(each)));
   return [
     item.exercise ? el("p", { class: "exercise" }, c().exercise) : null,
     el("p", { class: "line" }, chip(item.severity), el("b", {}, c().status[item.status] ?? item.status)),
@@ -104,6 +105,8 @@ function head(item) {
 
 /** A rule that the city wrote may propose and release; it is no person. */
 const who = (by) => (by.startsWith("rule ") ? c().rule(by.slice(5)) : by);
+
+const why = (step) => (step.by.startsWith("rule ") && inOurWords(step.reason)) || step.reason;
 
 /** As people read it now. */
 function texts(item) {
