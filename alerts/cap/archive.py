@@ -131,6 +131,14 @@ class CapArchive:
             ).fetchone()
         return (HandOver(*row[:7]), Report(*row[7:])) if row else None
 
+    def taken(self, place: str) -> set[str]:
+        """The steps that a place took."""
+        with self._file.read() as connection:
+            rows = connection.execute(
+                "SELECT event FROM hand_overs WHERE place = ? AND status = 'sent'", (place,)
+            ).fetchall()
+        return {row[0] for row in rows}
+
     def note(self, entry: HandOver, status: HandOverStatus, detail: str, now_us: int) -> None:
         """What became of an attempt."""
         with self._file.write() as connection:

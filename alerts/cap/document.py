@@ -54,8 +54,8 @@ class Issuer:
 @dataclass(frozen=True, slots=True)
 class Document:
     """One issued document. `warning`: the id of what it is about; `number`: its place among that one's
-    documents; `covers`: how many steps of the warning it tells. Times µs since the epoch, UTC, whole seconds.
-    `hazards`: words of cap_words.HAZARDS."""  # noqa: D205, D209 - one thought
+    documents; `covers`: how many steps of the warning it tells; `step`: of told_by(), "" of a notice. Times
+    µs since the epoch, UTC, whole seconds. `hazards`: words of cap_words.HAZARDS."""  # noqa: D205, D209 - one thought
 
     identifier: str
     warning: str
@@ -70,6 +70,7 @@ class Document:
     ends: bool
     hazards: tuple[str, ...]
     xml: bytes
+    step: str = ""
 
     @property
     def reference(self) -> str:
@@ -133,6 +134,11 @@ def heard(warning: CityWarning) -> Iterator[tuple[int, Decided]]:
             yield number, each
 
 
+def told_by(decided: Decided) -> str:
+    """What tells a step from any other, of a journal that was set back too."""
+    return f"{decided.event}@{decided.time_us}"
+
+
 def city_document(  # noqa: PLR0913 - a step, what went before, what it rests on
     warning: CityWarning,
     number: int,
@@ -141,11 +147,13 @@ def city_document(  # noqa: PLR0913 - a step, what went before, what it rests on
     measured: Sequence[Warning] = (),
     *,
     draft: bool = False,
+    numbered: int = 0,
 ) -> Document | None:
-    """The document of one step of heard(); None for the end of what was never issued.
+    """The document of one step (from 1) of heard(); None for the end of what was never issued.
 
     `before`: the documents already issued of this warning, oldest first. `measured`: the notices that it
-    rests on. `draft`: for the control centre, not for the public.
+    rests on. `draft`: for the control centre, not for the public. `numbered`: its number where it is not the
+    step's.
     """
     decided = warning.steps[number - 1]
     step, action = decided.step, decided.step.action
@@ -179,7 +187,7 @@ def city_document(  # noqa: PLR0913 - a step, what went before, what it rests on
         info,
         Heading(
             warning=warning.id,
-            number=number,
+            number=numbered or number,
             covers=number,
             status=status,
             message=message,
@@ -189,6 +197,7 @@ def city_document(  # noqa: PLR0913 - a step, what went before, what it rests on
             note=_note(warning, action, draft=draft),
             restriction=cap_words.DRAFT if draft else "",
             draft=draft,
+            step=told_by(decided),
         ),
         before,
     )
@@ -218,6 +227,7 @@ class Heading:
     note: str = ""
     restriction: str = ""
     draft: bool = False
+    step: str = ""
 
 
 def notice_document(  # noqa: PLR0913 - a notice, what went before, who may read it
@@ -299,6 +309,7 @@ def _document(basis: Basis, info: _Info, heading: Heading, before: Sequence[Docu
         ends=info.ends,
         hazards=info.hazards,
         xml=ET.tostring(root, encoding="utf-8", xml_declaration=True),
+        step=heading.step,
     )
 
 

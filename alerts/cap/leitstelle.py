@@ -19,8 +19,8 @@ import structlog
 import urllib3
 
 from alerts.cap import lagemeldung
-from alerts.cap.archive import CapArchive, HandOverStatus, Report
-from alerts.cap.document import Basis
+from alerts.cap.archive import CapArchive, HandOver, HandOverStatus, Report
+from alerts.cap.document import Basis, safe_id, told_by
 from alerts.cap.publisher import CapPublisher
 from alerts.city.city_warning import CityWarning
 from alerts.delivery.channels import AppriseSender, Channel
@@ -32,6 +32,10 @@ from ingest.health import Health
 _REFUSALS = frozenset({400, 406, 409, 413, 415, 422})
 _PATIENCE = 5
 """So often a report that is refused is tried before the later ones go on without it."""
+MOST_AGE_US = 24 * 3600 * 1_000_000
+"""What could not be handed over for so long is told no more, but for what still holds, and for the end of
+what a place was told."""
+_ENDS = frozenset({"all_clear", "cancel", "expire"})
 _POLL_S = 0.5
 _STOP_S = 1.9
 _log = structlog.get_logger(__name__)
@@ -123,7 +127,7 @@ class Post:
             "pdf": base64.b64encode(report.pdf).decode(),
             "cap": base64.b64encode(report.cap).decode() or None,
         }
-        headers = {**self._headers, "Idempotency-Key": report.name}
+        headers = {**self._headers, "Idempotency-Key": safe_id(report.event)}
         try:
             answer = self._pool.request("POST", self._url, json=body, headers=headers)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as fault:
@@ -202,7 +206,7 @@ class Leitstelle:
     def _report(self, warning: CityWarning, number: int) -> Report:
         decided, basis = warning.steps[number - 1], self._basis()
         draft = next(
-            (each for each in self._archive.of(warning.id, draft=True) if each.number == number), None
+            (each for each in self._archive.of(warning.id, draft=True) if each.step == told_by(decided)), None
         )
         situation = lagemeldung.Situation(
             warning=warning,
@@ -253,6 +257,12 @@ class Leitstelle:
         if waiting is None:
             return None
         entry, report = waiting
+        if self._outlived(entry):
+            problem = "given up: too old"
+            self._archive.note(entry, "failed", problem, self._clock())
+            with suppress(OSError, ValueError):
+                _log.warning("hand_over", place=place.name, report=report.name, problem=problem)
+            return True
         outcome = place.give(report, self._stopping)
         taken = not outcome.problem
         given_up = outcome.refused and entry.attempts + 1 >= _PATIENCE
@@ -263,6 +273,17 @@ class Leitstelle:
         with suppress(OSError, ValueError):
             _log.info("hand_over", place=place.name, report=report.name, problem=outcome.problem)
         return taken
+
+    def _outlived(self, entry: HandOver) -> bool:
+        if self._clock() - entry.created_us <= MOST_AGE_US:
+            return False
+        warnings = [each for each in self._city_warnings() if each.in_force]
+        if any(step.event == entry.event for each in warnings for step in each.steps):
+            return False
+        # an event of the office is named warning.number.action
+        warning, _, action = entry.event.rsplit(".", 2)
+        told = {each.rsplit(".", 2)[0] for each in self._archive.taken(entry.place)}
+        return action not in _ENDS or warning not in told
 
 
 def _files(report: Report) -> list[tuple[str, bytes]]:

@@ -23,6 +23,7 @@ from alerts.cap.document import (
     notice_document,
     safe_id,
 )
+from alerts.cap.numbering import due, numbers
 from alerts.cap.signature import Signer
 from alerts.city.city_warning import CityWarning
 from alerts.errors import CapError, TextError
@@ -135,12 +136,12 @@ class CapPublisher:
 
     def problem(self, warning: CityWarning, number: int) -> str:
         """Why a step has no draft, "" when nothing is known against it."""
-        name = identifier(self.basis().issuer, warning.id, number, draft=True)
-        return self._failed.get(name, "")
+        return self._failed.get(self.name(warning, number, draft=True), "")
 
-    def name(self, warning: CityWarning, number: int) -> str:
-        """The identifier of a step's document, whether there is one or not."""
-        return identifier(self.basis().issuer, warning.id, number)
+    def name(self, warning: CityWarning, number: int, *, draft: bool = False) -> str:
+        """The identifier of the document of a step (from 1), whether there is one or not."""
+        numbered = numbers(warning, self.archive.of(warning.id, draft=draft))[number - 1]
+        return identifier(self.basis().issuer, warning.id, numbered, draft=draft)
 
     def refresh(self) -> None:
         """Issue what is due. Never raises: what fails is told by the health."""
@@ -197,15 +198,22 @@ class CapPublisher:
         self, warning: CityWarning, basis: Basis, names: set[str], *, draft: bool
     ) -> list[Document]:
         documents = self._documents(warning.id, draft=draft)
-        done = documents[-1].number if documents else 0
+        numbered = [0, *numbers(warning, documents)]
+        wanted = due(warning, documents)
         for number, _ in heard(warning):
-            name = identifier(basis.issuer, warning.id, number, draft=draft)
+            name = identifier(basis.issuer, warning.id, numbered[number], draft=draft)
             names.add(name)
-            # never one that is older than what is out: its time is over
-            if number <= done or name in self._failed:
+            if number not in wanted or name in self._failed:
                 continue
-            measured = self.measured(warning)
-            made = city_document(warning, number, documents, basis, measured, draft=draft)
+            made = city_document(
+                warning,
+                number,
+                documents,
+                basis,
+                self.measured(warning),
+                draft=draft,
+                numbered=numbered[number],
+            )
             if made is not None and (issued := self._publish(made, draft=draft)):
                 documents.append(issued)
         return documents

@@ -1,6 +1,7 @@
 """What is issued when, what is not, and that what is out stays as it is."""
 
 from dataclasses import replace
+from functools import reduce
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,6 +83,34 @@ def test_a_document_that_fails_is_not_published_and_said_to_be(desk):
     assert again.health.ok
 
 
+def test_an_end_after_an_older_journal_was_restored_has_its_document(desk):
+    desk.warnings = [warned("release", "update", "update")]
+    (before,) = desk.open(drafts=True).listed()
+    # the journal of before the updates, beside the archive that knows them
+    desk.warnings = [warned("release")]
+    publisher = desk.open(drafts=True)
+    assert publisher.listed()[0].documents == before.documents
+    desk.warnings = [fold(desk.warnings[0], step(2, "all_clear", minute=9))]
+    (ended,) = publisher.listed()
+    assert (ended.latest.ends, ended.latest.number) == (True, 4)
+    text = ended.latest.xml.decode()
+    assert all(each.reference in text for each in before.documents)
+    assert publisher.name(desk.warnings[0], 2) == ended.latest.identifier
+    # and once only
+    assert desk.open(drafts=True).listed() == (ended,)
+
+
+def test_a_step_after_an_older_journal_was_restored_is_another_one(desk):
+    """The number and the action are those of a document that is out, the decision is not."""
+    desk.warnings = [warned("release", "update")]
+    desk.open().listed()
+    desk.warnings = [fold(warned("release"), step(2, "update", minute=7, severity="Extreme"))]
+    publisher = desk.open()
+    assert b"<severity>Extreme</severity>" in publisher.listed()[0].latest.xml
+    desk.warnings = [fold(desk.warnings[0], step(3, "cancel", minute=8))]
+    assert [each.number for each in publisher.listed()[0].documents] == [1, 2, 3, 4]
+
+
 def test_a_warning_that_never_got_out_is_not_called_off(desk):
     desk.warnings = [warned("release", valid_min=0)]
     publisher = desk.open()
@@ -160,13 +189,17 @@ ACTIONS = ("propose", "release", "update", "decline", "all_clear", "cancel", "ex
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(("release", "update", *ACTIONS)), st.booleans(), st.booleans()), max_size=9
+        st.tuples(
+            st.sampled_from(("release", "update", *ACTIONS)), st.booleans(), st.sampled_from((0, 0, 1, 2, 3))
+        ),
+        max_size=9,
     )
 )
 def test_whatever_happens_and_fails_and_restarts_what_is_named_exists(tmp_path_factory, steps):
-    """Steps, whether each can be published, and whether the service restarts before it."""
+    """Steps, whether each can be published, and whether the service restarts before it: with the journal as
+    it was (1), or as it was one or two steps before (2, 3)."""
     archive = CapArchive(tmp_path_factory.mktemp("cap") / "cap.db")
-    warnings, warning = [], None
+    warnings, events = [], []
     board = WarningBoard(lambda: T0)
 
     def publisher():
@@ -175,13 +208,20 @@ def test_whatever_happens_and_fails_and_restarts_what_is_named_exists(tmp_path_f
         )
 
     running = publisher()
-    for number, (action, fine, restart) in enumerate(steps, 1):
+    released = False
+    for minute, (action, fine, restart) in enumerate(steps, 1):
         texts = TEXTS if fine else {"de": CityText("", "", "")}
-        warning = fold(warning, step(number, action, texts=texts))
+        if restart:
+            running = publisher()
+            del events[len(events) - restart + 1 :]
+        events.append(step(len(events) + 1, action, minute=minute, texts=texts))
+        warning = reduce(fold, events, None)
         warnings[:] = [warning] if warning else []
-        running = publisher() if restart else running
-        running.listed()
+        listed = running.listed()
         assert not running._fault.detail
+        released = released or bool(warning and warning.released_us is not None)
+        if listed and action in {"all_clear", "cancel"} and warning.ended_us == events[-1].time_us:
+            assert listed[0].latest.ends
     issued = archive.of("w1")
     known = set()
     for each in issued:
@@ -190,5 +230,6 @@ def test_whatever_happens_and_fails_and_restarts_what_is_named_exists(tmp_path_f
         assert set(references) <= known
         assert bool(references) == (each.message != "Alert") == bool(known)
         known.add(each.reference)
-    assert not (issued and warning.released_us is None)
+    assert released or not issued
+    assert len({each.identifier for each in issued}) == len(issued)
     archive.close()

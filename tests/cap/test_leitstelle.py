@@ -12,11 +12,11 @@ from aiosmtpd.handlers import Mailbox
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from servers import free_port
-from warned_city import BASIS, TEXTS, notice, step, warned
+from warned_city import BASIS, MINUTE, T0, TEXTS, notice, step, warned
 
 from alerts.cap import lagemeldung
 from alerts.cap.lagemeldung import Situation
-from alerts.cap.leitstelle import Folder, Leitstelle, Mail, Post
+from alerts.cap.leitstelle import MOST_AGE_US, Folder, Leitstelle, Mail, Post
 from alerts.cap.rules import check
 from alerts.city.city_warning import fold
 from alerts.errors import AlertsConfigError
@@ -164,7 +164,7 @@ def test_a_refused_step_is_tried_again_and_keeps_its_order(desk, control, hook):
     desk.warnings = [warned("release", "update", "all_clear")]
     running = control(Post(hook.url, "token"))
     until(lambda: running.done(3))
-    assert hook.keys == [f"stadtfunk.053780004004.w1.{number}" for number in (1, 2, 3)]
+    assert hook.keys == ["w1.1.release", "w1.2.update", "w1.3.all_clear"]
     assert hook.requests == 6
     assert base64.b64decode(hook.taken[0]["pdf"]).startswith(b"%PDF")
     assert check(base64.b64decode(hook.taken[2]["cap"])) == []
@@ -172,14 +172,56 @@ def test_a_refused_step_is_tried_again_and_keeps_its_order(desk, control, hook):
 
 
 def test_a_report_that_is_never_taken_holds_up_no_later_one(desk, control, hook):
-    hook.never = "stadtfunk.053780004004.w1.1"
+    hook.never = "w1.1.release"
     desk.warnings = [warned("release", "update", "all_clear")]
     running = control(Post(hook.url))
     until(lambda: len(hook.taken) == 2)
-    assert [key[-1] for key in hook.keys] == ["2", "3"]
+    assert hook.keys == ["w1.2.update", "w1.3.all_clear"]
     assert {each.event: each.status for each in running.publisher.archive.hand_overs()}[
         "w1.1.release"
     ] == "failed"
+
+
+def queued(desk, place, *warnings):
+    """Reports that wait since the last step."""
+    desk.warnings = list(warnings)
+    desk.now_us = T0
+    away = Control(desk, [place])
+    away.leitstelle.report()
+    return away
+
+
+def test_reports_of_days_ago_are_given_up(desk, control, hook, capsys):
+    over = warned("release", "update", "all_clear")
+    queued(desk, Post(hook.url), over)
+    desk.now_us = T0 + MOST_AGE_US + MINUTE
+    running = control(Post(hook.url))
+    until(lambda: {each.status for each in running.publisher.archive.hand_overs()} == {"failed"})
+    assert hook.requests == 0
+    assert running.leitstelle.health["http"].ok
+    assert "too old" in capsys.readouterr().out
+
+
+def test_what_still_holds_is_reported_however_late(desk, control, hook):
+    queued(desk, Post(hook.url), warned("release"))
+    desk.now_us = T0 + MOST_AGE_US + MINUTE
+    control(Post(hook.url))
+    until(lambda: hook.keys == ["w1.1.release"])
+
+
+def test_the_end_of_what_was_told_is_reported_however_late(desk, control, hook):
+    desk.warnings = [warned("release")]
+    running = control(Post(hook.url))
+    until(lambda: running.done(1))
+    running.leitstelle.stop()
+    queued(
+        desk, Post(hook.url), warned("release", "update", "all_clear"), warned("release", "cancel", id_="w2")
+    )
+    desk.now_us = T0 + MOST_AGE_US + MINUTE
+    running = control(Post(hook.url))
+    archive = running.publisher.archive
+    until(lambda: not any(each.status == "pending" for each in archive.hand_overs()))
+    assert hook.keys == ["w1.1.release", "w1.3.all_clear"]
 
 
 def test_nothing_is_lost_or_repeated_over_a_restart(desk, hook, control):
