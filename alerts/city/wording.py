@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import jinja2
@@ -19,6 +18,7 @@ from alerts.incident import Member
 from alerts.one_line import printable, shortened
 from alerts.outlook import LevelOutlook
 from alerts.scale import SEVERITIES, ReadIn, rank, tongue
+from alerts.spoken import duration, moment
 from alerts.text_files import TextFile
 from devices.errors import Fault
 
@@ -180,7 +180,7 @@ class Wording:
         return {
             "place": self._station(top.station),
             "value": self._value(top),
-            "window": self._window(top.window_min),
+            "window": duration(top.window_min, self._file),
             "measured": self._time(top.changed_us),
             "rise": self._file.centimetres.format(f"{rising.rate:.0f}") if rising else "",
             "ahead": self._ahead(kind, outlook, now_us) if outlook else "",
@@ -269,27 +269,8 @@ class Wording:
             return self._file.millimetres.format(number.replace(".", self._file.decimal))
         return self._file.centimetres.format(f"{member.value:.0f}") if member.measure in WATER else ""
 
-    def _window(self, minutes: int | None) -> str:
-        if minutes is None:
-            return ""
-        if minutes % 60:
-            return self._file.minutes.format(minutes)
-        return self._file.hour if minutes == 60 else self._file.hours.format(minutes // 60)  # noqa: PLR2004 - minutes of an hour
-
     def _time(self, time_us: int) -> str:
         return self._moment(time_us, self._file.when)
 
     def _moment(self, time_us: int, template: str) -> str:
-        local = datetime.fromtimestamp(time_us // 1_000_000, UTC).astimezone(self._zone)
-        said = template.format(
-            day=local.day,
-            month=local.month,
-            month_name=self._file.months[local.month - 1],
-            year=local.year,
-            hour=local.hour,
-            minute=local.minute,
-        )
-        # the hour that a clock change repeats is said twice a year: only there the offset helps
-        if local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset():
-            said += f" (UTC{local:%z})"
-        return said
+        return moment(time_us, self._zone, template, self._file.months)

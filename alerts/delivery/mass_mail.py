@@ -21,6 +21,7 @@ from alerts.delivery.channel_worker import Retry
 from alerts.delivery.city_messages import PUBLIC, told_as
 from alerts.delivery.mailing_texts import MailingTexts
 from alerts.delivery.mailings import Mailing, Mailings, MailingSummary, NewMailing
+from alerts.delivery.replaced_journal import replaced
 from alerts.event import PREEMPTED, Event, from_row
 from alerts.scale import rank
 from alerts.subscriptions.contact import ContactChannel
@@ -147,13 +148,7 @@ class MassMail:
         return self._mailings.summaries(limit, before)
 
     def _find_position(self) -> None:
-        """A journal that was replaced counts from 1 again: to wait for the old number would lose warnings."""
-        cursor, event = self._mailings.position()
-        if not cursor:
-            return
-        found = self._journal.events(cursor - 1, 1)
-        if not found or (found[0][0], found[0][1].id) != (cursor, event):
-            _log.warning("journal_replaced", cursor=cursor, event_id=event)
+        if replaced(self._journal, self._mailings.position()):
             self._mailings.rewind()
 
     def _run(self) -> None:

@@ -22,6 +22,7 @@ from alerts.delivery.delivery import DeliveryStatus, Receipt
 from alerts.delivery.dispatch import Dispatch
 from alerts.delivery.expansion import expanded
 from alerts.delivery.gate import Gate, held
+from alerts.delivery.replaced_journal import replaced
 from alerts.delivery.stages import CallOff, Record, Render, RenderPayload, Select, Send, Stage
 from alerts.delivery.webhook import Webhook, WebhookSender
 from alerts.errors import AlertsConfigError
@@ -178,13 +179,7 @@ class Outbox:
         )
 
     def _find_position(self) -> None:
-        """A journal that was replaced counts from 1 again: to wait for the old number would lose alerts."""
-        cursor, event = self._deliveries.position()
-        if not cursor:
-            return
-        found = self._journal.events(cursor - 1, 1)
-        if not found or (found[0][0], found[0][1].id) != (cursor, event):
-            _log.warning("journal_replaced", cursor=cursor, event_id=event)
+        if replaced(self._journal, self._deliveries.position()):
             self._deliveries.rewind()
 
     def _run(self) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import jinja2
@@ -18,6 +17,7 @@ from alerts.incident import Member
 from alerts.incident_texts import IncidentTexts
 from alerts.one_line import printable, shortened
 from alerts.scale import OTHER, Language, ReadIn, Scale, tongue
+from alerts.spoken import duration, moment
 from alerts.texts.notice_file import ALONE, MeasureWords, NoticeFile
 from alerts.texts.text import BODY_LIMIT, TITLE_LIMIT, Text
 from alerts.warning import (  # the field's word, see there
@@ -152,7 +152,7 @@ class OneLanguage:
             "measure": measure.name,
             "stage": measure.stage.format(member.level),
             "value": self._value(member.value, measure),
-            "window": self._window(member.window_min),
+            "window": duration(member.window_min, self._file),
         }
 
     def severity(self, severity: Severity) -> str:
@@ -197,7 +197,7 @@ class OneLanguage:
             "meaning": scale.text(warning.measure, latest.level, self._code),
             "severity": scale.word(latest.severity, self._code),
             "value": self._value(latest.value, measure),
-            "window": self._window(latest.window_min),
+            "window": duration(latest.window_min, self._file),
             "time": self._time(latest.time_us),
             "since": self._time(warning.raised_us),
             "peak": self._value(warning.peak_value, measure),
@@ -231,24 +231,5 @@ class OneLanguage:
         number = f"{value:.{measure.decimals}f}".replace(".", self._file.decimal)
         return f"{number} {measure.unit}".rstrip()
 
-    def _window(self, minutes: int | None) -> str:
-        if minutes is None:
-            return ""
-        if minutes % 60:
-            return self._file.minutes.format(minutes)
-        return self._file.hour if minutes == 60 else self._file.hours.format(minutes // 60)  # noqa: PLR2004 - minutes of an hour
-
     def _time(self, time_us: int) -> str:
-        local = datetime.fromtimestamp(time_us // 1_000_000, UTC).astimezone(self._city.zone)
-        text = self._file.when.format(
-            day=local.day,
-            month=local.month,
-            month_name=self._file.months[local.month - 1],
-            year=local.year,
-            hour=local.hour,
-            minute=local.minute,
-        )
-        # the hour that a clock change repeats is said twice a year: only there the offset helps
-        if local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset():
-            text += f" (UTC{local:%z})"
-        return text
+        return moment(time_us, self._city.zone, self._file.when, self._file.months)
