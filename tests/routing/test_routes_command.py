@@ -42,7 +42,7 @@ channels = ["anna-mail"]
 [[rota]]
 name = "duty"
 people = ["Anna Meier"]
-first = 2999-01-07T08:00:00+01:00
+first = 2099-01-07T08:00:00+01:00
 every = "1 week"
 [[route]]
 areas = ["gierath"]
