@@ -120,7 +120,7 @@ const TEXTS = {
     missing: "Bitte einen Grund angeben.",
     measured: (severity, where) => `Messwerte ${severity}: ${where}`,
     stillHigh: (severity, where) => `Die Messwerte sind noch mindestens „${severity}“: ${where}. Bitte warten, bis sie fallen; was falsch war, wird zurückgezogen.`,
-    moreFigures: (n) => `${n} weitere Meldungen`,
+    moreFigures: (n) => (n === 1 ? "1 weitere Meldung" : `${n} weitere Meldungen`),
     newThings: (n) => (n === 1 ? "Eine Sache wartet auf Ihre Entscheidung." : `${n} Sachen warten auf Ihre Entscheidung.`),
     sum: (parts) => `Die letzten ${parts.n}: ${parts.said}`,
     delivery: { pending: "wartet", gathered: "wartet auf die nächste Sammelnachricht", sending: "wird gesendet", held: "wartet auf seine Zeit", sent: "übergeben", skipped: "nicht für diesen Kanal", superseded: "durch Neueres ersetzt", failed: "fehlgeschlagen", expired: "zu alt" },
