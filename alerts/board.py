@@ -10,8 +10,8 @@ import msgspec
 import structlog
 
 from alerts.event import Event, from_row
-from alerts.incident import Incident
-from alerts.incident import fold as fold_incidents
+from alerts.incidents.incident import Incident
+from alerts.incidents.incident import fold as fold_incidents
 from alerts.warning import Warning, fold  # noqa: A004 - the field's word, see there
 from ingest.journal import EventRow, Journal
 

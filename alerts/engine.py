@@ -18,8 +18,8 @@ import structlog
 
 from alerts.areal_rain import GaugeRain
 from alerts.catchments import Catchments
-from alerts.decision import ACTIONS, Decision, DecisionRefusedError
 from alerts.event import Event, from_row, to_row
+from alerts.incidents.decision import ACTIONS, Decision, DecisionRefusedError
 from alerts.kernels.counts import SiteCounts
 from alerts.kernels.curve import Tally
 from alerts.kernels.kernels import Kernels

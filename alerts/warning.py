@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import msgspec
 
 from alerts.event import Audience, Confirmation, Event, Severity
-from alerts.incident import Clearance
+from alerts.incidents.incident import Clearance
 from alerts.scale import SEVERITIES, shipped_scale
 
 Step = Literal["raise", "escalate", "step_down", "clear"]

@@ -10,12 +10,12 @@ from alerts.board import WarningBoard
 from alerts.cap.publisher import CapPublisher
 from alerts.city.city_warning import CityWarning
 from alerts.city.office import CityOffice
-from alerts.decision import Decision
 from alerts.delivery.delivery import Receipt
 from alerts.delivery.mailings import MailingSummary
 from alerts.drill import Drills
 from alerts.event import Event
-from alerts.incident_board import IncidentBoard
+from alerts.incidents.board import IncidentBoard
+from alerts.incidents.decision import Decision
 from alerts.kernels.counts import SiteCounts
 from alerts.kernels.parking import CarPark
 from alerts.outlook import LevelOutlook

@@ -7,8 +7,8 @@ import structlog
 
 from alerts.city.city_warning import CityWarning
 from alerts.city.order import Order, OrderAction, OrderRefusedError
-from alerts.decision import Action, Decision, DecisionRefusedError
-from alerts.incident import Incident
+from alerts.incidents.decision import Action, Decision, DecisionRefusedError
+from alerts.incidents.incident import Incident
 from alerts.scale import rank
 from stadtfunk.service import Service
 

@@ -17,7 +17,7 @@ from alerts.drill import Drills
 from alerts.engine import Engine
 from alerts.errors import AlertsConfigError, AlertsError
 from alerts.flagging import Flagging
-from alerts.incident_board import IncidentBoard
+from alerts.incidents.board import IncidentBoard
 from alerts.liveness.progress import EngineWatch
 from api.app import create_app
 from devices.catalogue import Catalogue, load_catalogue

@@ -17,7 +17,7 @@ from alerts.city.situation import Situation
 from alerts.city.warning_file import FORMS, TEXT_KINDS, Form, TextKind
 from alerts.errors import AlertsConfigError
 from alerts.event import CityAction, CityStep, Event, Severity
-from alerts.incident import Incident, Member, begun
+from alerts.incidents.incident import Incident, Member, begun
 from alerts.scale import READ_IN, SEVERITIES, load_scale
 from alerts.text_files import sign
 from alerts.texts.texts import FILES as NOTICE_FILES

@@ -9,8 +9,8 @@ from alerts.city.city_warning import CityWarning, fold
 from alerts.city.told import Told
 from alerts.city.told import fold as fold_told
 from alerts.event import Event
-from alerts.incident import Incident, Taken
-from alerts.incident import fold as fold_incidents
+from alerts.incidents.incident import Incident, Taken
+from alerts.incidents.incident import fold as fold_incidents
 
 RULE = "rule "
 """How `by` of a step begins that no person took."""

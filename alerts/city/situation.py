@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from alerts.event import CityAction, CityStep, CityText, Severity
-from alerts.incident import Incident
+from alerts.incidents.incident import Incident
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from alerts.city.situation import Situation
 from alerts.city.warning_file import TEXT_KINDS, TextKind
-from alerts.incident import SEVERE, Member
+from alerts.incidents.incident import SEVERE, Member
 from alerts.outlook import LevelOutlook
 from alerts.scale import Language, Scale, rank, shipped_scale
 

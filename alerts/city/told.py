@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from alerts.event import RELEASED_DRILL, Event, Severity
-from alerts.incident import severity
+from alerts.incidents.incident import severity
 from alerts.scale import SEVERITIES, rank
 
 _RISES = frozenset({"raise", "escalate"})

@@ -14,7 +14,7 @@ from alerts.city.subject import RAIN, WATER, Places, serious
 from alerts.city.warning_file import AFTER, ENDS, FORMS, TEXT_KINDS, Form, TextKind, WarningFile
 from alerts.errors import AlertsConfigError
 from alerts.event import CityText
-from alerts.incident import Member
+from alerts.incidents.incident import Member
 from alerts.one_line import printable, shortened
 from alerts.outlook import LevelOutlook
 from alerts.scale import SEVERITIES, ReadIn, rank, tongue

@@ -15,7 +15,7 @@ from alerts.delivery.grouping import Heard, Weight
 from alerts.delivery.pruning import prune
 from alerts.delivery.schema import APPLICATION_ID, SCHEMA, VERSION, migrate
 from alerts.errors import DeliveriesError
-from alerts.incident import Incident
+from alerts.incidents.incident import Incident
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 from ingest.sqlite_file import SqliteFile
 

@@ -8,7 +8,7 @@ from alerts.city.city_warning import CityWarning
 from alerts.delivery.city_messages import ENDS, Telling
 from alerts.delivery.grouping import Weight
 from alerts.delivery.holds import Answer, Hold
-from alerts.incident import Incident
+from alerts.incidents.incident import Incident
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 
 DeliveryStatus = Literal[

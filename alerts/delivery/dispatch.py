@@ -22,7 +22,7 @@ from alerts.delivery.delivery import Entry
 from alerts.delivery.grouping import EASES, REPEATS
 from alerts.delivery.holds import ESCALATION, Answer, Hold
 from alerts.event import Event, Severity
-from alerts.incident import Incident, catchment_of
+from alerts.incidents.incident import Incident, catchment_of
 from alerts.routing.matter import Matter, kind_of
 from alerts.routing.rota import from_us
 from alerts.routing.routes import Inhibit, Routes

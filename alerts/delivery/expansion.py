@@ -14,8 +14,8 @@ from alerts.delivery.delivery import Entry, New, Page, kind_of
 from alerts.delivery.dispatch import Dispatch, answers
 from alerts.delivery.grouping import Weight, station_rank, weigh
 from alerts.event import PREEMPTED, Event, Severity
-from alerts.incident import Incident
-from alerts.incident import fold as fold_incidents
+from alerts.incidents.incident import Incident
+from alerts.incidents.incident import fold as fold_incidents
 from alerts.warning import STEPS, TOLD, Warning, fold, opened  # noqa: A004 - the field's word, see there
 
 _log = structlog.get_logger(__name__)

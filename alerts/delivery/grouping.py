@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from alerts.event import Event
-from alerts.incident import Incident, Member, severity
+from alerts.incidents.incident import Incident, Member, severity
 from alerts.scale import rank
 
 AT_ONCE = 5

@@ -12,7 +12,7 @@ from itertools import groupby
 import msgspec
 
 from alerts.city.city_warning import CityWarning
-from alerts.incident import Incident
+from alerts.incidents.incident import Incident
 
 ESCALATION = "escalation"
 _OVER = frozenset({"clear", "gateway_back", "sensor_back", "sighted"})

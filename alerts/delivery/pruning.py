@@ -4,7 +4,7 @@ import sqlite3
 
 import msgspec
 
-from alerts.incident import Incident
+from alerts.incidents.incident import Incident
 
 BATCH = 2_000
 _ENDED = "status NOT IN ('pending', 'sending') AND ended_us < ?"

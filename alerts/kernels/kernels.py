@@ -7,9 +7,9 @@ import numpy as np
 
 from alerts.areal_rain import GaugeRain, gauge_rain
 from alerts.catchments import Catchments
-from alerts.decision import Decision
 from alerts.event import Event
-from alerts.incidents import Incidents
+from alerts.incidents.decision import Decision
+from alerts.incidents.incidents import Incidents
 from alerts.kernels import basin, counts, expected, level, parking, quality, rain, rain_seen
 from alerts.kernels.checks import Checks, make_checks
 from alerts.kernels.counts import SiteCounts

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from alerts.delivery.city_messages import CityFile
 from alerts.errors import AlertsConfigError
-from alerts.incident_texts import IncidentFile
+from alerts.incidents.texts import IncidentFile
 from alerts.scale import LEVELS
 from alerts.text_files import TextFile
 from alerts.warning import (  # the field's word, see there

@@ -13,8 +13,8 @@ from alerts.delivery.city_messages import CityMessages, composed
 from alerts.delivery.grouping import News
 from alerts.errors import TextError
 from alerts.event import Severity
-from alerts.incident import Member
-from alerts.incident_texts import IncidentTexts
+from alerts.incidents.incident import Member
+from alerts.incidents.texts import IncidentTexts
 from alerts.one_line import printable, shortened
 from alerts.scale import OTHER, Language, ReadIn, Scale, tongue
 from alerts.spoken import duration, moment

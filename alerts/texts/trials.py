@@ -6,7 +6,7 @@ from dataclasses import replace
 from alerts.delivery import city_messages
 from alerts.errors import TextError
 from alerts.event import Event
-from alerts.incident_texts import trials
+from alerts.incidents.texts import trials
 from alerts.scale import LEVELS
 from alerts.texts.notice_file import ALONE
 from alerts.texts.one_language import OneLanguage

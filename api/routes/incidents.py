@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from alerts.decision import Action, Decision, DecisionRefusedError
-from alerts.incident import Incident, Member
+from alerts.incidents.decision import Action, Decision, DecisionRefusedError
+from alerts.incidents.incident import Incident, Member
 from api.caller import Operator
 from api.formats import Layout, document
 from api.paging import decode_cursor, link_next, page

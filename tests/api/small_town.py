@@ -9,7 +9,7 @@ from alerts.board import WarningBoard
 from alerts.delivery.delivery import Receipt
 from alerts.engine import Engine
 from alerts.event import Event
-from alerts.incident_board import IncidentBoard
+from alerts.incidents.board import IncidentBoard
 from alerts.kernels.counts import Count, Site, SiteCounts
 from alerts.kernels.parking import CarPark
 from alerts.rules import load_rules

@@ -19,10 +19,10 @@ from alerts.board import WarningBoard
 from alerts.city.city_warning import fold
 from alerts.city.office import CityOffice
 from alerts.city.order import ORDERS, OrderRefusedError
-from alerts.decision import ACTIONS, DecisionRefusedError
 from alerts.errors import SilenceRefusedError
 from alerts.event import PREEMPTED, CityText
-from alerts.incident import fold as fold_incidents
+from alerts.incidents.decision import ACTIONS, DecisionRefusedError
+from alerts.incidents.incident import fold as fold_incidents
 from alerts.scale import rank
 from api.routes.city_warning_item import warnings_heard
 

@@ -37,7 +37,6 @@ from alerts.cap.archive import CapArchive
 from alerts.cap.publisher import CapPublisher
 from alerts.city.office import CityOffice
 from alerts.city.order import Order
-from alerts.decision import Decision
 from alerts.delivery.channel_worker import Retry
 from alerts.delivery.channels import Outcome
 from alerts.delivery.dispatch import Dispatch, Place
@@ -47,6 +46,7 @@ from alerts.delivery.outbox import Outbox
 from alerts.engine import Engine
 from alerts.errors import MailError
 from alerts.event import Event, from_row, to_row
+from alerts.incidents.decision import Decision
 from alerts.routing.silences import Silence, Silences
 from alerts.subscriptions import records
 from alerts.subscriptions.contact import Contact

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from alerts.city.situation import Situation
 from alerts.event import CityStep
-from alerts.incident import Member, begun
+from alerts.incidents.incident import Member, begun
 from alerts.outlook import BasinOutlook, LevelOutlook, MarkOutlook, SpillwayOutlook, Wave
 
 MINUTE = 60_000_000

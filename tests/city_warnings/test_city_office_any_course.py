@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from alerts.city.office import CityOffice
 from alerts.city.order import ORDERS, OrderRefusedError
 from alerts.city.release import ReleaseRule, Releases
-from alerts.incidents import LINGER_US
+from alerts.incidents.incidents import LINGER_US
 from alerts.lifecycle import stamp
 from alerts.scale import SEVERITIES, rank
 

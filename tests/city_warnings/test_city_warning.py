@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from alerts.city.city_warning import fold
 from alerts.event import CityStep, CityText, Event, from_row, to_row
-from alerts.incident import fold as fold_incidents
+from alerts.incidents.incident import fold as fold_incidents
 
 TEXT = {"de": CityText("Hochwasser", "Die Strunde steigt.", "Keller verlassen.")}
 ACTIONS = ("propose", "release", "update", "decline", "all_clear", "cancel", "expire")

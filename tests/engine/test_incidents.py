@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.catchments import Catchment, Catchments
-from alerts.decision import Decision, DecisionRefusedError
 from alerts.engine import Engine
 from alerts.event import from_row
-from alerts.incident import fold
-from alerts.incidents import LINGER_US, REISSUE_US
+from alerts.incidents.decision import Decision, DecisionRefusedError
+from alerts.incidents.incident import fold
+from alerts.incidents.incidents import LINGER_US, REISSUE_US
 from alerts.kernels.kernels import Kernels, run
 from alerts.kostra.kostra import Kostra, shipped_table
 from alerts.rules import load_rules, parse_rules

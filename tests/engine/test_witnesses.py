@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.catchments import Catchment, Catchments
-from alerts.decision import Decision
 from alerts.errors import AlertsConfigError
 from alerts.explain import City, explain_rule
-from alerts.incident import fold as fold_incidents
+from alerts.incidents.decision import Decision
+from alerts.incidents.incident import fold as fold_incidents
 from alerts.kernels.kernels import MADE_UP, Kernels
 from alerts.rule_kinds import DwdRain, Maintenance, WaterLevel
 from alerts.rules import load_rules, parse_rules

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from city_hall import UPSTREAM, Hall
 
-from alerts.incident_board import IncidentBoard
+from alerts.incidents.board import IncidentBoard
 from stadtfunk.duty_officer import NAME, DutyOfficer
 
 

@@ -16,9 +16,9 @@ import msgspec
 import structlog
 
 from alerts.catchments import Catchments
-from alerts.decision import Decision, DecisionRefusedError
 from alerts.event import Audience, Event, Kind
-from alerts.incident import SEVERE, Incident, LostSensor, Member, begun, catchment_of, severity
+from alerts.incidents.decision import Decision, DecisionRefusedError
+from alerts.incidents.incident import SEVERE, Incident, LostSensor, Member, begun, catchment_of, severity
 from alerts.lifecycle import stamp
 from alerts.rule_kinds import DwdRain, Sri, Watchdog, WaterLevel
 from alerts.rules import Rules

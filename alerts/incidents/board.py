@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 from alerts.event import Event, from_row
-from alerts.incident import Incident, fold
+from alerts.incidents.incident import Incident, fold
 from ingest.journal import Journal
 
 _KEPT_US = 7 * 24 * 3_600_000_000

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alerts.delivery.grouping import NEWS, News, NewsStep, told_members
 from alerts.event import Severity
-from alerts.incident import Incident, Member, begun
+from alerts.incidents.incident import Incident, Member, begun
 
 _MOST_NAMED = 4
 _REASON_LIMIT = 120

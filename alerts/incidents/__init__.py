@@ -1,0 +1,1 @@
+"""What happens in one catchment at one time, and what people decide about it."""
