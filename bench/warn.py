@@ -57,7 +57,8 @@ def measure(scale: float) -> Report:
     mails = sorted(at - ours.published[MASS] for at in ours.residents)
     took = mails[-1] / 1e6
     calm = [each for each in ours.before if each in ours.staff]
-    burst = [each for each in ours.during if ours.published[each] < ours.residents[-1]]
+    # a burst of few residents may be over before the next uplink
+    burst = [each for each in ours.during if ours.published[each] < ours.residents[-1]] or ours.during[:1]
     for what, stations in (("staff, calm", calm), ("staff, during the burst", burst)):
         whole = [ours.staff[each] - ours.published[each] for each in stations]
         own = [ours.staff[each] - ours.arrived[each] for each in stations]
