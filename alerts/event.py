@@ -38,6 +38,8 @@ CityAction = Literal["propose", "release", "update", "decline", "all_clear", "ca
 """What happens to a warning of the city: proposed by a rule or a person; released, changed, declined, called
 off by a person, or by a rule that says so; cancelled because it was wrong; expired when nobody renewed it."""
 
+BY_PERSON = "all-clear by "
+"""How the reason of an end begins that a person decided while the sensor was lost."""
 PREEMPTED = "exercise ended: real alarm"
 """Reason of the events that end an exercise at once; of those nobody is told, nor of what waits of it."""
 

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from alerts.event import Audience, Confirmation, Event, Severity
+from alerts.event import BY_PERSON, Audience, Confirmation, Event, Severity
 from alerts.incidents.incident import Clearance
 from alerts.scale import SEVERITIES, shipped_scale
 
@@ -66,6 +66,11 @@ class Update:
     def rises(self) -> bool:
         """Whether it is a raise or an escalation."""
         return self.kind in {"raise", "escalate"}
+
+    @property
+    def by_person(self) -> bool:
+        """Whether a person ended it: the sensor is lost, no measurement says so."""
+        return self.kind == "clear" and self.reason.startswith(BY_PERSON)
 
     @property
     def later(self) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 
 from alerts.areal_rain import GaugeRain, gauge_rain
 from alerts.catchments import Catchments
-from alerts.event import Event
+from alerts.event import BY_PERSON, Event
 from alerts.incidents.decision import Decision
 from alerts.incidents.incidents import Incidents
 from alerts.kernels import basin, counts, expected, level, parking, quality, rain, rain_seen
@@ -277,7 +277,7 @@ class Kernels:
         Raises DecisionRefusedError.
         """
         decided = self._incidents.decide(decision)
-        reason = f"all-clear by {decision.by}: {decision.reason}; the sensor is lost"
+        reason = f"{BY_PERSON}{decision.by}: {decision.reason}; the sensor is lost"
         ended = [
             episode.fall(0, Finding(decision.time_us, None, None, reason))
             for id_ in decided.ends

@@ -84,6 +84,7 @@ class NoticeFile(_Table):
     partner_silent: Templates
     partner_back: Templates
     later: Templates
+    by_person: Templates
     witness: WitnessWords
     incident: IncidentFile
     city: CityFile

@@ -64,6 +64,10 @@ class OneLanguage:
                 for name, own in file.measure.items()
                 if own.clear
             }
+            self._by_person = (
+                environment.from_string(file.by_person.title),
+                environment.from_string(file.by_person.body),
+            )
             self._later_title = environment.from_string(file.later.title)
             self._later_body = environment.from_string(file.later.body)
             self._sender = environment.from_string(file.sender)
@@ -77,7 +81,9 @@ class OneLanguage:
         try:
             values = self._values(warning, measure)
             words = (self._titles[step], self._bodies[step])
-            if step == "clear":
+            if warning.history[-1].by_person:
+                words = self._by_person
+            elif step == "clear":
                 words = self._ends.get(warning.measure, words)
             elif warning.history[-1].later:
                 words = (self._later_title, self._later_body)

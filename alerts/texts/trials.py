@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from alerts.delivery import city_messages
 from alerts.errors import TextError
-from alerts.event import Event
+from alerts.event import BY_PERSON, Event
 from alerts.incidents.texts import trials
 from alerts.scale import LEVELS
 from alerts.texts.notice_file import ALONE
@@ -36,9 +36,15 @@ def tried(path: str, language: OneLanguage) -> Iterator[Fault]:
                     confirmation="confirmed",
                     witness=joined((kind, "one") for kind in KINDS),
                 )
-                for each in (warning, fold(warning, later)) if step in {"raise", "escalate"} else (warning,):
+                tried = [warning]
+                if step in {"raise", "escalate"}:
+                    tried.append(fold(warning, later) or warning)
+                if step == "clear":
+                    given_up = replace(event, reason=f"{BY_PERSON}name")
+                    tried.append(fold(opened(replace(event, id="first", kind="raise")), given_up) or warning)
+                for each in tried:
                     try:
-                        language.render(each or warning)
+                        language.render(each)
                     except TextError as error:
                         yield Fault(path, step, str(error), "use the names that the file's head lists")
     yield from _others_tried(path, language)

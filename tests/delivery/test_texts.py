@@ -2,6 +2,7 @@ import functools
 import itertools
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 from alert_events import NOW_US, make_event
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.errors import AlertsConfigError
+from alerts.event import BY_PERSON
 from alerts.scale import LANGUAGES, LEVELS, READ_IN
 from alerts.texts.text import BODY_LIMIT, TITLE_LIMIT, plain
 from alerts.texts.texts import SHIPPED, Texts
@@ -99,6 +101,23 @@ def test_the_end_says_since_when_and_how_high(texts):
     assert "vom 22.10.2005, 18:53 Uhr ist seit 22.10.2005, 20:53 Uhr beendet" in text.body
     assert "Höchster gemeldeter Wert: 105 cm" in text.body
     assert "keine Entwarnung" in text.body
+
+
+def test_an_end_that_no_measurement_says_names_none(texts):
+    gone = {"level": 2, "measure": "water_level", "window_min": None, "value": None}
+    opened = fold(None, make_event("a", **(gone | {"value": 105.0})))
+    ended = replace(
+        make_event("b", "clear", **gone), reason=f"{BY_PERSON}Anna Meier: dry; the sensor is lost"
+    )
+    for language, word, never in (
+        ("de", "ein Mensch bei der Stadt", "Nach den Messwerten"),
+        ("en", "a person at the city", "by the measurements"),
+        ("einfach", "Ein Mensch von der Stadt", "Es waren"),
+    ):
+        body = texts.render(fold(opened, ended), language).body
+        assert word in body
+        assert never not in body
+        assert "Anna Meier" not in body, "who decides is for staff"
 
 
 def test_the_repeated_hour_of_the_clock_change_is_told_apart(texts):

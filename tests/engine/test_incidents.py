@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.catchments import Catchment, Catchments
+from alerts.delivery.mass_mail import steps
 from alerts.engine import Engine
 from alerts.event import from_row
 from alerts.incidents.decision import Decision, DecisionRefusedError
@@ -262,6 +263,19 @@ def test_a_person_ends_the_warning_of_a_lost_sensor_and_it_rises_again_only_by_n
     # rain that was told before is over; the level still stands high
     found = it.step(at((REGEN, 900, 0), (PEGEL, 900, 160)))
     assert [(e.kind, e.station) for e in found if e.kind == "raise"] == [("raise", "pegel")]
+
+
+def test_an_all_clear_for_what_the_city_never_warned_of_is_told_to_no_resident():
+    it, found = machine((PEGEL, 0, 160), *((REGEN, 5 * i, 9) for i in range(8)))
+    told, known = steps(found, {})
+    assert {each.kind for each in told} <= {"raise", "escalate"}
+    assert told, "the public has heard of it"
+    lost(it, 200)
+    decided, *ended = it.decide(decide(FIRST, "all_clear", 200))
+    assert steps([decided], known) == ([], {})
+    ends, _ = steps(ended, known)
+    assert {each.what.id for each in ends} == {each.what.id for each in told}, "whoever heard hears the end"
+    assert all(each.ends and each.what.history[-1].by_person for each in ends)
 
 
 ROWS = st.lists(
