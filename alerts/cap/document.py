@@ -17,6 +17,7 @@ from alerts.areas import Area, Areas
 from alerts.cap import words as cap_words
 from alerts.cap.polygon import polygons
 from alerts.city.city_warning import CityWarning, Decided
+from alerts.city.register import RULE, signed_by
 from alerts.event import CityStep, CityText, Severity
 from alerts.scale import Language, Scale
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
@@ -105,6 +106,7 @@ class _Info:
     response: str
     urgency: str
     certainty: str
+    by: str = ""
 
 
 def stamp(time_us: int) -> str:
@@ -180,6 +182,7 @@ def city_document(  # noqa: PLR0913 - a step, what went before, what it rests on
         response={"all_clear": "AllClear", "cancel": "None"}.get(action, _RESPONSE[step.severity]),
         urgency="Past" if ends else "Expected" if expected else "Immediate",
         certainty="Observed" if ends or (measured and not expected) else "Likely",
+        by=signed_by(warning.steps[:number]),
     )
     status: Status = "Exercise" if warning.exercise else "Draft" if draft else "Actual"
     return _document(
@@ -346,6 +349,11 @@ def _info(root: ET.Element, language: str, info: _Info, basis: Basis) -> None:
 
 
 def _parameters(info: _Info, words: cap_words.Words, basis: Basis) -> Iterator[tuple[str, str]]:
+    if info.by:
+        yield (
+            words.ended if info.ends else words.released,
+            words.by_rule if info.by.startswith(RULE) else info.by,
+        )
     for notice in info.measured:
         place = basis.places.get(notice.station, notice.station)
         level = basis.scale.text(notice.measure, notice.level, words.language)

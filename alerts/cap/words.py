@@ -46,6 +46,9 @@ class Words:
     language: Language
     events: Mapping[tuple[str, ...], str]
     exercise: str
+    released: str
+    ended: str
+    by_rule: str
     measured: str
     basis: str
     by_dwd: str
@@ -76,6 +79,9 @@ WORDS: Mapping[Language, Words] = {
             (): "Gefahreninformation",
         },
         exercise="ÜBUNG",
+        released="freigegeben von",
+        ended="beendet von",
+        by_rule="einer Regel der Stadt",
         measured="Messwert",
         basis="Grundlage",
         by_dwd="Schwelle nach DWD-Kriterium, eigene Messung",
@@ -91,6 +97,9 @@ WORDS: Mapping[Language, Words] = {
             (): "Danger information",
         },
         exercise="EXERCISE",
+        released="released by",
+        ended="ended by",
+        by_rule="a rule of the city",
         measured="measured value",
         basis="basis",
         by_dwd="threshold by a criterion of the DWD, own measurement",

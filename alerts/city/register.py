@@ -1,11 +1,11 @@
 """What the city office knows, folded from the journal's events alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
-from alerts.city.city_warning import CityWarning, fold
+from alerts.city.city_warning import CityWarning, Decided, fold
 from alerts.city.told import Told
 from alerts.city.told import fold as fold_told
 from alerts.event import Event
@@ -16,7 +16,15 @@ RULE = "rule "
 """How `by` of a step begins that no person took."""
 RENEWAL = f"{RULE}renewal"
 """Who issues again what goes on as it was."""
+_TOLD = frozenset({"release", "update", "all_clear", "cancel", "expire"})
 _FORGET_US = 48 * 3_600_000_000
+
+
+def signed_by(steps: Sequence[Decided]) -> str:
+    """Who stands for what the public was told last: of a renewal who decided what goes on, of an end who gave
+    it; a rule where no person did."""  # noqa: D205, D209 - one thought
+    told = [each.step for each in steps if each.step.action in _TOLD and each.step.by != RENEWAL]
+    return told[-1].by if told else steps[-1].step.by
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from alerts.event import Severity
+from alerts.event import CityText, Severity
 from alerts.subscriptions.audiences import Recipient
 from alerts.subscriptions.subscription import ReadIn, Told
 from alerts.texts.text import Text
@@ -20,9 +20,9 @@ Report = Callable[[int, Handed], None]
 class Bulletin:
     """What everybody of a mailing is told in one language, rendered once; only the links are personal.
 
-    `text` is for e-mail and push, `short` for an SMS, `spoken` for a call. `event` and `episode` as in the
-    journal, `end`: it says that it is over. `time_us`: of the step, µs since the epoch, UTC;
-    `valid_until_us`: 0 where none is said.
+    `text` is for e-mail and push, `sms` for an SMS (beside its link), `spoken` for a call. `event` and
+    `episode` as in the journal, `end`: it says that it is over. `time_us`: of the step, µs since the epoch,
+    UTC; `valid_until_us`: 0 where none is said.
     """
 
     event: str
@@ -33,7 +33,7 @@ class Bulletin:
     time_us: int
     language: ReadIn
     text: Text
-    short: str
+    sms: CityText
     valid_until_us: int = 0
     spoken: str = ""
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from alerts.areas import Areas
 from alerts.city.city_warning import CityWarning
-from alerts.city.short_texts import beginning
+from alerts.city.register import RULE, signed_by
 from alerts.delivery.bulk import Bulletin
 from alerts.delivery.mailings import Mailing
 from alerts.delivery.spoken import spoken
@@ -23,8 +23,6 @@ from alerts.subscriptions.subscription import READ_IN, ReadIn
 from alerts.texts.text import Text, plain
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 
-SHORT_LIMIT = 300
-"""Characters of an SMS before its link: two parts, or three with umlauts beyond its alphabet."""
 _TITLE_LIMIT = 160
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -41,6 +39,7 @@ class _Step(BaseModel):
     title: str
     intro: str
     by: str = ""
+    without: str = ""
 
 
 class _Words(BaseModel):
@@ -78,13 +77,13 @@ class MailingTexts:
         """A mailing's words in one language; never none, whatever is wrong with the templates."""
         what = mailing.what
         if isinstance(what, CityWarning):
-            text, short, parts = self._of_city(what, language)
+            text, sms, parts = self._of_city(what, language)
         else:
             text = self._of_notice(what, language)
             short = self._words[language].sms_notice.format(
                 title=_shortened(text.title.rstrip(".") + ".", 160)
             )
-            parts = [short]
+            sms, parts = CityText(short, "", ""), [short]
         words = self._words[language]
         hello = words.spoken_hello.format(city=self._city)
         return Bulletin(
@@ -96,7 +95,7 @@ class MailingTexts:
             time_us=mailing.event_us,
             language=language,
             text=text,
-            short=_shortened(short, SHORT_LIMIT),
+            sms=sms,
             valid_until_us=what.valid_until_us if isinstance(what, CityWarning) else 0,
             spoken=spoken(hello, parts, words.spoken_again),
         )
@@ -108,7 +107,7 @@ class MailingTexts:
             _log.exception("notice_text_failed", warning=warning.id)
             return plain(warning)
 
-    def _of_city(self, warning: CityWarning, language: ReadIn) -> tuple[Text, str, list[str]]:
+    def _of_city(self, warning: CityWarning, language: ReadIn) -> tuple[Text, CityText, list[str]]:
         """The mail, the SMS, and what is said in a call: what to do comes first, people hang up."""
         words = self._words[language]
         latest = warning.steps[-1]
@@ -120,10 +119,10 @@ class MailingTexts:
             "expire": words.expire,
         }.get(action, words.release)
         said = _said(warning.texts, language)
-        by = _line(latest.step.by)
+        by = _line(signed_by(warning.steps))
         values = {
             "city": self._city,
-            "headline": _line(said.headline),
+            "headline": _line(said.headline).removeprefix(step.without),
             "by": by,
             "time": self._time(latest.time_us, words),
             "until": self._time(warning.valid_until_us, words),
@@ -131,7 +130,7 @@ class MailingTexts:
             "id": _line(warning.id),
         }
         title = _shortened(_filled(step.title, values), _TITLE_LIMIT)
-        signed = step.by or (words.by_rule if by.startswith("rule ") else words.by)
+        signed = step.by or (words.by_rule if by.startswith(RULE) else words.by)
         foot = [
             _filled(words.areas, values),
             *([] if warning.ended_us else [_filled(words.until, values)]),
@@ -140,16 +139,16 @@ class MailingTexts:
         ]
         parts = [_filled(step.intro, values), _block(said.headline), _block(said.description)]
         parts += [_block(said.instruction), "\n".join(foot)]
-        head = title if title.endswith((".", "!", "?", "…")) else f"{title}."
-        room = SHORT_LIMIT - len(head) - 1
-        short = f"{head} {step.intro or beginning(printable(said.instruction), room)}"
+        own = not warning.ended_us or bool(latest.step.texts)
+        todo = f"{step.intro} {printable(said.instruction) if own else ''}".strip()
+        sms = CityText(title, "" if warning.ended_us else printable(said.description), todo)
         aloud = [title, _filled(step.intro, values), said.instruction, said.description]
         if warning.ended_us:
             # "leave the cellar" does not stand in an all-clear
             aloud = aloud[:2]
         else:
             aloud.append(_filled(words.until, values))
-        return Text(title, "\n\n".join(filter(None, parts))), short, aloud
+        return Text(title, "\n\n".join(filter(None, parts))), sms, aloud
 
     def _names(self, areas: tuple[str, ...], language: ReadIn) -> str:
         known = {each.id: each.names()["en" if language == "en" else "de"] for each in self._areas.areas}

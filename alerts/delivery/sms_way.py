@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from alerts.city.short_texts import told
 from alerts.delivery.bulk import Bulletin, Report
 from alerts.delivery.channels import AppriseSender, Channel
 from alerts.errors import MailError
@@ -53,7 +54,8 @@ class SmsLine:
             sender = AppriseSender(
                 Channel(each.contact.channel, sms_url(self._way.url, number)), self._way.timeout_s
             )
-            text = Text("", f"{bulletin.short} {self._way.links.subscription(each.manage)}")
+            link = self._way.links.subscription(each.manage)
+            text = Text("", told(bulletin.sms, "sms", tail=link))
             outcome = sender.send(text, warns=not bulletin.end, stopping=self._way.stopping)
             if outcome.status == "sent":
                 report(each.id, "sent")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from alerts.city.city_warning import CityWarning, Decided
-from alerts.city.register import RENEWAL, RULE
+from alerts.city.register import RULE, signed_by
 from alerts.event import CityStep, CityText
 from api.rfc3339 import format_us
 from api.visibility import View
@@ -24,7 +24,7 @@ def city_warning_item(view: View, warning: CityWarning) -> dict[str, Any]:
     A pending update, and what was proposed before, is nobody's but the operators'.
     """
     said = [each for each in warning.steps if each.step.action in {"release", "update"}]
-    decided = next((each for each in reversed(said) if each.step.by != RENEWAL), said[-1])
+    released_by = signed_by(said)
     last = warning.steps[-1] if warning.status == "ended" else None
     return {
         "id": warning.id,
@@ -34,8 +34,8 @@ def city_warning_item(view: View, warning: CityWarning) -> dict[str, Any]:
         "severity": warning.severity,
         "areas": _areas(view, warning.areas),
         **texts_item(warning.texts, turned=True),
-        "released_by": decided.step.by,
-        "released_by_rule": decided.step.by.startswith(RULE),
+        "released_by": released_by,
+        "released_by_rule": released_by.startswith(RULE),
         "released": format_us(warning.released_us or 0),
         "changed": format_us((last or said[-1]).time_us),
         "valid_until": format_us(warning.valid_until_us),

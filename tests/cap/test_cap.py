@@ -72,7 +72,9 @@ def test_a_release_is_an_alert_of_the_city_in_both_languages():
     ]
     assert "50.97500,7.09500" in text(root, "info/area/polygon")[0].split()
     assert text(root, "info/area/geocode/value") == [ARS, ARS]
-    values = text(root, "info/parameter/value")
+    assert text(root, "info/parameter/valueName")[0] == "freigegeben von"
+    name, *values = text(root, "info/parameter/value")
+    assert name == "A. Beispiel"
     assert values[0].startswith("Pegel Gierath: 152 cm (")
     assert "Schwelle nach DWD-Kriterium, eigene Messung" in values
     assert check(alert.xml) == []

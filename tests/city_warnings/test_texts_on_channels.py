@@ -7,15 +7,17 @@ from situations import NOW, situation
 from test_city_texts import shipped
 from warned_city import AREAS, step
 
+from alerts.cap.cell_broadcast import gsm
 from alerts.city.city_warning import fold
-from alerts.city.short_texts import beginning, sentences
+from alerts.city.short_texts import SMS_SEGMENTS, beginning, sentences, sms_segments, told
 from alerts.city.warning_file import TEXT_KINDS
-from alerts.delivery.mailing_texts import SHORT_LIMIT, MailingTexts
+from alerts.delivery.mailing_texts import MailingTexts
 from alerts.delivery.mailings import Mailing
 from alerts.scale import READ_IN, SEVERITIES
 from alerts.texts.text import BODY_LIMIT
 from alerts.texts.texts import Texts
 
+LINK = f"https://warnungen.bergisch-gladbach.example/subscriptions/{'k' * 43}"
 EVERY = list(itertools.product(TEXT_KINDS, SEVERITIES))
 
 
@@ -49,10 +51,34 @@ def test_sms_to_residents(kind, severity):
             what=warning,
             id=1,
         )
-        short = texts.bulletin(mailing, language).short
-        assert len(short) <= SHORT_LIMIT
-        assert warning.texts[language].headline in short
-        assert whole_pieces(short, warning.texts[language].instruction) >= 3
+        short = told(texts.bulletin(mailing, language).sms, "sms", tail=LINK)
+        sent = sms_segments(short)
+        assert (sent.encoding, sent.segments <= SMS_SEGMENTS) == ("GSM-7", True)
+        assert short.endswith(LINK)
+        assert gsm(warning.texts[language].headline) in short
+        assert "112" in short
+        assert whole_pieces(short, gsm(warning.texts[language].instruction)) >= 3
+
+
+@pytest.mark.parametrize("action", ["all_clear", "cancel", "expire"])
+def test_the_title_of_an_end_says_it_once(action):
+    texts = MailingTexts(lambda *_: None, "Bergisch Gladbach", "Europe/Berlin", AREAS)
+    now = situation("level", "Extreme")
+    warning = fold(released("level", "Extreme"), step(1, action, texts=shipped().write(now, action).texts))
+    for language in READ_IN:
+        mailing = Mailing(
+            event=warning.steps[-1].event,
+            event_us=NOW,
+            kind=action,
+            severity="Extreme",
+            ends=True,
+            until_us=NOW,
+            what=warning,
+            id=1,
+        )
+        title = texts.bulletin(mailing, language).text.title
+        assert ":" not in title.replace("Ort:", "")
+        assert title.endswith("Gierath")
 
 
 @pytest.mark.parametrize(("kind", "severity"), EVERY)

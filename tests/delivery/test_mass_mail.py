@@ -111,7 +111,7 @@ def test_a_mail_says_what_it_is_and_how_to_end_it(town, server):
     town.happens(city(1, "propose"), city(2, "release"))
     done(town, "w1.2.release")
     mail = read(server.mails["anna@example.org"])
-    assert mail["Subject"] == "Warnung der Stadt Teststadt: Hochwasser der Strunde in Gierath"
+    assert mail["Subject"] == "Warnung der Stadt Teststadt \N{EN DASH} Hochwasser der Strunde in Gierath"
     said = mail.get_content()
     assert "freigegeben von A. Beispiel" in said
     assert "Keller und Tiefgaragen sofort verlassen." in said

@@ -129,7 +129,7 @@ def test_mailings_with_texts_that_staff_wrote(text):
     assert "49" not in mail["Subject"].replace(text, "")
     if text in TEMPLATES:
         assert text in mail.get_content()
-    assert "\n" not in said.short
+    assert "\n" not in said.sms.headline
     assert said.text.title.isprintable()
 
 

@@ -12,6 +12,7 @@ from push_service import FakeBrowser, claims
 
 from alerts.delivery.bulk import Bulletin
 from alerts.errors import MailError, SubscriptionsError
+from alerts.event import CityText
 from alerts.subscriptions.audiences import Recipient
 from alerts.subscriptions.contact import push_contact
 from alerts.texts.text import Text
@@ -135,7 +136,7 @@ def bulletin(**changes):
         "time_us": 5_000_000,
         "language": "de",
         "text": Text("Hochwasser", "Meiden Sie das Ufer."),
-        "short": "",
+        "sms": CityText("", "", ""),
         "valid_until_us": 3_605_000_000,
     }
     return Bulletin(**values | changes)
