@@ -288,16 +288,18 @@ class Mailings:
             )
 
     def prune(self, before_us: int) -> int:
-        """Forget mailings from before, with their receipts, unless the last of its episode was no end.
+        """Forget mailings from before, with their receipts, unless their episode stands or its end is being told.
 
         Whoever was told of something that still stands must hear when it is over. Returns how many.
         """
         with self._file.write() as connection:
             old = connection.execute(
-                "SELECT id FROM mailings m WHERE created_us < ? AND "
+                "SELECT id FROM mailings m WHERE created_us < ? AND NOT EXISTS (SELECT 1 FROM mailings o "
+                "JOIN runs r ON r.mailing = o.id WHERE o.episode = m.episode AND r.state = 'open' "
+                "AND o.until_us >= ?) AND "
                 "(SELECT ends OR until_us < ? FROM mailings l WHERE l.episode = m.episode "
                 "ORDER BY id DESC LIMIT 1)",
-                (before_us, before_us - _STANDS_US),
+                (before_us, before_us, before_us - _STANDS_US),
             ).fetchall()
             for statement in (
                 "DELETE FROM receipts WHERE mailing = ?",

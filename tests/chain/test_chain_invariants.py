@@ -216,6 +216,7 @@ class Everything(RuleBasedStateMachine):
     @rule(part=st.sampled_from(PARTS))
     def a_part_is_busy_or_no_more(self, part):
         self.chain.busy ^= {part}
+        self.chain.work()
 
     @rule(releases=st.sampled_from([SHIPPED, EARLY, FAST]))
     def new_rules(self, releases):

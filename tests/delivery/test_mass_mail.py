@@ -5,8 +5,21 @@ import re
 from email.policy import default
 
 import pytest
+from alert_events import write_events
 from mail_server import MailServer, half
-from residents import LINKS, MINUTE_US, NOW_US, Town, addresses, chance, city, notice, pool, subscribe
+from residents import (
+    LINKS,
+    MINUTE_US,
+    NOW_US,
+    Town,
+    addresses,
+    chance,
+    city,
+    mass_mail,
+    notice,
+    pool,
+    subscribe,
+)
 from servers import free_port, wait_for
 
 from alerts.delivery.sms_way import SmsWay
@@ -337,6 +350,26 @@ def test_receipts_are_forgotten(town, server):
     town.happens(notice("s2", "clear", episode="stands", at_us=town.now_us))
     done(town, "s2")
     assert town.runs()["s2", "email"].sent == 5
+
+
+def test_who_was_told_long_ago_hears_of_an_end_that_came_while_the_service_was_off(town, server):
+    subscribe(town.subscriptions, addresses(5))
+    town.start(email_only(server))
+    town.happens(notice("s1", "raise"))
+    done(town, "s1")
+    town.mass.stop()
+    town.now_us += 15 * 24 * HOUR_US
+    write_events(town.journal, notice("s2", "clear", at_us=town.now_us))
+    # what is read first must not take away from whom it was told
+    town.mass = mass_mail(
+        town.journal, town.folder, town.subscriptions, email_only(server), lambda: town.now_us
+    )
+    town.mass._read()
+    town.mass._mailings.prune(town.now_us - 14 * 24 * HOUR_US)
+    town.mass.start()
+    done(town, "s2")
+    assert town.runs()["s2", "email"].sent == 5
+    assert town.mass._mailings.prune(town.now_us - 14 * 24 * HOUR_US) == 1
 
 
 def test_it_stops_while_a_server_hangs(town, server):
