@@ -288,7 +288,7 @@ class Mailings:
             )
 
     def prune(self, before_us: int) -> int:
-        """Forget mailings from before, with their receipts, unless their episode stands or its end is being told.
+        """Forget mailings from before, unless their episode stands or its end is being told; with receipts.
 
         Whoever was told of something that still stands must hear when it is over. Returns how many.
         """
