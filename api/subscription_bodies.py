@@ -13,17 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from alerts.areas import LAT, LON
 from alerts.errors import ContactError
 from alerts.event import Severity
+from alerts.scale import ReadIn
 from alerts.subscriptions.contact import Contact, ContactChannel, WrittenChannel, contact, push_contact
-from alerts.subscriptions.subscription import (
-    MOST_PLACES,
-    RADII,
-    TOLD,
-    Choices,
-    Place,
-    QuietHours,
-    ReadIn,
-    Told,
-)
+from alerts.subscriptions.subscription import MOST_PLACES, RADII, TOLD, Choices, Place, QuietHours, Told
 from alerts.web_push.browser import PushServices
 from api.problems import Problem
 

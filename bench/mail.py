@@ -29,11 +29,11 @@ from alerts.delivery.smtp import SmtpServer
 from alerts.delivery.smtp_pool import SmtpPool
 from alerts.errors import SubscriptionsError
 from alerts.event import Event, to_row
-from alerts.scale import shipped_scale
+from alerts.scale import ReadIn, shipped_scale
 from alerts.subscriptions import records
 from alerts.subscriptions.contact import Contact
 from alerts.subscriptions.mails import message
-from alerts.subscriptions.subscription import Choices, Place, ReadIn
+from alerts.subscriptions.subscription import Choices, Place
 from alerts.subscriptions.subscriptions import Subscriptions
 from alerts.subscriptions.vault import Vault
 from alerts.subscriptions.words import Links, Words

@@ -135,6 +135,9 @@ def faults(settings: Settings) -> Iterator[Fault]:
     except AlertsConfigError as error:
         yield from error.faults
         return
+    folder = settings.leitstelle.folder and settings.path(settings.leitstelle.folder)
+    if folder is not None and any(each.is_file() for each in (folder, *folder.parents)):
+        yield Fault(str(settings.source), "leitstelle.folder", "is a file, or lies in one", "name a folder")
     if places and not settings.cap.sender:
         file, remedy = str(settings.source), "name the city in [cap] sender, such as warnung@stadt.example"
         yield Fault(file, "cap.sender", "is missing, and [leitstelle] hands over CAP drafts", remedy)

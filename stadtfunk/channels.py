@@ -61,6 +61,13 @@ def channel_advice(settings: Settings) -> Iterator[str]:
     """What will not work as hoped."""
     if not settings.alerts.channel:
         yield "no [[alerts.channel]]: alerts show on the page only"
+    seen: dict[str, str] = {}
+    named = [(each.name, each.url) for each in settings.alerts.channel]
+    named += [(each.name, each.url) for each in settings.alerts.webhook]
+    for name, url in named:
+        if url in seen:
+            yield f"{name}: has the url of {seen[url]}: who is there is told twice"
+        seen.setdefault(url, name)
     for webhook in settings.alerts.webhook:
         if urlsplit(webhook.url).scheme == "http":
             yield f"webhook {webhook.name}: http:// sends in the clear, anybody on the way can read it"

@@ -125,6 +125,7 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     advice = [*_advice(settings, catalogue or {}, registry), *text_advice, *routing_advice]
     advice += [*displays.advice(settings, areas), *heartbeats.advice(settings), *standby.advice(settings)]
     if rules is not None:
+        advice += rules.releases.advice()
         advice += kostra_advice(kostra, rules, registry, catalogue or {})
         advice += lead_time_advice(rules, registry, catalogue or {}, catchments)
     return faults, advice

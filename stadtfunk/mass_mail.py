@@ -13,8 +13,8 @@ from alerts.delivery.smtp import read_smtp_url
 from alerts.delivery.smtp_pool import SmtpPool
 from alerts.delivery.voice_way import VoiceWay
 from alerts.one_line import header
+from alerts.scale import ReadIn
 from alerts.subscriptions.contact import ContactChannel
-from alerts.subscriptions.subscription import ReadIn
 from alerts.texts.text import Text
 from alerts.texts.texts import Texts
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there

@@ -17,7 +17,7 @@ from alerts.errors import AlertsConfigError
 from alerts.routing.matter import KINDS, Kind, Matter
 from alerts.routing.phones import rings
 from alerts.routing.rota import from_us, to_us
-from alerts.routing.routes import Routes, Turn
+from alerts.routing.routes import Route, Routes, Turn
 from alerts.routing.routes_file import load_routes, misfits
 from alerts.routing.silences import Silences
 from alerts.scale import SEVERITIES, rank
@@ -88,15 +88,22 @@ def _advice(
                 f"routes: rota {rota.name} has a gap: its first shift begins at {first:%Y-%m-%d %H:%M}; "
                 f"until then it is counted backwards, now {rota.on_duty(now_us, routes.zone)} is on duty"
             )
-    for number, one in enumerate(routes.routes[:-1], 1):
-        if one.always and not one.go_on:
-            yield f"routes: what follows route {number} is never reached: it takes everything"
-            break
+    yield from _never_reached(routes.routes)
     named = {name for person in routes.people.values() for name in person.channels}
     named |= set(re.findall(r"channel:([^'\"]+)", str([each.model_dump() for each in routes.routes])))
     for channel in channels.values():
         if "staff" in channel.audience and channel.name not in named:
             yield f"routes: channel {channel.name} is in no route: it hears when routes lead to nobody"
+
+
+def _never_reached(routes: Sequence[Route], below: str = "") -> Iterator[str]:
+    for number, one in enumerate(routes, 1):
+        taken = (
+            n for n, each in enumerate(routes[: number - 1], 1) if not each.go_on and each.takes_all_of(one)
+        )
+        if by := next(taken, 0):
+            yield f"routes: route {below}{number} is never reached: route {below}{by} takes all of it"
+        yield from _never_reached(one.route, f"{below}{number}.")
 
 
 def _nobody_hears(

@@ -175,9 +175,11 @@ def _crosswise(file: str, settings: Settings) -> Iterator[Fault]:
     yield from _repeated(file, "alerts.channel", channels)
     yield from _repeated(file, "alerts.webhook", [w.name for w in settings.alerts.webhook], channels)
     yield from _repeated(file, "heartbeat", [h.name for h in settings.heartbeat])
+    yield from _repeated(file, "api.token", [each.name for each in settings.api.token])
     yield from _same_files(file, settings)
     yield from _neighbours(file, settings)
     yield from _one_session(file, settings)
+    yield from _one_status(file, settings)
     known = observed_properties()
     for name in settings.property:
         if name not in known:
@@ -227,6 +229,19 @@ def _one_session(file: str, settings: Settings) -> Iterator[Fault]:
             problem = f"{seen[session]} has the same one at this broker"
             yield Fault(file, f"{key}.client_id", problem, "give each its own, or none")
         seen.setdefault(session, name)
+
+
+def _one_status(file: str, settings: Settings) -> Iterator[Fault]:
+    """A heartbeat in the place of the displays' status: they would read that nobody measures."""
+    if settings.displays is None:
+        return
+    theirs, status = read_broker_url(settings.displays.url), f"{settings.displays.prefix}/status"
+    for i, beat in enumerate(settings.heartbeat):
+        if beat.kind == "mqtt" and beat.topic == status:
+            own = read_broker_url(beat.url)
+            if (own.host, own.port) == (theirs.host, theirs.port):
+                problem = "is the status of [displays] at this broker"
+                yield Fault(file, f"heartbeat[{i}].topic", problem, "give it another topic, or none")
 
 
 def _sessions(settings: Settings) -> Iterator[tuple[str, str, str, str]]:

@@ -105,6 +105,17 @@ class Releases:
         )
         return Releases(tuple(rules))
 
+    def advice(self) -> Iterator[str]:
+        """What a city should know that it has chosen."""
+        for rule, severities in self.in_effect():
+            if not rule.proposes:
+                for each in severities:
+                    if each in {"Severe", "Extreme"}:
+                        yield f"release {rule.id}: no warning of the city is ever proposed at {each}"
+            if rule.auto_after is not None and "Extreme" in severities:
+                wait = f"{rule.auto_after:g} min without a decision"
+                yield f"release {rule.id}: {wait}, and the rule alone warns the public of Extreme"
+
     def in_effect(self) -> Iterator[tuple[ReleaseRule, tuple[Severity, ...]]]:
         """Every rule that is the one for a severity, and for which."""
         taken: set[Severity] = set()

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from alerts.event import CityText, Severity
+from alerts.scale import ReadIn
 from alerts.subscriptions.audiences import Recipient
-from alerts.subscriptions.subscription import ReadIn, Told
+from alerts.subscriptions.subscription import Told
 from alerts.texts.text import Text
 
 Handed = Literal["sent", "refused", "later", "unknown", "lost"]

@@ -14,10 +14,9 @@ from alerts.delivery.bulk import BulkLine, BulkWay, Bulletin, Handed
 from alerts.delivery.channel_worker import Retry
 from alerts.delivery.mailings import Mailing, Mailings
 from alerts.errors import DeliveriesError, MailError
-from alerts.scale import rank
+from alerts.scale import ReadIn, rank
 from alerts.subscriptions.audiences import Recipient
 from alerts.subscriptions.contact import ContactChannel
-from alerts.subscriptions.subscription import ReadIn
 from alerts.subscriptions.subscriptions import Subscriptions
 from ingest.health import Health
 

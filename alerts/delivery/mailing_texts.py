@@ -19,7 +19,7 @@ from alerts.delivery.spoken import spoken
 from alerts.errors import TextError
 from alerts.event import CityText
 from alerts.one_line import printable
-from alerts.subscriptions.subscription import READ_IN, ReadIn
+from alerts.scale import READ_IN, ReadIn
 from alerts.texts.text import Text, plain
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 

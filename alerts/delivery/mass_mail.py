@@ -23,10 +23,9 @@ from alerts.delivery.mailing_texts import MailingTexts
 from alerts.delivery.mailings import Mailing, Mailings, MailingSummary, NewMailing
 from alerts.delivery.replaced_journal import replaced
 from alerts.event import PREEMPTED, Event, from_row
-from alerts.scale import rank
+from alerts.scale import ReadIn, rank
 from alerts.subscriptions.contact import ContactChannel
 from alerts.subscriptions.mail_queue import DAY_US
-from alerts.subscriptions.subscription import ReadIn
 from alerts.subscriptions.subscriptions import Subscriptions
 from alerts.warning import Warning, as_public, fold  # noqa: A004 - the field's word, see there
 from ingest.health import Health

@@ -70,10 +70,16 @@ class Route(_Table):
             raise ValueError("escalate: after_min must rise from step to step")
         return self
 
-    @property
-    def always(self) -> bool:
-        """Whether it has no condition."""
-        return not (self.least or self.areas or self.catchments or self.kinds)
+    def takes_all_of(self, other: "Route") -> bool:
+        """Whether it matches whatever the other one does."""
+        named = (
+            (self.areas, other.areas),
+            (self.catchments, other.catchments),
+            (self.kinds, other.kinds),
+        )
+        return (self.least is None or rank(self.least) <= rank(other.least or "Minor")) and all(
+            not mine or bool(theirs and set(theirs) <= set(mine)) for mine, theirs in named
+        )
 
     def matches(self, matter: Matter) -> bool:
         """Whether its own conditions hold."""

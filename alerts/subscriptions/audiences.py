@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 from alerts.areas import Areas
 from alerts.city.city_warning import CityWarning
-from alerts.scale import rank
+from alerts.scale import ReadIn, rank
 from alerts.subscriptions import records
 from alerts.subscriptions.contact import Contact, ContactChannel
 from alerts.subscriptions.matching import candidates, matches, reach, silent
-from alerts.subscriptions.subscription import Place, QuietHours, ReadIn
+from alerts.subscriptions.subscription import Place, QuietHours
 from alerts.subscriptions.vault import Vault
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 from devices.registry import Registry

@@ -13,9 +13,9 @@ import msgspec
 import structlog
 
 from alerts.errors import SubscriptionsError
-from alerts.scale import SEVERITIES, rank
+from alerts.scale import SEVERITIES, ReadIn, rank
 from alerts.subscriptions.contact import Contact
-from alerts.subscriptions.subscription import Choices, Place, QuietHours, ReadIn
+from alerts.subscriptions.subscription import Choices, Place, QuietHours
 from alerts.subscriptions.vault import Vault
 
 _log = structlog.get_logger(__name__)

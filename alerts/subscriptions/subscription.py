@@ -6,14 +6,12 @@ from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from alerts.event import Severity
+from alerts.scale import ReadIn
 
 PlaceKind = Literal["area", "gauge", "point"]
 Told = Literal["notice", "warning"]
 """Automatic measurement notices, and warnings of the city."""
 TOLD: tuple[Told, ...] = get_args(Told)
-ReadIn = Literal["de", "en", "einfach"]
-"""German, English, and German in plain words (Einfache Sprache)."""
-READ_IN: tuple[ReadIn, ...] = get_args(ReadIn)
 
 DIGITS = 3
 """Decimals of a degree that are kept of a place: 111 m by about 70 m, some houses, not one."""

@@ -16,12 +16,13 @@ import structlog
 
 from alerts.areas import Areas
 from alerts.errors import SubscriptionsError
+from alerts.scale import ReadIn
 from alerts.subscriptions import records
 from alerts.subscriptions.audiences import Audiences
 from alerts.subscriptions.contact import CHANNELS, Contact, WrittenChannel
 from alerts.subscriptions.mail_queue import DAY_US, DEFAULT_MAILS_AN_HOUR, HOUR_US, MailQueue
 from alerts.subscriptions.records import Mail, MailKind, Request, Subscription
-from alerts.subscriptions.subscription import Choices, ReadIn
+from alerts.subscriptions.subscription import Choices
 from alerts.subscriptions.vault import Vault
 from devices.registry import Registry
 from ingest.sqlite_file import SqliteFile

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict
 
 from alerts.areas import Areas
 from alerts.errors import SubscriptionsError
-from alerts.scale import Language, Scale
+from alerts.scale import READ_IN, Language, ReadIn, Scale
 from alerts.subscriptions.records import Mail, MailKind, Subscription
-from alerts.subscriptions.subscription import READ_IN, Choices, Place, QuietHours, ReadIn, Told
+from alerts.subscriptions.subscription import Choices, Place, QuietHours, Told
 from alerts.texts.text import Text
 
 _FOLDER = Path(__file__).with_name("texts")

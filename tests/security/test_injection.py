@@ -27,12 +27,12 @@ from alerts.delivery.smtp import Mailer, SmtpServer
 from alerts.errors import AlertsConfigError, ContactError
 from alerts.event import CityText
 from alerts.one_line import header
-from alerts.scale import shipped_scale
+from alerts.scale import READ_IN, shipped_scale
 from alerts.subscriptions.audiences import Recipient
 from alerts.subscriptions.contact import Contact, contact
 from alerts.subscriptions.mails import EmailWay, SubscriptionMails, message
 from alerts.subscriptions.records import Mail, Secrets, Subscription
-from alerts.subscriptions.subscription import READ_IN, Choices, Place
+from alerts.subscriptions.subscription import Choices, Place
 from alerts.subscriptions.words import Links, Words
 from alerts.texts.text import Text
 from alerts.texts.texts import SHIPPED, Texts

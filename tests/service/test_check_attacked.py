@@ -1,9 +1,14 @@
 """Faults of a configuration that would only show when a warning must go out."""
 
+from pathlib import Path
+
 import pytest
 import structlog
 
+import alerts.rules
 from stadtfunk.cli import main
+
+SHIPPED = Path(alerts.rules.__file__).with_name("rules.toml")
 
 CITY = """
 [city]
@@ -69,6 +74,16 @@ def checked(tmp_path, capsys):
             "leitstelle.token",
         ),
         ('[cap]\nsender = "a@b.example"\n[leitstelle]\ntoken = "t"', "there is no url"),
+        ('[cap]\nsender = "a@b.example"\n[leitstelle]\nfolder = "devices.csv"', "leitstelle.folder"),
+        ('[cap]\nsender = "a@b.example"\n[leitstelle]\nfolder = "devices.csv/a"', "leitstelle.folder"),
+        (
+            (
+                '[displays]\nurl = "mqtt://h"\n[[heartbeat]]\nname = "h"\nkind = "mqtt"\nurl = "mqtt://h:1883"\n'
+                'topic = "stadtfunk/status"'
+            ),
+            "heartbeat[0].topic",
+        ),
+        (2 * f'[[api.token]]\nname = "x"\nhash = "sha256:{64 * "a"}"\n', "api.token[1].name"),
         ('[cap]\nsender = "a@b.example"\nlanguages = ["de", "DE"]', "one stands twice"),
     ],
 )
@@ -83,3 +98,47 @@ def test_a_rota_of_no_time_of_ours_is_a_fault(checked, first):
     code, text = checked('[alerts]\nroutes = "routes.toml"\n', ROTA.format(first))
     assert code == 1, text
     assert "none of ours" in text
+
+
+ROUTES = """
+[[person]]
+name = "P"
+channels = ["a"]
+[[route]]
+areas = []
+kinds = ["notice", "city"]
+{}
+to = ["person:P"]
+[[route]]
+least = "Severe"
+kinds = ["city"]
+to = ["person:P"]
+[[route]]
+to = ["person:P"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "reached"), [("", False), ("continue = true", True), ('least = "Extreme"', True)]
+)
+def test_a_route_that_is_never_reached(checked, first, reached):
+    code, text = checked('[alerts]\nroutes = "routes.toml"\n', ROUTES.format(first))
+    assert code == 0, text
+    assert ("route 2 is never reached: route 1" in text) is not reached
+    assert "route 3 is never" not in text
+
+
+def test_two_channels_of_one_url(checked):
+    _, text = checked('[[alerts.channel]]\nname = "b"\nurl = "json://127.0.0.1/a"\n')
+    assert "advice: b: has the url of a" in text
+
+
+def test_what_a_city_should_know_of_its_releases(checked, tmp_path):
+    (tmp_path / "rules.toml").write_text(
+        SHIPPED.read_text() + '[[release]]\nid = "none"\nseverity = ["Severe"]\nrelease = "none"\n'
+        '[[release]]\nid = "auto"\nseverity = ["Extreme"]\nauto_after = "10 min"\n'
+    )
+    code, text = checked('[alerts]\nrules = "rules.toml"\n')
+    assert code == 0, text
+    assert "advice: release none: no warning of the city is ever proposed at Severe" in text
+    assert "advice: release auto: 10 min without a decision" in text

@@ -12,10 +12,11 @@ from subscribers import ANNA, area, words
 from alerts.areas import parse_areas
 from alerts.delivery.smtp import Mailer, SmtpServer, read_smtp_url
 from alerts.errors import MailError
+from alerts.scale import READ_IN
 from alerts.subscriptions.contact import contact
 from alerts.subscriptions.mails import EmailWay, SubscriptionMails, message, sms_url
 from alerts.subscriptions.records import Mail
-from alerts.subscriptions.subscription import READ_IN, Choices, Place
+from alerts.subscriptions.subscription import Choices, Place
 
 LINK = re.compile(r"https://warn\.example/subscriptions/([\w-]+)")
 GIERATH = Place("area", "gierath")
