@@ -19,6 +19,7 @@ from apprise.result import AppriseResult, AppriseResultStatus
 from alerts.city.city_warning import CityWarning
 from alerts.delivery.calls import MOST_HANGING, Calls
 from alerts.delivery.city_messages import PUBLIC, peak, told_as
+from alerts.delivery.standing_by import ABOUT_THE_FIRST
 from alerts.errors import AlertsConfigError
 from alerts.event import Audience, Severity
 from alerts.routing.quiet import read_quiet
@@ -107,7 +108,8 @@ class Channel:
             return "no exercises here"
         if warning.audience not in self.audience and "staff" not in self.audience:
             return f"for {warning.audience} only"
-        if max(rank(each) for each in (warning.peak_severity, peak) if each) < self.min_level:
+        highest = max(rank(each) for each in (warning.peak_severity, peak) if each)
+        if highest < self.min_level and warning.history[-1].kind not in ABOUT_THE_FIRST:
             return f"below {SEVERITIES[self.min_level - 1]}"
         if warning.history[-1].kind not in self.kinds:
             return f"no {warning.history[-1].kind} here"

@@ -308,6 +308,8 @@ def _event(lost: _LostGateway, kind: Kind, time_us: int, reason: str, *, fresh: 
         rule=RULE,
         reason=reason,
         audience="staff" if fresh else None,
+        # repaired in working hours; a catchment that is blind for it is told apart, as Severe
+        severity="Moderate",
     )
 
 

@@ -1,5 +1,7 @@
 """Warnings of the city on the staff page, in a real browser over a real office."""
 
+from contextlib import suppress
+
 import pytest
 from small_town import MINUTE, wait_for
 from test_page import browser, faults, pytestmark
@@ -7,7 +9,7 @@ from test_page_console import NAME, flooded, log_in, measure, no_sideways_scroll
 from warned_city import AREAS
 
 from alerts.city.office import CityOffice
-from alerts.city.order import Order
+from alerts.city.order import Order, OrderRefusedError
 from alerts.city.release import Releases
 from alerts.event import CityText
 
@@ -106,6 +108,35 @@ def test_a_second_press_while_the_first_is_under_way_does_nothing(opened, floode
     wait_for(lambda: of(flooded, "in_force"))
     settle(page)
     assert [each.step.action for each in flooded.office.get(warning.id).steps] == ["propose", "release"]
+
+
+@pytest.mark.parametrize("press", ["Jetzt freigeben", "Ablehnen"])
+def test_nobody_decides_about_what_he_has_not_read(opened, flooded, warning, press):
+    """The page says what was read; what came in between is said, and nothing is decided."""
+    page = log_in(opened)
+    card = page.locator("#decide .card")
+    card.get_by_label("Überschrift").first.fill("Strunde steigt")
+    form = opened_form(card, "Ablehnen") if press == "Ablehnen" else card
+    if press == "Ablehnen":
+        form.get_by_label("Grund").fill("Messgerät gestört")
+    settle(page)
+
+    def meanwhile(route):
+        with suppress(OrderRefusedError):  # the page asks twice at most
+            flooded.office.decide(
+                Order("propose", "B. Muster", "steigt", flooded.now_us, warning.id, severity="Extreme")
+            )
+        route.continue_()
+
+    page.route("**/steps", meanwhile)
+    with page.expect_request("**/steps") as asked:
+        form.get_by_role("button", name=press).click()
+    assert asked.value.post_data_json["seen"] == len(warning.steps)
+    shows(page, "#decide .told.fault", "B. Muster")
+    assert "Extreme" in page.locator("#decide .told.fault").inner_text()
+    assert of(flooded, "in_force") == of(flooded, "declined") == []
+    assert [each.step.action for each in flooded.office.get(warning.id).steps] == ["propose", "propose"]
+    opened.complaints[:] = [each for each in opened.complaints if "409" not in each]
 
 
 def test_a_proposal_is_declined_with_its_reason(opened, flooded, warning):

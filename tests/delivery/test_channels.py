@@ -4,6 +4,7 @@ import io
 import logging
 import socket
 import threading
+from dataclasses import replace
 from email.header import decode_header, make_header
 
 import pytest
@@ -15,7 +16,7 @@ from servers import wait_for as until
 from alerts.delivery.channels import AppriseSender, Channel, Outcome
 from alerts.errors import AlertsConfigError
 from alerts.texts.text import Text
-from alerts.warning import fold
+from alerts.warning import fold, opened
 
 TEXT = Text("Starkregen, Stufe 3: Kippemühle", "27,4 l/m² <b>in</b> einer Stunde\nVorgang ep1, Meldung e1")
 
@@ -231,6 +232,19 @@ def test_the_least_level_counts_for_the_episode_so_that_its_end_is_told_too():
     warning = fold(warning, make_event("d", "step_down", level=2))
     assert channel.deaf_to(warning) == ""
     assert channel.deaf_to(fold(warning, make_event("e", "clear"))) == ""
+
+
+@pytest.mark.parametrize("kind", ["partner_silent", "partner_back"])
+def test_that_the_first_instance_is_silent_every_staff_channel_hears(kind):
+    warning = opened(replace(make_event(kind, kind, level=1, audience="staff"), severity="Severe"))
+    assert Channel("a", "json://x/", min_level=4).deaf_to(warning) == ""
+    assert Channel("a", "json://x/", audience=("public",)).deaf_to(warning) == "for staff only"
+
+
+def test_a_lost_gateway_is_for_the_channels_that_hear_of_moderate():
+    gone = opened(replace(make_event("a", "gateway_lost", level=0, audience="staff"), severity="Moderate"))
+    assert Channel("a", "json://x/", min_level=2).deaf_to(gone) == ""
+    assert Channel("a", "json://x/", min_level=3).deaf_to(gone) == "below Severe"
 
 
 def test_kinds_can_be_chosen():

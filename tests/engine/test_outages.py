@@ -96,6 +96,7 @@ def test_a_dead_gateway_is_one_cause_and_its_devices_events_name_it_and_tell_nob
     assert town.told("gateway_lost", "gateway_back") == [("gateway_lost", "a")]
     (lost,) = (e for e in town.events if e.kind == "gateway_lost")
     assert (lost.audience, lost.measure, lost.value) == ("staff", "gateway", 3.0)
+    assert lost.severity == "Moderate"
     assert lost.id == "ns.a.gateway.20250615T160800Z.lost"
     assert "pegel-0" in lost.reason  # the warning there stands
     silent = [e for e in town.events if e.kind in ("sensor_stale", "sensor_lost")]
