@@ -10,6 +10,7 @@ from alerts.displays.displays import DisplayConfig, Displays
 from devices.errors import Fault
 from ingest.broker import read_broker_url, tls_context
 from ingest.errors import BrokerError
+from stadtfunk.errors import ConfigError
 from stadtfunk.parts import Group
 from stadtfunk.settings import Settings
 
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 
 
 def displays_of(service: "Service") -> Group:
-    """The displays as a group of the service; an empty one without [displays]."""
+    """The displays as a group of the service; an empty one without [displays]. Raises ConfigError."""
     settings, table = service.settings, service.settings.displays
     if table is None:
         return Group((), dict)
+    if found := list(faults(settings, service.areas)):
+        raise ConfigError(*found)
 
     def public(station: str) -> bool:
         known = service.registry.current.stations.get(station)

@@ -17,7 +17,7 @@ from alerts.errors import AlertsConfigError
 from alerts.routing.matter import KINDS, Kind, Matter
 from alerts.routing.phones import rings
 from alerts.routing.rota import from_us, to_us
-from alerts.routing.routes import Route, Routes, Turn
+from alerts.routing.routes import Route, Routes, Turn, alone
 from alerts.routing.routes_file import load_routes, misfits
 from alerts.routing.silences import Silences
 from alerts.scale import SEVERITIES, rank
@@ -77,7 +77,9 @@ def _advice(
 ) -> Iterator[str]:
     channels = {each.name: each for each in settings.alerts.channel}
     least = {name: each.min_level for name, each in channels.items()}
-    yield from _nobody_hears(routes, least, areas, catchments, now_us)
+    matters = list(_grave(areas, catchments))
+    yield from _nobody_hears(routes, least, matters, now_us)
+    yield from _alone(routes, least, matters, now_us)
     for person in routes.people.values():
         if not any(rings(channels[name].url) for name in person.channels):
             yield f"routes: {person.name} has no channel that rings a phone (SMS or a calling service)"
@@ -106,24 +108,49 @@ def _never_reached(routes: Sequence[Route], below: str = "") -> Iterator[str]:
         yield from _never_reached(one.route, f"{below}{number}.")
 
 
-def _nobody_hears(
-    routes: Routes,
-    least: Mapping[str, int],
-    areas: Areas,
-    catchments: Catchments,
-    now_us: int,
-) -> Iterator[str]:
+def _grave(areas: Areas, catchments: Catchments) -> Iterator[tuple[str, Matter]]:
+    """What is Severe or worse, anywhere: where, in words, with what the routes are asked."""
     kinds: tuple[Kind, ...] = ("notice", "city")
     places: list[tuple[str, frozenset[str] | None, str | None]] = [("", None, None)]
     places += [(f" in area {each.id}", frozenset({each.id}), "") for each in areas.areas]
     places += [(f" in catchment {each.id}", frozenset(), each.id) for each in catchments.catchments]
     for kind, severity in itertools.product(kinds, SEVERITIES[2:]):
         for words, ids, catchment in places:
-            turns = routes.turns(Matter(kind, severity, ids, catchment), now_us)
-            names = [call.channel for turn in turns for call in turn.calls if not turn.after_min]
-            if not any(rank(severity) >= least[name] for name in names):
-                yield f"routes: nobody hears of {kind} {severity}{words}: all staff channels will"
-                break
+            yield words, Matter(kind, severity, ids, catchment)
+
+
+def _nobody_hears(
+    routes: Routes, least: Mapping[str, int], matters: Sequence[tuple[str, Matter]], now_us: int
+) -> Iterator[str]:
+    found = set[tuple[str, str]]()
+    for words, matter in matters:
+        turns = routes.turns(matter, now_us)
+        names = [call.channel for turn in turns for call in turn.calls if not turn.after_min]
+        key = matter.kind, matter.severity
+        if key not in found and not any(rank(matter.severity) >= least[name] for name in names):
+            found.add(key)
+            yield f"routes: nobody hears of {matter.kind} {matter.severity}{words}: all staff channels will"
+
+
+def _alone(
+    routes: Routes, least: Mapping[str, int], matters: Sequence[tuple[str, Matter]], now_us: int
+) -> Iterator[str]:
+    """Who is the only one to be called, in any shift; each person once, at the least severity."""
+    times = {
+        now_us,
+        *(each for rota in routes.rotas.values() for each in rota.shifts_us(now_us, routes.zone)),
+    }
+    found = set[str]()
+    for (words, matter), time_us in itertools.product(matters, sorted(times)):
+        deaf = {name for name, least_rank in least.items() if rank(matter.severity) < least_rank}
+        who = alone(routes.turns(matter, time_us), deaf)
+        if who and who not in found:
+            found.add(who)
+            yield (
+                f"routes: of {matter.kind} {matter.severity}{words} only {who} is called "
+                f"({from_us(time_us, routes.zone):%Y-%m-%d %H:%M}), and nobody when there is no answer: "
+                "escalate to somebody else"
+            )
 
 
 def add_arguments(sub: argparse.ArgumentParser) -> None:
@@ -171,6 +198,11 @@ def run(args: argparse.Namespace) -> int:
             print(line)
     if not heard:
         print("  nobody at once: all staff channels hear")
+    elif rank(matter.severity) >= rank("Severe"):
+        deaf = {name for name, each in channels.items() if rank(matter.severity) < each.min_level}
+        who = alone(turns, deaf)
+        if who:
+            print(f"  only {who} is called: nobody else when there is no answer")
     return 0
 
 

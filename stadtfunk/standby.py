@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from alerts.city.release import Releases
+from alerts.delivery.city_messages import StandIn
 from alerts.delivery.gate import Gate
 from alerts.liveness.first import Ear, HttpEar, MqttEar
+from alerts.liveness.heartbeat import topic_of
 from alerts.liveness.standby import First, StandBy
 from alerts.rules import Rules
 from devices.errors import Fault
@@ -27,6 +30,12 @@ def gate_of(settings: Settings) -> Gate | None:
     """What holds the channels back; None where this is no stand-by."""
     table = settings.standby
     return None if table is None else Gate(residents=table.residents)
+
+
+def stand_in_of(settings: Settings) -> StandIn | None:
+    """What its proposals say of it; None where this is no stand-by."""
+    table = settings.standby
+    return None if table is None else StandIn(table.of, table.residents)
 
 
 def standby_of(service: "Service", tell: Callable[[], None]) -> Group:
@@ -65,6 +74,16 @@ def faults(settings: Settings) -> Iterator[Fault]:
         tls_context(settings.standby.ca_file and settings.path(settings.standby.ca_file))
     except BrokerError as error:
         yield Fault(file, "standby.ca_file", str(error), "give the CA's PEM file")
+    own = [
+        (urlsplit(each.url).hostname, topic_of(each.name, each.topic))
+        for each in settings.heartbeat
+        if each.kind == "mqtt"
+    ]
+    for i, url in enumerate(settings.standby.watch):
+        parts = urlsplit(url)
+        if url.startswith("mqtt") and (parts.hostname, parts.path.strip("/")) in own:
+            problem = "this is the topic of our own [[heartbeat]]: we would hear ourselves"
+            yield Fault(file, f"standby.watch[{i}]", problem, "name the first one's topic")
     for name in _ONLY_ONE:
         if name in settings.model_fields_set:
             problem = "a stand-by has none: two instances would speak to the same people and places"
@@ -79,6 +98,8 @@ def advice(settings: Settings) -> Iterator[str]:
         if server.client_id:
             first = settings.standby.of
             yield f"{server.name}: client_id must not be that of {first}: they throw each other out"
+    if not settings.api.url:
+        yield "[standby] without [api] url: its proposals for warnings of the city have no link to decide by"
     if not any("staff" in each.audience for each in settings.alerts.channel):
         yield "[standby] without an [[alerts.channel]] for staff: nobody hears it"
 

@@ -6,6 +6,7 @@ from alerts.areas import Areas
 from alerts.scale import Language, Scale
 from alerts.texts.texts import Texts
 from stadtfunk.settings import Settings
+from stadtfunk.standby import stand_in_of
 from stadtfunk.texts import own_folder, say
 
 CONSOLE = "/console/incidents"
@@ -22,7 +23,8 @@ def texts_of(settings: Settings, place_name: Callable[[str], str], areas: Areas,
     def area_name(id_: str, language: Language) -> str:
         return by_id[id_].names()[language] if id_ in by_id else id_
 
-    url = public_url(settings)
+    # of a stand-by's settings only this is surely not the first one's
+    url = settings.api.url.rstrip("/") if settings.standby else public_url(settings)
     texts = Texts(
         place_name,
         settings.city.timezone,
@@ -32,6 +34,7 @@ def texts_of(settings: Settings, place_name: Callable[[str], str], areas: Areas,
         catchment_name=place_name,
         area_name=area_name,
         console=url and url + CONSOLE,
+        stand_in=stand_in_of(settings),
         own=own_folder(settings),
     )
     say(texts.files.values())

@@ -14,6 +14,7 @@ from alerts.delivery.deliveries import Deliveries
 from alerts.delivery.delivery import Due
 from alerts.delivery.grouping import News, Waiting, due_us, step_of
 from alerts.delivery.stages import Delivery, Stage
+from alerts.delivery.standing_by import ABOUT_THE_FIRST
 from ingest.health import Health
 
 _IDLE_S = 1.0
@@ -136,7 +137,7 @@ class ChannelWorker:
             due = [entry for entry in ready if self._paused.get(entry.event, ("", now))[1] <= now]
             wait_s = min((when - now for _, when in self._paused.values()), default=_IDLE_S)
         fresh = {entry.group for entry in due if entry.attempts == 0}
-        due.sort(key=lambda entry: (entry.group not in fresh, entry.seq))
+        due.sort(key=lambda entry: (entry.kind not in ABOUT_THE_FIRST, entry.group not in fresh, entry.seq))
         return (self._delivery(due[0], queue) if due else None), min(max(wait_s, 0.0), _IDLE_S)
 
     def _groups(self, queue: Sequence[Due]) -> dict[str, Due]:

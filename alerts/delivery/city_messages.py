@@ -30,6 +30,7 @@ ENDS: tuple[Telling, ...] = ("decline", "lapse", "all_clear", "cancel", "expire"
 _OWN_NAME = "Stadt "
 _BY_LIMIT = 60
 _REASON_LIMIT = 120
+_FIRST_LIMIT = 40
 _ID_LIMIT = 120
 _LEAST_DESCRIPTION = 20
 
@@ -49,6 +50,7 @@ class CityFile(BaseModel):
     whole_city: str
     decided: str
     decide: str
+    standby: str
     foot: str
     propose: _Templates
     propose_update: _Templates
@@ -60,6 +62,14 @@ class CityFile(BaseModel):
     all_clear: _Templates
     cancel: _Templates
     expire: _Templates
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """We are the stand-by of the instance with this name; `residents`: the channels of the public hear us."""
+
+    of: str
+    residents: bool = False
 
 
 class Words(Protocol):
@@ -82,7 +92,7 @@ class Words(Protocol):
 class Message:
     """The parts of a message, each on one line; where room is short the description goes first.
 
-    `decide`: where to decide, "" when there is nothing to.
+    `decide`: where to decide, and on a stand-by what that means; "" when there is nothing to.
     """
 
     title: str
@@ -98,11 +108,17 @@ class CityMessages:
     """The templates of one language. Raises jinja2.TemplateError for one that is none."""
 
     def __init__(
-        self, file: CityFile, environment: ImmutableSandboxedEnvironment, language: ReadIn, console: str
+        self,
+        file: CityFile,
+        environment: ImmutableSandboxedEnvironment,
+        language: ReadIn,
+        console: str,
+        stand_in: StandIn | None = None,
     ) -> None:
         self._file = file
         self._language = language
         self._console = console
+        self._stand_in = stand_in
         self._templates = {
             action: (environment.from_string(words.title), environment.from_string(words.lead))
             for action in TELLINGS
@@ -110,6 +126,7 @@ class CityMessages:
         }
         self._foot = environment.from_string(file.foot)
         self._decided = environment.from_string(file.decided)
+        self._standby = environment.from_string(file.standby)
 
     def render(self, warning: CityWarning, city: str, words: Words, *, staff: bool) -> Message:
         """The message about a warning's latest step; who decided and why is for staff."""
@@ -125,9 +142,17 @@ class CityMessages:
             printable(said.description),
             printable(said.instruction),
             " ".join(self._decided.render(values).split()) if staff else "",
-            self._file.decide.format(self._console) if staff and action in PROPOSES and self._console else "",
+            self._decide(values) if staff and action in PROPOSES else "",
             " ".join(self._foot.render(values).split()),
         )
+
+    def _decide(self, values: Mapping[str, str]) -> str:
+        one = self._stand_in or StandIn("")
+        first = shortened(printable(one.of), _FIRST_LIMIT)
+        # rendered in any case, so that a template that fails is found when it is read
+        note = " ".join(self._standby.render(values, first=first, residents=one.residents).split())
+        link = self._file.decide.format(self._console) if self._console else ""
+        return "\n".join(filter(None, (note if self._stand_in else "", link)))
 
     def _values(self, warning: CityWarning, city: str, words: Words) -> dict[str, str]:
         latest, about = warning.steps[-1], _about(warning)

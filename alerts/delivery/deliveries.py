@@ -9,6 +9,7 @@ import msgspec
 
 from alerts.city.city_warning import CityWarning
 from alerts.delivery import holds, receipts, standing_by
+from alerts.delivery.channels import Channel
 from alerts.delivery.delivery import DeliveryStatus, Due, Entry, Page, Receipt
 from alerts.delivery.file_lock import held
 from alerts.delivery.grouping import Heard, Weight
@@ -183,7 +184,7 @@ class Deliveries:
         with self._file.write() as connection:
             standing_by.hold(connection, channels, now_us)
 
-    def tell_what_stands(self, channels: Collection[str], heard_us: int) -> set[str]:
+    def tell_what_stands(self, channels: Iterable[Channel], heard_us: int) -> set[str]:
         """A stand-by begins to speak; the incidents and episodes that these channels are told of now."""
         with self._file.write() as connection:
             return standing_by.tell(connection, channels, heard_us)

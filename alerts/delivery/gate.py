@@ -10,10 +10,17 @@ from alerts.delivery.standing_by import ABOUT_THE_FIRST, HELD
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """Whether a stand-by speaks, and when it last heard the first (µs since the epoch, UTC)."""
+    """Whether a stand-by speaks, and when it last heard the first (µs since the epoch, UTC, by its clock).
+
+    `episode`: of the latest silence; `back_us`: when the first was last said to be back, 0 never; `flaps`:
+    it fell silent again soon after that.
+    """
 
     speaks: bool
     heard_us: int = 0
+    episode: str = ""
+    back_us: int = 0
+    flaps: bool = False
 
 
 class Gate:

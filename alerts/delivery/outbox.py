@@ -87,6 +87,7 @@ class Outbox:
         self._dispatch = dispatch or Dispatch(channels, clock)
         self.gate = gate
         self._closed: frozenset[str] | None = None
+        self._begun: frozenset[str] | None = None
         self._deliveries = Deliveries(path)
         self._workers = [
             ChannelWorker(
@@ -186,8 +187,7 @@ class Outbox:
         while not self._stopping.is_set():
             self._woken.clear()
             try:
-                self._pass_gate()
-                more = self._expand()
+                more = self._follow()
                 self._release()
                 self._deliveries.expire(self._oldest_us(), self._clock())
                 self._prune()
@@ -201,20 +201,27 @@ class Outbox:
             if not more:
                 self._woken.wait(_POLL_S)
 
-    def _pass_gate(self) -> None:
-        """A stand-by that begins to speak tells what stands; one that falls silent sends no more."""
+    def _follow(self) -> bool:
+        """Expand one page; True when there may be more.
+
+        A stand-by that falls silent sends no more from now on. One that begins to speak tells what stands,
+        after the journal's end has been reached: the event that says so was there before the gate opened.
+        """
         if self.gate is None:
-            return
+            return self._expand()
         channels = [worker.channel for worker in self._workers]
         stand, closed = self.gate.stand, self.gate.closed_to(channels)
-        if closed == self._closed:
-            return
-        self._deliveries.hold(closed, self._clock())
-        speaking = {each.name for each in channels} - closed
-        groups = self._deliveries.tell_what_stands(speaking, stand.heard_us)
-        self._closed = closed
-        for worker in self._workers:
-            worker.arrived(groups)
+        if self._closed is None or closed - self._closed:
+            self._deliveries.hold(closed, self._clock())
+        self._closed = closed if self._closed is None else self._closed | closed
+        more = self._expand()
+        if not more and closed != self._begun:
+            speaking = [each for each in channels if each.name not in closed]
+            groups = self._deliveries.tell_what_stands(speaking, stand.heard_us)
+            self._closed = self._begun = closed
+            for worker in self._workers:
+                worker.arrived(groups)
+        return more
 
     def _expand(self) -> bool:
         """One page of events into deliveries; True when there may be more."""

@@ -81,7 +81,10 @@ class MqttEar:
 
 
 class HttpEar:
-    """The first one's /readyz, asked every `every_s`: alive is whose part "engine" is ok."""
+    """The first one's /readyz, asked every `every_s`: alive is whose part "engine" is ok.
+
+    Another stand-by is no first, however well it is.
+    """
 
     def __init__(self, url: str, every_s: float, sign: Callable[[], None]) -> None:
         self.name = "http"
@@ -123,6 +126,9 @@ class HttpEar:
         try:
             # a part that is not ready answers 503 with the same object
             well = body["parts"]["engine"]["ok"] is True
+            if "standby" in body["parts"]:
+                # ourselves, or another one that waits for us: nobody would speak
+                return "it is a stand-by itself"
         except (LookupError, TypeError):
             return f"answered {answer.status}, and nothing about an engine"
         return "" if well else "its engine does not advance"

@@ -35,6 +35,11 @@ _SECOND_US = 1_000_000
 _log = structlog.get_logger(__name__)
 
 
+def topic_of(name: str, topic: str = "") -> str:
+    """Where a heartbeat of kind mqtt is said."""
+    return topic or f"stadtfunk/heartbeat/{name}"
+
+
 @dataclass(frozen=True, slots=True)
 class HeartbeatConfig:
     """One second place. `url` may hold a secret; `topic`, `client_id` and `ca_file` are of kind mqtt."""
@@ -151,7 +156,7 @@ class MqttHeartbeat:
         self.name = config.name
         self._config = config
         self._pulse = pulse
-        self._topic = config.topic or f"stadtfunk/heartbeat/{config.name}"
+        self._topic = topic_of(config.name, config.topic)
         self._due_at = 0.0
         self._said_well: bool | None = None
         self._link = MqttLink(

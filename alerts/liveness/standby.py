@@ -2,13 +2,17 @@
 
 Then staff hear that the first is silent, what stands, and from then on what this one sees. When the first can
 be heard again they hear that, and this one holds back again.
+
+The first is judged by when its signs of life arrive, by this machine's steady clock: what time it has itself,
+and whether either clock is put right meanwhile, changes nothing. One that comes and goes is back when it has
+been heard for FLAPS_S without a gap: staff hear of at most one return in that time, and this one speaks.
 """
 
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import structlog
@@ -22,6 +26,8 @@ from ingest.journal import Journal
 
 PART = "standby"
 MEASURE = "service"
+FLAPS_S = 1800.0
+"""Silent again within this after it was back: it comes and goes."""
 
 _LOOK_S = 0.25
 _AGAIN_S = 2.0
@@ -72,9 +78,7 @@ class StandBy:
         if stand := part.state.get(_STATE):
             gate.stand = msgspec.json.decode(stand, type=Stand)
         self._heard_at = monotonic()
-        self._heard_us = clock()
-        self._signs = 0
-        self._taken = 0
+        self._back_from: float | None = None
         self._fault = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="standby", daemon=True)
@@ -87,12 +91,15 @@ class StandBy:
         if self._fault:
             return Health(ok=False, detail=self._fault)
         if self._gate.stand.speaks:
-            return Health(ok=False, detail=f"speaks: {self._first.name} silent for {silent_s:.0f} s; {heard}")
+            said = f"silent for {silent_s:.0f} s"
+            if self._gate.stand.flaps:
+                said = f"comes and goes, heard {silent_s:.0f} s ago"
+            return Health(ok=False, detail=f"speaks: {self._first.name} {said}; {heard}".rstrip("; "))
         return Health(ok=not heard, detail=heard or f"holds: {self._first.name} heard {silent_s:.0f} s ago")
 
     def start(self) -> None:
         """Begin to listen; the first has all its time from here."""
-        self._heard_at, self._heard_us = self._monotonic(), self._clock()
+        self._heard_at = self._monotonic()
         for each in self._ears:
             each.start()
         self._thread.start()
@@ -107,25 +114,38 @@ class StandBy:
 
     def heard(self) -> None:
         """A sign of life of the first; from any thread."""
-        self._heard_at, self._heard_us = self._monotonic(), self._clock()
-        self._signs += 1
+        now = self._monotonic()
+        if self._back_from is None or now - self._heard_at > self._first.after_s:
+            self._back_from = now
+        self._heard_at = now
 
     def look(self) -> None:
         """Decide who speaks. Raises JournalError."""
-        signs = self._signs
-        if self._gate.stand.speaks:
-            if signs > self._taken:
-                self._change("partner_back", Stand(speaks=False))
-        elif self._monotonic() - self._heard_at > self._first.after_s:
-            self._change("partner_silent", Stand(speaks=True, heard_us=self._heard_us))
-        self._taken = signs
+        now, now_us, stand = self._monotonic(), self._clock(), self._gate.stand
+        silent_s = now - self._heard_at
+        silent, back_from = silent_s > self._first.after_s, self._back_from
+        if stand.speaks:
+            steady_s = FLAPS_S if stand.flaps else 0.0
+            if not silent and back_from is not None and now - back_from >= steady_s:
+                self._change("partner_back", replace(stand, speaks=False, back_us=now_us), now_us)
+        elif silent:
+            self._back_from = None
+            again_s = (now_us - stand.back_us) / _SECOND_US
+            silence = Stand(
+                speaks=True,
+                heard_us=now_us - round(silent_s * _SECOND_US),
+                episode=f"standby:{self._first.name}:{now_us}",
+                back_us=stand.back_us,
+                flaps=0 <= again_s < FLAPS_S,
+            )
+            self._change("partner_silent", silence, now_us)
 
-    def _change(self, kind: Kind, stand: Stand) -> None:
-        now_us = self._clock()
+    def _change(self, kind: Kind, stand: Stand, now_us: int) -> None:
         minutes = round((now_us - stand.heard_us) / 60 / _SECOND_US) if stand.speaks else None
         event = Event(
             id=f"standby:{self._first.name}:{now_us}:{kind}",
-            episode=f"standby:{self._first.name}:{now_us}",
+            # one for both: a silence that could not be told is not told after the return
+            episode=stand.episode or f"standby:{self._first.name}:{now_us}",
             time_us=now_us,
             station=self._first.name,
             kind=kind,

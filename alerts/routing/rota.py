@@ -94,6 +94,12 @@ class Rota(_Table):
                 return swap.person
         return self.people[self._shift(time_us, zone) % len(self.people)]
 
+    def shifts_us(self, time_us: int, zone: ZoneInfo) -> list[int]:
+        """This time, and when the other shifts of one round and the swaps after it begin."""
+        shift = self._shift(time_us, zone)
+        begins = [self.begins_us(shift + each, zone) for each in range(1, len(self.people))]
+        return [time_us, *begins, *(to_us(each.begin) for each in self.swap if to_us(each.begin) > time_us)]
+
     def _shift(self, time_us: int, zone: ZoneInfo) -> int:
         wall = from_us(time_us, zone).replace(tzinfo=None)
         shift = (wall - self.first.astimezone(zone).replace(tzinfo=None)) // self._length

@@ -4,7 +4,7 @@ The tree is read as in Prometheus Alertmanager: from the top, the first route th
 says `continue`; where one of its own routes matches, that one counts in its place.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
@@ -108,10 +108,11 @@ class Inhibit(_Table):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One channel that is told; `whom`: in words, by which target."""
+    """One channel that is told; `whom`: in words, by which target; `person`: whose it is, "" of nobody."""
 
     channel: str
     whom: str
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,7 @@ class Routes:
                     channels = self.people[name].channels
                     louder = min(index + 1, len(channels) - 1)
                     called[name] = words, louder
-                    yield step.after_min, Call(channels[louder], words)
+                    yield step.after_min, Call(channels[louder], words, name)
             for each in step.to:
                 yield from self._call(each, step.after_min, then_us, called)
 
@@ -176,7 +177,8 @@ class Routes:
     ) -> Iterator[tuple[float, Call]]:
         kind, _, name = target.partition(":")
         if kind == "channel":
-            yield after_min, Call(name, target)
+            owner = next((each.name for each in self.people.values() if name in each.channels), "")
+            yield after_min, Call(name, target, owner)
             return
         words = target
         if kind == "rota":
@@ -184,7 +186,21 @@ class Routes:
             words = f"{name} ({target})"
         if name not in called:
             called[name] = words, 0
-        yield after_min, Call(self.people[name].channels[called[name][1]], words)
+        yield after_min, Call(self.people[name].channels[called[name][1]], words, name)
+
+
+def alone(turns: Sequence[Turn], deaf: Collection[str] = ()) -> str:
+    """Who is the only one that is ever called; "" when several are, or nobody at all.
+
+    A channel of nobody's, such as the fire brigade's, counts as somebody else. `deaf`: who does not hear.
+    """
+    parties = {
+        call.person or f"channel:{call.channel}"
+        for turn in turns
+        for call in turn.calls
+        if call.channel not in deaf
+    }
+    return parties.pop() if len(parties) == 1 else ""
 
 
 def _matching(

@@ -9,7 +9,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from alerts.catchments import CITY
 from alerts.city.city_warning import CityWarning
-from alerts.delivery.city_messages import CityMessages, composed
+from alerts.delivery.city_messages import CityMessages, StandIn, composed
 from alerts.delivery.grouping import News
 from alerts.errors import TextError
 from alerts.event import Severity
@@ -44,6 +44,7 @@ class Naming:
     catchment_name: Callable[[str], str]
     area_name: Callable[[str, Language], str]
     console: str
+    stand_in: StandIn | None = None
 
 
 class OneLanguage:
@@ -58,7 +59,7 @@ class OneLanguage:
             self._titles = {step: environment.from_string(file.templates(step).title) for step in ALONE}
             self._bodies = {step: environment.from_string(file.templates(step).body) for step in ALONE}
             self._incidents = IncidentTexts(file.incident, environment)
-            self._of_city = CityMessages(file.city, environment, code, city.console)
+            self._of_city = CityMessages(file.city, environment, code, city.console, city.stand_in)
             self._ends = {
                 name: (environment.from_string(own.clear.title), environment.from_string(own.clear.body))
                 for name, own in file.measure.items()

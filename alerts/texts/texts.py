@@ -5,6 +5,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from alerts.city.city_warning import CityWarning
+from alerts.delivery.city_messages import StandIn
 from alerts.delivery.grouping import News
 from alerts.errors import AlertsConfigError, TextError
 from alerts.one_line import printable
@@ -25,9 +26,9 @@ class Texts:
     """Renders warnings. `station_name` turns a station's id into its name, `timezone` is the city's.
 
     `areas` gives the names of the warning areas that a station warns; `scale` has the words for levels and
-    severities, the shipped one's when None; `console`: where staff decide. `own`: the city's folder, whose
-    files stand over those of `folder`. Everything a file says is tried out here: raises AlertsConfigError
-    with every fault.
+    severities, the shipped one's when None; `console`: where staff decide; `stand_in`: on a stand-by. `own`:
+    the city's folder, whose files stand over those of `folder`. Everything a file says is tried out here:
+    raises AlertsConfigError with every fault.
     """
 
     def __init__(  # noqa: PLR0913 - what a text is made from
@@ -43,6 +44,7 @@ class Texts:
         catchment_name: Callable[[str], str] = str,
         area_name: Callable[[str, Language], str] = lambda id_, _language: id_,
         console: str = "",
+        stand_in: StandIn | None = None,
     ) -> None:
         about = Naming(
             station_name,
@@ -53,6 +55,7 @@ class Texts:
             catchment_name,
             area_name,
             console,
+            stand_in,
         )
         faults: list[Fault] = []
         self.files: dict[ReadIn, TextFile] = {}

@@ -55,7 +55,7 @@ class Desk:
         self.work()
 
     def work(self):
-        while self.outbox._expand():
+        while self.outbox._follow():
             pass
         for worker in self.outbox._workers:
             while (found := worker._next()[0]) is not None:

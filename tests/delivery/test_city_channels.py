@@ -16,7 +16,7 @@ from warned_city import T0, TEXTS, step
 from alerts.delivery.channel_worker import Retry
 from alerts.delivery.channels import AppriseSender, Channel
 from alerts.delivery.city_messages import PUBLIC as HEARD_BY_ALL
-from alerts.delivery.city_messages import TELLINGS, WARNS, plain_city, told_as, trials
+from alerts.delivery.city_messages import TELLINGS, WARNS, StandIn, plain_city, told_as, trials
 from alerts.delivery.outbox import Outbox
 from alerts.event import PREEMPTED, CityAction, CityText
 from alerts.texts.text import BODY_LIMIT, TITLE_LIMIT, Text
@@ -95,6 +95,25 @@ def test_staff_hear_every_step_and_residents_what_was_released(open_desk):
         "w1.3.update": ("sent", ""),
         "w1.4.all_clear": ("sent", ""),
     }
+
+
+@pytest.mark.parametrize("residents", [False, True])
+def test_a_stand_by_s_proposal_says_what_it_does_not_know_and_what_a_release_reaches(open_desk, residents):
+    texts = Texts(
+        str, "Europe/Berlin", "Stadt Bergisch Gladbach", console=LINK, stand_in=StandIn("Rathaus", residents)
+    )
+    english = Channel("staff", "json://office/", language="en")
+    desk = open_desk(STAFF, english, texts=texts)
+    desk.tell(step(1, "propose"))
+    desk.tell(step(2, "release"))
+    proposal, release = desk.bodies()
+    assert "RESERVE: vielleicht bei Rathaus schon entschieden" in proposal
+    assert ("keine öffentlichen Kanäle" in proposal) != residents
+    assert "Abos, Anzeigen, Leitstelle." in proposal
+    assert f"\nEntscheiden: {LINK}\n" in proposal
+    assert "Die Strunde steigt schnell." in proposal
+    assert "RESERVE" not in release
+    assert "may have been decided at Rathaus" in desk.bodies("staff")[0]
 
 
 def test_what_is_declined_reaches_staff_alone(open_desk):

@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from alert_events import NOW_US, make_event
+from alert_events import NOW_US, make_event, write_events
 from hypothesis import given
 from hypothesis import strategies as st
 from outbox_desk import MIN, Desk
 from warned_city import step
 
+from alerts.delivery import outbox
 from alerts.delivery.channels import Channel
 from alerts.delivery.delivery import Entry, New, Page
 from alerts.delivery.gate import Gate, Stand, held
@@ -28,10 +29,6 @@ class Standby(Desk):
     def __init__(self, path, journal, *, residents=False):
         super().__init__(path, journal, TEXTS, STAFF, PUBLIC)
         self.gate = self.outbox.gate = Gate(residents=residents)
-
-    def work(self):
-        self.outbox._pass_gate()
-        super().work()
 
     def speak(self, heard_min_ago=3):
         self.gate.stand = Stand(speaks=True, heard_us=self.now - heard_min_ago * MIN)
@@ -154,6 +151,65 @@ def test_residents_hear_of_it_only_where_the_city_says_so(standby):
     assert desk.titles("leute") == []
 
 
+def silence():
+    return make_event("silent", "partner_silent", episode="s", measure="service", level=1, window_min=None)
+
+
+def test_that_the_first_is_silent_is_told_before_what_stands(standby):
+    desk = standby()
+    desk.tell(raised("a"), step(1, "propose"))
+    # as it happens: the event stands in the journal when the gate opens, and nobody has read it yet
+    write_events(desk.journal, raised("b"), silence())
+    desk.speak()
+    first, *rest = desk.titles()
+    assert "schweigt" in first
+    assert len(rest) == 3
+    assert len(set(desk.bodies())) == 4
+
+
+def test_what_stands_is_told_although_the_journal_is_long(standby, monkeypatch):
+    monkeypatch.setattr(outbox, "_PAGE", 2)
+    desk = standby()
+    desk.work()
+    write_events(desk.journal, *(raised(name) for name in "abcd"), silence())
+    desk.gate.stand = Stand(speaks=True, heard_us=desk.now)
+    while desk.outbox._follow():
+        # nothing goes out before what is first to be said has been read
+        assert desk.outbox._workers[0]._next()[0] is None
+    desk.work()
+    assert "schweigt" in desk.titles()[0]
+    assert len(desk.titles()) == 5
+
+
+def test_a_silence_that_could_not_be_told_is_not_told_after_the_return(standby):
+    desk = standby()
+    desk.senders["wache"].answers = ["refused", "refused"]
+    desk.tell(silence())
+    desk.tell(replace(silence(), id="back", kind="partner_back"))
+    desk.again()
+    assert desk.senders["wache"].outcomes == ["refused", "refused", "sent"]
+    assert "wieder da" in desk.titles()[-1]
+
+
+def test_residents_hear_of_what_stands_by_the_latest_step_that_is_theirs(standby):
+    desk = standby(residents=True)
+    rises = make_event("a.2", "escalate", episode="a", level=4, audience="staff")
+    desk.tell(raised("a", audience="public"), rises, raised("b", audience="staff"))
+    desk.speak()
+    assert desk.receipts("leute")["a.1"][0] == "sent"
+    assert len(desk.titles("leute")) == 1
+    desk.hold()
+    desk.speak()
+    assert len(desk.titles("leute")) == 1
+
+
+def test_residents_are_not_told_of_what_is_over_for_them(standby):
+    desk = standby(residents=True)
+    desk.tell(raised("a", audience="public"), cleared("a"))
+    desk.speak()
+    assert desk.titles("leute") == []
+
+
 def test_residents_true_opens_their_channels_too(standby):
     desk = standby(residents=True)
     desk.tell(raised("a", audience="public"))
@@ -175,7 +231,7 @@ def test_what_stands_for_days_is_told_all_the_same(standby):
     desk.tell(raised("a"))
     desk.now += 40 * 60 * MIN
     desk.gate.stand = Stand(speaks=True, heard_us=desk.now)
-    desk.outbox._pass_gate()
+    desk.outbox._follow()
     desk.outbox._deliveries.expire(desk.outbox._oldest_us(), desk.now)
     desk.work()
     assert len(desk.titles()) == 1

@@ -10,6 +10,9 @@ from display_city import Watched
 from servers import free_port, wait_for
 
 from stadtfunk.cli import main
+from stadtfunk.errors import ConfigError
+from stadtfunk.service import Service
+from stadtfunk.settings_file import load_settings
 
 CITY = """
 [city]
@@ -87,6 +90,8 @@ def test_an_area_called_city_would_share_the_whole_city_s_topic(configured, caps
     config = configured('[alerts]\nareas = "areas.json"\n[displays]\nurl = "mqtt://broker"\n')
     assert main(["check", "--config", str(config)]) == 1
     assert "the topic of the whole city" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="the topic of the whole city"):
+        Service(load_settings(config))
 
 
 def test_check_says_that_without_areas_all_displays_are_alike(configured, capsys):

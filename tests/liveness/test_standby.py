@@ -1,5 +1,6 @@
 """Who speaks: decided by what is heard of the first, whatever restarts."""
 
+import itertools
 import json
 
 import pytest
@@ -11,7 +12,7 @@ from servers import free_port, wait_for
 from alerts.delivery.gate import Gate
 from alerts.event import from_row
 from alerts.liveness.first import HttpEar, MqttEar
-from alerts.liveness.standby import First, StandBy
+from alerts.liveness.standby import FLAPS_S, First, StandBy
 from ingest.sqlite_journal import SqliteJournal
 
 T0 = 1_784_053_800_000_000
@@ -23,6 +24,7 @@ class Told:
     def __init__(self, journal):
         self.journal = journal
         self.seconds = 0.0
+        self.off = 0
         self.woken = 0
         self.restart()
 
@@ -34,7 +36,7 @@ class Told:
             self.journal,
             lambda _: (),
             self._tell,
-            lambda: T0 + round(self.seconds * 1_000_000),
+            lambda: T0 + round((self.seconds + self.off) * 1_000_000),
             monotonic=lambda: self.seconds,
         )
 
@@ -101,6 +103,60 @@ def test_a_stand_by_that_has_just_started_gives_the_first_its_time(told):
     assert told.events == []
 
 
+def test_a_first_that_comes_and_goes_is_told_of_once_in_half_an_hour(told):
+    for _ in range(60):  # five minutes silent, a minute heard: six hours
+        told.wait(300)
+        told.wait(60, heard=True)
+    # the second silence lasts: nobody trusts it before it has been heard for long
+    assert [each.kind for each in told.events] == ["partner_silent", "partner_back", "partner_silent"]
+    assert "comes and goes" in told.standby.health.detail
+    told.restart()
+    told.wait(FLAPS_S - 1, heard=True)
+    assert told.gate.stand.speaks
+    told.wait(3, heard=True)
+    assert not told.gate.stand.speaks
+
+
+@given(st.lists(st.tuples(st.integers(1, 900), st.booleans()), max_size=25))
+def test_however_it_flaps_returns_are_half_an_hour_apart(tmp_path_factory, does):
+    journal = SqliteJournal(tmp_path_factory.mktemp("flaps") / "journal.db")
+    try:
+        told = Told(journal)
+        unheard_s = 0
+        for seconds, heard in does:
+            told.wait(seconds, heard=heard)
+            unheard_s = 0 if heard else unheard_s + seconds
+            # whatever is told of it: when nobody else is heard this one speaks
+            assert told.gate.stand.speaks or unheard_s <= 181
+        backs = [each.time_us for each in told.events if each.kind == "partner_back"]
+        assert all(later - sooner >= FLAPS_S * 1e6 for sooner, later in itertools.pairwise(backs))
+    finally:
+        journal.close()
+
+
+def test_a_silence_and_its_return_are_one_episode(told):
+    told.wait(200)
+    told.wait(1, heard=True)
+    told.wait(4000, heard=True)
+    told.wait(200)
+    one, back, other = told.events
+    assert one.episode == back.episode != other.episode
+
+
+@pytest.mark.parametrize("jump_s", [-86_400, 86_400])
+def test_a_clock_that_is_put_right_changes_nothing(told, jump_s):
+    told.wait(100, heard=True)
+    told.off = jump_s
+    told.wait(100, heard=True)
+    told.wait(179)
+    assert told.events == []
+    told.wait(5)
+    (silent,) = told.events
+    # what is told of then is what came after it was heard last, by the clock as it is now
+    assert silent.time_us - told.gate.stand.heard_us == pytest.approx(180e6, abs=2e6)
+    assert silent.value == 3
+
+
 @given(st.lists(st.tuples(st.integers(1, 400), st.booleans(), st.booleans()), max_size=8))
 def test_silence_and_return_take_turns_whatever_happens(tmp_path_factory, does):
     journal = SqliteJournal(tmp_path_factory.mktemp("standby") / "journal.db")
@@ -129,7 +185,8 @@ def test_a_heartbeat_is_a_sign_of_life_but_not_a_kept_one_nor_a_bad_one(mosquitt
         wait_for(lambda: ear.health.ok, what=ear.health)
         broker.publish("first/beat", json.dumps({"ok": False}), b"no json", b"[1]", b'{"ok": 1}')
         assert signs == []
-        broker.publish("first/beat", json.dumps({"ok": True}))
+        # whatever time it is there
+        broker.publish("first/beat", json.dumps({"ok": True, "time": "1970-01-01T00:00:00Z"}))
         wait_for(lambda: signs == [1], what=signs)
     finally:
         ear.stop()
@@ -152,6 +209,7 @@ class Ready(SecondPlace):
         ({"parts": {"engine": {"ok": True}}}, 200, True),
         ({"parts": {"engine": {"ok": True}}}, 503, True),
         ({"parts": {"engine": {"ok": False}}}, 200, False),
+        ({"parts": {"engine": {"ok": True}, "standby": {"ok": True}}}, 200, False),
         ({"parts": {}}, 200, False),
         ([], 200, False),
     ],

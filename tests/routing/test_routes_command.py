@@ -111,6 +111,49 @@ def test_check_says_where_severe_reaches_nobody(city, capsys):
     assert "nobody hears of notice Severe" in capsys.readouterr().out
 
 
+ALONE = """
+[[person]]
+name = "Anna Meier"
+channels = ["anna-mail", "anna-sms"]
+[[person]]
+name = "Bernd Kurz"
+channels = ["spare"]
+[[rota]]
+name = "duty"
+people = ["Anna Meier", "Bernd Kurz"]
+first = 2026-01-05T08:00:00+01:00
+every = "1 week"
+[[route]]
+to = ["rota:duty"]
+escalate = [{after_min = 10, louder = true}, {after_min = 20, to = ["person:Bernd Kurz"]}]
+"""
+
+
+def test_check_says_who_is_alone_in_which_shift(city, capsys):
+    assert main(["check", "--config", city(ALONE)]) == 0
+    said = capsys.readouterr().out
+    assert said.count("is called (") == 1
+    assert "of notice Severe only Bernd Kurz is called" in said
+    assert main(["check", "--config", city(ALONE.replace("person:Bernd Kurz", "rota:duty"))]) == 0
+    said = capsys.readouterr().out
+    assert "only Anna Meier is called" in said
+    assert "only Bernd Kurz is called" in said
+    # an address of nobody's, such as the fire brigade's, is somebody else
+    own = ALONE.replace('["spare"]', '["anna-mail"]').replace("person:Bernd Kurz", "channel:spare")
+    assert main(["check", "--config", city(own)]) == 0
+    assert "is called (" not in capsys.readouterr().out
+
+
+def test_routes_say_who_is_alone(city, capsys):
+    routes = ["routes", "--config", city(ALONE), "--severity"]
+    assert main([*routes, "Severe", "--at", "2026-01-06T12:00"]) == 0
+    assert "nobody else" not in capsys.readouterr().out
+    assert main([*routes, "Severe", "--at", "2026-01-13T12:00"]) == 0
+    assert "only Bernd Kurz is called: nobody else when there is no answer" in capsys.readouterr().out
+    assert main([*routes, "Moderate", "--at", "2026-01-13T12:00"]) == 0
+    assert "nobody else" not in capsys.readouterr().out
+
+
 def test_check_finds_every_fault_in_one_run(city, capsys):
     assert (
         main(["check", "--config", city(ROUTES.replace("anna-sms", "ana-sms").replace('"gierath"', '"x"'))])

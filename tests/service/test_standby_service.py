@@ -127,6 +127,17 @@ def checked(tmp_path, capsys):
 STANDBY = '[standby]\nof = "Rathaus"\nwatch = ["https://rathaus.example/readyz"]\n'
 
 
+OWN_BEAT = """
+[standby]
+of = "a"
+watch = ["mqtt://b/stadtfunk/heartbeat/a"]
+[[heartbeat]]
+name = "a"
+kind = "mqtt"
+url = "mqtt://b"
+"""
+
+
 @pytest.mark.parametrize(
     ("more", "reports"),
     [
@@ -135,6 +146,10 @@ STANDBY = '[standby]\nof = "Rathaus"\nwatch = ["https://rathaus.example/readyz"]
         ('[standby]\nof = "a"\nwatch = ["mqtt://broker/a/#"]', "standby.watch[0]"),
         ('[standby]\nof = "a"\nwatch = ["ftp://a/readyz"]', "standby.watch[0]"),
         (f"{STANDBY}after_s = 1", "standby.after_s"),
+        (
+            OWN_BEAT,
+            "we would hear ourselves",
+        ),
         (f'{STANDBY}ca_file = "none.pem"', "standby.ca_file"),
         (f'{STANDBY}[displays]\nurl = "mqtt://broker"', "displays: a stand-by has none"),
         (
@@ -157,3 +172,4 @@ def test_check_warns_of_a_client_id_that_both_might_have(checked):
     assert code == 0
     assert "client_id must not be that of Rathaus" in text
     assert "for staff: nobody hears it" in text
+    assert "no link to decide by" in text
