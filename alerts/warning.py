@@ -32,6 +32,8 @@ TOLD: tuple[Told, ...] = get_args(Told)
 """What people are told of: an episode's steps, notices that stand alone, and OF_INCIDENTS."""
 OF_INCIDENTS: tuple[Told, ...] = ("falling", "reminder", "decision")
 """What is about an incident as a whole."""
+ABOUT_THE_FIRST: tuple[Told, ...] = ("partner_silent", "partner_back")
+"""What a stand-by says of the first instance, in any case."""
 Status = Literal["in_force", "ended"]
 VALID_US = 6 * 3_600_000_000
 """A notice expires so long after its last step or reminder; the engine reminds of it before."""

@@ -14,7 +14,7 @@ from alerts.delivery.deliveries import Deliveries
 from alerts.delivery.delivery import Due
 from alerts.delivery.grouping import News, Waiting, due_us, step_of
 from alerts.delivery.stages import Delivery, Stage
-from alerts.delivery.standing_by import ABOUT_THE_FIRST
+from alerts.warning import ABOUT_THE_FIRST
 from ingest.health import Health
 
 _IDLE_S = 1.0

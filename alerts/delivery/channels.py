@@ -19,13 +19,12 @@ from apprise.result import AppriseResult, AppriseResultStatus
 from alerts.city.city_warning import CityWarning
 from alerts.delivery.calls import MOST_HANGING, Calls
 from alerts.delivery.city_messages import PUBLIC, peak, told_as
-from alerts.delivery.standing_by import ABOUT_THE_FIRST
 from alerts.errors import AlertsConfigError
 from alerts.event import Audience, Severity
 from alerts.routing.quiet import read_quiet
 from alerts.scale import LANGUAGES, SEVERITIES, Language, rank
 from alerts.texts.text import Text
-from alerts.warning import TOLD, Told, Warning  # noqa: A004 - the field's word, see there
+from alerts.warning import ABOUT_THE_FIRST, TOLD, Told, Warning  # noqa: A004 - the field's word, see there
 from devices.errors import Fault
 
 TIMEOUT_S = 20.0

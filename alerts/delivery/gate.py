@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from alerts.delivery.channels import Channel
 from alerts.delivery.delivery import Entry, Page
-from alerts.delivery.standing_by import ABOUT_THE_FIRST, HELD
+from alerts.delivery.standing_by import HELD
+from alerts.warning import ABOUT_THE_FIRST
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,10 @@ import msgspec
 
 from alerts.city.city_warning import CityWarning
 from alerts.delivery.channels import Channel
-from alerts.event import Kind
-from alerts.warning import Warning, as_public  # noqa: A004 - the field's word, see there
+from alerts.warning import ABOUT_THE_FIRST, Warning, as_public  # noqa: A004 - the field's word, see there
 
 HELD = "held: the first instance speaks"
 STANDS = "told late: it stood when this stand-by began to speak"
-ABOUT_THE_FIRST: tuple[Kind, ...] = ("partner_silent", "partner_back")
-"""What a stand-by says in any case."""
 
 _SLACK_US = 60_000_000
 _warning = msgspec.json.Decoder(Warning)
