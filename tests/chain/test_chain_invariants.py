@@ -93,6 +93,14 @@ class Everything(RuleBasedStateMachine):
         self.chain.water(GAUGES[2], 4)
 
     @rule()
+    def it_gets_worse_after_the_release(self):
+        self.chain.water(GAUGES[0], 3)
+        for each in self.chain.office.warnings():
+            if each.status == "proposed" and not each.exercise:
+                self.ordered("release", "Anna Meier", each.id)
+        self.chain.water(GAUGES[0], 4)
+
+    @rule()
     def a_storm_is_over(self):
         for gauge in GAUGES:
             self.chain.water(gauge, 0)
