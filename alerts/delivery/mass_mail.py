@@ -41,7 +41,6 @@ _STOP_S = 1.9
 _PRUNE_S = 3600.0
 _BULLETINS = 64
 _ENDS = frozenset({"clear", "all_clear", "cancel", "expire"})
-_STAFFS = frozenset({"propose", "decline"})
 _log = structlog.get_logger(__name__)
 
 OpenWays = Callable[[threading.Event], Mapping[ContactChannel, BulkWay]]
@@ -225,8 +224,6 @@ def steps(
 def _city_step(warning: CityWarning, event: Event) -> NewMailing | None:
     """None for what only staff know of: proposals, what was declined, exercises."""
     if event.city is None or told_as(warning) not in PUBLIC or not warning.public or warning.exercise:
-        return None
-    if event.city.action in _STAFFS:  # an update of what is in force: nothing has changed for residents
         return None
     ends = warning.ended_us is not None
     said = [each.step.severity for each in warning.steps if each.step.action in {"release", "update"}]
