@@ -158,12 +158,12 @@ def test_official_warnings_are_not_shown_any_more_when_their_source_is_silent(ci
 def test_a_new_warning_appears_live_and_is_said_aloud(opened, city):
     city.warn("strunde-gierath", 2, measure="water_level", window_min=None, value=63.0, episode="live")
     opened.wait_for_selector(".warning[data-id=live]", timeout=5000)
-    assert "Neue Warnung: Wasserstand" in opened.locator("#announce").text_content()
+    assert "Neue Messwertmeldung: Wasserstand" in opened.locator("#announce").text_content()
     city.warn(
         "strunde-gierath", 0, "clear", measure="water_level", window_min=None, value=20.0, episode="live"
     )
     opened.wait_for_selector(".warning[data-id=live]", state="detached", timeout=5000)
-    assert "Warnung beendet" in opened.locator("#announce").text_content()
+    assert "Messwertmeldung beendet" in opened.locator("#announce").text_content()
     assert "In den letzten 24 Stunden beendet (1)" in opened.locator("#ended").inner_text()
 
 

@@ -35,11 +35,11 @@ def test_areas_are_drawn_and_listed_with_their_state(opened):
     assert page.locator("path.area[data-severity=Severe]").count() == 1
     assert page.locator("path.area[data-severity=Severe]").get_attribute("fill") == "url(#hatch-Severe)"
     rows = page.locator("#area-list").inner_text()
-    assert "Gierath\nWarnung · Schwere hoch" in rows
-    assert "Oben\nkeine Warnung in Kraft" in rows
+    assert "Gierath\nMeldung · Schwere hoch" in rows
+    assert "Oben\nkeine Meldung in Kraft" in rows
     assert "Warngebiet: Gierath" in page.locator(".warning").inner_text()
     page.locator("[data-language=en]").click()
-    assert "Gierath village\nWarning · severity high" in page.locator("#area-list").inner_text()
+    assert "Gierath village\nNotice · severity high" in page.locator("#area-list").inner_text()
     assert faults(page) == []
 
 
@@ -88,8 +88,8 @@ def test_an_exercise_stands_apart_and_counts_as_no_warning(opened, city):
     assert "ÜBUNG: Wasserstand" in said
     assert page.locator(".warning").count() == 1
     assert page.locator(".pin.alert").count() == 1
-    assert page.locator("#warnings-title").inner_text() == "Warnungen"
-    assert "Neue Warnung: ÜBUNG" in page.locator("#announce").text_content()
+    assert page.locator("#warnings-title").inner_text() == "Messwertmeldungen"
+    assert "Neue Messwertmeldung: ÜBUNG" in page.locator("#announce").text_content()
     assert faults(page) == []
     city.warn(
         "strunde-gierath",

@@ -44,7 +44,15 @@ def last(flooded, id_):
     return flooded.office.get(id_).steps[-1].step
 
 
+def unfolded(card):
+    """A warning in force with its wording and what is seldom done to it."""
+    if card.locator("details[data-fold=more]:not([open])").count():
+        card.get_by_text("Wortlaut, ändern, zurückziehen").click()
+    return card
+
+
 def opened_form(card, summary):
+    unfolded(card)
     card.locator("summary").get_by_text(summary, exact=True).click()
     return card.locator(".act[open]")
 
@@ -84,7 +92,10 @@ def test_one_tap_releases_exactly_what_stands_there(opened, flooded, warning):
     assert step.texts["de"].description == warning.texts["de"].description
     assert step.texts["en"] == warning.texts["en"]
     shows(page, "#warnings .card", "in Kraft")
-    assert '"Lebensgefahr" & mehr' in page.locator("#warnings .said").first.inner_text()
+    assert (
+        '"Lebensgefahr" & mehr'
+        in unfolded(page.locator("#warnings .card")).locator(".said").first.inner_text()
+    )
     assert "Freigegeben" in page.locator("#announce").inner_text()
     assert [each.subject for each in flooded.audit.entries(5)] == [warning.id]
 
@@ -157,7 +168,7 @@ def test_in_force_it_is_changed_and_then_cancelled(opened, flooded, warning):
     flooded.office.decide(Order("release", "A", "x", flooded.now_us, warning.id))
     page = log_in(opened)
     card = page.locator("#warnings .card")
-    assert warning.texts["de"].headline in card.locator(".said").first.inner_text()
+    assert warning.texts["de"].headline in unfolded(card).locator(".said").first.inner_text()
     form = opened_form(card, "Text, Schwere oder Gebiet ändern")
     form.get_by_label("Schwere").select_option("Extreme")
     form.locator("summary").filter(has_text="Gebiete").click()

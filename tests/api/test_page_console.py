@@ -7,6 +7,9 @@ from small_town import LEVEL, MINUTE, T0, TOKEN, wait_for
 from starlette.testclient import TestClient
 from test_page import Watched, browser, faults, pytestmark, served
 
+from alerts.event import Event, to_row
+from alerts.witnesses.words import joined
+
 __all__ = ["browser", "pytestmark"]
 
 PHONE = {"width": 390, "height": 844}
@@ -121,9 +124,10 @@ def test_what_stands_first(opened, flooded):
         "Marke 3 · hoch",
         "unbestätigt",
         "kein Regen und kein anderer Pegel",
-        "gelten bis",
     ):
         assert expected in said, expected
+    card.get_by_text("1 Meldung an 1 Messstelle").click()
+    assert "gelten bis" in card.inner_text()
     assert card.locator(".chip").inner_text() == "hoch", "never by colour alone"
     assert no_sideways_scroll(page)
     assert faults(page) == []
@@ -131,6 +135,74 @@ def test_what_stands_first(opened, flooded):
     assert "values" not in card.inner_text().splitlines()[0]
     assert "unconfirmed" in card.inner_text()
     assert "rising" in card.inner_text()
+
+
+@pytest.fixture
+def storm(flooded):
+    """Twenty-four notices more at as many stations of the same incident, each with eight witnesses."""
+    gauges = [f"regen-{i}" for i in range(24)]
+    witness = joined([("gauge", each) for each in gauges[:6]] + [("level", "p1"), ("level", "p2")])
+    steps = [
+        Event(
+            f"{station}:{kind}",
+            f"{station}.dwd_starkregen.1",
+            T0 + minute * MINUTE,
+            station,
+            kind,
+            "dwd_starkregen",
+            level,
+            60,
+            value,
+            "heavy-rain",
+            "sum",
+            audience="public",
+            incident=incident(flooded).id,
+            confirmation="confirmed",
+            witness=witness,
+        )
+        for kind, level, minute, value in (("raise", 4, -10, 42.1), ("step_down", 3, 0, 0.0))
+        for station in gauges
+    ]
+    fence = flooded.journal.load("storm").fence
+    flooded.journal.commit("storm", fence, 0, events=[to_row(each) for each in steps])
+    flooded.board.catch_up(flooded.journal)
+    flooded.incidents.catch_up(flooded.journal)
+    wait_for(lambda: incident(flooded).live > 24)
+    return flooded
+
+
+def test_in_a_storm_the_buttons_are_on_the_first_screen_and_what_is_unfolded_stays(opened, storm):
+    page = log_in(opened)
+    card = page.locator("#incidents .card")
+    place = card.bounding_box()
+    buttons = card.locator(".acts").bounding_box()
+    assert buttons["y"] + buttons["height"] - place["y"] <= PHONE["height"]
+    assert place["height"] <= 1.5 * PHONE["height"], "all else is folded"
+    assert "bestätigt: 6 Regenmesser, 2 Pegel" in card.inner_text()
+    assert "Regenmesser regen-5" not in card.inner_text(), "names on unfolding"
+    assert "42,1 l/m² in 1 h um 20:20 Uhr, um 20:30 Uhr 0,0 l/m²" in card.inner_text()
+    card.locator("summary").filter(has_text="Meldungen an 25 Messstellen").click()
+    card.locator("summary").filter(has_text="bestätigt: 6").last.click()
+    assert "Regenmesser regen-5" in card.inner_text()
+    assert no_sideways_scroll(page)
+    card.evaluate("each => { window.before = each.querySelector('h3') }")
+    held = "document.activeElement.textContent + document.activeElement.parentElement.dataset.fold"
+    focus = page.evaluate(held)
+    measure(storm, 5, 55.0)
+    wait_for(lambda: page.evaluate("!document.contains(window.before)"))
+    assert page.evaluate(held) == focus
+    assert "Regenmesser regen-5" in card.inner_text()
+    assert no_sideways_scroll(page)
+    assert faults(page) == []
+
+
+def test_who_decides_is_not_said_before_somebody_does(opened):
+    page = log_in(opened, name="")
+    assert not page.get_by_text("Es entscheidet:").is_visible()
+    page.get_by_label("Ihr Name").fill(NAME)
+    page.get_by_role("button", name="Merken").click()
+    page.get_by_text("Es entscheidet:").wait_for()
+    assert not page.get_by_label("Ihr Name").is_visible()
 
 
 def test_one_tap_acknowledges_and_a_reason_confirms(opened, flooded):

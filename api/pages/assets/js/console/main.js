@@ -127,6 +127,7 @@ function show() {
   $("logout").hidden = false;
   $("board").hidden = false;
   $("by").textContent = person();
+  $("person").hidden = !person();
   $("who").hidden = Boolean(person()) && !$("who").contains(document.activeElement);
   const incidents = state.incidents.filter((each) => !only || each.id === only || state.city.some((one) => one.id === only && one.incident === each.id));
   const city = state.city.filter((each) => !only || each.id === only || incidents.some((one) => one.id === each.incident));

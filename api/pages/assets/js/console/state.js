@@ -5,7 +5,7 @@ import { Refused, read } from "./client.js";
 import { c } from "./texts.js";
 
 const WORDS_MS = 60_000;
-const MOST_GAUGES = 8;
+const MOST_GAUGES = 12;
 export const SEVERITIES = ["Minor", "Moderate", "Severe", "Extreme"];
 const LEVELS = /^(water_level|basin)/;
 
@@ -74,7 +74,8 @@ async function words() {
 
 /** What the water gauges with a warning in force are heading for. */
 async function courses() {
-  const gauges = new Set(state.incidents.flatMap((each) => each.members.filter((m) => m.in_force && LEVELS.test(m.measure)).map((m) => m.station)));
+  const members = state.incidents.flatMap((each) => each.members.filter((m) => m.in_force && LEVELS.test(m.measure)));
+  const gauges = new Set(members.sort((a, b) => SEVERITIES.indexOf(b.severity) - SEVERITIES.indexOf(a.severity)).map((m) => m.station));
   for (const id of state.courses.keys()) if (!gauges.has(id)) state.courses.delete(id);
   const found = await Promise.all(
     [...gauges].slice(0, MOST_GAUGES).map((id) => part("stations", `/api/v1/stations/${encodeURIComponent(id)}`, (body) => state.courses.set(id, body.levels ?? []))),

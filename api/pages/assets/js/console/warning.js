@@ -5,7 +5,8 @@ import { moment } from "../format.js";
 import { lang } from "../texts.js";
 import { actButton, newId, reasonForm } from "./acting.js";
 import { Editor, field } from "./editor.js";
-import { chip, lazily, list, since } from "./incident.js";
+import { fold, redraw } from "./fold.js";
+import { chip, folded, lazily, since } from "./incident.js";
 import { inOurWords } from "./sayings.js";
 import { areaNames, catchmentName, severityName, state } from "./state.js";
 import { c } from "./texts.js";
@@ -17,6 +18,7 @@ export class WarningCard {
   constructor(item) {
     this.head = el("div");
     this.body = el("div");
+    this.foot = el("div", { class: "foldings" });
     this.element = el("article", { class: "card city", data: { id: item.id } }, this.head, this.body);
     this.update(item);
   }
@@ -25,7 +27,8 @@ export class WarningCard {
     const shown = JSON.stringify([item, lang(), state.areas.length, Boolean(state.scale)]);
     if (shown === this.shown) return;
     this.shown = shown;
-    this.head.replaceChildren(...head(item));
+    redraw(this.head, head(item));
+    redraw(this.foot, steps(item));
     this.element.dataset.severity = item.severity;
     const standing = JSON.stringify([item.status, item.severity, item.areas, item.texts, item.valid_until, item.pending, lang(), state.areas.length]);
     if (standing === this.standing) return;
@@ -33,14 +36,14 @@ export class WarningCard {
     this.standing = standing;
     this.status = item.status;
     this.editor = null;
-    this.body.replaceChildren(...this.actions(item));
+    redraw(this.body, this.actions(item));
   }
 
   /** Somebody is at it: what they write stays, and they are told. */
   offer(item, standing) {
     const take = () => {
       this.standing = standing;
-      this.body.replaceChildren(...this.actions(item));
+      redraw(this.body, this.actions(item));
       this.body.querySelector("textarea")?.focus();
     };
     this.notice.replaceChildren(c().newer, " ", el("button", { type: "button", onclick: take }, c().takeNew));
@@ -49,9 +52,9 @@ export class WarningCard {
 
   actions(item) {
     this.notice = el("p", { class: "doubt", role: "alert", hidden: true });
-    if (item.status === "proposed") return this.proposal(item, item);
+    if (item.status === "proposed") return [...this.proposal(item, item), this.foot];
     if (item.status === "in_force") return this.standingOne(item);
-    return [];
+    return [this.foot];
   }
 
   /** `said`: what is proposed: the warning itself, or the change of one in force. */
@@ -76,10 +79,11 @@ export class WarningCard {
       return el("div", {}, this.editor.element, field(c().reason, reason), release, place);
     });
     const pending = item.pending ? [el("h4", {}, c().pending), ...this.proposal(item, item.pending)] : [this.notice];
+    const changes = el("div", { class: "acts", role: "group", "aria-label": c().decisions }, item.pending ? null : update, end("cancel", c().cancel, c().cancelHint, c().cancelQuick));
     return [
       ...pending,
-      item.pending ? el("details", {}, el("summary", {}, c().nowSaid), texts(item)) : texts(item),
-      el("div", { class: "acts", role: "group", "aria-label": c().decisions }, end("all_clear", c().callOff, c().callOffHint, c().callOffQuick), item.pending ? null : update, end("cancel", c().cancel, c().cancelHint, c().cancelQuick)),
+      el("div", { class: "acts" }, end("all_clear", c().callOff, c().callOffHint, c().callOffQuick)),
+      el("div", { class: "foldings" }, fold("more", c().wording, item.pending ? el("h4", {}, c().nowSaid) : null, texts(item), changes, this.foot)),
     ];
   }
 
@@ -92,15 +96,23 @@ export class WarningCard {
 
 function head(item) {
   const incident = state.incidents.find((each) => each.id === item.incident);
-  const steps = [...item.steps].reverse().map((each) => c().decided(c().action[each.action] ?? each.action, who(each.by), at(each.time), why(each)));
   return [
     item.exercise ? el("p", { class: "exercise" }, c().exercise) : null,
     el("p", { class: "line" }, chip(item.severity), el("b", {}, c().status[item.status] ?? item.status)),
     el("h3", {}, el("a", { href: `/console/incidents/${encodeURIComponent(item.id)}` }, item.texts[lang()]?.headline ?? item.texts.de?.headline ?? severityName(item.severity))),
     el("p", {}, [areaNames(item.areas), incident && catchmentName(incident.catchment)].filter(Boolean).join(" · ")),
     el("p", {}, ...since(item.released ?? item.proposed), " · ", item.ended ? c().ended(at(item.ended)) : c().until(at(item.valid_until))),
-    list(c().decisions, steps),
+    waits(item) && item.steps.length ? el("p", { class: "last" }, step(item.steps.at(-1))) : null,
   ].filter(Boolean);
+}
+
+const waits = (item) => item.status === "proposed" || item.pending;
+const step = (each) => c().decided(c().action[each.action] ?? each.action, who(each.by), at(each.time), why(each));
+
+/** How it came to it; of what waits for a decision the last step stands above. */
+function steps(item) {
+  const earlier = waits(item) ? item.steps.slice(0, -1) : item.steps;
+  return [folded("steps", waits(item) ? c().earlierDecisions : c().decisions, [...earlier].reverse().map(step))].filter(Boolean);
 }
 
 /** A rule that the city wrote may propose and release; it is no person. */
@@ -113,5 +125,5 @@ function texts(item) {
   const said = (text, language) => el("div", { class: "said", lang: language === "en" ? "en" : "de" }, el("b", {}, text.headline), el("p", {}, text.description), el("p", {}, text.instruction));
   const [first, ...rest] = ["de", "en", "einfach"].filter((each) => item.texts[each]);
   if (!first) return "";
-  return el("div", {}, said(item.texts[first], first), rest.map((each) => el("details", {}, el("summary", {}, c().language[each]), said(item.texts[each], each))));
+  return el("div", {}, said(item.texts[first], first), rest.map((each) => fold(`text ${each}`, c().language[each], said(item.texts[each], each))));
 }
