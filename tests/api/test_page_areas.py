@@ -64,7 +64,7 @@ def test_a_tap_on_the_map_asks_about_that_place(opened, city):
     page.wait_for_selector("#place-said .area-row[data-area=gierath]")
     city.warn("regen-gierath", 0, "clear")
     page.wait_for_selector("#place-said .area-row:not(.warned)")
-    assert "keine Warnung in Kraft" in page.locator("#place-said").inner_text()
+    assert "keine Meldung in Kraft" in page.locator("#place-said").inner_text()
     at = page.locator("#map").bounding_box()
     page.mouse.click(at["x"] + at["width"] / 2, at["y"] + at["height"] - 60)
     page.wait_for_selector(".place-none")

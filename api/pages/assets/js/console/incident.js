@@ -1,7 +1,7 @@
 // One incident: what stands first is what a person decides by.
 
 import { el } from "../dom.js";
-import { ago, moment } from "../format.js";
+import { ago, moment, now } from "../format.js";
 import { lang } from "../texts.js";
 import { actButton, reasonForm } from "./acting.js";
 import { courses } from "./courses.js";
@@ -14,6 +14,7 @@ import { c } from "./texts.js";
 const address = (id) => `/api/v1/admin/incidents/${encodeURIComponent(id)}/decisions`;
 const at = (iso) => moment(Date.parse(iso));
 const MOST_LOST = 2;
+const REDRAWN_MS = 60_000; // what is said in minutes
 
 export class IncidentCard {
   constructor(item) {
@@ -27,7 +28,7 @@ export class IncidentCard {
   update(item) {
     // there is one warning of the city for an incident: while it is open, that one is to be changed
     if (this.hand) this.hand.hidden = state.city.some((each) => each.incident === item.id && ["proposed", "in_force"].includes(each.status));
-    const shown = JSON.stringify([item, lang(), item.members.map((m) => [state.notices.get(m.warning), state.courses.get(m.station)]), state.catchments.size, state.stations.size]);
+    const shown = JSON.stringify([item, lang(), item.members.map((m) => [state.notices.get(m.warning), state.courses.get(m.station)]), Math.floor(now() / REDRAWN_MS), state.catchments.size, state.stations.size]);
     if (shown === this.shown) return;
     this.shown = shown;
     redraw(this.head, head(item));
@@ -74,9 +75,8 @@ function head(item) {
   const last = item.decisions.at(-1);
   return [
     item.exercise ? el("p", { class: "exercise" }, c().exercise) : null,
-    el("p", { class: "line" }, chip(item.severity ?? item.peak_severity), el("b", {}, c().status[item.status])),
-    el("h3", {}, el("a", { href: `/console/incidents/${encodeURIComponent(item.id)}` }, catchmentName(item.catchment))),
-    el("p", {}, ...since(item.began), item.ended ? ` · ${c().ended(at(item.ended))}` : ""),
+    el("div", { class: "line" }, chip(item.severity ?? item.peak_severity), el("h3", {}, el("a", { href: `/console/incidents/${encodeURIComponent(item.id)}` }, catchmentName(item.catchment)))),
+    el("p", {}, el("b", {}, c().status[item.status]), " · ", ...since(item.began), item.ended ? ` · ${c().ended(at(item.ended))}` : ""),
     highest ? el("div", { class: "list" }, el("h4", {}, inForce.length > 1 ? c().highest : c().figures), ...notice(highest)) : null,
     courses(inForce),
     lost.length ? el("div", { class: "list doubt" }, el("h4", {}, c().lostTitle), ...cut("lost", lost, MOST_LOST, c().moreLost).filter(Boolean)) : null,

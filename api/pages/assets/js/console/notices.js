@@ -45,7 +45,7 @@ export function notice(each, prefix = "") {
 function figure(each) {
   const warned = state.notices.get(each.warning)?.triggered ?? { value: each.value, window_min: each.window_min, time: each.changed };
   const during = warned.window_min === null ? "" : ` ${c().during(warned.window_min)}`;
-  const first = `${value(warned.value, each.measure)}${during} ${c().atTime(at(warned.time))}`;
+  const first = `${warned.value === null ? "" : `${value(warned.value, each.measure)}${during} `}${c().atTime(at(warned.time))}`;
   const later = latest(each);
   if (later.value === null || Date.parse(later.time) <= Date.parse(warned.time)) return first;
   const same = value(later.value, each.measure) === value(warned.value, each.measure);
