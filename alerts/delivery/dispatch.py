@@ -16,6 +16,7 @@ import structlog
 from alerts.areas import Areas
 from alerts.catchments import Catchments
 from alerts.city.city_warning import CityWarning
+from alerts.city.register import RENEWAL
 from alerts.delivery.channels import Channel
 from alerts.delivery.deliveries import Deliveries
 from alerts.delivery.delivery import Entry
@@ -171,8 +172,9 @@ class Dispatch:
         warning, weight = entry.new.warning, entry.weight
         if isinstance(warning, CityWarning):
             step = warning.steps[-1].step
+            # that it goes on as it was is nothing to answer to
             by_rule = step.action in {"release", "update"} and step.by.startswith(_RULE)
-            return step.action == "propose" or by_rule
+            return step.action == "propose" or (by_rule and step.by != RENEWAL)
         if weight is None:
             # nobody can acknowledge what belongs to no incident
             return False

@@ -254,6 +254,17 @@ def test_a_proposal_calls_until_somebody_decides(open_desk):
     assert "bernd-sms" not in desk.told()
 
 
+def test_what_only_goes_on_as_it_was_calls_nobody_else(open_desk):
+    desk = open_desk()
+    desk.tell(order(1, "release"))
+    desk.tell(order(2, "update", by="rule renewal"))
+    desk.wait(60)
+    assert "bernd-sms" not in desk.told()
+    desk.tell(order(3, "update", by="rule of-the-city"))
+    desk.wait(60)
+    assert desk.told()["bernd-sms"] == 1
+
+
 def test_faults_go_their_own_way_and_call_nobody(open_desk):
     desk = open_desk()
     desk.tell(step(1, "gateway_lost", 0, incident="", episode="gw1"))
