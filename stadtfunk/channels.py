@@ -15,6 +15,7 @@ from devices.errors import Fault
 from ingest.journal import Journal
 from stadtfunk.routing import dispatch_of
 from stadtfunk.settings import Settings
+from stadtfunk.settings_file import UNSET
 from stadtfunk.standby import gate_of
 
 
@@ -51,6 +52,8 @@ def channel_faults(settings: Settings) -> Iterator[Fault]:
     kinds = ((Channel, settings.alerts.channel), (Webhook, settings.alerts.webhook))
     for kind, tables in kinds:
         for table in tables:
+            if UNSET.search(table.url):  # a fault already, by its key and the variable's name
+                continue
             try:
                 sender_of(kind(**table.model_dump()))
             except AlertsConfigError as error:

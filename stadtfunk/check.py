@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from alerts.areas import Areas, load_areas
 from alerts.catchments import Catchments, load_catchments
@@ -44,11 +45,14 @@ def run(args: argparse.Namespace) -> int:
         settings, faults = None, list(error.faults)
     if settings is not None:
         more, advice = examine(settings)
-        faults += more
+        faults = _once(str(args.config), settings, faults, more)
         advice = [] if faults else advice  # it is about a configuration that is complete
     if settings is not None and not faults:
+        print("What each rule does:")
         for each in _explained(settings):
             print(f"rule {each.id}\n  de: {each.de}\n  en: {each.en}")
+        print()
+    # last, so that it stands above the prompt however many rules there are
     for line in advice:
         print(f"advice: {line}")
     for fault in faults:
@@ -58,6 +62,13 @@ def run(args: argparse.Namespace) -> int:
         return 1
     print("no fault found")
     return 0
+
+
+def _once(file: str, settings: Settings, before: Sequence[Fault], more: Sequence[Fault]) -> list[Fault]:
+    """All of them, the configuration named as it was given; what is said of a key already stands alone."""
+    said = {(fault.file, fault.key) for fault in before}
+    named = [replace(fault, file=file) if fault.file == str(settings.source) else fault for fault in more]
+    return [*before, *(fault for fault in named if (fault.file, fault.key) not in said)]
 
 
 def _explained(settings: Settings) -> Iterator[Explained]:

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import structlog
-
 from alerts.areas import Areas, load_areas
 from alerts.catchments import Catchments, load_catchments
 from alerts.kostra.kostra import Kostra
@@ -16,8 +14,6 @@ from stadtfunk.errors import ConfigError
 from stadtfunk.kostra_commands import advice, city_kostra
 from stadtfunk.settings import Settings
 
-_log = structlog.get_logger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
@@ -28,6 +24,8 @@ class Criteria:
     catchments: Catchments
     areas: Areas
     kostra: Kostra
+    advice: tuple[str, ...] = ()
+    """What the rain index lacks, for the log of `stadtfunk serve`."""
 
 
 def criteria_of(settings: Settings, registry: Registry, catalogue: Mapping[str, DeviceType]) -> Criteria:
@@ -44,6 +42,5 @@ def criteria_of(settings: Settings, registry: Registry, catalogue: Mapping[str, 
         if faults := each.check(registry):
             raise ConfigError(*faults)
     kostra = city_kostra(settings)
-    for line in advice(kostra, rules, registry, catalogue):
-        _log.warning("rain_index", advice=line)
-    return Criteria(scale, rules, catchments, areas, kostra)
+    lacks = tuple(advice(kostra, rules, registry, catalogue))
+    return Criteria(scale, rules, catchments, areas, kostra, lacks)

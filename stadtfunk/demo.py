@@ -312,6 +312,8 @@ Operator token: {token}
 One second is {pace}. A storm begins in about {onset_s:.0f} s{again}:
 {script.rain_min} minutes of rain as it falls once in {script.return_period_a} years
 (Euler Typ II, from KOSTRA-DWD-2010R of Deutscher Wetterdienst).
+The rain index (SRI) rests on the same tables, superseded in 2023, and Refrath has none:
+a city imports its own.
 Watch the Strunde rise from Herrenstrunden down to Gierath. One gauge falls silent, one shows an absurd
 value, some uplinks are broken. Ctrl-C ends the demo.
 """

@@ -99,6 +99,8 @@ def run(args: argparse.Namespace) -> int:
 def _serve(args: argparse.Namespace) -> None:
     settings = load_settings(args.config)
     service = Service(settings)
+    for line in service.criteria.advice:
+        _log.warning("rain_index", advice=line)
     with bind(settings.api.host, settings.api.port) as listener:
         server = Server(service.app(), settings.api.host, settings.api.port, settings.api.trusted_proxies)
         # what is there before the first uplink stays: the collector need not walk it again and again

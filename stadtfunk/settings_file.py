@@ -20,7 +20,8 @@ from ingest.sqlite_file import sqlite_path
 from stadtfunk.errors import ConfigError
 from stadtfunk.settings import Settings
 
-_ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+UNSET = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""What a variable of the environment is put in place of; still there: it is not set."""
 _MOST_PASSES = 10
 
 
@@ -112,7 +113,7 @@ def _substitute(
             missing(key, match[1])
         return environ.get(match[1], match[0])
 
-    return _ENV.sub(variable, value)
+    return UNSET.sub(variable, value)
 
 
 def _databases_from(folder: Path, data: dict[str, Any]) -> None:

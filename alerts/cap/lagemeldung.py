@@ -15,6 +15,7 @@ from fpdf.enums import XPos, YPos
 from alerts.cap import words as cap_words
 from alerts.cap.document import Basis
 from alerts.city.city_warning import CityWarning, Decided
+from alerts.city.register import DEFAULTS, rule_of
 from alerts.event import CityAction, CityStep, CityText
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 
@@ -27,7 +28,6 @@ KINDS: dict[CityAction, str] = {
 }
 """The steps that are reported."""
 
-_SEVERITIES = {"Minor": "gering", "Moderate": "mäßig", "Severe": "schwer", "Extreme": "extrem"}
 _SIZES = (10.5, 9.5, 8.5, 7.5, 6.5)
 _LONGEST = 2500
 _MOST_MEASURED = 12
@@ -75,10 +75,10 @@ def lines(situation: Situation, basis: Basis) -> list[tuple[str, str]]:
         ("Erreichbar", basis.issuer.contact),
         ("Stand", _when(situation.decided.time_us, zone)),
         ("Warnung", f"{warning.id}, Ereignis {warning.incident or 'ohne'}"),
-        ("Stufe", f"{_SEVERITIES[in_force.severity]} ({in_force.severity})"),
+        ("Schwere", f"{basis.scale.word(in_force.severity, 'de')} ({in_force.severity})"),
         ("Gebiet", _areas(in_force, basis)),
         ("Gültig", f"seit {since} bis {_when(in_force.valid_until_us, zone)}"),
-        ("Entscheidung", f"{step.by or 'ohne Namen'}{f': {step.reason}' if step.reason else ''}"),
+        ("Entscheidung", f"{_by(step.by)}{f': {step.reason}' if step.reason else ''}"),
         ("Überschrift", text.headline),
         ("Lage", text.description),
         ("Empfehlung", text.instruction),
@@ -155,6 +155,13 @@ def _in_force(situation: Situation) -> CityStep:
         if each.event == situation.decided.event:
             break
     return found
+
+
+def _by(by: str) -> str:
+    rule = rule_of(by)
+    if not rule:
+        return by or "ohne Namen"
+    return "Vorgabe" if rule in DEFAULTS else f"Regel „{rule}“"
 
 
 def _text(situation: Situation) -> CityText:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from alerts.city.situation import Situation, Written
 from alerts.event import CityAction, CityText
+from alerts.scale import shipped_scale
 
 TEMPLATE = "plain"
 
@@ -41,19 +42,15 @@ _EXPIRED: Mapping[str, CityText] = {
 }
 _DANGER: Mapping[str, CityText] = {
     "de": CityText(
-        "Warnung der Stadt: {severity}",
+        "Warnung der Stadt: Schwere {severity}",
         "Es besteht Gefahr durch Starkregen oder Hochwasser.",
         "Verlassen Sie Keller und Tiefgaragen. Meiden Sie Bäche und überflutete Straßen.",
     ),
     "en": CityText(
-        "Warning of the city: {severity}",
+        "Warning of the city: severity {severity}",
         "Heavy rain or flooding is dangerous.",
         "Leave cellars and underground car parks. Keep away from creeks and flooded roads.",
     ),
-}
-_SEVERITY: Mapping[str, Mapping[str, str]] = {
-    "de": {"Minor": "gering", "Moderate": "markant", "Severe": "Unwetter", "Extreme": "extrem"},
-    "en": {"Minor": "minor", "Moderate": "moderate", "Severe": "severe", "Extreme": "extreme"},
 }
 _EXERCISE: Mapping[str, str] = {"de": "ÜBUNG", "en": "EXERCISE"}
 
@@ -63,7 +60,9 @@ def write(situation: Situation, action: CityAction) -> Written:
     ends = {"all_clear": _OVER, "cancel": _CANCELLED, "expire": _EXPIRED}
     said: dict[str, CityText] = {}
     for language, text in ends.get(action, _DANGER).items():
-        headline = text.headline.format(severity=_SEVERITY[language][situation.severity])
+        headline = text.headline.format(
+            severity=shipped_scale().word(situation.severity, "en" if language == "en" else "de")
+        )
         if situation.exercise:
             headline = f"{_EXERCISE[language]}: {headline}"
         said[language] = CityText(headline, text.description, text.instruction)

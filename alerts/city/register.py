@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from alerts.city.city_warning import CityWarning, Decided, fold
+from alerts.city.release import SHIPPED
 from alerts.city.told import Told
 from alerts.city.told import fold as fold_told
 from alerts.event import Event
@@ -16,8 +17,15 @@ RULE = "rule "
 """How `by` of a step begins that no person took."""
 RENEWAL = f"{RULE}renewal"
 """Who issues again what goes on as it was."""
+DEFAULTS = frozenset({*(each.id for each in SHIPPED), "renewal", "proposal", "expiry", "drill"})
+"""Rules that no city wrote: what happens when its rules file says nothing else."""
 _TOLD = frozenset({"release", "update", "all_clear", "cancel", "expire"})
 _FORGET_US = 48 * 3_600_000_000
+
+
+def rule_of(by: str) -> str:
+    """The id of the rule that took a step, "" where a person did."""
+    return by.removeprefix(RULE) if by.startswith(RULE) else ""
 
 
 def signed_by(steps: Sequence[Decided]) -> str:

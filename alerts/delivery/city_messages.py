@@ -11,6 +11,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict
 
 from alerts.city.city_warning import CityWarning, Decided
+from alerts.city.register import DEFAULTS, rule_of
 from alerts.city.short_texts import beginning
 from alerts.event import CityAction, CityStep, CityText, Severity
 from alerts.one_line import printable, shortened
@@ -51,6 +52,8 @@ class CityFile(BaseModel):
     decided: str
     decide: str
     standby: str
+    by_rule: str
+    by_default: str
     foot: str
     propose: _Templates
     propose_update: _Templates
@@ -167,11 +170,17 @@ class CityMessages:
             "time": words.time(latest.time_us),
             "until": words.time(about.valid_until_us),
             "released": "" if warning.released_us is None else words.time(warning.released_us),
-            "by": shortened(printable(latest.step.by), _BY_LIMIT),
+            "by": shortened(printable(self._by(latest.step.by)), _BY_LIMIT),
             "reason": shortened(printable(latest.step.reason), _REASON_LIMIT),
             "warning": shortened(printable(warning.id), _ID_LIMIT),
             "step": shortened(printable(latest.event), _ID_LIMIT),
         }
+
+    def _by(self, by: str) -> str:
+        rule = rule_of(by)
+        if not rule:
+            return by
+        return self._file.by_default if rule in DEFAULTS else self._file.by_rule.format(rule)
 
     def _of_its_end(self, warning: CityWarning) -> CityText:
         """What the last step says itself: "leave the cellar" must not stand in an all-clear."""

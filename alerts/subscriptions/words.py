@@ -125,12 +125,15 @@ class Words:
         """All choices, a line each."""
         file = self._files[language]
         quiet = choices.quiet
-        severity = self.scale.word(choices.least, _tongue(language))
+        severity, severe, extreme = (
+            self.scale.word(each, _tongue(language)) for each in (choices.least, "Severe", "Extreme")
+        )
+        loud = {"severe": severe, "extreme": extreme}
         return [
             *(self.place(each, language) for each in choices.places),
             ", ".join(file.told[each] for each in choices.told),
             file.least.format(severity=severity),
-            file.awake if quiet is None else file.quiet.format(**_clock(quiet)),
+            file.awake if quiet is None else file.quiet.format(**_clock(quiet), **loud),
         ]
 
     def foot(self, language: ReadIn) -> str:

@@ -46,7 +46,9 @@ def _texts() -> Mapping[str, Mapping[str, Any]]:
 
 @router.get("/subscribe")
 def form(request: Request, view: AnyCaller) -> Response:
-    """The form."""
+    """The form; a browser gets a page where there is none as well."""
+    if view.services.subscriptions is None and "text/html" in request.headers.get("accept", ""):
+        return _none_here(request, view)
     return _form(request, view, _filled(view, request, _DEFAULTS))
 
 
@@ -212,22 +214,29 @@ def _gone(request: Request, view: View) -> Response:
     return _page(request, view, "subscription.html", t["gone"], status=404, **more)
 
 
+def _none_here(request: Request, view: View) -> Response:
+    """Where the city offers no subscriptions: what else there is."""
+    feed = view.services.cap is not None
+    heading = _texts()[_lang(request)]["none"]
+    return _page(request, view, "subscription.html", heading, status=404, state="none", feed=feed)
+
+
 def _page(
     request: Request, view: View, template: str, heading: str, *, status: int = 200, **values: Any
 ) -> Response:
     lang: Language = values.get("lang") or _lang(request)
-    desk = desk_of(view)
+    t, desk = _texts()[lang], view.services.subscriptions
     common = {
         "lang": lang,
         "other": "de" if lang == "en" else "en",
-        "t": _texts()[lang],
+        "t": t,
         "heading": heading,
         "said": "",
         "problems": (),
         "open": False,
         "again": False,
-        "notice": desk.words.notice(lang),
-        "privacy": desk.privacy,
+        "notice": desk.words.notice(lang) if desk else t["none_notice"],
+        "privacy": desk.privacy if desk else "",
     }
     content = request.app.state.pages.render(template, **{**common, **values})
     return Response(content, status, _HEADERS, "text/html")

@@ -330,6 +330,20 @@ def test_a_city_without_subscriptions(client):
     assert "/subscribe" not in client.get("/").text
 
 
+@pytest.mark.parametrize(
+    ("lang", "said"), [("de", "Hier können Sie sich nicht anmelden"), ("en", "cannot subscribe")]
+)
+def test_a_browser_reads_what_there_is_instead(client, lang, said):
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": lang}
+    answer = client.get("/subscribe", headers=browser)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert said in answer.text
+    linked = re.findall(r'<li><a href="([^"]+)"', answer.text)
+    assert "/docs" in linked
+    assert [client.get(each).status_code for each in linked] == [200] * len(linked)
+    assert client.get("/subscribe").headers["content-type"] == "application/problem+json"
+
+
 @pytest.fixture
 def logged():
     logs.configure("info")

@@ -47,7 +47,7 @@ def test_the_page_says_what_the_control_centre_needs():
         "Hochwasser der Strunde in Gierath",
         "14.07.2026 20:32 CEST",
         "Gebiet:       Gierath (ARS 053780004004)",
-        "schwer (Severe)",
+        "Schwere:      hoch (Severe)",
         "A. Beispiel: Pegel steigt",
         "Pegel Gierath: 152 cm",
         "Obere Stockwerke",

@@ -302,7 +302,7 @@ def test_an_update_with_another_severity_is_written_anew(hall):
     hall.notice("raise", 3)
     hall.order("release", hall.one.id, texts=TEXTS)
     after = hall.order("update", hall.one.id, severity="Extreme", valid_min=30)
-    assert after.texts["de"].headline == "Warnung der Stadt: extrem"
+    assert after.texts["de"].headline == "Warnung der Stadt: Schwere sehr hoch"
     assert after.valid_until_us == hall.now_us + 30 * 60_000_000
     kept = hall.order("update", hall.one.id, reason="wording", texts=TEXTS)
     assert (kept.texts, kept.severity) == (TEXTS, "Extreme")
@@ -322,7 +322,7 @@ def test_a_text_that_fails_keeps_no_warning_back(hall):
 
     object.__setattr__(hall.office._steps, "write", fails)
     hall.notice("raise", 3)
-    assert hall.one.texts["de"].headline == "Warnung der Stadt: Unwetter"
+    assert hall.one.texts["de"].headline == "Warnung der Stadt: Schwere hoch"
 
 
 def drill(hall, released, **changes):

@@ -441,7 +441,7 @@ def test_a_template_that_fails_all_the_same_leaves_a_plain_text(tmp_path):
     own = "[kind.level]\nwhat = \"{{ 1 // (0 if value.startswith('118') else 1) }}\"\n"
     (tmp_path / FILES["de"]).write_text(own, encoding="utf-8")
     text = german(texts=CityTexts(places(), tmp_path, shipped=tmp_path / "shipped"))
-    assert text.headline == "Warnung der Stadt: extrem"
+    assert text.headline == "Warnung der Stadt: Schwere sehr hoch"
     assert "Keller" in text.instruction
 
 

@@ -18,7 +18,7 @@ from alerts.errors import AlertsConfigError
 from alerts.texts.text import Text
 from alerts.warning import fold, opened
 
-TEXT = Text("Starkregen, Stufe 3: Kippemühle", "27,4 l/m² <b>in</b> einer Stunde\nVorgang ep1, Meldung e1")
+TEXT = Text("Starkregen, Stufe 3: Kippemühle", "27,4 l/m² <b>in</b> einer Stunde\nEreignis ep1, Meldung e1")
 
 
 def send(sender, text=TEXT):
@@ -76,7 +76,7 @@ def test_mail_arrives_over_a_real_smtp_server(mail_server):
     assert message["X-RcptTo"] == "wache@stadt.example"
     body = message.get_body(("plain", "html")).get_content()
     assert "27,4 l/m²" in body
-    assert "Vorgang ep1, Meldung e1" in body
+    assert "Ereignis ep1, Meldung e1" in body
 
 
 def test_two_mails_in_a_row_are_not_throttled(mail_server):

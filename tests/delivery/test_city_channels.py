@@ -302,6 +302,25 @@ def test_every_text_fits_and_says_whose_it_is(words, action, lengths, staff, lan
     assert id_[:100] in body
 
 
+@pytest.mark.parametrize(
+    ("by", "de", "en"),
+    [
+        ("rule release-severe", "Vorgabe", "default"),
+        ("rule night", "Regel „night“", "rule “night”"),
+        ("A. Beispiel", "A. Beispiel", "A. Beispiel"),
+    ],
+)
+def test_a_rule_that_no_city_wrote_is_the_default(words, by, de, en):
+    warning = next(each for each in trials() if told_as(each) == "propose")
+    latest = warning.steps[-1]
+    latest = replace(latest, step=replace(latest.step, by=by))
+    warning = replace(warning, steps=(*warning.steps[:-1], latest))
+    assert de in words.render_city(warning, "de", staff=True).body
+    body = words.render_city(warning, "en", staff=True).body
+    assert en in body
+    assert "release-severe" not in body
+
+
 _ANSWERS = st.sampled_from(["refused", "sent", "unknown"])
 _BEGINNINGS = st.tuples(st.just("step"), st.sampled_from(["release", "propose"]), _ANSWERS)
 _WHAT = st.sampled_from(["step", "step", "step", "again", "restart"])

@@ -75,7 +75,7 @@ def test_every_text(  # noqa: PLR0913, PLR0917 - the combination
 
 def test_an_id_of_another_make_is_told_beside_its_episode(texts):
     text = texts.render(fold(None, make_event("e1", episode="ep1")), "de")
-    assert text.body.endswith("Stadt Bergisch Gladbach, Vorgang ep1, Meldung e1")
+    assert text.body.endswith("Stadt Bergisch Gladbach, Ereignis ep1, Meldung e1")
 
 
 def test_says_what_where_when_and_with_which_window(texts):

@@ -138,8 +138,21 @@ def test_nothing_wrong(check, topic):
     more = f'[[network_server]]\nname="a"\nkind="tts-v3"\nurl="mqtt://u:p%2F@h"\ntopics=["{topic}"]'
     code, said = check(GOOD, more=more)
     assert (code, "no fault found" in said) == (0, True)
-    assert "rule heavy-rain\n  de: a: Von Starkregen" in said
+    assert "What each rule does:\nrule heavy-rain\n  de: a: Von Starkregen" in said
+    assert said.index("rule heavy-rain") < said.index("\nadvice: ") < said.index("no fault found")
     assert "  en: a: Of Starkregen" in said
+
+
+def test_a_variable_that_is_not_set_is_one_fault(check, tmp_path, monkeypatch):
+    more = (
+        '[[alerts.channel]]\nname="mail"\nurl="mailto://u:${{NOT_SET}}@h"\n'
+        '[subscriptions]\nkey="${{NO_KEY}}"\nsmtp="smtp://h"\nsender="a@b.example"\nurl="https://b.example"'
+    )
+    monkeypatch.chdir(tmp_path)
+    code, said = check(GOOD.replace("{more}", more))
+    assert code == 1
+    assert "2 fault(s)" in said
+    assert said.count("NOT_SET is not set") == said.count("NO_KEY is not set") == 1
 
 
 def test_a_webhook_in_the_clear_is_advised_against(check):

@@ -61,7 +61,7 @@ def said(sink):
 
 
 def numbers(text):
-    return set(re.findall(r"(?:Vorgang|Meldung) ([^\s,]+)", text))
+    return set(re.findall(r"(?:Ereignis|Meldung) ([^\s,]+)", text))
 
 
 def test_one_speaks_whoever_dies(services, sinks, gauges):
