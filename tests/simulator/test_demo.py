@@ -82,9 +82,10 @@ def test_until_done_accounts_for_every_uplink_whatever_the_speed(start, tmp_path
         assert report["warnings_raised"] == report["warnings_cleared"] >= 10
         # one gauge is silent while the water reaches its last mark
         assert report["crossings_alerted"] == report["crossings"] - 1 >= 10
-        # an interval, now and then a late uplink
-        assert 0 < report["crossing_to_alert_s"]["median"] <= 300
-        assert report["crossing_to_alert_s"]["max"] <= 14 * 60
+        # an interval, now and then a late uplink; a machine that pauses for 0.1 s pauses so long at this speed
+        pause_s = 0.1 * float(arguments[1])
+        assert 0 < report["crossing_to_alert_s"]["median"] <= 300 + pause_s
+        assert report["crossing_to_alert_s"]["max"] <= 14 * 60 + pause_s
         assert report["crossings_expected"] >= report["crossings"] - 2
         assert report["expected_lead_min"] >= 8
         reports.append(report)
