@@ -120,6 +120,8 @@ class Service:
             sqlite_path(settings.journal.url).with_name(FILE),
         )
         self.criteria = criteria_of(settings, self.registry.current, self.catalogue)
+        for line in self.criteria.advice:
+            _log.warning("rain_index", advice=line)
         self.scale, self.areas = self.criteria.scale, self.criteria.areas
         self.texts = texts_of(settings, self._station_name, self.areas, self.scale)
 

@@ -4,6 +4,7 @@ import os
 
 import pytest
 import servers
+import structlog
 from hypothesis import settings
 from official_servers import OfficialServer
 
@@ -36,6 +37,12 @@ def _missing_part_is_failure(report):
         report.outcome = "failed"
         report.longrepr = f"CI=true, and this was skipped: {reason}"
     return report
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was():
+    """A command of the test before may have chosen a level; what is logged now must be heard again."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -95,9 +95,13 @@ class Rota(_Table):
         return self.people[self._shift(time_us, zone) % len(self.people)]
 
     def shifts_us(self, time_us: int, zone: ZoneInfo) -> list[int]:
-        """This time, and when the other shifts of one round and the swaps after it begin."""
+        """This time, and when each shift of the round and the swaps after it begin.
+
+        The present shift comes again at the round's end: this time may be its last minutes, when an escalation
+        already calls the next person.
+        """
         shift = self._shift(time_us, zone)
-        begins = [self.begins_us(shift + each, zone) for each in range(1, len(self.people))]
+        begins = [self.begins_us(shift + each, zone) for each in range(1, len(self.people) + 1)]
         return [time_us, *begins, *(to_us(each.begin) for each in self.swap if to_us(each.begin) > time_us)]
 
     def _shift(self, time_us: int, zone: ZoneInfo) -> int:

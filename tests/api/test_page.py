@@ -157,12 +157,12 @@ def test_official_warnings_are_not_shown_any_more_when_their_source_is_silent(ci
 
 def test_a_new_warning_appears_live_and_is_said_aloud(opened, city):
     city.warn("strunde-gierath", 2, measure="water_level", window_min=None, value=63.0, episode="live")
-    opened.wait_for_selector(".warning[data-id=live]", timeout=5000)
+    opened.wait_for_selector(".warning[data-id=live]")
     assert "Neue Messwertmeldung: Wasserstand" in opened.locator("#announce").text_content()
     city.warn(
         "strunde-gierath", 0, "clear", measure="water_level", window_min=None, value=20.0, episode="live"
     )
-    opened.wait_for_selector(".warning[data-id=live]", state="detached", timeout=5000)
+    opened.wait_for_selector(".warning[data-id=live]", state="detached")
     assert "Messwertmeldung beendet" in opened.locator("#announce").text_content()
     assert "In den letzten 24 Stunden beendet (1)" in opened.locator("#ended").inner_text()
 
@@ -173,13 +173,13 @@ def test_a_card_says_when_its_value_was_measured_and_what_is_measured_now(opened
     city.warn("strunde-gierath", 2, "escalate", value=83.0, at_us=city.now_us - 20 * MINUTE, **level)
     city.measure(LEVEL, city.now_us + 1, ("water_level", 72.0))
     card = opened.locator(".warning[data-id=live]")
-    opened.wait_for_selector(".warning[data-id=live]:has-text('jetzt 72 cm')", timeout=5000)
+    opened.wait_for_selector(".warning[data-id=live]:has-text('jetzt 72 cm')")
     said = card.inner_text()
     assert "83 cm gemessen 20:10 Uhr" in said
     assert "steig" not in said
     assert "Klingt ab" not in said
     city.warn("strunde-gierath", 1, "step_down", value=41.0, at_us=city.now_us, **level)
-    opened.wait_for_selector(".warning[data-id=live]:has-text('Klingt ab, jetzt 72 cm')", timeout=5000)
+    opened.wait_for_selector(".warning[data-id=live]:has-text('Klingt ab, jetzt 72 cm')")
     assert "Marke 1" in card.inner_text()
     assert "83 cm gemessen 20:10 Uhr" in card.inner_text()
     assert "41 cm" not in card.inner_text()
@@ -188,13 +188,13 @@ def test_a_card_says_when_its_value_was_measured_and_what_is_measured_now(opened
 def test_an_old_value_is_not_called_the_present_one(opened, city):
     city.now_us += 120 * MINUTE
     city.measure(LEVEL, city.now_us, ("water_level", 30.0))
-    opened.wait_for_selector(".warning:has-text('zuletzt 21,0 l/m² in 1 h, 20:25 Uhr')", timeout=5000)
+    opened.wait_for_selector(".warning:has-text('zuletzt 21,0 l/m² in 1 h, 20:25 Uhr')")
     assert "jetzt" not in opened.locator(".warning").inner_text()
 
 
 def test_a_faulty_value_is_not_called_the_present_one(opened, city):
     city.measure(RAIN, city.now_us, ("precipitation", 500.0, "", 4))
-    opened.wait_for_selector(".warning:has-text('jetzt kein Wert')", timeout=5000)
+    opened.wait_for_selector(".warning:has-text('jetzt kein Wert')")
     assert "500" not in opened.locator(".warning").inner_text() + opened.locator("#list").inner_text()
 
 
@@ -229,7 +229,7 @@ def test_counts_are_named_with_their_interval(opened, city):
     city.now_us += 5 * MINUTE
     city.measure(COUNTER, city.now_us, ("vehicle_count", 117.0, "in"), ("vehicle_count", 95.0, "out"))
     opened.locator("[data-station=z-haupt]").click()
-    opened.wait_for_selector(".chart .u-legend:has-text('Fahrzeuge in 15 min')", timeout=8000)
+    opened.wait_for_selector(".chart .u-legend:has-text('Fahrzeuge in 15 min')")
     assert opened.locator(".table-box tbody tr").text_content().endswith("22")
 
 
@@ -237,7 +237,7 @@ def test_parking_keeps_up_with_a_fast_clock(opened, city):
     city.now_us += 60 * MINUTE
     city.parks = (CarPark("p-markt", "spaces", 40, 33, 7, city.now_us, city.now_us, 40, 40),)
     city.measure(RAIN, city.now_us, ("precipitation", 0.0))
-    opened.wait_for_selector("[data-station=p-markt]:not(.stale):has-text('7 frei')", timeout=5000)
+    opened.wait_for_selector("[data-station=p-markt]:not(.stale):has-text('7 frei')")
 
 
 def test_stations_stand_by_name(opened, city):
@@ -262,7 +262,7 @@ def test_lightning_that_never_struck_has_no_distance(opened, city):
             ("air_pressure", 1005.0),
         )
         opened.locator("[data-station=z-haupt]").click()
-        opened.wait_for_selector(f"#detail dt:text('Blitze') + dd:has-text('{count:.0f}')", timeout=5000)
+        opened.wait_for_selector(f"#detail dt:text('Blitze') + dd:has-text('{count:.0f}')")
         said = opened.locator("#detail").inner_text()
         assert ("Entfernung der Blitze" in said) == seen
         assert "1005,0 hPa" in said
@@ -270,13 +270,13 @@ def test_lightning_that_never_struck_has_no_distance(opened, city):
 
 def test_a_new_value_appears_live(opened, city):
     city.measure(RAIN, city.now_us, ("precipitation", 50.0))
-    opened.wait_for_selector("[data-station=regen-gierath]:has-text('69,8')", timeout=5000)
+    opened.wait_for_selector("[data-station=regen-gierath]:has-text('69,8')")
 
 
 def test_old_values_are_marked(opened, city):
     city.now_us += 120 * MINUTE
     city.measure(RAIN, city.now_us, ("precipitation", 0.0))
-    opened.wait_for_selector("[data-station=strunde-gierath].stale", timeout=5000)
+    opened.wait_for_selector("[data-station=strunde-gierath].stale")
     assert "veraltet, vor 2 h" in opened.locator("[data-station=strunde-gierath]").inner_text()
     assert opened.locator("[data-station=regen-gierath].stale").count() == 0
 

@@ -20,7 +20,7 @@ def test_nothing_is_shown_while_the_city_says_nothing(opened, hall):
     assert not opened.locator("#city").is_visible()
     order(hall, "propose", severity="Extreme", reason="secret")
     hall.warn("strunde-gierath", 2, measure="water_level", window_min=None, value=63.0, episode="live")
-    opened.wait_for_selector(".warning[data-id=live]", timeout=5000)
+    opened.wait_for_selector(".warning[data-id=live]")
     assert not opened.locator("#city").is_visible()
     assert opened.locator(".city-warning").count() == 0
 
@@ -28,7 +28,7 @@ def test_nothing_is_shown_while_the_city_says_nothing(opened, hall):
 def test_a_release_appears_live_apart_from_the_notices_and_goes_with_its_all_clear(opened, hall):
     warning = warned(hall)
     card = opened.locator(f".city-warning[data-id='{warning.id}']")
-    card.wait_for(timeout=5000)
+    card.wait_for()
     said = card.inner_text()
     for words in (
         "Warnung der Stadt",
@@ -43,17 +43,17 @@ def test_a_release_appears_live_apart_from_the_notices_and_goes_with_its_all_cle
     assert opened.locator("#warnings .city-warning").count() == 0
     assert opened.locator("#city .warning").count() == 0
     order(hall, "update", warning.id, severity="Extreme", areas=(), texts=TEXTS)
-    opened.wait_for_selector(".city-warning[data-severity=Extreme]", timeout=5000)
+    opened.wait_for_selector(".city-warning[data-severity=Extreme]")
     assert "ganzen Stadtgebiet" in opened.locator("#city").inner_text()
     order(hall, "all_clear", warning.id, by="C. Wehr")
-    opened.wait_for_selector(".city-ended[data-end=all_clear]", timeout=5000)
+    opened.wait_for_selector(".city-ended[data-end=all_clear]")
     assert opened.locator(".city-warning").count() == 0
     assert "Entwarnung durch C. Wehr" in opened.locator("#city").inner_text()
 
 
 def test_in_english_what_is_written_in_german_only_says_so(opened, hall):
     warned(hall, texts={"de": TEXTS["de"]})
-    opened.wait_for_selector(".city-warning", timeout=5000)
+    opened.wait_for_selector(".city-warning")
     opened.click("[data-language=en]")
     assert "Released by A. Beispiel" in opened.locator("#city").inner_text()
     assert opened.locator(".city-warning h3").get_attribute("lang") == "de"

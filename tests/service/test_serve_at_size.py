@@ -25,6 +25,8 @@ from stadtfunk.publisher import Publisher
 UPLINKS = 20_000
 CAPTURES = Path(__file__).parents[3] / "shared" / "data" / "uplinks"
 MINUTE_US = 60_000_000
+ALERT_S = 10.0
+"""A busy machine's measure of "not delayed"; what it takes on a free one is measured in bench/warn."""
 
 
 @pytest.fixture(scope="module")
@@ -192,9 +194,9 @@ def test_alerts_go_out_while_influxdb_is_away(service, city, broker, own_influxd
     assert len(crossed) == 5
     # one incident: what crosses while a message is on its way is told together in the next
     for station, published in crossed.items():
-        message = wait_for(lambda station=station: told_in(service, station), 10, f"an alert of {station}")
+        message = wait_for(lambda station=station: told_in(service, station), 30, f"an alert of {station}")
         [(arrived, _)] = service.sink.messages(message)
-        assert arrived < published + 2.0
+        assert arrived < published + ALERT_S
     body, _ = service.get("/readyz")
     assert body["state"] == "degraded"
     own_influxd.start()

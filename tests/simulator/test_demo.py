@@ -66,7 +66,7 @@ def welcomed(output):
 
 def test_until_done_accounts_for_every_uplink_whatever_the_speed(start, tmp_path):
     reports = []
-    for arguments in (["--speed", "3000"], ["--speed", "9000", "--keep", str(tmp_path / "kept")]):
+    for arguments in (["--speed", "1200"], ["--speed", "9000", "--keep", str(tmp_path / "kept")]):
         process, output = start("--until-done", *arguments)
         assert process.wait(240) == 0, output.read_text()
         report = json.loads(output.read_text(encoding="utf-8").splitlines()[-1])
@@ -86,7 +86,9 @@ def test_until_done_accounts_for_every_uplink_whatever_the_speed(start, tmp_path
         pause_s = 0.1 * float(arguments[1])
         assert 0 < report["crossing_to_alert_s"]["median"] <= 300 + pause_s
         assert report["crossing_to_alert_s"]["max"] <= 14 * 60 + pause_s
-        assert report["crossings_expected"] >= report["crossings"] - 2
+        # who pauses for as long as the water takes sees the mark itself instead of what was expected
+        missed = 2 if pause_s < 150 else report["crossings"] // 2
+        assert report["crossings_expected"] >= report["crossings"] - missed
         assert report["expected_lead_min"] >= 8
         reports.append(report)
     # the two began at different moments: parking and traffic differ, the storm does not
