@@ -97,8 +97,8 @@ class Rota(_Table):
     def shifts_us(self, time_us: int, zone: ZoneInfo) -> list[int]:
         """This time, and when each shift of the round and the swaps after it begin.
 
-        The present shift comes again at the round's end: this time may be its last minutes, when an escalation
-        already calls the next person.
+        The present shift comes again at the round's end: this time may be its last minutes, when an
+        escalation already calls the next person.
         """
         shift = self._shift(time_us, zone)
         begins = [self.begins_us(shift + each, zone) for each in range(1, len(self.people) + 1)]

@@ -82,14 +82,13 @@ def test_until_done_accounts_for_every_uplink_whatever_the_speed(start, tmp_path
         assert report["warnings_raised"] == report["warnings_cleared"] >= 10
         # one gauge is silent while the water reaches its last mark
         assert report["crossings_alerted"] == report["crossings"] - 1 >= 10
-        # an interval, now and then a late uplink; and a machine may pause for 0.1 s
-        pause_s = 0.1 * float(arguments[1])
+        # an interval, now and then a late uplink; and a busy machine takes 0.3 s to judge and tell
+        pause_s = 0.3 * float(arguments[1])
         assert 0 < report["crossing_to_alert_s"]["median"] <= 300 + pause_s
         assert report["crossing_to_alert_s"]["max"] <= 14 * 60 + pause_s
-        # who pauses for as long as the water takes sees the mark itself instead of what was expected
-        missed = 2 if pause_s < 150 else report["crossings"] // 2
-        assert report["crossings_expected"] >= report["crossings"] - missed
-        assert report["expected_lead_min"] >= 8
+        if "--keep" not in arguments:  # at 9000 that is longer than the water takes: nothing is ahead of it
+            assert report["crossings_expected"] >= report["crossings"] - 2
+            assert report["expected_lead_min"] >= 8
         reports.append(report)
     # the two began at different moments: parking and traffic differ, the storm does not
     assert len({report["warnings_raised"] for report in reports}) == 1
