@@ -1,12 +1,13 @@
 """The catalogue of device types: ours, and those of further folders."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
+from devices.decoded import Decoded, Frame
 from devices.errors import DeviceTypeError, Fault
 from devices.format import Text, TypeFile, read_type_file
 from devices.measurement import Measurement, Rejected
@@ -23,6 +24,9 @@ class Codec(Protocol):
 
     def decode(self, f_port: int, payload: bytes) -> tuple[Measurement, ...] | Rejected:
         """The measurements of one uplink; never raises on any bytes."""
+
+    def decode_many(self, frames: Sequence[Frame]) -> list[Decoded | Rejected]:
+        """What the codec makes of each frame, in their order; never raises on any bytes."""
 
     def encode(self, f_port: int, values: Values) -> bytes:
         """The payload that decodes to these values; raises DeviceTypeError where there is none."""
@@ -57,6 +61,10 @@ class DeviceType:
     def decode(self, f_port: int, payload: bytes) -> tuple[Measurement, ...] | Rejected:
         """The measurements of one uplink, in the units of their properties; never raises on any bytes."""
         return self.codec.decode(f_port, payload)
+
+    def decode_many(self, frames: Sequence[Frame]) -> list[Decoded | Rejected]:
+        """All that the codec makes of each frame, in their order; never raises on any bytes."""
+        return self.codec.decode_many(frames)
 
     def encode(self, f_port: int, values: Values) -> bytes:
         """The payload that decodes to these values.

@@ -1,8 +1,9 @@
 """The codec of a device type that a field table describes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from devices.decoded import Decoded, Frame, decode_each
 from devices.errors import DeviceTypeError, Fault
 from devices.format import TypeFile
 from devices.measurement import Measurement, Rejected
@@ -41,6 +42,10 @@ class TableCodec:
         if not payload:
             return Rejected("empty_payload", f"fPort {f_port}")
         return decoder(payload)
+
+    def decode_many(self, frames: Sequence[Frame]) -> list[Decoded | Rejected]:
+        """What `decode` makes of each frame, in their order."""
+        return decode_each(self.decode, frames)
 
     def encode(self, f_port: int, values: Values) -> bytes:
         """The payload that decodes to these values; raises DeviceTypeError where there is none."""

@@ -47,6 +47,8 @@ class Uplink:
     DevAddr). Times are microseconds since the epoch, UTC: `received_us` by the network server, `arrived_us`
     by us, `time_us` the event time, chosen as `time_source` says.
     `decoded` is the network server's own decoded object as JSON bytes, b"" where there is none.
+    `codec_notes` is what our codec said beside the readings, JSON {"unmapped": {...}, "warnings": [...]}, b""
+    where that was nothing.
     """
 
     server: str
@@ -70,3 +72,4 @@ class Uplink:
     frequency_hz: int | None = None
     gateways: tuple[Gateway, ...] = ()
     decoded: bytes = b""
+    codec_notes: bytes = b""

@@ -4,13 +4,14 @@ The same observation makes the same bytes, so the intake drops it the second tim
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 
 import orjson
 
 from devices.catalogue import DeviceType
+from devices.decoded import Decoded, Frame, decode_each
 from devices.errors import DeviceTypeError, Fault
 from devices.measurement import Measurement, Quality, Rejected
 from devices.properties import observed_properties
@@ -101,6 +102,9 @@ class _Codec:
         if name not in observed_properties() or value is None or quality not in set(Quality):
             return Rejected("bad_observation", "property, value or quality is missing or unknown")
         return (Measurement(name, value, Quality(int(quality))),)
+
+    def decode_many(self, frames: Sequence[Frame]) -> list[Decoded | Rejected]:
+        return decode_each(self.decode, frames)
 
     def encode(self, f_port: int, values: Values) -> bytes:  # noqa: ARG002 - the codec's protocol
         raise DeviceTypeError(Fault("-", "type", "a neighbour is no device", "simulate a device"))
