@@ -22,6 +22,8 @@ Told = Literal[
     "gateway_back",
     "blind",
     "sighted",
+    "property_missing",
+    "property_back",
     "partner_silent",
     "partner_back",
     "falling",

@@ -1,7 +1,7 @@
 """The catalogue of device types: ours, and those of further folders."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +20,7 @@ _VECTORS = ".vectors.yaml"
 
 
 class Codec(Protocol):
-    """What reads a payload: a field table here, later also a maker's JavaScript in a sandbox."""
+    """What reads a payload: a field table, or a maker's JavaScript in a sandbox."""
 
     def decode(self, f_port: int, payload: bytes) -> tuple[Measurement, ...] | Rejected:
         """The measurements of one uplink; never raises on any bytes."""
@@ -38,7 +38,9 @@ class DeviceType:
 
     `id` maker-model in lower case; `interval_s` the usual seconds between uplinks; `wraps` the count at which
     a counter starts again at 0, by property, in its unit; `required` properties whose absence operators must
-    hear of; `f_ports` those that carry readings, empty: any; `sha256` of the type file.
+    hear of after `required_missing` uplinks in a row; `f_ports` those that carry readings, empty: any;
+    `sha256` of the type file, or of codec and map; `sandboxed`: one uplink can take as long as a sandbox
+    allows.
     """
 
     id: str
@@ -57,6 +59,8 @@ class DeviceType:
     caveats: tuple[Text, ...] = ()
     source: str = ""
     vectors: tuple[Vector, ...] = ()
+    required_missing: int = 3
+    sandboxed: bool = False
 
     def decode(self, f_port: int, payload: bytes) -> tuple[Measurement, ...] | Rejected:
         """The measurements of one uplink, in the units of their properties; never raises on any bytes."""
@@ -74,14 +78,40 @@ class DeviceType:
         return self.codec.encode(f_port, values)
 
 
-class Catalogue(Mapping[str, DeviceType]):
-    """Device types by id."""
+class ScriptTypes(Protocol):
+    """What knows the device types that JavaScript reads."""
 
-    def __init__(self, types: Mapping[str, DeviceType]) -> None:
+    def in_folder(self, folder: Path) -> Iterable[tuple[Path, Callable[[Path], DeviceType]]]:
+        """The files of a folder that are such types, each with what loads it or raises DeviceTypeError."""
+
+    def find(self, type_id: str) -> DeviceType | None:
+        """A type that no folder has, None where there is none either."""
+
+
+class Catalogue(Mapping[str, DeviceType]):
+    """Device types by id. `find` is asked for one that is not among them; what it gives is not listed."""
+
+    def __init__(
+        self,
+        types: Mapping[str, DeviceType],
+        find: Callable[[str], DeviceType | None] = lambda _: None,
+    ) -> None:
         self._types = dict(sorted(types.items()))
+        self._find = find
+        self._found: dict[str, DeviceType] = {}
+
+    def joined(self, more: Mapping[str, DeviceType]) -> "Catalogue":
+        """These and more; the others win."""
+        return Catalogue({**self._types, **more}, self._find)
 
     def __getitem__(self, id_: str) -> DeviceType:
-        return self._types[id_]
+        known = self._types.get(id_) or self._found.get(id_)
+        if known is None:
+            known = self._find(id_)
+            if known is None:
+                raise KeyError(id_)
+            self._found[id_] = known
+        return known
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._types)
@@ -90,8 +120,8 @@ class Catalogue(Mapping[str, DeviceType]):
         return len(self._types)
 
 
-def load_catalogue(*folders: Path) -> Catalogue:
-    """Our own device types and those in the folders; ours win.
+def load_catalogue(*folders: Path, scripts: ScriptTypes | None = None) -> Catalogue:
+    """Our own device types and those in the folders; ours win. With `scripts` also what JavaScript reads.
 
     Raises DeviceTypeError with the faults of all files.
     """
@@ -102,11 +132,9 @@ def load_catalogue(*folders: Path) -> Catalogue:
         if not folder.is_dir():
             faults.append(Fault(str(folder), "folder", "is no folder", "name a folder of device-type files"))
             continue
-        for file in sorted(folder.glob("*.yaml")):
-            if file.name.endswith(_VECTORS):
-                continue
+        for file, load in _type_files(folder, scripts):
             try:
-                loaded = load_type(file)
+                loaded = load(file)
             except DeviceTypeError as error:
                 faults += error.faults
                 continue
@@ -117,7 +145,17 @@ def load_catalogue(*folders: Path) -> Catalogue:
                 faults.append(Fault(str(file), "model", problem, "remove one of them"))
     if faults:
         raise DeviceTypeError(*faults)
-    return Catalogue(types)
+    return Catalogue(types) if scripts is None else Catalogue(types, scripts.find)
+
+
+def _type_files(
+    folder: Path, scripts: ScriptTypes | None
+) -> Iterator[tuple[Path, Callable[[Path], DeviceType]]]:
+    for file in sorted(folder.glob("*.yaml")):
+        if not file.name.endswith(_VECTORS):
+            yield file, load_type
+    if scripts is not None:
+        yield from scripts.in_folder(folder)
 
 
 def load_type(file: Path) -> DeviceType:

@@ -1,14 +1,17 @@
-"""Uplinks that were refused because the list of devices was wrong: decoded once somebody has corrected it."""
+"""Uplinks that were refused because the list of devices was wrong: decoded once somebody has corrected it.
+
+So are those for which the sandbox had no time when they came.
+"""
 
 import math
 import time
-from collections import deque
 from collections.abc import Iterable
 
 import structlog
 
+from devices.measurement import Rejected
 from devices.registry import Registry, RegistryFile
-from ingest.decoding import Decoding
+from ingest.decoding import WAITING, Decoding, Read
 from ingest.dedup import keys
 from ingest.journal import Accepted, Journal
 
@@ -33,14 +36,18 @@ class LateRegistration:
         self._seen: Registry | None = None
         self._looked = -math.inf
         self._paused_until = -math.inf
-        self._waiting: deque[str] = deque()
-        self._before: int | None = None
+        # DevEUI -> id before which refused messages are still to be looked at, None: all of them
+        self._waiting: dict[str, int | None] = {}
         self.accepted = 0
 
     @property
     def busy(self) -> bool:
         """Whether there is work now."""
         return bool(self._waiting) and time.monotonic() >= self._paused_until
+
+    def again(self, dev_eui: str) -> None:
+        """Decode what was refused of this device; from the intake thread."""
+        self._waiting[dev_eui] = None
 
     def tick(self) -> None:
         """Look at the list of devices if it is time, then decode one page. Never raises; tries again."""
@@ -54,8 +61,8 @@ class LateRegistration:
             _log.exception("late_registration_failed", retry_s=_PAUSE_S)
             self._paused_until = time.monotonic() + _PAUSE_S
             # another device first: one damaged row must not hold up the others
-            self._waiting.rotate(-1)
-            self._before = None
+            dev_euis = list(self._waiting)
+            self._waiting = dict.fromkeys([*dev_euis[1:], *dev_euis[:1]])
 
     def _look(self) -> None:
         fault = self._registry.fault
@@ -74,27 +81,34 @@ class LateRegistration:
         self._seen = new
 
     def _add(self, dev_euis: Iterable[str]) -> None:
-        waiting = set(self._waiting)
-        self._waiting.extend(eui for eui in dev_euis if eui not in waiting)
+        for eui in dev_euis:
+            self._waiting.setdefault(eui, None)
 
     def _decode_page(self) -> None:
-        rows = self._journal.rejected(limit=PAGE, before=self._before, dev_eui=self._waiting[0])
-        ids: list[int] = []
-        accepted: list[Accepted] = []
-        for row in reversed(rows):
-            if row.uplink is None:
-                continue
-            readings = self._decoding.readings(row.uplink)
-            if isinstance(readings, tuple):
-                ids.append(row.id)
-                accepted.append(Accepted(row.uplink, readings, keys(row.uplink)))
-        self._journal.accept_refused(ids, accepted)
-        self.accepted += len(ids)
-        if len(rows) < PAGE:
-            self._waiting.popleft()
-            self._before = None
-        else:
-            self._before = rows[-1].id
+        dev_eui, before = next(iter(self._waiting.items()))
+        rows = self._journal.rejected(limit=PAGE, before=before, dev_eui=dev_eui)
+        readable = [(row, row.uplink) for row in rows if row.uplink is not None]
+        found = self._decoding.readings_of([uplink for _, uplink in readable])
+        # a sandbox may have had no time for all of them: the next page begins there
+        ready = next((i for i, read in enumerate(found) if _waits(read)), len(found))
+        pairs = [
+            (row.id, Accepted(*read, keys(read[0])))
+            for (row, _), read in zip(readable[:ready], found, strict=False)
+            if not isinstance(read, Rejected)
+        ]
+        pairs.reverse()
+        self._journal.accept_refused([id_ for id_, _ in pairs], [row for _, row in pairs])
+        self.accepted += len(pairs)
+        # by turns: a device whose codec is slow must not hold up the others
+        del self._waiting[dev_eui]
+        if ready < len(found):
+            self._waiting[dev_eui] = readable[ready][0].id + 1
+        elif len(rows) == PAGE:
+            self._waiting[dev_eui] = rows[-1].id
+
+
+def _waits(read: Read | Rejected) -> bool:
+    return isinstance(read, Rejected) and read.reason == WAITING
 
 
 def _differs(old: Registry, dev_eui: str, type_: str) -> bool:

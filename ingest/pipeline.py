@@ -6,7 +6,7 @@ tried again for ever: brokers keep what is not acknowledged, the bounded hand-ov
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -14,7 +14,7 @@ import structlog
 from devices.catalogue import DeviceType
 from devices.measurement import Rejected
 from devices.registry import RegistryFile
-from ingest.decoding import Decoding
+from ingest.decoding import WAITING, Decoding
 from ingest.dedup import WINDOW_US, RecentKeys, keys, message_keys
 from ingest.errors import IngestError
 from ingest.hand_over import Delivery, HandOver
@@ -101,21 +101,24 @@ class Intake:
     def take(self, messages: Sequence[Message]) -> Taken:
         """Make messages durable; when this returns, they may be acknowledged.
 
+        What a sandbox reads comes last and has a bounded time: the rest of the batch is in the journal, and
+        judged, before it. What that time is not enough for becomes durable undecoded (`codec_waiting`) and is
+        decoded between the next batches, so that a codec in an endless loop holds up nobody else.
         Raises JournalError when nothing, or not everything, is durable: call it again with the same messages.
         """
         parsed, ignored = self._parse(messages)
         fresh = self._without_duplicates(parsed)
-        decoded = self._decode(fresh)
-        self._append(decoded)
-        self._heard([each.found for each in fresh if isinstance(each.found, Uplink)])
-        taken = Taken(
-            accepted=len(decoded.accepted),
-            refused=len(decoded.refused),
-            duplicates=len(parsed) - len(fresh),
-            ignored=len(ignored),
-        )
-        self._count(messages, ignored, decoded, taken)
-        return taken
+        accepted = refused = 0
+        for some in self._rounds(fresh):
+            decoded = self._decode(some)
+            self._append(decoded)
+            self._heard([each.found for each in some if isinstance(each.found, Uplink)])
+            self._count(decoded)
+            accepted += len(decoded.accepted)
+            refused += len(decoded.refused)
+        duplicates = len(parsed) - len(fresh)
+        self._count_messages(messages, ignored, duplicates)
+        return Taken(accepted=accepted, refused=refused, duplicates=duplicates, ignored=len(ignored))
 
     def _parse(self, messages: Iterable[Message]) -> tuple[list[_Parsed], list[Ignored]]:
         parsed: list[_Parsed] = []
@@ -158,18 +161,31 @@ class Intake:
                 here.update(each.keys)
         return fresh
 
+    def _rounds(self, fresh: list[_Parsed]) -> Iterator[list[_Parsed]]:
+        boxed = [isinstance(each.found, Uplink) and self.decoding.is_sandboxed(each.found) for each in fresh]
+        if any(boxed):
+            yield [each for each, slow in zip(fresh, boxed, strict=True) if not slow]
+            yield [each for each, slow in zip(fresh, boxed, strict=True) if slow]
+        else:
+            yield fresh
+
     def _decode(self, fresh: Iterable[_Parsed]) -> _Decoded:
         decoded = _Decoded()
+        readable: list[tuple[_Parsed, Uplink]] = []
         for each in fresh:
             if isinstance(each.found, Rejected):
                 decoded.refused.append(Refused(each.message, each.found, each.keys))
-                continue
-            readings = self.decoding.readings(each.found)
-            if isinstance(readings, Rejected):
-                decoded.refused.append(Refused(each.message, readings, each.keys, each.found))
+            else:
+                readable.append((each, each.found))
+        found = self.decoding.readings_of([uplink for _, uplink in readable])
+        for (each, uplink), read in zip(readable, found, strict=True):
+            if isinstance(read, Rejected):
+                decoded.refused.append(Refused(each.message, read, each.keys, uplink))
+                if read.reason == WAITING:
+                    self.late.again(uplink.dev_eui)
             else:
                 decoded.messages.append(each.message)
-                decoded.accepted.append(Accepted(each.found, readings, each.keys))
+                decoded.accepted.append(Accepted(*read, each.keys))
         return decoded
 
     def _append(self, decoded: _Decoded) -> None:
@@ -215,22 +231,25 @@ class Intake:
             arrived_us = row.uplink.arrived_us if isinstance(row, Accepted) else row.message.arrived_us
             self.recent.remember(row.keys, arrived_us)
 
-    def _count(
-        self, messages: Sequence[Message], ignored: Iterable[Ignored], decoded: _Decoded, taken: Taken
+    def _count_messages(
+        self, messages: Sequence[Message], ignored: Iterable[Ignored], duplicates: int
     ) -> None:
         stats = self.stats
         stats.batches += 1
         stats.messages += len(messages)
-        stats.accepted += taken.accepted
-        stats.duplicates += taken.duplicates
+        stats.duplicates += duplicates
         stats.ignored.update(each.reason for each in ignored)
-        stats.refused.update(row.rejected.reason for row in decoded.refused)
-        stats.readings += sum(len(row.readings) for row in decoded.accepted)
-        stats.time_sources.update(row.uplink.time_source.value for row in decoded.accepted)
         stats.bytes += sum(len(message.payload) for message in messages)
         stats.qos0.update(message.server for message in messages if message.qos == 0)
         for message in messages:
             stats.last_message_us[message.server] = message.arrived_us
+
+    def _count(self, decoded: _Decoded) -> None:
+        stats = self.stats
+        stats.accepted += len(decoded.accepted)
+        stats.refused.update(row.rejected.reason for row in decoded.refused)
+        stats.readings += sum(len(row.readings) for row in decoded.accepted)
+        stats.time_sources.update(row.uplink.time_source.value for row in decoded.accepted)
 
     def _run(self) -> None:
         while not self._stopping.is_set():

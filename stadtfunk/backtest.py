@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from alerts.kernels.plan import RAIN_DEPTH
 from alerts.kostra.kostra import Kostra
 from alerts.rules import Rules, load_rules
 from alerts.scale import load_scale
-from devices.catalogue import DeviceType, load_catalogue
+from devices.catalogue import Catalogue
 from devices.errors import DevicesError, Fault
 from devices.properties import observed_properties
 from devices.registry import Registry, load_registry
@@ -35,6 +35,7 @@ from ingest.stores import open_store
 from stadtfunk.backtest_report import Judged, write_report
 from stadtfunk.einsaetze import read_happened
 from stadtfunk.errors import ConfigError
+from stadtfunk.javascript_types import named_types
 from stadtfunk.kostra_commands import city_kostra
 from stadtfunk.settings import Settings
 from stadtfunk.settings_file import load_settings
@@ -145,7 +146,7 @@ class _City:
 
     def __init__(self, settings: Settings, rules: list[Path]) -> None:
         faults: list[Fault] = []
-        self.catalogue: Mapping[str, DeviceType] = {}
+        self.catalogue = Catalogue({})
         self.registry = Registry()
         self.rules: list[Rules] = []
         self.kostra = Kostra()
@@ -158,7 +159,7 @@ class _City:
                 tables_file=str(settings.source),
             )
             if any(device.type for device in self.registry.devices.values()):
-                self.catalogue = load_catalogue(*map(settings.path, settings.devices.types))
+                self.catalogue = named_types(settings)
         except DevicesError as error:
             faults += error.faults
         try:

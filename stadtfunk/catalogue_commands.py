@@ -5,10 +5,18 @@ import difflib
 import json
 import math
 import sys
+import time
+from pathlib import Path
 
-from devices.catalogue import load_catalogue
+from devices.catalogue import Catalogue, load_catalogue
+from devices.decoded import Frame
+from devices.errors import DevicesError
+from devices.javascript.sandbox import Sandbox
+from devices.javascript.type_files import JavascriptTypes
 from devices.measurement import Quality, Rejected
 from devices.properties import observed_properties
+from stadtfunk.javascript_types import city_catalogue, javascript_types_of, open_repository
+from stadtfunk.settings_file import load_settings
 
 _FAULTY = {Quality.FAIL}
 _MAX_PORT = 223
@@ -25,6 +33,11 @@ def add_decode_arguments(parser: argparse.ArgumentParser) -> None:
         "--type", required=True, metavar="TYPE", help="a device type, see `stadtfunk devices`"
     )
     parser.add_argument("--fport", required=True, type=_port, metavar="N", help="LoRaWAN FPort, 1 to 223")
+    parser.add_argument("--config", type=Path, metavar="city.toml", help="with the types of this city")
+    parser.add_argument(
+        "--types", type=Path, action="append", default=[], metavar="DIR", help="with those of this folder"
+    )
+    parser.add_argument("--repository", type=Path, metavar="DIR", help="with those of this device repository")
     parser.add_argument("payload", type=_hex, metavar="HEX", help="the payload in hex")
 
 
@@ -70,13 +83,25 @@ def devices(args: argparse.Namespace) -> int:
 
 def decode(args: argparse.Namespace) -> int:
     """Decode one payload; 0 fine, 1 rejected or faulty, 2 usage."""
-    types = load_catalogue()
+    sandbox = Sandbox()
+    try:
+        return _decode(args, sandbox)
+    except DevicesError as error:
+        print(error, file=sys.stderr)
+        return 2
+    finally:
+        sandbox.stop()
+
+
+def _decode(args: argparse.Namespace, sandbox: Sandbox) -> int:
+    types = _types(args, sandbox)
     if args.type not in types:
         close = difflib.get_close_matches(args.type, types, n=1)
         hint = f"did you mean {close[0]}?" if close else "`stadtfunk devices` lists them"
         print(f"no device type {args.type!r}: {hint}", file=sys.stderr)
         return 2
-    result = types[args.type].decode(args.fport, args.payload)
+    frame = Frame(args.fport, args.payload, time.time_ns() // 1000)
+    [result] = types[args.type].decode_many([frame])
     if isinstance(result, Rejected):
         print(f"rejected: {result.reason}: {result.detail}", file=sys.stderr)
         print("[]")
@@ -90,7 +115,24 @@ def decode(args: argparse.Namespace) -> int:
             "quality": int(m.quality),
             **({"channel": m.channel} if m.channel else {}),
         }
-        for m in result
+        for m in result.measurements
     ]
+    for warning in result.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    for path, value in result.unmapped.items():
+        print(f"unmapped: {path} = {json.dumps(value, ensure_ascii=False)}", file=sys.stderr)
     print(json.dumps(rows, ensure_ascii=False))
-    return 1 if any(m.quality in _FAULTY for m in result) else 0
+    return 1 if any(m.quality in _FAULTY for m in result.measurements) else 0
+
+
+def _types(args: argparse.Namespace, sandbox: Sandbox) -> Catalogue:
+    """The types of a configuration, or of the folders named, beside our own."""
+    if args.config is not None:
+        settings = load_settings(args.config)
+        scripts = javascript_types_of(settings, sandbox)
+        types = city_catalogue(settings, scripts)
+        if args.type in scripts.held:
+            print(f"note: {scripts.held[args.type]}", file=sys.stderr)
+        return types
+    repository = None if args.repository is None else open_repository(args.repository)
+    return load_catalogue(*args.types, scripts=JavascriptTypes(sandbox, repository=repository))

@@ -14,7 +14,7 @@ from alerts.explain import City, Explained, explain
 from alerts.kostra.kostra import Kostra
 from alerts.rules import Rules, load_rules
 from alerts.scale import Scale, load_scale
-from devices.catalogue import Catalogue, DeviceType, load_catalogue
+from devices.catalogue import Catalogue, DeviceType
 from devices.errors import DevicesError, Fault
 from devices.registry import Registry, load_registry
 from ingest.broker import tls_context
@@ -24,6 +24,7 @@ from ingest.sqlite_file import sqlite_path
 from stadtfunk import cap, displays, heartbeats, routing, standby
 from stadtfunk.channels import channel_advice, channel_faults
 from stadtfunk.errors import ConfigError
+from stadtfunk.javascript_types import examined_types, named_types
 from stadtfunk.kostra_commands import advice as kostra_advice
 from stadtfunk.kostra_commands import city_kostra
 from stadtfunk.lead_time import lead_time_advice
@@ -73,7 +74,7 @@ def _once(file: str, settings: Settings, before: Sequence[Fault], more: Sequence
 
 def _explained(settings: Settings) -> Iterator[Explained]:
     """The rules of a configuration without a fault."""
-    catalogue = load_catalogue(*map(settings.path, settings.devices.types))
+    catalogue = named_types(settings)
     registry = load_registry(
         settings.devices.file and settings.path(settings.devices.file), settings.device, catalogue=catalogue
     )
@@ -86,12 +87,13 @@ def _explained(settings: Settings) -> Iterator[Explained]:
 def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     """Faults that keep the service from starting, and advice on what will not work as hoped."""
     faults: list[Fault] = []
+    advice: list[str] = []
     catalogue: Catalogue | None = None  # an unreadable type must not make every device's type unknown as well
     registry = Registry()
     rules: Rules | None = None
     kostra = Kostra()
     try:
-        catalogue = load_catalogue(*map(settings.path, settings.devices.types))
+        catalogue, advice = examined_types(settings)
     except DevicesError as error:
         faults += error.faults
     try:
@@ -126,14 +128,13 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
         kostra = city_kostra(settings)
     except AlertsConfigError as error:
         faults += error.faults
-    faults += channel_faults(settings)
-    faults += _network_servers(settings)
+    faults += [*channel_faults(settings), *_network_servers(settings)]
     faults += subscription_faults(settings)
     faults += cap.faults(settings)
     faults += displays.faults(settings, areas)
     found, text_advice = examine_texts(settings)
     faults += [*heartbeats.faults(settings), *standby.faults(settings), *found]
-    advice = [*_advice(settings, catalogue or {}, registry), *text_advice, *routing_advice]
+    advice += [*_advice(settings, catalogue or {}, registry), *text_advice, *routing_advice]
     advice += [*displays.advice(settings, areas), *heartbeats.advice(settings), *standby.advice(settings)]
     if rules is not None:
         advice += rules.releases.advice()
@@ -193,6 +194,8 @@ def _advice(settings: Settings, catalogue: Mapping[str, DeviceType], registry: R
     if not any(station.public for station in registry.stations.values()):
         yield "no station is public: set public = true where residents may see the readings"
     for device in registry.devices.values():
+        if device.type in catalogue and not catalogue[device.type].properties:
+            yield f"{device.station}: {device.type} has no field map, so no readings: docs/field-maps.md"
         properties = catalogue[device.type].properties if device.type in catalogue else ()
         distance = {"water_distance", "water_depth"} & set(properties)
         if distance and "water_level" not in properties and device.sensor_height_cm is None:

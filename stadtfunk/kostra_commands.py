@@ -10,9 +10,10 @@ from alerts.kostra.kostra import OUTDATED, UNKNOWN, Kostra, cell_of, load_kostra
 from alerts.kostra.kostra_import import import_cells
 from alerts.rule_kinds import Sri
 from alerts.rules import Rules
-from devices.catalogue import DeviceType, load_catalogue
+from devices.catalogue import DeviceType
 from devices.errors import DevicesError
 from devices.registry import Registry, Station, load_registry
+from stadtfunk.javascript_types import named_types
 from stadtfunk.settings import Settings
 from stadtfunk.settings_file import load_settings
 
@@ -91,7 +92,7 @@ def _measures_rain(station: Station, registry: Registry, catalogue: Mapping[str,
 
 
 def _cells(settings: Settings) -> Iterator[int]:
-    catalogue = load_catalogue(*map(settings.path, settings.devices.types))
+    catalogue = named_types(settings)
     file = settings.devices.file and settings.path(settings.devices.file)
     registry = load_registry(file, settings.device, catalogue=catalogue, tables_file=str(settings.source))
     for station in registry.stations.values():

@@ -115,6 +115,12 @@ class Metrics(Collector):
         yield _gauge("gauges_live", "Gauges that give values", "catchment", {s.id: s.live for s in sights})
         blind = {each.id: each.blind_since_us is not None for each in sights}
         yield _gauge("catchment_blind", "1 when too few gauges of a catchment live", "catchment", blind)
+        types = Counter(
+            device.type if (device := self._service.registry.current.devices.get(eui)) else ""
+            for eui in self._service.required.away
+        )
+        text = "Devices that report without a property they must give"
+        yield _gauge("devices_required_missing", text, "type", types)
         yield _one("engine_uplinks_behind", "Uplinks in the journal, not yet judged", engine.behind)
 
     def _alerts(self) -> Iterator[Metric]:

@@ -19,9 +19,10 @@ from alerts.errors import AlertsConfigError, AlertsError
 from alerts.flagging import Flagging
 from alerts.incidents.board import IncidentBoard
 from alerts.liveness.progress import EngineWatch
+from alerts.watch.required import RequiredWatch
 from api.app import create_app
-from devices.catalogue import Catalogue, load_catalogue
 from devices.errors import DevicesError
+from devices.javascript.sandbox import Sandbox
 from devices.registry import RegistryFile
 from ingest.consumer import Consumer, ServerConfig
 from ingest.errors import IngestError
@@ -46,6 +47,7 @@ from stadtfunk.criteria import criteria_of
 from stadtfunk.displays import displays_of
 from stadtfunk.errors import ConfigError, StartError
 from stadtfunk.heartbeats import heartbeats_of
+from stadtfunk.javascript_types import city_catalogue, javascript_types_of, keep
 from stadtfunk.mass_mail import mass_mail_group, mass_mail_of
 from stadtfunk.metrics import Metrics
 from stadtfunk.neighbours import FILE, neighbour_faults, neighbours_of
@@ -101,8 +103,13 @@ class Service:
     def _build_devices(self) -> None:
         """What is installed, what it means, and what others measure for us."""
         settings = self.settings
-        own_types = load_catalogue(*map(settings.path, settings.devices.types))
-        self.catalogue = Catalogue({**own_types, **neighbour_types()})
+        sandbox = Sandbox()
+        # after everything else has stopped; it starts with the first uplink that needs it
+        self._opened.callback(sandbox.stop)
+        scripts = javascript_types_of(settings, sandbox)
+        own_types = city_catalogue(settings, scripts)
+        self.catalogue = own_types.joined(neighbour_types())
+        self._codecs = keep(scripts)
         self.registry = RegistryFile(
             settings.devices.file and settings.path(settings.devices.file),
             settings.device,
@@ -170,6 +177,9 @@ class Service:
             catchments=criteria.catchments,
             hears=lambda: {each.server.name: each.health.ok for each in self.consumers},
             heard_by=self.gateways.reception,
+        )
+        self.required = RequiredWatch(
+            self.journal, lambda: self.registry.current, self.catalogue, clock, self._tell
         )
         self.board = WarningBoard(clock)
         self.drills = Drills(
@@ -249,7 +259,8 @@ class Service:
         _log.info("stopped")
 
     def _readers(self) -> tuple[Part, ...]:
-        core = (self.latest, self.outbox, self.engine, self.writer, self.retention, self.drills)
+        judging = (self.engine, self.required, self.writer)
+        core = (self.latest, self.outbox, *judging, self.retention, self.drills)
         return (*core, *(part for group in self._groups for part in group.parts))
 
     def _feeders(self) -> tuple[Part, ...]:
@@ -272,6 +283,8 @@ class Service:
             **{name: health for group in self._groups for name, health in group.health().items()},
             "store": self.writer.health,
             "latest": self.latest.health,
+            "codecs": self._codecs,
+            "required": self.required.health,
             "devices": Health(ok=fault is None, detail=f"old list in force: {fault}"[:1000] if fault else ""),
         }
 

@@ -22,9 +22,9 @@ from alerts.scale import READ_IN, SEVERITIES, load_scale
 from alerts.text_files import sign
 from alerts.texts.texts import FILES as NOTICE_FILES
 from alerts.texts.texts import SHIPPED as SHIPPED_NOTICES
-from devices.catalogue import load_catalogue
 from devices.errors import DevicesError, Fault
 from devices.registry import Station, load_registry
+from stadtfunk.javascript_types import named_types
 from stadtfunk.settings import Settings
 from stadtfunk.settings_file import load_settings
 from stadtfunk.texts import city_texts, examine_texts, text_files
@@ -180,7 +180,7 @@ class _City:
         alerts, self.settings = settings.alerts, settings
         self._scale = load_scale(alerts.scale and settings.path(alerts.scale))
         self._areas = load_areas(alerts.areas and settings.path(alerts.areas))
-        types = load_catalogue(*map(settings.path, settings.devices.types))
+        types = named_types(settings)
         devices = settings.devices.file and settings.path(settings.devices.file)
         self._stations = load_registry(devices, settings.device, catalogue=types).stations
         self.texts = city_texts(settings, self._name, self._areas, self._scale)

@@ -15,7 +15,7 @@ from alerts.city.city_warning import CityWarning
 from alerts.incidents.incident import Incident
 
 ESCALATION = "escalation"
-_OVER = frozenset({"clear", "gateway_back", "sensor_back", "sighted"})
+_OVER = frozenset({"clear", "gateway_back", "sensor_back", "sighted", "property_back"})
 _incident = msgspec.json.Decoder(Incident)
 _city = msgspec.json.Decoder(CityWarning)
 

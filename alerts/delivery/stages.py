@@ -29,7 +29,16 @@ _STATUS: dict[str, DeliveryStatus] = {
     "skipped": "skipped",
 }
 _WARNS = frozenset(
-    {"raise", "escalate", "unverified", "sensor_lost", "gateway_lost", "blind", "partner_silent"}
+    {
+        "raise",
+        "escalate",
+        "unverified",
+        "sensor_lost",
+        "gateway_lost",
+        "blind",
+        "property_missing",
+        "partner_silent",
+    }
 )
 _CALM = frozenset({"falling", "decision", "end"})
 _log = structlog.get_logger(__name__)

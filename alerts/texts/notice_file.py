@@ -18,7 +18,7 @@ from alerts.witnesses.words import KINDS, Kind
 from devices.errors import Fault
 
 ALONE = tuple(each for each in TOLD if each not in OF_INCIDENTS)
-_WATCHED = ("gateway", "catchment")
+_WATCHED = ("gateway", "catchment", "property")
 
 
 class _Table(BaseModel):
@@ -81,6 +81,8 @@ class NoticeFile(_Table):
     gateway_back: Templates
     blind: Templates
     sighted: Templates
+    property_missing: Templates
+    property_back: Templates
     partner_silent: Templates
     partner_back: Templates
     later: Templates
@@ -103,6 +105,8 @@ class NoticeFile(_Table):
             "gateway_back": self.gateway_back,
             "blind": self.blind,
             "sighted": self.sighted,
+            "property_missing": self.property_missing,
+            "property_back": self.property_back,
             "partner_silent": self.partner_silent,
             "partner_back": self.partner_back,
         }[step]

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -65,7 +66,7 @@ def rejected(request: Request, view: Operator, query: Annotated[RejectedQuery, Q
 
 @router.get("/uplinks", response_class=Response, responses=_admin(AdminUplink))
 def uplinks(request: Request, view: Operator, query: Annotated[UplinksQuery, Query()]) -> Response:
-    """The newest stored uplinks, newest first, raw and with what was read from them."""
+    """The newest stored uplinks, newest first: raw, what was read from them, what the codec left over."""
     rows = view.services.journal.latest_uplinks(query.limit, _eui(query.device))
     items = [_uplink(view, *row) for row in rows]
     return _page(request, view, Format.JSON, items, Layout((), nowhere))
@@ -174,7 +175,13 @@ def _uplink(view: View, seq: int, uplink: Uplink, readings: Readings) -> dict[st
         "spreading_factor": uplink.spreading_factor,
         "gateways": [{"id": each.id, "rssi": each.rssi, "snr": each.snr} for each in uplink.gateways],
         "readings": reading_items(view, _points(view, readings)),
+        **_codec_notes(uplink),
     }
+
+
+def _codec_notes(uplink: Uplink) -> dict[str, Any]:
+    notes = orjson.loads(uplink.codec_notes) if uplink.codec_notes else {}
+    return {"unmapped": notes.get("unmapped", {}), "codec_warnings": notes.get("warnings", [])}
 
 
 def _points(view: View, readings: Readings) -> Sequence[Point]:

@@ -19,6 +19,8 @@ _CAN_WAIT = frozenset(
         "store",
         "latest",
         "devices",
+        "codecs",
+        "required",
         "retention",
         "channel",
         "neighbour",

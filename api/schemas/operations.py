@@ -35,6 +35,10 @@ class AdminUplink(BaseModel):
     spreading_factor: int | None
     gateways: list[dict[str, object]]
     readings: list[Reading]
+    unmapped: dict[str, object] = Field(
+        description="What the codec decoded and no field map gives a meaning, by path"
+    )
+    codec_warnings: list[str] = Field(description="What codec and field map had to say")
 
 
 class AdminDevice(BaseModel):

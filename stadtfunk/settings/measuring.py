@@ -85,10 +85,17 @@ class StoreTable(Table):
 
 
 class DevicesTable(Table):
-    """The list of installed devices and folders with device types of one's own."""
+    """The list of installed devices, and folders with device types of one's own.
+
+    `repository`: a checkout of a device repository; `maps`: folders with field maps for its codecs;
+    `required_missing`: uplinks in a row without a required property that staff are told of.
+    """
 
     file: Path | None = None
     types: tuple[Path, ...] = ()
+    repository: Path | None = None
+    maps: tuple[Path, ...] = ()
+    required_missing: int = Field(default=3, ge=1, le=1000)
 
 
 class PropertyTable(Table):

@@ -44,6 +44,8 @@ def intake(journal):
 class Broken:
     """A device type whose decoder does what the test says."""
 
+    sandboxed = False
+
     def __init__(self, result):
         self.result = result
 

@@ -1,0 +1,241 @@
+"""Device types that a JavaScript codec reads: in a folder, or of a device repository with a map of ours."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from devices.catalogue import DeviceType
+from devices.errors import DevicesError, DeviceTypeError, Fault
+from devices.field_map import FieldMap, MapFile, compile_map, parse_map
+from devices.javascript.codec import JavascriptCodec
+from devices.javascript.sandbox import Sandbox, Source
+from devices.javascript.shelf import Pair, Shelf, sha256
+from devices.properties import Theme, observed_properties
+from devices.vectors import read_vectors
+
+REQUIRED_MISSING = 3
+"""So many uplinks in a row without a required property, and the operators hear of it."""
+
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+class Found(Protocol):
+    """What a repository has of a model: names, the codec's text, the fPorts it is for (none: any)."""
+
+    @property
+    def vendor_name(self) -> str: ...  # noqa: D102 - what the class says
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def source(self) -> Source: ...  # noqa: D102
+    @property
+    def f_ports(self) -> tuple[int, ...]: ...  # noqa: D102
+
+
+class CodecRepository(Protocol):
+    """A device repository, asked for one model at a time."""
+
+    def find(self, name: str) -> Found:
+        """What it has of `vendor/model[@firmware]`. Raises DevicesError where that is nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What lies in the files now, which may be another pair than that in force."""
+
+    type_id: str
+    map_file: Path
+    pair: Pair
+    pinned: str
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the map was made for this text."""
+        return self.pair.codec_sha256 == self.pinned
+
+
+class JavascriptTypes:
+    """Loads them; `load_catalogue` asks.
+
+    `shelf` has the pairs in force; without one, the map must agree with the text at hand. After loading,
+    `held` says for which types another pair than that in the files is in force, and why; `candidates` has
+    what lies in the files. `keep` puts on the shelf what is in force for the first time.
+    """
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        *,
+        shelf: Shelf | None = None,
+        repository: CodecRepository | None = None,
+        required_missing: int = REQUIRED_MISSING,
+    ) -> None:
+        self._sandbox = sandbox
+        self._shelf = shelf
+        self._repository = repository
+        self._required_missing = required_missing
+        self._new: dict[str, Pair] = {}
+        self.held: dict[str, str] = {}
+        self.candidates: dict[str, Candidate] = {}
+
+    def in_folder(self, folder: Path) -> Iterator[tuple[Path, Callable[[Path], DeviceType]]]:
+        """The files of a folder that are types of this kind, each with what loads it."""
+        for file in sorted(folder.glob("*.toml")):
+            yield file, self._mapped
+        for file in sorted(folder.glob("*.js")):
+            if not file.with_suffix(".toml").exists():
+                yield file, self._unmapped
+
+    def find(self, type_id: str) -> DeviceType | None:
+        """The repository's device of this id, without a map: all that its codec gives is kept and shown."""
+        if self._repository is None:
+            return None
+        for at in (match.start() for match in re.finditer("-", type_id)):
+            with suppress(DevicesError):
+                found = self._repository.find(f"{type_id[:at]}/{type_id[at + 1 :]}")
+                return self._plain(type_id, found.vendor_name, found.name, found.source, found.f_ports)
+        return None
+
+    def build(self, type_id: str, file: str, pair: Pair, f_ports: tuple[int, ...] = ()) -> DeviceType:
+        """The type that a codec and its map make. Raises DeviceTypeError with every fault."""
+        map_file = parse_map(file, pair.map)
+        codec = JavascriptCodec(type_id, self._sandbox, Source.of(pair.codec), compile_map(file, map_file))
+        return _device_type(type_id, map_file, codec, f_ports, self._required_missing)
+
+    def keep(self) -> None:
+        """Put on the shelf what is in force for the first time, or with a changed map. Raises OSError."""
+        if self._shelf is not None:
+            for type_id, pair in self._new.items():
+                self._shelf.activate(type_id, pair)
+        self._new.clear()
+
+    def _mapped(self, file: Path) -> DeviceType:
+        text = _text(file)
+        map_file = parse_map(str(file), text)
+        type_id = map_file.id
+        if file.stem != type_id:
+            remedy = f"rename the file to {type_id}.toml or correct what it says"
+            raise DeviceTypeError(Fault(str(file), "file", f"file name and id {type_id} differ", remedy))
+        codec, f_ports = self._codec_of(file, map_file)
+        candidate = Candidate(type_id, file, Pair(codec, text), map_file.codec_sha256)
+        faults = [*_incomplete(file, map_file, candidate)]
+        try:
+            self.build(type_id, str(file), candidate.pair)  # also when it is not in force yet
+        except DeviceTypeError as error:
+            faults += error.faults
+        if faults:
+            raise DeviceTypeError(*faults)
+        self.candidates[type_id] = candidate
+        pair = self._in_force(candidate)
+        loaded = self.build(type_id, str(file), pair, f_ports)
+        vectors = read_vectors(file.with_name(f"{type_id}.vectors.yaml"))
+        return replace(loaded, vectors=vectors)
+
+    def _codec_of(self, file: Path, map_file: MapFile) -> tuple[str, tuple[int, ...]]:
+        if not map_file.codec:
+            script = file.with_suffix(".js")
+            if not script.exists():
+                remedy = 'put it there, or write codec = "vendor/model" for one of the repository'
+                raise DeviceTypeError(Fault(str(file), "codec", f"no {script.name} beside it", remedy))
+            return _text(script), ()
+        if self._repository is None:
+            remedy = 'write [devices] repository = "DIR" into the configuration'
+            raise DeviceTypeError(Fault(str(file), "codec", "there is no device repository", remedy))
+        try:
+            found = self._repository.find(map_file.codec)
+        except DevicesError as error:
+            raise DeviceTypeError(*(replace(each, file=str(file)) for each in error.faults)) from error
+        return found.source.text, found.f_ports
+
+    def _in_force(self, candidate: Candidate) -> Pair:
+        """The pair to decode with. Never another codec than the one activated last."""
+        type_id, given = candidate.type_id, candidate.pair
+        in_force = None if self._shelf is None else self._shelf.activated(type_id)
+        if in_force is None:
+            if not candidate.agrees:
+                problem = f"the codec's hash is {given.codec_sha256}, so this map was made for another text"
+                remedy = "see that each field still means the same, then write this hash"
+                raise DeviceTypeError(Fault(str(candidate.map_file), "codec_sha256", problem, remedy))
+            self._new[type_id] = given
+            return given
+        if given.codec_sha256 == in_force.codec_sha256 and candidate.agrees:
+            if given != in_force:  # a corrected map of the same codec
+                self._new[type_id] = given
+            return given
+        files = "the codec's text has" if given.codec_sha256 != in_force.codec_sha256 else "the map has"
+        self.held[type_id] = (
+            f"{files} changed; {in_force.codec_sha256[:12]} stays in force until "
+            f"`stadtfunk codecs activate {type_id}`"
+        )
+        return in_force
+
+    def _unmapped(self, file: Path) -> DeviceType:
+        if not _ID.fullmatch(file.stem):
+            remedy = "name it maker-model.js in lower case"
+            raise DeviceTypeError(Fault(str(file), "file", f"{file.stem} is no type's id", remedy))
+        maker, _, model = file.stem.partition("-")
+        return self._plain(file.stem, maker, model or maker, Source.of(_text(file)))
+
+    def _plain(
+        self, type_id: str, maker: str, model: str, source: Source, f_ports: tuple[int, ...] = ()
+    ) -> DeviceType:
+        codec = JavascriptCodec(type_id, self._sandbox, source, FieldMap())
+        map_file = MapFile(maker=maker[:80], model=model[:80])
+        return _device_type(type_id, map_file, codec, f_ports, self._required_missing)
+
+
+def _text(file: Path) -> str:
+    """As it is, so that its hash is that of the file."""
+    try:
+        return file.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DeviceTypeError(Fault(str(file), "file", str(error), "give a readable UTF-8 file")) from error
+
+
+def _incomplete(file: Path, map_file: MapFile, candidate: Candidate) -> Iterator[Fault]:
+    if not map_file.codec_sha256:
+        remedy = f'see what the codec gives for real payloads, then write "{candidate.pair.codec_sha256}"'
+        yield Fault(str(file), "codec_sha256", "is missing", remedy)
+    if not map_file.codec and not map_file.interval_s:
+        yield Fault(str(file), "interval_s", "is missing", "write the usual seconds between uplinks")
+    if not map_file.codec and map_file.names is None:
+        yield Fault(str(file), "names", "is missing", 'write names = { de = "...", en = "..." }')
+
+
+def _device_type(
+    type_id: str,
+    map_file: MapFile,
+    codec: JavascriptCodec,
+    f_ports: tuple[int, ...],
+    required_missing: int,
+) -> DeviceType:
+    field_map = codec.field_map
+    vendor, _, of_vendor = map_file.codec.partition("@")[0].partition("/")
+    maker, model = map_file.maker or vendor, map_file.model or of_vendor
+    return DeviceType(
+        id=type_id,
+        maker=maker,
+        model=model,
+        name_de=map_file.names.de if map_file.names else f"{maker} {model}",
+        name_en=map_file.names.en if map_file.names else f"{maker} {model}",
+        theme=map_file.theme or _theme(field_map.properties),
+        interval_s=map_file.interval_s,
+        properties=field_map.properties,
+        sha256=sha256(f"{codec.source.sha256} {field_map!r}"),
+        codec=codec,
+        wraps=field_map.wraps,
+        required=field_map.required,
+        f_ports=map_file.f_ports or f_ports,
+        caveats=map_file.caveats,
+        source=map_file.source,
+        required_missing=map_file.required_missing or required_missing,
+        sandboxed=True,
+    )
+
+
+def _theme(properties: tuple[str, ...]) -> Theme:
+    known: Mapping[str, Theme] = {name: observed_properties()[name].theme for name in properties}
+    return next((each for each in known.values() if each != "device"), "device")

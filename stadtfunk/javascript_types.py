@@ -1,0 +1,66 @@
+"""A city's device types, with those that JavaScript codecs read, as its configuration names them."""
+
+from pathlib import Path
+
+from devices.catalogue import Catalogue, load_catalogue
+from devices.errors import DeviceTypeError, Fault
+from devices.javascript.sandbox import Sandbox
+from devices.javascript.shelf import Shelf
+from devices.javascript.type_files import CodecRepository, JavascriptTypes
+from ingest.health import Health
+from ingest.sqlite_file import sqlite_path
+from stadtfunk.settings import Settings
+
+FOLDER = "codecs"
+"""Beside the journal: the codecs in force."""
+
+
+def shelf_of(settings: Settings) -> Shelf:
+    """The codecs in force of a city."""
+    return Shelf(sqlite_path(settings.journal.url).with_name(FOLDER))
+
+
+def javascript_types_of(settings: Settings, sandbox: Sandbox) -> JavascriptTypes:
+    """What loads a city's JavaScript types. Raises DevicesError for a repository that is none."""
+    devices = settings.devices
+    repository = devices.repository and settings.path(devices.repository)
+    return JavascriptTypes(
+        sandbox,
+        shelf=shelf_of(settings),
+        repository=None if repository is None else open_repository(repository),
+        required_missing=devices.required_missing,
+    )
+
+
+def open_repository(folder: Path) -> CodecRepository:
+    """The device repository in a folder. Raises DevicesError."""
+    raise DeviceTypeError(Fault(str(folder), "repository", "cannot be read yet", "leave it out"))
+
+
+def city_catalogue(settings: Settings, scripts: JavascriptTypes) -> Catalogue:
+    """Our own types and the city's. Raises DevicesError with every fault."""
+    folders = map(settings.path, (*settings.devices.types, *settings.devices.maps))
+    return load_catalogue(*folders, scripts=scripts)
+
+
+def examined_types(settings: Settings) -> tuple[Catalogue, list[str]]:
+    """As named_types, and in words which types wait to be activated."""
+    scripts = javascript_types_of(settings, Sandbox())
+    catalogue = city_catalogue(settings, scripts)
+    return catalogue, [f"codec of {type_id}: {why}" for type_id, why in sorted(scripts.held.items())]
+
+
+def named_types(settings: Settings) -> Catalogue:
+    """The same for whoever decodes nothing: no sandbox is started. Raises DevicesError with every fault."""
+    return examined_types(settings)[0]
+
+
+def keep(scripts: JavascriptTypes) -> Health:
+    """Put on the shelf what is in force; say how that went, and which types wait to be activated."""
+    try:
+        scripts.keep()
+    except OSError as error:
+        detail = f"the codecs in force cannot be kept: {error}: give the service's user that folder"
+        return Health(ok=False, detail=detail)
+    said = "; ".join(f"{type_id}: {why}" for type_id, why in sorted(scripts.held.items()))
+    return Health(ok=not said, detail=said[:1000])

@@ -1,0 +1,230 @@
+"""Device types that a JavaScript codec reads: folders, repositories, and the codec that stays in force."""
+
+from dataclasses import dataclass
+
+import pytest
+from level_codecs import (
+    IN_METRES,
+    IN_MILLIMETRES,
+    LEVEL_PAYLOAD,
+    WEATHER_PAYLOAD,
+    WITH_RAIN,
+    WITHOUT_RAIN,
+    level_map,
+    sha256,
+    weather_map,
+    write_type,
+)
+
+from devices.catalogue import load_catalogue
+from devices.decoded import Decoded, Frame
+from devices.errors import DevicesError, DeviceTypeError, Fault, RegistryError
+from devices.javascript.sandbox import Sandbox, Source
+from devices.javascript.shelf import Pair, Shelf
+from devices.javascript.type_files import JavascriptTypes
+from devices.measurement import Measurement, Rejected
+from devices.registry import load_registry
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@dataclass(frozen=True)
+class Entry:
+    vendor_name: str
+    name: str
+    source: Source
+    f_ports: tuple[int, ...] = ()
+
+
+class Repository:
+    """Two models and nothing else."""
+
+    def __init__(self, **texts):
+        self.texts = texts
+
+    def find(self, name):
+        model = name.partition("@")[0].replace("/", "_").replace("-", "_")
+        if model not in self.texts:
+            raise DevicesError(Fault("repository", name, "no such device", "write vendor/model"))
+        return Entry("Acme GmbH", "Level L1", Source.of(self.texts[model]), (85,))
+
+
+def faults(call, *args, **more):
+    with pytest.raises(DeviceTypeError) as caught:
+        call(*args, **more)
+    return [(each.key, each.problem, each.remedy) for each in caught.value.faults]
+
+
+def test_a_folder_of_codecs_and_maps_loads_beside_our_own(tmp_path, sandbox):
+    write_type(tmp_path, "acme-l1", IN_METRES, level_map(IN_METRES))
+    write_type(tmp_path, "acme-w1", WITH_RAIN, weather_map(WITH_RAIN))
+    (tmp_path / "acme-plain.js").write_text(IN_METRES)
+    types = load_catalogue(tmp_path, scripts=JavascriptTypes(sandbox))
+    assert {"acme-l1", "acme-w1", "acme-plain", "decentlab-dl-tbrg"} <= set(types)
+    level, weather, plain = types["acme-l1"], types["acme-w1"], types["acme-plain"]
+    assert (level.name_de, level.theme, level.interval_s) == ("Pegelsonde", "level", 600)
+    assert (level.properties, level.required) == (("water_distance", "battery_level"), {"water_distance"})
+    assert (weather.theme, weather.wraps) == ("rain", {"precipitation_total": 167772.16})
+    assert level.sandboxed
+    assert not types["decentlab-dl-tbrg"].sandboxed
+    assert level.decode(85, LEVEL_PAYLOAD) == (
+        Measurement("water_distance", 30.0),
+        Measurement("battery_level", 100.0),
+    )
+    [found] = plain.decode_many([Frame(85, LEVEL_PAYLOAD)])
+    assert (found.measurements, dict(found.unmapped)) == ((), {"battery": 100, "distance": 0.03})
+    [rain] = weather.decode_many([Frame(85, WEATHER_PAYLOAD)])
+    assert Measurement("precipitation_total", 50.05) in rain.measurements
+    assert rain.unmapped["rainfall_counter"] == 37
+
+
+def test_rain_that_a_codec_drops_without_a_word_is_told(tmp_path, sandbox):
+    write_type(tmp_path, "acme-w1", WITHOUT_RAIN, weather_map(WITHOUT_RAIN))
+    [found] = load_catalogue(tmp_path, scripts=JavascriptTypes(sandbox))["acme-w1"].decode_many(
+        [Frame(85, WEATHER_PAYLOAD)]
+    )
+    assert [each.property for each in found.measurements] == ["air_temperature"]
+    assert found.warnings == ("required precipitation_total is missing",)
+
+
+def test_what_a_codec_does_wrong_is_a_reason(tmp_path, sandbox):
+    bodies = {
+        "acme-error": "return {errors: ['wrong port', 'and more']}",
+        "acme-throw": "throw new Error('boom')",
+        "acme-loop": "while (true) {}",
+        "acme-text": "return {data: 'text'}",
+    }
+    for name, body in bodies.items():
+        (tmp_path / f"{name}.js").write_text(f"function decodeUplink(input) {{ {body} }}")
+    types = load_catalogue(tmp_path, scripts=JavascriptTypes(sandbox))
+    found = {name: types[name].decode(1, b"\x01") for name in bodies}
+    assert all(isinstance(each, Rejected) and each.detail for each in found.values())
+    assert {name: each.reason for name, each in found.items()} == {
+        "acme-error": "codec_error",
+        "acme-throw": "codec_error",
+        "acme-loop": "codec_timeout",
+        "acme-text": "codec_error",
+    }
+    assert found["acme-error"].detail == "wrong port; and more"
+    with pytest.raises(DeviceTypeError, match="only reads"):
+        types["acme-error"].encode(1, {})
+
+
+def test_frames_come_back_in_their_order(tmp_path, sandbox):
+    write_type(tmp_path, "acme-l1", IN_METRES, level_map(IN_METRES))
+    level = load_catalogue(tmp_path, scripts=JavascriptTypes(sandbox))["acme-l1"]
+    frames = [Frame(85, bytes([3, 0x82, each, 0])) for each in range(100)]
+    found = level.decode_many(frames)
+    assert all(isinstance(each, Decoded) for each in found)
+    assert [each.measurements[0].value for each in found] == list(range(100))
+    assert level.decode_many([]) == []
+
+
+def test_the_maps_hash_must_be_the_codecs(tmp_path, sandbox):
+    write_type(tmp_path, "acme-l1", IN_MILLIMETRES, level_map(IN_METRES))
+    [(key, problem, remedy)] = faults(load_catalogue, tmp_path, scripts=JavascriptTypes(sandbox))
+    assert key == "codec_sha256"
+    assert sha256(IN_MILLIMETRES) in problem
+    assert remedy == "see that each field still means the same, then write this hash"
+    write_type(tmp_path, "acme-l1", IN_METRES, level_map(IN_METRES).replace("codec_sha256", "#"))
+    [(key, problem, remedy)] = faults(load_catalogue, tmp_path, scripts=JavascriptTypes(sandbox))
+    assert (key, problem) == ("codec_sha256", "is missing")
+    assert sha256(IN_METRES) in remedy
+
+
+def test_every_fault_of_every_file_is_named_at_once(tmp_path, sandbox):
+    write_type(tmp_path, "acme-l1", IN_METRES, level_map(IN_METRES, unit="kPa"))
+    write_type(tmp_path, "acme-other", WITH_RAIN, weather_map(WITH_RAIN))
+    (tmp_path / "acme-alone.toml").write_text('maker = "Acme"\nmodel = "Alone"\n')
+    (tmp_path / "acme-far.toml").write_text('codec = "acme/far"\n')
+    (tmp_path / "Acme X.js").write_text("")
+    write_type(tmp_path, "acme-bare", IN_METRES, 'maker = "Acme"\nmodel = "Bare"\n')
+    found = faults(load_catalogue, tmp_path, scripts=JavascriptTypes(sandbox))
+    assert [(key, problem) for key, problem, _ in found] == [
+        ("codec", "no acme-alone.js beside it"),
+        ("codec_sha256", "is missing"),
+        ("interval_s", "is missing"),
+        ("names", "is missing"),
+        ("codec", "there is no device repository"),
+        ("field.0 (distance).unit", "kPa cannot become mm, the unit of water_distance"),
+        ("file", "file name and id acme-w1 differ"),
+        ("file", "Acme X is no type's id"),
+    ]
+
+
+def test_a_repositorys_codec_takes_its_meaning_from_a_few_lines(tmp_path, sandbox):
+    (tmp_path / "acme-l1.toml").write_text(
+        f'codec = "acme/l1@2.0"\ncodec_sha256 = "{sha256(IN_METRES)}"\n'
+        '[[field]]\npath = "distance"\nproperty = "water_distance"\nunit = "m"\n'
+    )
+    scripts = JavascriptTypes(sandbox, repository=Repository(acme_l1=IN_METRES, acme_w_1=WITH_RAIN))
+    types = load_catalogue(tmp_path, scripts=scripts)
+    level = types["acme-l1"]
+    assert (level.maker, level.model, level.theme, level.f_ports) == ("acme", "l1", "level", (85,))
+    assert level.decode(85, LEVEL_PAYLOAD) == (Measurement("water_distance", 30.0),)
+    # one without a map is there when somebody installs it, and keeps everything
+    assert "acme-w-1" not in list(types)
+    assert "acme-w-1" in types
+    [found] = types["acme-w-1"].decode_many([Frame(85, WEATHER_PAYLOAD)])
+    assert found.measurements == ()
+    assert found.unmapped["rainfall_total"] == 50.05
+    assert types.get("acme-nothing") is None
+    row = {"dev_eui": "a84041ffff000001", "station": "s", "lat": 51.0, "lon": 7.0}
+    assert load_registry(None, [{**row, "type": "acme-w-1"}], catalogue=types).devices
+    with pytest.raises(RegistryError, match="unknown type acme-nothing"):
+        load_registry(None, [{**row, "type": "acme-nothing"}], catalogue=types)
+
+
+def test_our_own_type_wins(tmp_path, sandbox):
+    repository = Repository(decentlab_dl_tbrg=IN_METRES)
+    (tmp_path / "decentlab-dl-tbrg.js").write_text(IN_METRES)
+    types = load_catalogue(tmp_path, scripts=JavascriptTypes(sandbox, repository=repository))
+    assert not types["decentlab-dl-tbrg"].sandboxed
+
+
+def test_a_changed_codec_is_not_in_force_by_itself(tmp_path, sandbox):
+    folder, shelf = tmp_path / "types", Shelf(tmp_path / "codecs")
+
+    def load():
+        scripts = JavascriptTypes(sandbox, shelf=shelf)
+        level = load_catalogue(folder, scripts=scripts)["acme-l1"]
+        scripts.keep()
+        [distance] = [m.value for m in level.decode(85, LEVEL_PAYLOAD) if m.property == "water_distance"]
+        return distance, scripts.held.get("acme-l1", "")
+
+    write_type(folder, "acme-l1", IN_METRES, level_map(IN_METRES))
+    assert load() == (30, "")
+    assert shelf.activated("acme-l1") == Pair(IN_METRES, level_map(IN_METRES))
+    # the text alone, then the map with it as well: the old pair stays
+    (folder / "acme-l1.js").write_text(IN_MILLIMETRES)
+    assert load() == (30, f"the codec's text has changed; {sha256(IN_METRES)[:12]} stays in force until "
+                          "`stadtfunk codecs activate acme-l1`")
+    write_type(folder, "acme-l1", IN_MILLIMETRES, level_map(IN_MILLIMETRES, unit="mm"))
+    distance, held = load()
+    assert (distance, bool(held)) == (30, True)
+    shelf.activate("acme-l1", Pair(IN_MILLIMETRES, level_map(IN_MILLIMETRES, unit="mm")))
+    assert load() == (30, "")
+    # a corrected map of the codec in force is in force at once
+    write_type(folder, "acme-l1", IN_MILLIMETRES, level_map(IN_MILLIMETRES, unit="cm"))
+    assert load() == (300, "")
+    assert shelf.activated("acme-l1").map == level_map(IN_MILLIMETRES, unit="cm")
+    # back to the first text, with a map for another
+    (folder / "acme-l1.js").write_text(IN_METRES)
+    assert load()[0] == 300
+
+
+def test_a_damaged_shelf_is_a_fault_and_no_other_codec(tmp_path, sandbox):
+    shelf = Shelf(tmp_path / "codecs")
+    write_type(tmp_path / "types", "acme-l1", IN_METRES, level_map(IN_METRES))
+    shelf.activate("acme-l1", Pair(IN_METRES, level_map(IN_METRES)))
+    for damage in ("changed", None):
+        script = shelf.folder / f"{sha256(IN_METRES)}.js"
+        script.unlink() if damage is None else script.write_text(damage)
+        [(_, problem, _)] = faults(
+            load_catalogue, tmp_path / "types", scripts=JavascriptTypes(sandbox, shelf=shelf)
+        )
+        assert problem.startswith("is damaged")
