@@ -28,8 +28,8 @@ WAITING = "codec_waiting"
 """Reason of an uplink that no time was left for; it is decoded as soon as there is."""
 _WAITING = Rejected(WAITING, "decoded as soon as the sandbox has time")
 _AT_ONCE = 50
-"""Most uplinks in one call of a sandbox. Its speed is in batches, but each that it must kill costs one limit: a
-codec begins with one uplink a call, gets twice as many after each call without a kill, and one again after it."""
+"""Most uplinks in one call of a sandbox. Its speed is in batches, but each that it must kill costs a limit: a
+codec begins with one a call, gets twice as many after each call without a kill, and after one begins anew."""
 _KILLED = frozenset({"codec_timeout", "codec_memory", "codec_crash"})
 _MOST_NOTES = 16 << 10
 _MOST_WARNINGS, _MOST_WARNING = 20, 200

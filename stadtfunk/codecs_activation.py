@@ -1,4 +1,4 @@
-"""`stadtfunk codecs compare` and `activate`: another version of a codec, seen at work before it is in force."""
+"""`stadtfunk codecs compare` and `activate`: another version of a codec, seen at work before it counts."""
 
 import argparse
 import re

@@ -35,7 +35,8 @@ _WEATHER = """if (tag === 0x0175) { data.battery = b[i]; i += 1; }
     else if (tag === 0x0792) { data.wind_speed = (b[i] | b[i + 1] << 8) / 10; i += 2; }
     else if (tag === 0x08ec) { %s i += 5; }"""
 WITH_RAIN = _WALK % (
-    _WEATHER % "data.rainfall_total = (b[i] | b[i + 1] << 8 | b[i + 2] << 16) / 100; data.rainfall_counter = b[i + 4];"
+    _WEATHER
+    % "data.rainfall_total = (b[i] | b[i + 1] << 8 | b[i + 2] << 16) / 100; data.rainfall_counter = b[i + 4];"
 )
 WITHOUT_RAIN = _WALK % (_WEATHER % "")
 

@@ -200,7 +200,9 @@ def test_a_map_of_the_wrong_shape_is_refused(text, said):
     assert any(said in each for each in faults(text))
 
 
-PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None), max_size=9)
+PLAIN = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None), max_size=9)
+)
 DATA = st.dictionaries(
     st.text(st.characters(codec=None), max_size=5),
     st.recursive(

@@ -201,8 +201,11 @@ def test_a_changed_codec_is_not_in_force_by_itself(tmp_path, sandbox):
     assert shelf.activated("acme-l1") == Pair(IN_METRES, level_map(IN_METRES))
     # the text alone, then the map with it as well: the old pair stays
     (folder / "acme-l1.js").write_text(IN_MILLIMETRES)
-    assert load() == (30, f"the codec's text has changed; {sha256(IN_METRES)[:12]} stays in force until "
-                          "`stadtfunk codecs activate acme-l1`")
+    assert load() == (
+        30,
+        f"the codec's text has changed; {sha256(IN_METRES)[:12]} stays in force until "
+        "`stadtfunk codecs activate acme-l1`",
+    )
     write_type(folder, "acme-l1", IN_MILLIMETRES, level_map(IN_MILLIMETRES, unit="mm"))
     distance, held = load()
     assert (distance, bool(held)) == (30, True)

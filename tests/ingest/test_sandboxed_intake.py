@@ -1,4 +1,4 @@
-"""The intake with device types that a JavaScript codec reads: in one batch with the others, and hostile ones."""
+"""The intake with device types that a JavaScript codec reads: beside the others, and hostile ones."""
 
 import json
 import threading
@@ -72,7 +72,7 @@ def test_one_batch_holds_both_kinds_and_says_what_was_left_over(intake, journal)
     assert (json.loads(uplink.codec_notes)["unmapped"], len(readings)) == ({"x": 1, "long": "y"}, 0)
     assert found[EUI][0].codec_notes == b""
     # what a sandbox reads comes last
-    assert [uplink.dev_eui for _, uplink, _ in journal.uplinks()][0] == EUI
+    assert next(journal.uplinks())[1].dev_eui == EUI
     assert intake.take(mixed) == Taken(duplicates=3)
 
 
@@ -110,7 +110,7 @@ def test_readings_of_keeps_the_order_and_the_reasons(types):
 
 
 def test_a_hostile_codec_delays_no_other_device_and_loses_nothing(intake, journal):
-    """Forty endless loops at once would be twenty seconds; a batch ends after about one limit all the same."""
+    """Forty endless loops would be twenty seconds; a batch ends after about one limit all the same."""
     loops = [up(EVIL, b"\xff" + bytes([each]), each) for each in range(40)]
     rest = [up(LEVEL, LEVEL_PAYLOAD, each) for each in range(3)]
     intake.start()
@@ -123,7 +123,9 @@ def test_a_hostile_codec_delays_no_other_device_and_loses_nothing(intake, journa
         wait_for(lambda: intake.stats.batches == 2, timeout_s=20)
         assert time.monotonic() - begun < 10, "generous: the machine is busy; forty limits are 20 s"
         wait_for(lambda: not intake.late.busy, timeout_s=60)
-        wait_for(lambda: sum(uplink.dev_eui == LEVEL for _, uplink, _ in journal.uplinks()) == 3, timeout_s=60)
+        wait_for(
+            lambda: sum(uplink.dev_eui == LEVEL for _, uplink, _ in journal.uplinks()) == 3, timeout_s=60
+        )
     finally:
         intake.stop()
     assert journal.counts().rejected == 40
