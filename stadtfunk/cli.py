@@ -11,6 +11,7 @@ from stadtfunk import (
     cap,
     catalogue_commands,
     check,
+    codecs_commands,
     demo,
     drill,
     kostra_commands,
@@ -56,6 +57,9 @@ def parser() -> argparse.ArgumentParser:
     )
     catalogue_commands.add_decode_arguments(
         command("decode", "decode one payload", catalogue_commands.decode)
+    )
+    codecs_commands.add_arguments(
+        commands.add_parser("codecs", help="makers' codecs in JavaScript: check a device repository")
     )
     kostra_commands.add_arguments(
         commands.add_parser("kostra", help="tables of how much rain falls how rarely, from DWD's KOSTRA")
