@@ -88,12 +88,12 @@ def parse_yaml(text: str, file: str) -> Any:
 
 def _refuse_depth(text: str) -> None:
     """Nested nodes are composed by recursion in C: a hundred thousand brackets would end the process."""
-    events: Any = yaml.parse(text, Loader=_Loader)
     depth = 0
-    for event in events:
+    for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > _MOST_NESTED:
-                raise yaml.composer.ComposerError(None, None, "nested too deep", event.start_mark)
+                mark: Any = event.start_mark
+                raise yaml.composer.ComposerError(None, None, "nested too deep", mark)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
