@@ -1,0 +1,1 @@
+"""Makers' own codecs in JavaScript, in a process that may die."""
