@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from devices.decoded import Frame
-from devices.javascript.sandbox import Outcome, Sandbox, Source
+from devices.javascript.sandbox import Outcome, Sandbox, Source, warm_differs
 from devices.repository.codec import Example, Output, RepositoryCodec
 from devices.repository.comparison import Difference, differences, plain
 
@@ -54,7 +54,8 @@ def check_codec(sandbox: Sandbox, codec: RepositoryCodec) -> CodecResult:
         reason = codec.fault.problem if codec.fault else "cannot be read"
         failures = [Failure(e.description, e.frame, f"{codec.file_name}: {reason}") for e in usable]
         return CodecResult(codec, len(codec.examples), (*failures, *unusable))
-    outcomes, warm_differs = _run(sandbox, codec.source, usable)
+    frames = [each.frame for each in usable]
+    outcomes = sandbox.run(codec.source, frames, fresh=True)
     failures = [
         failure
         for each, outcome in zip(usable, outcomes, strict=True)
@@ -67,21 +68,8 @@ def check_codec(sandbox: Sandbox, codec: RepositoryCodec) -> CodecResult:
         (*failures, *unusable),
         len(normalized),
         tuple(_normalized(sandbox, codec.source, normalized)),
-        warm_differs,
+        warm_differs(sandbox, codec.source, frames),
     )
-
-
-def _run(sandbox: Sandbox, source: Source, examples: Sequence[Example]) -> tuple[list[Outcome], bool]:
-    """What the codec gives in fresh contexts, and whether one for all, there and back, differs."""
-    frames = [each.frame for each in examples]
-    fresh = sandbox.run(source, frames, fresh=True)
-    warm = sandbox.run(source, [*frames, *reversed(frames)])
-    pairs = zip(warm, [*fresh, *reversed(fresh)], strict=True)
-    return fresh, not all(a == b or (_killed(a.errors) and _killed(b.errors)) for a, b in pairs)
-
-
-def _killed(errors: Sequence[str]) -> str | None:
-    return next((each for each in errors if each.startswith(_KILLED)), None)
 
 
 def _normalized(sandbox: Sandbox, source: Source, examples: Sequence[Example]) -> list[Failure]:
@@ -126,7 +114,7 @@ def _part(output: Output, name: str) -> Any:
 
 
 def _reason(expected: Output, got: Output, found: Sequence[Difference]) -> str:
-    if killed := _killed(got.errors):
+    if killed := next((each for each in got.errors if each.startswith(_KILLED)), None):
         return f"the call was ended: {killed}"
     if got.errors and not expected.errors:
         return f"gives an error: {got.errors[0]}"
