@@ -9,6 +9,7 @@ import yaml
 from devices.errors import DeviceTypeError, Fault
 
 _MOST_NESTED = 100
+_MOST_DIGITS = 1_000
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -33,6 +34,8 @@ for _tag, _pattern, _first in (
 
 def _integer(loader: Any, node: Any) -> int:
     text = loader.construct_scalar(node)
+    if len(text) > _MOST_DIGITS:  # Python refuses to write such a number out, wherever that may be tried
+        raise ValueError(f"a number of more than {_MOST_DIGITS} digits")
     base = {"0x": 16, "0o": 8}.get(text[:2])
     return int(text) if base is None else int(text[2:], base)
 

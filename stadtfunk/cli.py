@@ -58,9 +58,7 @@ def parser() -> argparse.ArgumentParser:
     catalogue_commands.add_decode_arguments(
         command("decode", "decode one payload", catalogue_commands.decode)
     )
-    codecs_commands.add_arguments(
-        commands.add_parser("codecs", help="makers' codecs in JavaScript: check a device repository")
-    )
+    codecs_commands.add_arguments(commands.add_parser("codecs", help="JavaScript codecs"))
     kostra_commands.add_arguments(
         commands.add_parser("kostra", help="tables of how much rain falls how rarely, from DWD's KOSTRA")
     )

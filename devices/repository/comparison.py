@@ -105,10 +105,8 @@ def _key(key: Any) -> str:
         return key
     if key is None or isinstance(key, bool):
         return {None: "null", True: "true", False: "false"}[key]
-    if isinstance(key, int):
-        return str(_number(key))
-    if isinstance(key, float) and key.is_integer():
-        return str(int(key))
+    if isinstance(key, int | float):
+        return str(int(key)) if isinstance(key, int) or key.is_integer() else repr(key)
     if isinstance(key, tuple):
         return ",".join(_key(part) for part in key)
     return repr(key)

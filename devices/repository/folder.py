@@ -21,12 +21,12 @@ class Folder:
         """The vendors' folders by name. Raises RepositoryError where there is no folder `vendor`."""
         try:
             entries = sorted((self.path / "vendor").iterdir())
+            return {each.name: each for each in entries if not each.name.startswith(".") and each.is_dir()}
         except OSError as error:
             remedy = "name a checkout of lorawan-devices: vendor/index.yaml, vendor/<vendor>/<device>.yaml"
             raise RepositoryError(
                 Fault(str(self.path), "vendor", f"no device repository: {error.strerror or error}", remedy)
             ) from error
-        return {each.name: each for each in entries if not each.name.startswith(".") and each.is_dir()}
 
     def yaml_files(self, vendor: Path) -> list[Path]:
         """The vendor's YAML files, sorted. Raises RepositoryError when its folder cannot be listed."""

@@ -142,6 +142,12 @@ def test_a_key_that_is_a_list_of_lists_is_a_fault():
         parse_yaml("? [[1]]\n: 2", "key.yaml")
 
 
+@pytest.mark.parametrize("number", ["9" * 5_000, "0x" + "f" * 5_000, "0o" + "7" * 5_000])
+def test_a_number_too_long_to_write_out_is_a_fault(number):
+    with pytest.raises(DeviceTypeError, match="digits"):
+        parse_yaml(f"a: {number}", "long.yaml")
+
+
 @given(st.text(alphabet="[]{}:-?&*!|>'\"#%~ \nab01.,", max_size=60))
 def test_any_text_is_a_document_or_a_fault(text):
     with contextlib.suppress(DeviceTypeError):
@@ -368,11 +374,12 @@ def test_differing_has_no_direction(one, other):
 
 
 def test_what_json_cannot_say():
-    assert plain({2: math.nan, 1.5: math.inf, True: (1, 2), None: 10**400, (1, 2): "x"}) == {
+    assert plain({2: math.nan, 1.5: math.inf, True: (1, 2), None: 10**400, 10**30: "y", (1, 2): "x"}) == {
         "2": None,
         "1.5": None,
         "true": [1, 2],
         "null": None,
+        "1" + "0" * 30: "y",
         "1,2": "x",
     }
     circle = []
