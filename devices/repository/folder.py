@@ -29,10 +29,14 @@ class Folder:
             ) from error
 
     def yaml_files(self, vendor: Path) -> list[Path]:
-        """The vendor's YAML files, sorted. Raises RepositoryError when its folder cannot be listed."""
+        """The vendor's YAML files but its index, which adds nothing to them, sorted.
+
+        Raises RepositoryError when its folder cannot be listed.
+        """
         try:
             self._inside(vendor)
-            return sorted(each for each in vendor.iterdir() if each.suffix == ".yaml")
+            files = sorted(each for each in vendor.iterdir() if each.suffix == ".yaml")
+            return [each for each in files if each.name != "index.yaml"]
         except OSError as error:
             raise _fault(vendor, error.strerror or str(error), "give a readable folder") from error
 

@@ -106,7 +106,7 @@ class Repository:
 
     def codecs(self) -> tuple[tuple[RepositoryCodec, ...], tuple[Fault, ...]]:
         """Every codec with an uplink decoder, named by a device or not, and the faults of all files."""
-        faults = [*self._index_faults]
+        faults: list[Fault] = []
         codecs = []
         for file, found in self._yaml_files(faults):
             if not found.get("uplinkDecoder"):
@@ -188,7 +188,6 @@ class Repository:
         if vendor_name not in vendors:
             raise self._unknown(name, f"no vendor {vendor_name!r}", vendor_name, vendors)
         files = {each.stem.lower(): each for each in self._folder.yaml_files(vendors[vendor_name])}
-        files.pop("index", None)
         if model not in files:
             raise self._unknown(name, f"{vendor_name} has no device {model!r}", model, files)
         return files[model]

@@ -155,6 +155,13 @@ def test_a_file_that_cannot_be_read_is_told_and_the_rest_is_checked(folder, caps
     assert "1 files cannot be read" in capsys.readouterr().out
 
 
+def test_an_index_is_not_needed(folder, capsys):
+    (folder / "vendor/index.yaml").unlink()
+    (folder / "vendor/pegelbau/index.yaml").write_text("endDevices: [")
+    code, _, summary = checked(folder, capsys)
+    assert (code, summary["total"], summary["passed"], summary["unreadable_files"]) == (0, 6, 6, 0)
+
+
 def test_a_wrong_normalized_output_fails_apart_from_the_total(folder, capsys):
     script = folder / "vendor/pegelbau/scripts/tiefe.js"
     script.write_text(script.read_text().replace("/ 100", "/ 10"))
