@@ -2,7 +2,8 @@
 
 DevicesError
  ├── DeviceTypeError   a device-type file cannot be used
- └── RegistryError     the list of installed devices cannot be used
+ ├── RegistryError     the list of installed devices cannot be used
+ └── RepositoryError   a device repository, or what it says of one device, cannot be used
 """
 
 from dataclasses import dataclass
@@ -36,3 +37,7 @@ class DeviceTypeError(DevicesError):
 
 class RegistryError(DevicesError):
     """The list of installed devices cannot be used."""
+
+
+class RepositoryError(DevicesError):
+    """A device repository, or what it says of one device, cannot be used."""

@@ -8,6 +8,9 @@ import yaml
 
 from devices.errors import DeviceTypeError, Fault
 
+_MOST_NESTED = 100
+_MOST_DIGITS = 1_000
+
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -31,6 +34,8 @@ for _tag, _pattern, _first in (
 
 def _integer(loader: Any, node: Any) -> int:
     text = loader.construct_scalar(node)
+    if len(text) > _MOST_DIGITS:  # Python refuses to write such a number out, wherever that may be tried
+        raise ValueError(f"a number of more than {_MOST_DIGITS} digits")
     base = {"0x": 16, "0o": 8}.get(text[:2])
     return int(text) if base is None else int(text[2:], base)
 
@@ -41,7 +46,7 @@ def _mapping(loader: Any, node: Any) -> dict[Any, Any]:
         key = loader.construct_object(key_node, deep=True)
         if isinstance(key, list):
             key = tuple(key)
-        if not isinstance(key, str | int | float | tuple | None):
+        if not isinstance(key, str | int | float | tuple | None) or not _hashable(key):
             raise yaml.constructor.ConstructorError(
                 None, None, f"key {key!r} is no scalar", key_node.start_mark
             )
@@ -53,6 +58,10 @@ def _mapping(loader: Any, node: Any) -> dict[Any, Any]:
     return result
 
 
+def _hashable(key: Any) -> bool:
+    return not isinstance(key, tuple) or all(isinstance(part, str | int | float | None) for part in key)
+
+
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
@@ -60,13 +69,34 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 def read_yaml(file: Path) -> Any:
     """The document in the file. Raises DeviceTypeError when it cannot be read or is not YAML."""
     try:
-        return yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+        text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DeviceTypeError(Fault(str(file), "file", str(error), "give a readable UTF-8 file")) from error
+    return parse_yaml(text, str(file))
+
+
+def parse_yaml(text: str, file: str) -> Any:
+    """The document in the text of that file. Raises DeviceTypeError when it is not YAML."""
+    try:
+        _refuse_depth(text)
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}" if mark else "file"
         problem = getattr(error, "problem", None) or str(error)
-        raise DeviceTypeError(Fault(str(file), place, f"not YAML: {problem}", "correct that line")) from error
+        raise DeviceTypeError(Fault(file, place, f"not YAML: {problem}", "correct that line")) from error
     except (RecursionError, ValueError) as error:
-        raise DeviceTypeError(Fault(str(file), "file", f"not YAML: {error}", "correct the file")) from error
+        raise DeviceTypeError(Fault(file, "file", f"not YAML: {error}", "correct the file")) from error
+
+
+def _refuse_depth(text: str) -> None:
+    """Nested nodes are composed by recursion in C: a hundred thousand brackets would end the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _MOST_NESTED:
+                mark: Any = event.start_mark
+                raise yaml.composer.ComposerError(None, None, "nested too deep", mark)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from devices.catalogue import Catalogue, load_catalogue
-from devices.errors import DeviceTypeError, Fault
 from devices.javascript.sandbox import Sandbox
 from devices.javascript.shelf import Shelf
 from devices.javascript.type_files import CodecRepository, JavascriptTypes
+from devices.repository.repository import Repository
 from ingest.health import Health
 from ingest.sqlite_file import sqlite_path
 from stadtfunk.settings import Settings
@@ -34,7 +34,7 @@ def javascript_types_of(settings: Settings, sandbox: Sandbox) -> JavascriptTypes
 
 def open_repository(folder: Path) -> CodecRepository:
     """The device repository in a folder. Raises DevicesError."""
-    raise DeviceTypeError(Fault(str(folder), "repository", "cannot be read yet", "leave it out"))
+    return Repository(folder)
 
 
 def city_catalogue(settings: Settings, scripts: JavascriptTypes) -> Catalogue:

@@ -169,15 +169,23 @@ def test_every_fault_of_a_map_is_named_in_one_run():
     )
     assert found == [
         "acme-x1.toml: field.0 (a).property: unknown property water_distence (did you mean water_distance?)",
-        "acme-x1.toml: field.1 (b).unit: kPa cannot become mm, the unit of water_distance "
-        "(correct the unit or the property)",
-        "acme-x1.toml: field.2 (c).wrap: a counter needs it "
-        "(write the count at which it starts again at 0, in the field's unit, or wrap = false)",
+        (
+            "acme-x1.toml: field.1 (b).unit: kPa cannot become mm, the unit of water_distance "
+            "(correct the unit or the property)"
+        ),
+        (
+            "acme-x1.toml: field.2 (c).wrap: a counter needs it "
+            "(write the count at which it starts again at 0, in the field's unit, or wrap = false)"
+        ),
         "acme-x1.toml: field.2 (c).unit: is missing (write the unit in which the codec gives it, such as mm)",
-        "acme-x1.toml: field.3 (d).channel: precipitation_total is field.2 already "
-        "(give each a channel of its own)",
-        "acme-x1.toml: field.3 (d).kind: gauge, but precipitation_total is a counter "
-        '(write kind = "counter" or correct the property)',
+        (
+            "acme-x1.toml: field.3 (d).channel: precipitation_total is field.2 already "
+            "(give each a channel of its own)"
+        ),
+        (
+            "acme-x1.toml: field.3 (d).kind: gauge, but precipitation_total is a counter "
+            '(write kind = "counter" or correct the property)'
+        ),
         "acme-x1.toml: field.4 (a).path: is field.0 already (remove one)",
         "acme-x1.toml: field.4 (a).wrap: is of counters alone (remove it)",
     ]

@@ -203,8 +203,10 @@ def test_a_changed_codec_is_not_in_force_by_itself(tmp_path, sandbox):
     (folder / "acme-l1.js").write_text(IN_MILLIMETRES)
     assert load() == (
         30,
-        f"the codec's text has changed; {sha256(IN_METRES)[:12]} stays in force until "
-        "`stadtfunk codecs activate acme-l1`",
+        (
+            f"the codec's text has changed; {sha256(IN_METRES)[:12]} stays in force until "
+            "`stadtfunk codecs activate acme-l1`"
+        ),
     )
     write_type(folder, "acme-l1", IN_MILLIMETRES, level_map(IN_MILLIMETRES, unit="mm"))
     distance, held = load()

@@ -70,7 +70,9 @@ class City:
         write_type(self.folder / "types", "acme-w1", codec, map_)
 
     def service(self):
-        return Service(load_settings(self.config))
+        service = Service(load_settings(self.config))
+        service.start()
+        return service
 
     def run(self, *arguments):
         self._capsys.readouterr()
@@ -190,8 +192,8 @@ def test_rain_dropped_without_a_word_is_seen_before_it_counts(city):
 def test_a_required_property_that_stays_away_alarms_the_operators(city):
     city.weather(WITHOUT_RAIN, weather_map(WITHOUT_RAIN))
     service = city.service()
-    service.required.start()
     try:
+        wait_for(lambda: service.health()["required"].ok)
         for number in range(3):
             assert service.health()["required"].ok, number
             uplink, readings = city.up(service, RAIN, WEATHER_PAYLOAD)
@@ -206,9 +208,8 @@ def test_a_required_property_that_stays_away_alarms_the_operators(city):
             assert client.get("/readyz").json()["parts"]["required"] == {"ok": False}
             items = client.get("/api/v1/admin/uplinks", headers=city.headers).json()["items"]
         assert items[0]["codec_warnings"] == ["required precipitation_total is missing"]
-        assert items[0]["unmapped"]["humidity"] == 52
+        assert items[0]["unmapped"]["humidity"] == 56.5
     finally:
-        service.required.stop()
         service.stop()
 
 
@@ -232,7 +233,7 @@ def test_check_names_the_faults_of_maps(city):
 
 def test_a_service_that_cannot_keep_the_codecs_says_so_and_works(city):
     (city.folder / "codecs").write_text("a file where the folder should be")
-    with pytest.raises(Exception, match="damaged|codecs"):
+    with pytest.raises(Exception, match="codecs"):
         city.service()
     (city.folder / "codecs").unlink()
     record(city, count=1)
@@ -254,7 +255,7 @@ def test_decode_shows_what_a_map_does(city):
         assert code == 0
         rows = {row["property"]: (row["value"], row["unit"], row["quality"]) for row in json.loads(out)}
         assert rows == {"precipitation_total": (50.05, "mm", 1), "air_temperature": (27.2, "Cel", 1)}
-        assert "unmapped: humidity = 52.0\n" in err or "unmapped: humidity = 52\n" in err
+        assert "unmapped: humidity = 56.5\n" in err
     code, out, err = city.run("decode", "--types", str(city.folder / "nowhere"), *arguments)
     assert (code, out) == (2, "")
     assert "is no folder" in err
