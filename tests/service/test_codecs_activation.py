@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from pathlib import Path
 
 import pytest
 import structlog
@@ -262,3 +263,28 @@ def test_decode_shows_what_a_map_does(city):
     code, out, err = city.run("decode", *arguments)
     assert code == 2
     assert "no device type 'acme-w1'" in err
+
+
+def test_a_repositorys_device_decodes_with_and_without_a_map(city):
+    repository = str(Path(__file__).parents[1] / "makers_repository")
+    arguments = ["decode", "--repository", repository, "--type", "pegelbau-tiefe-1", "--fport", "7", "012c01"]
+    code, out, err = city.run(*arguments)
+    assert (code, json.loads(out)) == (0, [])
+    assert "unmapped: level = 300\n" in err
+    assert 'unmapped: pump = "on"\n' in err
+    [text] = [each.read_text() for each in Path(repository).rglob("tiefe.js")]
+    (city.folder / "maps").mkdir()
+    (city.folder / "maps" / "pegelbau-tiefe-1.toml").write_text(
+        f'codec = "pegelbau/tiefe-1"\ncodec_sha256 = "{sha256(text)}"\n'
+        '[[field]]\npath = "level"\nproperty = "water_depth"\nunit = "mm"\n'
+    )
+    maps = f'types = ["types"]\nmaps = ["maps"]\nrepository = "{repository}"'
+    city.config.write_text(city.config.read_text().replace('types = ["types"]', maps))
+    arguments[1:3] = ["--config", str(city.config)]
+    code, out, err = city.run(*arguments)
+    assert (code, json.loads(out)) == (
+        0,
+        [{"property": "water_depth", "value": 30, "unit": "cm", "quality": 1}],
+    )
+    assert "level" not in err
+    assert city.run("check", "--config", str(city.config))[0] == 0
