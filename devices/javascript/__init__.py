@@ -1,1 +1,1 @@
-"""Makers' own codecs in JavaScript, in a process that may die."""
+"""Makers' codecs in JavaScript (TS013 and older shapes), run in a process of their own."""

@@ -1,116 +1,121 @@
-// As much of Node's Buffer as payload decoders use; given to scripts that name it, and to no others.
-var Buffer = (function () {
-  "use strict";
-  const ENCODINGS = {
-    hex: {
-      read: (text) => (text.match(/[0-9a-f]{2}/gi) || []).map((pair) => parseInt(pair, 16)),
-      write: (bytes) => Array.from(bytes, (byte) => (byte + 256).toString(16).slice(1)).join(""),
-    },
-    latin1: {
-      read: (text) => Array.from(text, (each) => each.charCodeAt(0) & 255),
-      write: (bytes) => Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""),
-    },
-    ascii: {
-      read: (text) => Array.from(text, (each) => each.charCodeAt(0) & 255),
-      write: (bytes) => Array.from(bytes, (byte) => String.fromCharCode(byte & 127)).join(""),
-    },
-    utf8: {
-      read: (text) => Array.from(unescape(encodeURIComponent(text)), (each) => each.charCodeAt(0)),
-      write: (bytes) => {
-        const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-        try {
-          return decodeURIComponent(escape(text));
-        } catch {
-          return text; // no UTF-8
-        }
-      },
-    },
-    base64: {
-      read(text) {
-        const bytes = [];
-        let bits = 0;
-        let count = 0;
-        for (const each of text.replace(/=+$/, "")) {
-          bits = (bits << 6) | DIGITS.indexOf(each);
-          count += 6;
-          if (count >= 8) bytes.push((bits >> (count -= 8)) & 255);
-        }
-        return bytes;
-      },
-      write(bytes) {
-        let text = "";
-        for (let i = 0; i < bytes.length; i += 3) {
-          const three = (bytes[i] << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
-          for (let k = 0; k < 4; k++) text += i + k > bytes.length ? "=" : DIGITS[(three >> (18 - 6 * k)) & 63];
-        }
-        return text;
-      },
-    },
-  };
-  const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const named = (encoding) => ENCODINGS[({ "utf-8": "utf8", binary: "latin1" })[encoding] ?? encoding] ?? ENCODINGS.utf8;
+// What codecs written for Node use of its Buffer. Evaluated only for a source that names Buffer.
+(function () {
+  'use strict';
+  const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+  function utf8(text) {
+    const escaped = unescape(encodeURIComponent(text));
+    return Array.from(escaped, (each) => each.charCodeAt(0));
+  }
+
+  function encoded(text, encoding) {
+    const how = String(encoding ?? 'utf8').toLowerCase();
+    if (how === 'hex') return (text.match(/^(?:[0-9a-f]{2})*/i)[0].match(/../g) ?? []).map((each) => parseInt(each, 16));
+    if (how === 'base64' || how === 'base64url') {
+      const digits = Array.from(text.replace(/-/g, '+').replace(/_/g, '/'), (each) => DIGITS.indexOf(each));
+      const bytes = [];
+      let bits = 0, count = 0;
+      for (const digit of digits.filter((each) => each >= 0)) {
+        bits = ((bits << 6) | digit) & 0xffff;
+        count += 6;
+        if (count >= 8) bytes.push((bits >> (count -= 8)) & 255);
+      }
+      return bytes;
+    }
+    if (how === 'ascii' || how === 'latin1' || how === 'binary') return Array.from(text, (each) => each.charCodeAt(0) & 255);
+    return utf8(text);
+  }
 
   class Buffer extends Uint8Array {
-    static from(given, encoding) {
-      const bytes = typeof given === "string" ? named(encoding).read(given) : given;
+    static from(value, encoding, length) {
+      if (value instanceof ArrayBuffer) return new Buffer(value, encoding, length);
+      const bytes = typeof value === 'string' ? encoded(value, encoding) : (value.data ?? value);
       const made = new Buffer(bytes.length);
-      made.set(bytes);
+      for (let i = 0; i < bytes.length; i++) made[i] = bytes[i];
       return made;
     }
-    static alloc(size, value = 0) {
-      return new Buffer(size).fill(value);
-    }
-    static isBuffer(given) {
-      return given instanceof Buffer;
-    }
-    static concat(some) {
-      return Buffer.from([].concat(...some.map((each) => Array.from(each))));
+    static alloc(size, fill) { return new Buffer(size).fill(fill ?? 0); }
+    static allocUnsafe(size) { return new Buffer(size); }
+    static isBuffer(value) { return value instanceof Buffer; }
+    static byteLength(value, encoding) { return typeof value === 'string' ? encoded(value, encoding).length : value.byteLength; }
+    static concat(parts) { return Buffer.from([].concat(...parts.map((each) => Array.from(each)))); }
+
+    slice(start, end) { return this.subarray(start, end); }
+    equals(other) { return this.length === other.length && this.every((each, i) => each === other[i]); }
+    toJSON() { return { type: 'Buffer', data: Array.from(this) }; }
+    copy(target, at = 0, start = 0, end = this.length) {
+      const part = this.subarray(start, Math.min(end, start + target.length - at));
+      target.set(part, at);
+      return part.length;
     }
     toString(encoding, start = 0, end = this.length) {
-      return named(encoding).write(this.subarray(start, end));
+      const bytes = Array.from(this.subarray(start, end));
+      const how = String(encoding ?? 'utf8').toLowerCase();
+      if (how === 'hex') return bytes.map((each) => each.toString(16).padStart(2, '0')).join('');
+      const chars = bytes.map((each) => String.fromCharCode(how === 'ascii' ? each & 127 : each)).join('');
+      if (how === 'base64') return btoa(chars);
+      if (how === 'ascii' || how === 'latin1' || how === 'binary') return chars;
+      try {
+        return decodeURIComponent(escape(chars));
+      } catch {
+        return chars.replace(/[\x80-\xff]/g, '\ufffd');
+      }
     }
-    slice(start, end) {
-      return this.subarray(start, end);
-    }
-    readUIntBE(at, size) {
-      return view(this, at, size).reduce((sum, byte) => sum * 256 + byte, 0);
-    }
-    readUIntLE(at, size) {
-      return view(this, at, size).reduceRight((sum, byte) => sum * 256 + byte, 0);
-    }
-    readIntBE(at, size) {
-      return signed(this.readUIntBE(at, size), size);
-    }
-    readIntLE(at, size) {
-      return signed(this.readUIntLE(at, size), size);
-    }
+    readUIntBE(at, size) { return number(this, at, size, false); }
+    readUIntLE(at, size) { return number(this, at, size, true); }
+    readIntBE(at, size) { return signed(number(this, at, size, false), size); }
+    readIntLE(at, size) { return signed(number(this, at, size, true), size); }
+    writeUIntBE(value, at, size) { return put(this, value, at, size, false); }
+    writeUIntLE(value, at, size) { return put(this, value, at, size, true); }
   }
-  const signed = (value, size) => (value >= 2 ** (8 * size - 1) ? value - 2 ** (8 * size) : value);
-  const view = (buffer, at, size) => {
-    if (!(at >= 0 && at + size <= buffer.length)) throw new RangeError("Attempt to access memory outside buffer bounds");
-    return Array.from(buffer.subarray(at, at + size));
-  };
 
-  for (const bits of ["8", "16", "32"]) {
-    for (const end of bits === "8" ? [""] : ["BE", "LE"]) {
-      const size = bits / 8;
-      const order = end || "BE";
-      const unsigned = function (at = 0) {
-        return this["readUInt" + order](at, size);
-      };
-      Buffer.prototype["readUInt" + bits + end] = Buffer.prototype["readUint" + bits + end] = unsigned;
-      Buffer.prototype["readInt" + bits + end] = function (at = 0) {
-        return this["readInt" + order](at, size);
-      };
+  function within(buffer, at, size) {
+    if (!(at >= 0 && at + size <= buffer.length)) throw new RangeError('offset is outside of the Buffer');
+  }
+  function number(buffer, at = 0, size = 1, little = false) {
+    within(buffer, at, size);
+    let value = 0;
+    for (let i = 0; i < size; i++) value = value * 256 + buffer[little ? at + size - 1 - i : at + i];
+    return value;
+  }
+  function signed(value, size) {
+    const half = 2 ** (8 * size - 1);
+    return value >= half ? value - 2 * half : value;
+  }
+  function put(buffer, value, at = 0, size = 1, little = false) {
+    within(buffer, at, size);
+    for (let i = 0; i < size; i++) {
+      buffer[little ? at + i : at + size - 1 - i] = value;
+      value = Math.floor(value / 256);
+    }
+    return at + size;
+  }
+  function method(name, body) {
+    Object.defineProperty(Buffer.prototype, name, { value: body, writable: true, configurable: true });
+  }
+  const view = (buffer) => new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+
+  for (const [size, bits] of [[1, '8'], [2, '16'], [4, '32']]) {
+    for (const [suffix, little] of size === 1 ? [['', false]] : [['BE', false], ['LE', true]]) {
+      method('readInt' + bits + suffix, function (at) { return signed(number(this, at, size, little), size); });
+      method('writeInt' + bits + suffix, function (value, at) { return put(this, value, at, size, little); });
+      for (const unsigned of ['UInt', 'Uint']) {
+        method('read' + unsigned + bits + suffix, function (at) { return number(this, at, size, little); });
+        method('write' + unsigned + bits + suffix, function (value, at) { return put(this, value, at, size, little); });
+      }
     }
   }
-  for (const [name, getter, size] of [["Float", "getFloat32", 4], ["Double", "getFloat64", 8]]) {
-    for (const end of ["BE", "LE"]) {
-      Buffer.prototype["read" + name + end] = function (at = 0) {
-        const bytes = Uint8Array.from(view(this, at, size));
-        return new DataView(bytes.buffer)[getter](0, end === "LE");
-      };
+  for (const [name, type] of [['Float', 'Float32'], ['Double', 'Float64'], ['BigInt64', 'BigInt64'], ['BigUInt64', 'BigUint64']]) {
+    for (const [suffix, little] of [['BE', false], ['LE', true]]) {
+      method('read' + name + suffix, function (at = 0) { return view(this)['get' + type](at, little); });
     }
   }
-  return Buffer;
-})();
+
+  const make = (name, value) =>
+    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+  make('Buffer', Buffer);
+  make('require', (name) => {
+    if (/^(?:node:)?buffer\/?$/.test(name)) return { Buffer };
+    throw new Error(`cannot require ${name}`);
+  });
+})()

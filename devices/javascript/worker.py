@@ -1,175 +1,227 @@
-"""The process in which codecs run: `python -I worker.py MEMORY_BYTES STACK_BYTES CALL_S`.
+"""The child's program: runs codecs handed to it through standard input and answers through standard output.
 
-`sandbox` speaks to it. It imports nothing of ours: so it starts quickly and holds nothing worth stealing.
-Messages both ways are a length (4 bytes, big-endian) and msgpack. In: `[sha256, text, normalize, fresh, rows]`, a row
-`[hex, fPort, ms]`, text empty for a script that it was given before. Out: `["ready", ""]` once; for each
-request `["loaded", ""]`, or `["unknown", ""]` or why it cannot be loaded, and nothing follows; then for each
-frame `["json", text]` or `["timeout"|"memory"|"error", text]`. After a timeout it does no more of the
-request: others may be waiting.
+It is started as a file, without this project on its path, so that it starts fast and holds nothing worth
+stealing: no configuration, no environment, no file besides its two pipes. Each message is 4 bytes of length
+(big endian) and a body. The first one to come in is the marshalled `Setup`, all others are a `Request`, also
+marshalled: (sha256, text or None, frames, normalize, fresh), a frame being (payload in hex, fPort,
+milliseconds since the epoch); text None: the codec is warm. An answer's first byte is its kind.
 """
 
 import contextlib
+import ctypes
+import marshal
 import os
+import re
 import resource
-import sys
+import signal
+import struct
+import time
 from collections import OrderedDict
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
+# The package `quickjs` around it also starts a thread pool, which takes longer than all the rest.
 import _quickjs  # type: ignore[import-not-found]
-import msgspec
 
-MOST_CONTEXTS = 64
-MOST_ANSWER = 256 << 10
-"""Characters of one answer's JSON; an uplink has at most 255 bytes."""
-_SHRINK_BYTES = 4 << 20
+READY, UNKNOWN, LOADED, ANSWER, FAULT, TIMEOUT, MEMORY = b"RULAETM"
+
+_INTERRUPTED_AT = (
+    0.8  # of the call's time: the engine ends a plain loop itself, before this process is killed
+)
+_ABANDONED_AFTER = 4.0  # times the call's time: this process ends by itself when nobody is left to kill it
+_CONTEXT_SHARE = 2  # a codec may use half of the worker's memory
+_WARM_SHARE = 4  # and all warm codecs together a quarter between calls
+_MAX_WARM = 128
+_TEXT_LENGTH = 500
 _NOBODY = 65_534
-_HERE = Path(__file__).parent
-_encode, _decode = msgspec.msgpack.encode, msgspec.msgpack.decode
+_PR_SET_NO_NEW_PRIVS = 38
+_LINE = re.compile(r"<input>:(\d+)")
+
+# Names declared with let, const or class are no properties of the global object: they are asked for by name.
+_HOLDERS = """[
+    {
+        decodeUplink: typeof decodeUplink === 'function' ? decodeUplink : undefined,
+        normalizeUplink: typeof normalizeUplink === 'function' ? normalizeUplink : undefined,
+        Decoder: typeof Decoder === 'function' ? Decoder : undefined,
+        Decode: typeof Decode === 'function' ? Decode : undefined,
+    },
+    typeof module === 'object' && module !== null ? module.exports : undefined,
+    typeof exports === 'object' ? exports : undefined,
+    typeof driver === 'object' ? driver : undefined,
+]"""
+
+Frame = tuple[str, int, float]
+Request = tuple[str, str | None, list[Frame], bool, bool]
+Setup = tuple[float, int, int, str, str]  # seconds a call, bytes of memory and stack, prelude.js, buffer.js
 
 
-class Contexts:
-    """Warm contexts by script, those not used for longest given up first."""
+class _Failed(Exception):  # noqa: N818 - an answer, not an error
+    """A call that has no answer of the codec's own: the kind and the words of the answer instead."""
 
-    def __init__(self, memory_bytes: int, stack_bytes: int, call_s: float) -> None:
-        self._memory_bytes = memory_bytes
-        self._stack_bytes = stack_bytes
-        self._call_s = call_s
-        self._texts = {
-            name: (_HERE / f"{name}.js").read_text("utf-8") for name in ("prelude", "buffer", "driver")
-        }
-        self._sources: OrderedDict[str, str] = OrderedDict()
-        self._warm: OrderedDict[str, tuple[Any, Any]] = OrderedDict()
-
-    def know(self, sha256: str, text: str) -> bool:
-        """Whether this script is known, from now on where its text is given."""
-        if text:
-            self._sources[sha256] = text
-            while len(self._sources) > MOST_CONTEXTS:
-                old, _ = self._sources.popitem(last=False)
-                self._warm.pop(old, None)
-        if sha256 not in self._sources:
-            return False
-        self._sources.move_to_end(sha256)
-        return True
-
-    def call(self, sha256: str) -> Any:
-        """The script's function of (hex, fPort, ms, normalize), in its warm context."""
-        if sha256 not in self._warm:
-            self._warm[sha256] = self._new(self._sources[sha256])
-        return self._warm[sha256][1]
-
-    def drop(self, sha256: str) -> None:
-        """Give the script's context up: the next call gets a new one."""
-        self._warm.pop(sha256, None)
-
-    def tidy(self, sha256: str) -> None:
-        """Give a context up that has grown, by leaks or by its caches."""
-        context = self._warm.get(sha256)
-        if context and context[0].memory()["malloc_size"] > _SHRINK_BYTES:
-            self.drop(sha256)
-
-    def _new(self, text: str) -> tuple[Any, Any]:
-        context = _quickjs.Context()
-        context.set_memory_limit(self._memory_bytes)
-        context.set_max_stack_size(self._stack_bytes)
-        context.set_time_limit(self._call_s)
-        context.eval(self._texts["prelude"])
-        if "Buffer" in text:
-            context.eval(self._texts["buffer"])
-        context.eval(text)
-        return context, context.eval(self._texts["driver"])
+    def __init__(self, kind: int, words: str = "") -> None:
+        super().__init__(words)
+        self.kind, self.words = kind, words
 
 
-def answer(contexts: Contexts, sha256: str, normalize: bool, frame: list[Any]) -> list[str]:
-    """What the script makes of one frame."""
+class _Codec:
+    """One codec in a context of its own."""
+
+    def __init__(self, text: str, setup: Setup) -> None:
+        call_s, memory_bytes, stack_bytes, prelude, buffer = setup
+        self._context = context = _quickjs.Context()
+        context.set_memory_limit(memory_bytes // _CONTEXT_SHARE)
+        context.set_max_stack_size(stack_bytes)
+        context.set_time_limit(call_s * _INTERRUPTED_AT)
+        bind = context.eval(prelude)
+        with _engine_faults():
+            if re.search(r"\bBuffer\b", text):
+                context.eval(buffer)
+            context.eval(text)
+            self._run = bind(context.eval(_HOLDERS))
+        if self._run is None:
+            raise _Failed(FAULT, "no decodeUplink, Decoder or Decode in this script")
+
+    def decode(self, frame: Frame, normalize: bool) -> bytes:
+        """The answer as JSON; raises _Failed."""
+        with _engine_faults():
+            answer = self._run(*frame, normalize)
+            if isinstance(answer, str):
+                return answer.encode()
+        raise _Failed(MEMORY)
+
+    def size(self) -> int:
+        """Bytes in use."""
+        return int(self._context.memory()["memory_used_size"])
+
+
+@contextlib.contextmanager
+def _engine_faults() -> Iterator[None]:
+    """What the engine raises, as a _Failed."""
     try:
-        text = contexts.call(sha256)(*frame, normalize)
-        if not isinstance(text, str):
-            return ["error", "the codec returned nothing that can be written as JSON"]
-        if len(text) > MOST_ANSWER:
-            return ["error", f"the answer is too long: {len(text)} characters, at most {MOST_ANSWER}"]
-        text.encode()
-    except UnicodeEncodeError:
-        return ["error", "the answer is no Unicode text"]
+        yield
     except MemoryError:
-        contexts.drop(sha256)
-        return ["memory", "the process has no more"]
-    except Exception as error:  # noqa: BLE001 - whatever a script does is an answer
-        contexts.drop(sha256)
-        return fault(error)
-    return ["json", text]
+        raise _Failed(MEMORY) from None
+    except (_quickjs.JSException, ValueError, TypeError) as error:
+        words = str(error)
+        first = words.split("\n", 1)[0]
+        if first == "InternalError: interrupted":
+            raise _Failed(TIMEOUT) from None
+        if first in {"null", "InternalError: out of memory"}:
+            raise _Failed(MEMORY) from None
+        line = _LINE.search(words)
+        raise _Failed(FAULT, first[:_TEXT_LENGTH] + (f" (line {line[1]})" if line else "")) from None
 
 
-def fault(error: Exception) -> list[str]:
-    """The kind of a script's failure, and its words."""
-    said = str(error).partition("\n")[0][:500]
-    if said.startswith("InternalError: interrupted"):
-        return ["timeout", "the script was interrupted"]
-    if said in {"null", "InternalError: out of memory"}:
-        return ["memory", "the script wanted more than it may have"]
-    return ["error", said or type(error).__name__]
+class _Worker:
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._abandoned_after_s = _ABANDONED_AFTER * setup[0]
+        self._warm_bytes = setup[1] // _WARM_SHARE
+        self._warm: OrderedDict[str, tuple[_Codec, int]] = OrderedDict()
 
+    def serve(self) -> None:
+        """Answer requests until nobody is left to ask."""
+        while message := _receive():
+            self._batch(*marshal.loads(message))  # noqa: S302 - nobody but our parent can write to this pipe
 
-def serve(contexts: Contexts, requests: Any, answers: Any) -> None:
-    """Answer until the other end is closed."""
-
-    def say(what: list[str]) -> None:
-        body = _encode(what)
-        answers.write(len(body).to_bytes(4, "big") + body)
-        answers.flush()
-
-    say(["ready", ""])
-    while len(head := requests.read(4)) == 4:  # noqa: PLR2004 - the length's bytes
-        sha256, text, normalize, fresh, frames = _decode(requests.read(int.from_bytes(head, "big")))
-        if not contexts.know(sha256, text):
-            say(["unknown", ""])
-            continue
-        loaded = ["loaded", ""]
+    def _batch(
+        self, sha256: str, text: str | None, frames: list[Frame], normalize: bool, fresh: bool
+    ) -> None:
+        """Answers frame by frame, up to the first that fails by the engine."""
+        if text is None and sha256 not in self._warm:
+            _send(UNKNOWN)
+            return
         try:
-            contexts.call(sha256)
-        except Exception as error:  # noqa: BLE001 - see above
-            loaded = fault(error)
-        say(loaded)
-        if loaded[0] != "loaded":
-            continue
-        for frame in frames:
-            if fresh:
-                contexts.drop(sha256)
-            said = answer(contexts, sha256, normalize, frame)
-            say(said)
-            if said[0] == "timeout":
-                break
-        contexts.tidy(sha256)
+            codec = None
+            if not fresh:
+                codec = self._warm.pop(sha256)[0] if text is None else self._load(text)
+                if text is not None:
+                    _send(LOADED)
+            for frame in frames:
+                _give_up_after(self._abandoned_after_s)
+                asked = codec if codec is not None else self._load(text or "")
+                _send(ANSWER, asked.decode(frame, normalize))
+        except _Failed as failed:
+            _send(failed.kind, failed.words.encode("utf-8", "replace"))
+        except MemoryError:
+            _send(MEMORY)
+        else:
+            if codec is not None:
+                self._keep(sha256, codec)
+        finally:
+            _give_up_after(0)
+
+    def _load(self, text: str) -> _Codec:
+        _give_up_after(self._abandoned_after_s)
+        return _Codec(text, self._setup)
+
+    def _keep(self, sha256: str, codec: _Codec) -> None:
+        """Keep the codec warm; those used longest ago make room."""
+        self._warm[sha256] = codec, codec.size()
+        while self._warm and (
+            len(self._warm) > _MAX_WARM or sum(size for _, size in self._warm.values()) > self._warm_bytes
+        ):
+            self._warm.popitem(last=False)
 
 
-def confine(memory_bytes: int) -> None:
-    """No more memory than given, no files to write, no processes, no core dumps, and nobody's rights."""
+def _give_up_after(seconds: float) -> None:
+    """The kernel ends this process then, whatever it is doing; 0: it does not."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _receive() -> bytes | None:
+    """The next message of our parent; None when it is gone."""
+    head = _read(4)
+    return head and _read(struct.unpack(">I", head)[0])
+
+
+def _read(length: int) -> bytes | None:
+    parts = []
+    while length:
+        part = os.read(0, length)
+        if not part:
+            return None
+        parts.append(part)
+        length -= len(part)
+    return b"".join(parts)
+
+
+def _send(kind: int, body: bytes = b"") -> None:
+    message = struct.pack(">IB", len(body) + 1, kind) + body
+    while message:
+        message = message[os.write(1, message) :]
+
+
+def _shut_in(memory_bytes: int) -> None:
+    """Give up what a codec that breaks out of the engine could use."""
     if os.geteuid() == 0:
         with contextlib.suppress(OSError):
             os.setgroups([])
             os.setgid(_NOBODY)
             os.setuid(_NOBODY)
-    for what, most in (
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, 16),
-        (resource.RLIMIT_NPROC, 0),
-    ):
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(what, (most, most))
+    with contextlib.suppress(OSError, AttributeError):  # Linux: no program it starts gets more rights
+        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    limits = {
+        "RLIMIT_AS": memory_bytes,
+        "RLIMIT_NOFILE": 0,
+        "RLIMIT_NPROC": 0,
+        "RLIMIT_FSIZE": 0,
+        "RLIMIT_CORE": 0,
+    }
+    for name, most in limits.items():
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            resource.setrlimit(getattr(resource, name), (most, most))
 
 
 def main() -> None:
-    """Serve standard input and output."""
-    memory_bytes, stack_bytes, call_s = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    # what the interpreter itself needs comes on top of what scripts may have: half of it is theirs
-    # and the engine's own limit, in CPU time, comes before the parent's, which costs a new process
-    contexts = Contexts(memory_bytes // 2, stack_bytes, 0.8 * call_s)
-    requests, answers = os.fdopen(0, "rb"), os.fdopen(1, "wb")
-    confine(memory_bytes)
-    serve(contexts, requests, answers)
+    """Serve the parent that started this process."""
+    message = _receive()
+    if message:
+        setup: Setup = marshal.loads(message)  # noqa: S302 - see above
+        os.environ["TZ"] = "UTC"  # a codec's local time is the same on every machine
+        time.tzset()
+        _shut_in(setup[1])
+        _send(READY)
+        _Worker(setup).serve()
 
 
 if __name__ == "__main__":
