@@ -1,8 +1,8 @@
 """Runs makers' codecs in a worker process: an endless loop, a memory bomb or a crash costs one uplink.
 
 The engine (QuickJS-NG) limits time, memory and stack by itself, but not inside its own native loops, and it
-can crash. So the last word is the parent's: a frame that has no answer within the limit ends the worker, and the
-frames after it go to the next one.
+can crash. So the last word is the parent's: a frame that has no answer within the limit ends the worker, and
+the frames after it go to the next one.
 """
 
 import hashlib

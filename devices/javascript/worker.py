@@ -1,11 +1,11 @@
 """The process in which codecs run: `python -I worker.py MEMORY_BYTES STACK_BYTES CALL_S`.
 
 `sandbox` speaks to it. It imports nothing of ours: so it starts quickly and holds nothing worth stealing.
-Messages both ways are a length (4 bytes, big-endian) and msgpack. In: `[sha256, text, normalize, fresh, rows]`, a row
-`[hex, fPort, ms]`, text empty for a script that it was given before. Out: `["ready", ""]` once; for each
-request `["loaded", ""]`, or `["unknown", ""]` or why it cannot be loaded, and nothing follows; then for each
-frame `["json", text]` or `["timeout"|"memory"|"error", text]`. After a timeout it does no more of the
-request: others may be waiting.
+Messages both ways are a length (4 bytes, big-endian) and msgpack.
+In: `[sha256, text, normalize, fresh, rows]`, a row `[hex, fPort, ms]`; text empty for a script it has.
+Out: `["ready", ""]` once; for each request `["loaded", ""]`, or `["unknown", ""]` or why it cannot load,
+and nothing follows; then for each frame `["json", text]` or `["timeout"|"memory"|"error", text]`. After a
+timeout it does no more of the request: others may be waiting.
 """
 
 import contextlib
