@@ -11,7 +11,8 @@ function decodeUplink(input) {
   if (input.bytes[0] === 99) for (;;);
   if (input.bytes[0] === 98) return { data: { a: new Uint8Array(1e9) } };
   if (input.fPort === 2) return { errors: ["configuration frame"] };
-  return { data: { sum: input.bytes.reduce((a, b) => a + b, 0), at: input.recvTime.toISOString() }, warnings: ["w"] };
+  const sum = input.bytes.reduce((a, b) => a + b, 0);
+  return { data: { sum, at: input.recvTime.toISOString() }, warnings: ["w"] };
 }
 """
 AT = "2026-11-30T06:00:00+01:00"
