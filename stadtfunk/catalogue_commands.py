@@ -5,10 +5,12 @@ import difflib
 import json
 import math
 import sys
+from pathlib import Path
 
 from devices.catalogue import load_catalogue
 from devices.measurement import Quality, Rejected
 from devices.properties import observed_properties
+from stadtfunk import decode_codec
 
 _FAULTY = {Quality.FAIL}
 _MAX_PORT = 223
@@ -21,11 +23,16 @@ def add_devices_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_decode_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `stadtfunk decode`."""
-    parser.add_argument(
-        "--type", required=True, metavar="TYPE", help="a device type, see `stadtfunk devices`"
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--type", metavar="TYPE", help="a device type, see `stadtfunk devices`")
+    which.add_argument(
+        "--codec",
+        type=Path,
+        metavar="FILE.js",
+        help='a codec in JavaScript, sandboxed; reads JSON lines {"fPort", "bytes", "recvTime"} on stdin',
     )
-    parser.add_argument("--fport", required=True, type=_port, metavar="N", help="LoRaWAN FPort, 1 to 223")
-    parser.add_argument("payload", type=_hex, metavar="HEX", help="the payload in hex")
+    parser.add_argument("--fport", type=_port, metavar="N", help="LoRaWAN FPort, 1 to 223")
+    parser.add_argument("payload", nargs="?", type=_hex, metavar="HEX", help="the payload in hex")
 
 
 def _port(text: str) -> int:
@@ -69,7 +76,15 @@ def devices(args: argparse.Namespace) -> int:
 
 
 def decode(args: argparse.Namespace) -> int:
-    """Decode one payload; 0 fine, 1 rejected or faulty, 2 usage."""
+    """Decode one payload by a type, or lines of them by a codec; 0 fine, 1 rejected or faulty, 2 usage."""
+    if args.codec is not None:
+        if args.fport is not None or args.payload is not None:
+            print("--codec reads its uplinks from standard input, without --fport and HEX", file=sys.stderr)
+            return 2
+        return decode_codec.run(args.codec)
+    if args.fport is None or args.payload is None:
+        print("--type needs --fport N and HEX", file=sys.stderr)
+        return 2
     types = load_catalogue()
     if args.type not in types:
         close = difflib.get_close_matches(args.type, types, n=1)
