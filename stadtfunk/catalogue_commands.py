@@ -15,6 +15,7 @@ from devices.javascript.sandbox import Sandbox
 from devices.javascript.type_files import JavascriptTypes
 from devices.measurement import Quality, Rejected
 from devices.properties import observed_properties
+from stadtfunk import decode_codec
 from stadtfunk.javascript_types import city_catalogue, javascript_types_of, open_repository
 from stadtfunk.settings_file import load_settings
 
@@ -29,16 +30,21 @@ def add_devices_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_decode_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `stadtfunk decode`."""
-    parser.add_argument(
-        "--type", required=True, metavar="TYPE", help="a device type, see `stadtfunk devices`"
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--type", metavar="TYPE", help="a device type, see `stadtfunk devices`")
+    which.add_argument(
+        "--codec",
+        type=Path,
+        metavar="FILE.js",
+        help='a codec in JavaScript, sandboxed; reads JSON lines {"fPort", "bytes", "recvTime"} on stdin',
     )
-    parser.add_argument("--fport", required=True, type=_port, metavar="N", help="LoRaWAN FPort, 1 to 223")
+    parser.add_argument("--fport", type=_port, metavar="N", help="LoRaWAN FPort, 1 to 223")
     parser.add_argument("--config", type=Path, metavar="city.toml", help="with the types of this city")
     parser.add_argument(
         "--types", type=Path, action="append", default=[], metavar="DIR", help="with those of this folder"
     )
     parser.add_argument("--repository", type=Path, metavar="DIR", help="with those of this device repository")
-    parser.add_argument("payload", type=_hex, metavar="HEX", help="the payload in hex")
+    parser.add_argument("payload", nargs="?", type=_hex, metavar="HEX", help="the payload in hex")
 
 
 def _port(text: str) -> int:
@@ -82,15 +88,21 @@ def devices(args: argparse.Namespace) -> int:
 
 
 def decode(args: argparse.Namespace) -> int:
-    """Decode one payload; 0 fine, 1 rejected or faulty, 2 usage."""
-    sandbox = Sandbox()
-    try:
-        return _decode(args, sandbox)
-    except DevicesError as error:
-        print(error, file=sys.stderr)
+    """Decode one payload by a type, or lines of them by a codec; 0 fine, 1 rejected or faulty, 2 usage."""
+    if args.codec is not None:
+        if args.fport is not None or args.payload is not None:
+            print("--codec reads its uplinks from standard input, without --fport and HEX", file=sys.stderr)
+            return 2
+        return decode_codec.run(args.codec)
+    if args.fport is None or args.payload is None:
+        print("--type needs --fport N and HEX", file=sys.stderr)
         return 2
-    finally:
-        sandbox.stop()
+    with Sandbox() as sandbox:
+        try:
+            return _decode(args, sandbox)
+        except DevicesError as error:
+            print(error, file=sys.stderr)
+            return 2
 
 
 def _decode(args: argparse.Namespace, sandbox: Sandbox) -> int:

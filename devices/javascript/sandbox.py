@@ -129,28 +129,24 @@ class Sandbox:
         ask for normalizeUplink too; `fresh`: a new global state for every frame, at 1 to 2 ms each.
         """
         outcomes: list[Outcome | None] = [None] * len(frames)
-        todo = list(range(len(frames)))
-        while todo:
+        at = 0
+        while at < len(frames):
+            end = min(at + _AT_ONCE, len(frames))
             with self._turn:
-                todo = self._without_quarantined(source, frames, outcomes, todo)
-                answers = self._attempt(source, [frames[i] for i in todo[:_AT_ONCE]], normalize, fresh)
-            for i, answer in zip(todo, answers, strict=False):
+                free = []
+                for i in range(at, end):
+                    why = self._quarantine.why((source.sha256,)) or self._quarantine.why(
+                        _key(source, frames[i])
+                    )
+                    if why is None:
+                        free.append(i)
+                    else:
+                        outcomes[i] = _failed(why)
+                answers = self._attempt(source, [frames[i] for i in free], normalize, fresh)
+            for i, answer in zip(free, answers, strict=False):
                 outcomes[i] = answer
-            todo = todo[len(answers) :]
+            at = free[len(answers)] if len(answers) < len(free) else end
         return [each for each in outcomes if each is not None]
-
-    def _without_quarantined(
-        self, source: Source, frames: Sequence[Frame], outcomes: list[Outcome | None], todo: list[int]
-    ) -> list[int]:
-        """Those of the frames that may run; the others get their outcome of last time."""
-        free = []
-        for i in todo:
-            why = self._quarantine.why((source.sha256,)) or self._quarantine.why(_key(source, frames[i]))
-            if why is None:
-                free.append(i)
-            else:
-                outcomes[i] = _failed(why)
-        return free
 
     def _attempt(
         self, source: Source, frames: Sequence[Frame], normalize: bool, fresh: bool
@@ -181,6 +177,9 @@ class Sandbox:
             key = (source.sha256,) if loading else _key(source, frames[len(outcomes)])
             self._quarantine.add(key, words)
             return [*outcomes, _failed(words)]
+        except BaseException:  # Ctrl-C: answers nobody waits for any more would be taken for the next ones
+            self._drop()
+            raise
         return outcomes
 
     def _answers(
@@ -212,7 +211,7 @@ class Sandbox:
             yield kind, body
 
     def _running(self) -> Process:
-        """The worker, started where there is none; raises LimitReached, at once in a pause after a failure."""
+        """The worker, started where there is none; raises LimitReached, at once in a pause after failure."""
         if self._worker is not None and self._worker.process.poll() is None:
             return self._worker
         self._drop()
@@ -257,13 +256,22 @@ def _outcome(body: bytes) -> Outcome:
             return _failed(f"the result cannot be read: {error}")
     except RecursionError:
         return _failed("the result is nested too deeply")
-    return Outcome(answer.d, answer.n, answer.w, answer.e)
+    if answer.e:
+        return Outcome(None, None, answer.w, tuple(map(_codec_said, answer.e)))
+    if answer.d is None:
+        return _failed("the codec returned no data")
+    return Outcome(answer.d, answer.n, answer.w, ())
+
+
+def _codec_said(error: str) -> str:
+    """An error in the codec's words, which cannot pass for a limit."""
+    return f"codec: {error}" if error.partition(":")[0] in _LIMITS else error
 
 
 def warm_differs(sandbox: Sandbox, source: Source, frames: Sequence[Frame]) -> bool:
     """Whether a codec keeps something from one frame for the next.
 
-    Compares answers in a fresh context each with those of a warm one, in their order, backwards and shuffled
+    Compares answers in a fresh context each with those of a warm one: in their order, backwards and shuffled
     (the same way every time).
     """
     alone = sandbox.run(source, frames, fresh=True)

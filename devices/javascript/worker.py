@@ -31,6 +31,7 @@ _ABANDONED_AFTER = 4.0  # times the call's time: this process ends by itself whe
 _CONTEXT_SHARE = 2  # a codec may use half of the worker's memory
 _WARM_SHARE = 4  # and all warm codecs together a quarter between calls
 _MAX_WARM = 128
+_FATTEST = 4  # a quarter of that quarter
 _TEXT_LENGTH = 500
 _NOBODY = 65_534
 _PR_SET_NO_NEW_PRIVS = 38
@@ -86,7 +87,9 @@ class _Codec:
             answer = self._run(*frame, normalize)
             if isinstance(answer, str):
                 return answer.encode()
-        raise _Failed(MEMORY)
+        if isinstance(answer, int):  # the prelude's word for it
+            raise _Failed(MEMORY)
+        raise _Failed(FAULT, "the codec's answer cannot be written as JSON")
 
     def size(self) -> int:
         """Bytes in use."""
@@ -155,8 +158,11 @@ class _Worker:
         return _Codec(text, self._setup)
 
     def _keep(self, sha256: str, codec: _Codec) -> None:
-        """Keep the codec warm; those used longest ago make room."""
-        self._warm[sha256] = codec, codec.size()
+        """Keep the codec warm; those used longest ago make room, but not for one that has grown fat."""
+        size = codec.size()
+        if size > self._warm_bytes // _FATTEST:
+            return
+        self._warm[sha256] = codec, size
         while self._warm and (
             len(self._warm) > _MAX_WARM or sum(size for _, size in self._warm.values()) > self._warm_bytes
         ):
