@@ -82,7 +82,7 @@ class FieldSpec(Strict):
 
     name: Name
     type: str
-    length: int | None = Field(None, ge=1, le=255)
+    length: Annotated[int, Field(ge=1, le=255)] | Literal["remaining"] | None = None
     bit: int | None = Field(None, ge=0, le=7)
     consume: int | None = Field(None, ge=0, le=8)
     steps: tuple[tuple[Literal["add", "mult", "div"], Fraction], ...] = ()

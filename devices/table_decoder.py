@@ -15,6 +15,7 @@ from devices.table_plan import (
     Step,
     TlvPlan,
     inside,
+    most,
     walk,
 )
 
@@ -35,7 +36,8 @@ def compile_frame(frame: FramePlan) -> Decode:
     run = _chain(_steps(frame.steps, _referenced(frame.steps)))
     readouts = list(walk(frame.steps))
     required = {each.key: each.required for each in readouts if each.required}
-    most = len(readouts)
+    all_of_them = len(readouts)
+    twice = any(number > 1 for number in most(frame.steps).values())
 
     def decode(payload: bytes) -> tuple[Measurement, ...] | Rejected:
         out: _Out = []
@@ -49,7 +51,10 @@ def compile_frame(frame: FramePlan) -> Decode:
             if end > len(payload):
                 return Rejected("payload_too_short", f"{len(payload)} bytes: {payload.hex()}")
             return Rejected("trailing_bytes", f"{end} bytes read, {len(payload)} came: {payload.hex()}")
-        if required and out and len(out) < most:
+        if twice and len(out) > 1:
+            # such as a status and a keep-alive in one frame: the last word counts
+            out = list({(each.property, each.channel): each for each in out}.values())
+        if required and out and len(out) < all_of_them:
             return _with_required(out, required)
         return tuple(out)
 
@@ -121,7 +126,7 @@ def _structure(step: Step, referenced: set[str]) -> _Run:
 
 
 def _is_plain(step: FieldPlan) -> bool:
-    return step.advance == step.size and (step.wire is None or step.wire.low is None)
+    return step.advance == step.size and not step.rest and (step.wire is None or step.wire.low is None)
 
 
 def _plain(fields: Sequence[FieldPlan], referenced: set[str]) -> _Run:
@@ -171,6 +176,8 @@ def _from_bytes(field: FieldPlan, read: Read) -> Read:
 
 def _bits(field: FieldPlan, referenced: set[str]) -> _Run:
     """A bit range, which stands still unless it says `consume`."""
+    if field.rest:
+        return lambda payload, pos, out, variables: max(pos, len(payload))  # noqa: ARG005 - one signature
     if field.wire is None:
         advance_only = field.advance
         return lambda payload, pos, out, variables: pos + advance_only  # noqa: ARG005 - one signature
@@ -244,12 +251,15 @@ def _optional(step: OptionalPlan, referenced: set[str]) -> _Run:
 
 def _tlv(step: TlvPlan, referenced: set[str]) -> _Run:
     cases = {tag: _chain(_steps(plan, referenced)) for tag, plan in step.cases}
+    # what is only stepped over contradicts nothing when it comes again
+    marks = {tag: frozenset([tag] if any(walk(plan)) else []) for tag, plan in step.cases}
+    unmarked: frozenset[bytes] = frozenset()
     tag_size, length_size, skip = step.tag_size, step.length_size, step.skip_unknown
     endian = "little" if step.little else "big"
 
     def run(payload: bytes, pos: int, out: _Out, variables: _Variables) -> int:
         end = len(payload)
-        seen = set()
+        seen = unmarked
         while pos < end:
             tag = payload[pos : pos + tag_size]
             pos += tag_size
@@ -257,7 +267,7 @@ def _tlv(step: TlvPlan, referenced: set[str]) -> _Run:
                 raise IndexError
             if tag in seen:
                 raise Refused("repeated_tag", f"{tag.hex()}: {payload.hex()}")
-            seen.add(tag)
+            seen |= marks.get(tag, unmarked)
             case = cases.get(tag)
             if case is None and not skip:
                 raise Refused("unknown_tag", f"{tag.hex()} at byte {pos - tag_size}: {payload.hex()}")
@@ -268,7 +278,7 @@ def _tlv(step: TlvPlan, referenced: set[str]) -> _Run:
                 continue
             start = pos + length_size
             stop = start + int.from_bytes(payload[pos:start], endian)  # type: ignore[arg-type]  # one of two literals
-            if stop > end or start > end:
+            if stop > end:
                 raise IndexError
             if case is not None and case(payload[start:stop], 0, out, variables) != stop - start:
                 raise Refused("bad_payload", f"length of {tag.hex()}: {payload.hex()}")

@@ -3,9 +3,12 @@
 import difflib
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import reduce
+from operator import or_
 from typing import Literal
 
 from devices.errors import DeviceTypeError, Fault
@@ -27,7 +30,10 @@ from devices.units import conversion, ucum
 
 @dataclass(frozen=True, slots=True)
 class FieldPlan:
-    """Bytes on the wire. `wire` None: `size` bytes nobody reads. `advance`: how far the next field is."""
+    """Bytes on the wire. `wire` None: `size` bytes nobody reads. `advance`: how far the next field is.
+
+    `rest`: all bytes to the end, which nobody reads either.
+    """
 
     name: str
     wire: WireType | None
@@ -35,6 +41,7 @@ class FieldPlan:
     advance: int
     little: bool
     readout: Readout | None = None
+    rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +117,22 @@ def inside(step: Step) -> Sequence[Plan]:
     return ()
 
 
+def most(plan: Plan) -> Counter[tuple[str, str]]:
+    """How often one frame can carry each (property, channel) at most."""
+    found: Counter[tuple[str, str]] = Counter()
+    for step in plan:
+        if isinstance(step, FieldPlan):
+            if step.readout is not None:
+                found[step.readout.key] += 1
+            continue
+        branches = [most(inner) for inner in inside(step)]
+        if isinstance(step, MatchPlan):
+            found += reduce(or_, branches, Counter())
+        else:
+            found += sum(branches, Counter())
+    return found
+
+
 def plan_type(file: str, type_file: TypeFile) -> dict[int | None, FramePlan]:
     """Frames by fPort (None: any). Raises DeviceTypeError with every fault found."""
     planner = _Planner(file, type_file.endian == "little")
@@ -143,18 +166,23 @@ class _Planner:
             elif isinstance(node, MatchNode):
                 steps.append(self._match(node, f"{here}.match", known))
             elif isinstance(node, TlvNode):
-                if i != len(nodes) - 1:
-                    self.fault(f"{here}.tlv", "reads to the end of the payload", "put it last")
+                self._last(i == len(nodes) - 1, f"{here}.tlv")
                 steps.append(self._tlv(node.tlv, f"{here}.tlv", known))
             elif node.optional and i:
                 rest = (node.model_copy(update={"optional": False}), *nodes[i + 1 :])
                 return (*steps, OptionalPlan(self.plan(rest, f"{path}[{i}:]", known)))
             else:
-                step = self._field(node, f"{here} ({node.name})")
+                key = f"{here} ({node.name})"
+                self._last(node.length != "remaining" or i == len(nodes) - 1, f"{key}.length")
+                step = self._field(node, key)
                 if step.wire is not None:
                     known[node.name] = step.wire
                 steps.append(step)
         return tuple(steps)
+
+    def _last(self, last: bool, key: str) -> None:
+        if not last:
+            self.fault(key, "reads to the end of the payload", "put it last")
 
     def _variable(self, name: str, key: str, known: Mapping[str, WireType]) -> str:
         plain = name.removeprefix("$")
@@ -229,8 +257,8 @@ class _Planner:
     def _field(self, spec: FieldSpec, key: str) -> FieldPlan:
         wire = wire_type(spec.type)
         if wire is None:
-            size = spec.length or 0
-            return FieldPlan(spec.name, None, size, size, self.little)
+            size = spec.length if isinstance(spec.length, int) else 0
+            return FieldPlan(spec.name, None, size, size, self.little, rest=spec.length == "remaining")
         if spec.type == "bool" or spec.bit is not None:
             bit = spec.bit or 0
             wire = wire.model_copy(update={"low": bit, "high": bit})

@@ -241,6 +241,49 @@ def test_tlv_without_lengths_keeps_what_came_before_an_unknown_tag(make):
     assert tagged(make, 0, "error").decode(1, bytes.fromhex("0ba100c8 ffffaa")).reason == "unknown_tag"
 
 
+def test_the_rest_of_a_frame_may_be_stepped_over(make):
+    made = make("""
+        fields:
+          - {name: kind, type: u8}
+          - match:
+              field: $kind
+              cases:
+                1:
+                  - {name: t, type: s8, unit: Cel, property: air_temperature}
+                  - {name: rest, type: bytes, length: remaining}
+                2: [{name: configuration, type: skip, length: remaining}]
+    """)
+    assert values(made.decode(1, b"\x01\xfe")) == [("air_temperature", -2, "GOOD")]
+    assert values(made.decode(1, b"\x01\xfe" + bytes(200))) == [("air_temperature", -2, "GOOD")]
+    assert made.decode(1, b"\x01").reason == "payload_too_short"
+    assert made.decode(1, b"\x02") == made.decode(1, b"\x02abc") == ()
+    assert made.encode(1, {"air_temperature": -2}) == b"\x01\xfe"
+
+
+def test_a_tag_comes_once_unless_it_is_only_stepped_over(make):
+    made = tagged(make, 0, "error")
+    serials = bytes.fromhex("0ba3ffff 0ba3ffff")
+    assert values(made.decode(1, serials + bytes.fromhex("0ba100c8"))) == [("air_temperature", 20, "GOOD")]
+    assert made.decode(1, bytes.fromhex("0ba100c8 0ba100c8")).reason == "repeated_tag"
+
+
+def test_of_two_values_for_one_property_the_last_counts(make):
+    made = make("""
+        fields:
+          - tlv:
+              tag_size: 1
+              cases:
+                1: [{name: status, type: u8, property: parking_occupied}]
+                2: [{name: battery, type: u8, unit: "%", property: battery_level}]
+                3: [{name: keep_alive, type: u8, property: parking_occupied}]
+    """)
+    assert values(made.decode(1, b"\x01\x00\x02\x32\x03\x01")) == [
+        ("parking_occupied", 1, "GOOD"), ("battery_level", 50, "GOOD"),
+    ]  # fmt: skip
+    assert values(made.decode(1, b"\x03\x01\x01\x00")) == [("parking_occupied", 0, "GOOD")]
+    assert made.encode(1, {"parking_occupied": 1}) == b"\x01\x01"
+
+
 def test_a_required_property_that_stays_away_rejects_or_is_reported(make):
     made = tagged(make, 0, "skip")
     assert made.decode(1, bytes.fromhex("0ba232")) == Rejected("missing_required", "air_temperature")
@@ -290,6 +333,11 @@ def test_a_required_property_that_stays_away_rejects_or_is_reported(make):
         (
             "fields: [{tlv: {tag_size: 1, cases: {1: []}}}, {name: t, type: u8}]",
             "fields.0.tlv",
+            "reads to the end",
+        ),
+        (
+            "fields: [{name: s, type: skip, length: remaining}, {name: t, type: u8}]",
+            "fields.0 (s).length",
             "reads to the end",
         ),
         ("fields: [{name: t, type: number, compute: {op: add}}]", "fields.0.compute", "unknown key"),
