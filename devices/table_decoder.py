@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from devices.measurement import Measurement, Quality, Rejected
 from devices.readout import Read, Refused, reader
 from devices.table_plan import (
+    LENGTH,
     FieldPlan,
     FlaggedPlan,
     FramePlan,
@@ -33,7 +34,9 @@ def compile_frame(frame: FramePlan) -> Decode:
     """A function from payload to measurements or a rejection; it raises on no bytes."""
     if not frame.steps:
         return _no_reading
-    run = _chain(_steps(frame.steps, _referenced(frame.steps)))
+    referenced = _referenced(frame.steps)
+    run = _chain(_steps(frame.steps, referenced))
+    by_length = LENGTH in referenced
     readouts = list(walk(frame.steps))
     required = {each.key: each.required for each in readouts if each.required}
     all_of_them = len(readouts)
@@ -42,7 +45,7 @@ def compile_frame(frame: FramePlan) -> Decode:
     def decode(payload: bytes) -> tuple[Measurement, ...] | Rejected:
         out: _Out = []
         try:
-            end = run(payload, 0, out, {})
+            end = run(payload, 0, out, {LENGTH: len(payload)} if by_length else {})
         except (struct.error, IndexError):
             return Rejected("payload_too_short", f"{len(payload)} bytes: {payload.hex()}")
         except Refused as refused:

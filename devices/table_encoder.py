@@ -3,12 +3,23 @@
 import itertools
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from devices.errors import DeviceTypeError, Fault
-from devices.table_plan import FieldPlan, FlaggedPlan, FramePlan, MatchPlan, OptionalPlan, Plan, TlvPlan, walk
+from devices.table_plan import (
+    LENGTH,
+    FieldPlan,
+    FlaggedPlan,
+    FramePlan,
+    MatchPlan,
+    OptionalPlan,
+    Plan,
+    TlvPlan,
+    inside,
+    walk,
+)
 
 Key = tuple[str, str]
 Values = Mapping[str | tuple[str, str], float | None]
@@ -29,7 +40,8 @@ def encode_frame(type_id: str, frame: FramePlan, values: Values) -> bytes:
     wanted: dict[Key, float | None] = {
         (key, "") if isinstance(key, str) else key: value for key, value in values.items()
     }
-    writer = _Writer(wanted)
+    reported = {each.key for each in walk(frame.steps) if each.required == "report"}
+    writer = _Writer(wanted, frozenset(key for key in reported if wanted.get(key, 0) is None))
     try:
         writer.write(frame.steps)
         writer.check_all_used(frame.steps)
@@ -38,13 +50,33 @@ def encode_frame(type_id: str, frame: FramePlan, values: Values) -> bytes:
     return bytes(writer.out)
 
 
+def _cases(step: MatchPlan) -> Iterator[tuple[int, Plan]]:
+    """Each case with a value that chooses it."""
+    for low, _, plan in step.cases:
+        yield low, plan
+    if step.otherwise is not None:
+        free = next(
+            value
+            for value in itertools.count()
+            if not any(low <= value <= high for low, high, _ in step.cases)
+        )
+        yield free, step.otherwise
+
+
+def _chosen(step: MatchPlan, value: int) -> Plan | None:
+    return next((plan for low, high, plan in step.cases if low <= value <= high), step.otherwise)
+
+
 def _label(key: Key) -> str:
     return "/".join(part for part in key if part)
 
 
 @dataclass(slots=True)
 class _Writer:
+    """`absent`: what the frame says has no value by not carrying it."""
+
     values: Mapping[Key, float | None]
+    absent: frozenset[Key]
     out: bytearray = field(default_factory=bytearray)
     pos: int = 0
     used: set[Key] = field(default_factory=set)
@@ -66,7 +98,7 @@ class _Writer:
 
     def check_all_used(self, plan: Plan) -> None:
         for key in self.values:
-            if key not in self.used:
+            if key not in self.used | self.absent:
                 names = ", ".join(dict.fromkeys(_label(each.key) for each in walk(plan)))
                 raise _Impossible(_label(key), "no place for it in this frame", f"the frame carries {names}")
 
@@ -136,10 +168,8 @@ class _Writer:
         given = [each for each in readouts if each.key in self.values]
         if any(self.values[each.key] is not None for each in given):
             return True
-        if given and len(given) == len(readouts) and all(each.sentinels or each.floating for each in given):
-            return True
-        self.used.update(each.key for each in given if each.required == "report")
-        return False
+        whole = bool(given) and len(given) == len(readouts)
+        return whole and all(each.sentinels or each.floating for each in given)
 
     def _flagged(self, step: FlaggedPlan) -> None:
         pos, variable = self.variables[step.variable]
@@ -155,28 +185,27 @@ class _Writer:
         self.out[pos : pos + step.size] = held.to_bytes(step.size, endian)
 
     def _match(self, step: MatchPlan) -> None:
-        """The first case that can say everything still unsaid."""
-        pos, variable = self.variables[step.variable]
-        cases = [(low, plan) for low, _, plan in step.cases]
-        if step.otherwise is not None:
-            free = next(
-                value
-                for value in itertools.count()
-                if not any(low <= value <= high for low, high, _ in step.cases)
-            )
-            cases.append((free, step.otherwise))
+        """The first case that can say everything still unsaid that some case can say."""
+        sayable = {each.key for inner in inside(step) for each in walk(inner)} & self.values.keys()
         failed: _Impossible | None = None
-        for value, plan in cases:
+        for value, plan in _cases(step):
             attempt = _Writer(
-                self.values, bytearray(self.out), self.pos, set(self.used), dict(self.variables)
+                self.values,
+                self.absent,
+                bytearray(self.out),
+                self.pos,
+                set(self.used),
+                dict(self.variables),
             )
             try:
-                attempt._put_bits(pos, variable, value)
+                if step.variable != LENGTH:
+                    attempt._put_bits(*self.variables[step.variable], value)
                 attempt.write(plan)
             except _Impossible as error:
                 failed = failed or error
                 continue
-            if any(key not in attempt.used for key in self.values):
+            other_length = step.variable == LENGTH and _chosen(step, len(attempt.out)) is not plan
+            if other_length or not sayable <= attempt.used | self.absent:
                 continue
             self.out, self.pos, self.used = attempt.out, attempt.pos, attempt.used
             self.variables = attempt.variables

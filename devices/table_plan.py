@@ -27,6 +27,9 @@ from devices.properties import observed_properties
 from devices.readout import Readout
 from devices.units import conversion, ucum
 
+LENGTH = "$length"
+"""The variable that holds the number of bytes of the whole frame."""
+
 
 @dataclass(frozen=True, slots=True)
 class FieldPlan:
@@ -54,7 +57,7 @@ class FlaggedPlan:
 
 @dataclass(frozen=True, slots=True)
 class MatchPlan:
-    """Cases by the value of a variable: (low, high) ranges, and what holds for the rest."""
+    """Cases by the value of a variable or LENGTH: (low, high) ranges, and what holds for the rest."""
 
     variable: str
     cases: tuple[tuple[int, int, "Plan"], ...]
@@ -164,6 +167,7 @@ class _Planner:
             if isinstance(node, FlaggedNode):
                 steps.append(self._flagged(node, f"{here}.flagged", known))
             elif isinstance(node, MatchNode):
+                self._last(node.match.field != LENGTH or i == len(nodes) - 1, f"{here}.match")
                 steps.append(self._match(node, f"{here}.match", known))
             elif isinstance(node, TlvNode):
                 self._last(i == len(nodes) - 1, f"{here}.tlv")
@@ -185,6 +189,8 @@ class _Planner:
             self.fault(key, "reads to the end of the payload", "put it last")
 
     def _variable(self, name: str, key: str, known: Mapping[str, WireType]) -> str:
+        if name == LENGTH:
+            return LENGTH
         plain = name.removeprefix("$")
         if plain not in known:
             remedy = f"name a field before it: {', '.join(known) or 'there is none'}"

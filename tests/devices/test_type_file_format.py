@@ -260,6 +260,47 @@ def test_the_rest_of_a_frame_may_be_stepped_over(make):
     assert made.encode(1, {"air_temperature": -2}) == b"\x01\xfe"
 
 
+BY_LENGTH = """
+fields:
+  - {name: v, type: u8, unit: V, div: 10, property: battery_voltage}
+  - match:
+      field: $length
+      cases:
+        2: [{name: t, type: s8, unit: Cel, property: air_temperature}]
+        3: [{name: p, type: u16, unit: hPa, property: air_pressure}]
+        5..20: [{name: rest, type: skip, length: remaining}]
+"""
+
+
+def test_match_by_the_length_of_the_frame(make):
+    made = make(BY_LENGTH)
+    assert values(made.decode(1, b"\x21\xfe"))[1:] == [("air_temperature", -2, "GOOD")]
+    assert values(made.decode(1, b"\x21\x03\xf5"))[1:] == [("air_pressure", 1013, "GOOD")]
+    assert values(made.decode(1, b"\x21" + bytes(9))) == [("battery_voltage", 3.3, "GOOD")]
+    assert made.decode(1, b"\x21" + bytes(3)).reason == "unknown_frame"
+    assert made.encode(1, {"battery_voltage": 3.3, "air_temperature": -2}) == b"\x21\xfe"
+    assert made.encode(1, {"battery_voltage": 3.3, "air_pressure": 1013}) == b"\x21\x03\xf5"
+    with pytest.raises(DeviceTypeError, match="no value given"):
+        made.encode(1, {"battery_voltage": 3.3})
+
+
+def test_absence_is_said_by_the_case_that_lacks_the_value(make):
+    made = make("""
+        fields:
+          - {name: error, type: u8}
+          - match:
+              field: $error
+              cases:
+                0: [{name: d, type: u16, unit: mm, property: fill_distance, required: report}]
+                _: [{name: nothing, type: skip, length: 2}]
+          - {name: v, type: u8, unit: V, div: 10, property: battery_voltage}
+    """)
+    assert values(made.decode(1, b"\x07\x01\x02\x21")) == [
+        ("battery_voltage", 3.3, "GOOD"), ("fill_distance", None, "MISSING"),
+    ]  # fmt: skip
+    assert made.encode(1, {"battery_voltage": 3.3, "fill_distance": None}) == b"\x01\x00\x00\x21"
+
+
 def test_a_tag_comes_once_unless_it_is_only_stepped_over(make):
     made = tagged(make, 0, "error")
     serials = bytes.fromhex("0ba3ffff 0ba3ffff")
@@ -338,6 +379,11 @@ def test_a_required_property_that_stays_away_rejects_or_is_reported(make):
         (
             "fields: [{name: s, type: skip, length: remaining}, {name: t, type: u8}]",
             "fields.0 (s).length",
+            "reads to the end",
+        ),
+        (
+            "fields: [{match: {field: $length, cases: {2: []}}}, {name: t, type: u8}]",
+            "fields.0.match",
             "reads to the end",
         ),
         ("fields: [{name: t, type: number, compute: {op: add}}]", "fields.0.compute", "unknown key"),
