@@ -29,7 +29,7 @@ from devices.yaml12 import read_yaml
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 _WIRE_TYPE = re.compile(
     r"(?P<endian>le_|be_)?(?:(?P<int>[us])(?P<bits>8|16|24|32|64)(?P<words>le16)?|f(?P<float>16|32|64))"
-    r"(?:\[(?P<low>\d+)(?::(?P<high>\d+))?\])?"
+    r"(?:\[(?P<ranges>\d+(?::\d+)?(?:,\d+(?::\d+)?)*)\])?"
 )
 _UNREPORTED = {"skip", "hex", "bytes", "ascii", "base64", "bitfield_string"}
 
@@ -41,14 +41,42 @@ class Strict(BaseModel):
 
 
 class WireType(Strict):
-    """How a number lies on the wire. `low`, `high`: bit range inside it; `words`: 16-bit words, low first."""
+    """How a number lies on the wire. `words`: 16-bit words, low first.
+
+    `ranges`: (low, high) bits of it that are the number, the most significant part first; none: all of it.
+    """
 
     code: Literal["u", "s", "f"]
     size: int
     endian: Literal["big", "little"] | None = None
     words: bool = False
-    low: int | None = None
-    high: int | None = None
+    ranges: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def bits(self) -> int:
+        """How many bits the number has."""
+        return sum(map(_width, self.ranges)) or 8 * self.size
+
+    def taken(self, held: int) -> int:
+        """The number in the ranges of the whole integer."""
+        raw = 0
+        for each in self.ranges:
+            raw = raw << _width(each) | held >> each[0] & (1 << _width(each)) - 1
+        return raw
+
+    def placed(self, raw: int) -> int:
+        """The whole integer that has the number in its ranges and else zeros; the inverse of `taken`."""
+        if not self.ranges:
+            return raw
+        held = 0
+        for each in reversed(self.ranges):
+            held |= (raw & (1 << _width(each)) - 1) << each[0]
+            raw >>= _width(each)
+        return held
+
+
+def _width(bits: tuple[int, int]) -> int:
+    return bits[1] - bits[0] + 1
 
 
 def wire_type(text: str) -> WireType | None:
@@ -59,9 +87,10 @@ def wire_type(text: str) -> WireType | None:
     if not match:
         return None
     bits = int(match["bits"] or match["float"])
-    low = None if match["low"] is None else int(match["low"])
-    high = low if match["high"] is None else int(match["high"])
-    if low is not None and high is not None and not low <= high < bits:
+    parts = [each.split(":") for each in match["ranges"].split(",")] if match["ranges"] else []
+    ranges = tuple((int(part[0]), int(part[-1])) for part in parts)
+    named = {bit for low, high in ranges for bit in range(low, high + 1)}
+    if not all(low <= high < bits for low, high in ranges) or len(named) < sum(map(_width, ranges)):
         return None
     if match["words"] and bits != 32:  # noqa: PLR2004 - u32le16, s32le16
         return None
@@ -71,8 +100,7 @@ def wire_type(text: str) -> WireType | None:
             "size": bits // 8,
             "endian": {"le_": "little", "be_": "big"}.get(match["endian"] or ""),
             "words": bool(match["words"]),
-            "low": low,
-            "high": high,
+            "ranges": ranges,
         }
     )
 

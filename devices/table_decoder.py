@@ -129,7 +129,7 @@ def _structure(step: Step, referenced: set[str]) -> _Run:
 
 
 def _is_plain(step: FieldPlan) -> bool:
-    return step.advance == step.size and not step.rest and (step.wire is None or step.wire.low is None)
+    return step.advance == step.size and not step.rest and (step.wire is None or not step.wire.ranges)
 
 
 def _plain(fields: Sequence[FieldPlan], referenced: set[str]) -> _Run:
@@ -185,9 +185,9 @@ def _bits(field: FieldPlan, referenced: set[str]) -> _Run:
         advance_only = field.advance
         return lambda payload, pos, out, variables: pos + advance_only  # noqa: ARG005 - one signature
     size, advance, name = field.size, field.advance, field.name
-    low = field.wire.low or 0
-    high = 8 * size - 1 if field.wire.high is None else field.wire.high
-    mask = (1 << (high - low + 1)) - 1
+    low = field.wire.ranges[0][0] if len(field.wire.ranges) == 1 else 0
+    mask = (1 << field.wire.bits) - 1
+    joined = field.wire.taken if len(field.wire.ranges) > 1 else None
     endian = "little" if field.little else "big"
     signed = field.wire.code == "s"
     read = None if field.readout is None else reader(field.readout)
@@ -197,9 +197,11 @@ def _bits(field: FieldPlan, referenced: set[str]) -> _Run:
         held = payload[pos : pos + size]
         if len(held) < size:
             raise IndexError
-        raw = int.from_bytes(held, endian, signed=signed) >> low  # type: ignore[arg-type]  # one of two literals
-        if not signed:
-            raw &= mask
+        raw = int.from_bytes(held, endian, signed=signed)  # type: ignore[arg-type]  # one of two literals
+        if joined is not None:
+            raw = joined(raw)
+        elif not signed:
+            raw = raw >> low & mask
         if read is not None:
             measurement = read(raw)
             if measurement is not None:

@@ -139,9 +139,9 @@ class _Writer:
         endian: Literal["little", "big"] = "little" if step.little else "big"
         if step.wire.code == "f":
             packed = self._packed_float(step, raw)
-        elif step.wire.low is not None:
+        elif step.wire.ranges:
             held = int.from_bytes(self.out[pos : pos + step.size], endian)
-            packed = (held | int(raw) << step.wire.low).to_bytes(step.size, endian)
+            packed = (held | step.wire.placed(int(raw))).to_bytes(step.size, endian)
         else:
             packed = int(raw).to_bytes(step.size, endian, signed=step.wire.code == "s")
             if step.wire.words and not step.little:
@@ -180,8 +180,8 @@ class _Writer:
 
     def _put_bits(self, pos: int, step: FieldPlan, raw: int) -> None:
         endian: Literal["little", "big"] = "little" if step.little else "big"
-        shift = 0 if step.wire is None else step.wire.low or 0
-        held = int.from_bytes(self.out[pos : pos + step.size], endian) | raw << shift
+        placed = 0 if step.wire is None else step.wire.placed(raw)
+        held = int.from_bytes(self.out[pos : pos + step.size], endian) | placed
         self.out[pos : pos + step.size] = held.to_bytes(step.size, endian)
 
     def _match(self, step: MatchPlan) -> None:

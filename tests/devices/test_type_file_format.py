@@ -162,6 +162,21 @@ def test_bits_stand_still_until_consumed(make):
     assert sent == b"\x05\xa0"
 
 
+def test_a_number_in_two_bit_ranges(make):
+    made = make("""
+        fields:
+          - {name: t, type: "u24[16:23,4:7]", div: 10, add: -80, unit: Cel, property: air_temperature}
+          - {name: h, type: "u24[8:15,0:3]", div: 10, add: -25, unit: "%", property: relative_humidity}
+          - {name: both, type: skip, length: 3}
+    """)
+    assert values(made.decode(1, bytes.fromhex("3e441d"))) == [
+        ("air_temperature", 19.3, "GOOD"), ("relative_humidity", 85.1, "GOOD"),
+    ]  # fmt: skip
+    assert made.encode(1, {"air_temperature": 19.3, "relative_humidity": 85.1}) == bytes.fromhex("3e441d")
+    with pytest.raises(DeviceTypeError, match="does not fit"):
+        made.encode(1, {"air_temperature": 400, "relative_humidity": 50})
+
+
 def test_lookup_table_and_list(make):
     table = make("fields: [{name: s, type: u8, lookup: {1: 0, 2: 1}, property: parking_occupied}]")
     assert values(table.decode(1, b"\x02")) == [("parking_occupied", 1, "GOOD")]
@@ -355,6 +370,7 @@ def test_a_required_property_that_stays_away_rejects_or_is_reported(make):
         ("fields: [{name: t, type: u8, property: vehicle_count}]", "fields.0 (t).wrap", "counter"),
         ("fields: [{name: t, typ: u8}]", "fields.0.typ", "unknown key"),
         ("fields: [{name: t, type: u9}]", "fields.0.type", "not in the subset"),
+        ("fields: [{name: t, type: 'u16[8:15,0:8]'}]", "fields.0.type", "not in the subset"),
         ("fields: [{name: t, type: skip}]", "fields.0", "needs a length"),
         ("fields: [{name: t, type: u8, div: 0}]", "fields.0", "division by zero"),
         ("fields: [{name: t, type: u8, sentinels: [1]}]", "fields.0", "need a property"),
