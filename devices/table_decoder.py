@@ -36,6 +36,7 @@ def compile_frame(frame: FramePlan) -> Decode:
     readouts = list(walk(frame.steps))
     required = {each.key: each.required for each in readouts if each.required}
     most = len(readouts)
+    may_repeat = len({each.key for each in readouts}) < most
 
     def decode(payload: bytes) -> tuple[Measurement, ...] | Rejected:
         out: _Out = []
@@ -49,6 +50,8 @@ def compile_frame(frame: FramePlan) -> Decode:
             if end > len(payload):
                 return Rejected("payload_too_short", f"{len(payload)} bytes: {payload.hex()}")
             return Rejected("trailing_bytes", f"{end} bytes read, {len(payload)} came: {payload.hex()}")
+        if may_repeat:
+            out = _first_of_each(out)
         if required and out and len(out) < most:
             return _with_required(out, required)
         return tuple(out)
@@ -58,6 +61,14 @@ def compile_frame(frame: FramePlan) -> Decode:
 
 def _no_reading(payload: bytes) -> tuple[Measurement, ...]:  # noqa: ARG001 - any bytes will do
     return ()
+
+
+def _first_of_each(out: _Out) -> _Out:
+    """An alarm often says again what the report before it said: one value for each series."""
+    first: dict[tuple[str, str], Measurement] = {}
+    for each in out:
+        first.setdefault((each.property, each.channel), each)
+    return list(first.values())
 
 
 def _with_required(out: _Out, required: Mapping[tuple[str, str], str]) -> tuple[Measurement, ...] | Rejected:
@@ -121,7 +132,7 @@ def _structure(step: Step, referenced: set[str]) -> _Run:
 
 
 def _is_plain(step: FieldPlan) -> bool:
-    return step.advance == step.size and (step.wire is None or step.wire.low is None)
+    return step.advance == step.size and (step.wire is None or not step.wire.ranges)
 
 
 def _plain(fields: Sequence[FieldPlan], referenced: set[str]) -> _Run:
@@ -170,14 +181,13 @@ def _from_bytes(field: FieldPlan, read: Read) -> Read:
 
 
 def _bits(field: FieldPlan, referenced: set[str]) -> _Run:
-    """A bit range, which stands still unless it says `consume`."""
+    """Bit ranges, which stand still unless they say `consume`."""
     if field.wire is None:
         advance_only = field.advance
         return lambda payload, pos, out, variables: pos + advance_only  # noqa: ARG005 - one signature
     size, advance, name = field.size, field.advance, field.name
-    low = field.wire.low or 0
-    high = 8 * size - 1 if field.wire.high is None else field.wire.high
-    mask = (1 << (high - low + 1)) - 1
+    ranges = field.wire.ranges or ((0, 8 * size - 1),)
+    (low, mask), *more = [(low, (1 << (high - low + 1)) - 1) for low, high in ranges]
     endian = "little" if field.little else "big"
     signed = field.wire.code == "s"
     read = None if field.readout is None else reader(field.readout)
@@ -187,9 +197,10 @@ def _bits(field: FieldPlan, referenced: set[str]) -> _Run:
         held = payload[pos : pos + size]
         if len(held) < size:
             raise IndexError
-        raw = int.from_bytes(held, endian, signed=signed) >> low  # type: ignore[arg-type]  # one of two literals
-        if not signed:
-            raw &= mask
+        whole = int.from_bytes(held, endian, signed=signed)  # type: ignore[arg-type]  # one of two literals
+        raw = whole if signed else whole >> low & mask
+        for shift, part in more:
+            raw = raw << part.bit_length() | whole >> shift & part
         if read is not None:
             measurement = read(raw)
             if measurement is not None:

@@ -50,17 +50,18 @@ class _Writer:
     used: set[Key] = field(default_factory=set)
     variables: dict[str, tuple[int, FieldPlan]] = field(default_factory=dict)
 
-    def write(self, plan: Plan) -> None:
-        for step in plan:
+    def write(self, plan: Plan, later: frozenset[Key] = frozenset()) -> None:
+        """`later`: what steps after this plan can still say."""
+        for i, step in enumerate(plan):
             if isinstance(step, FieldPlan):
                 self._field(step)
             elif isinstance(step, FlaggedPlan):
                 self._flagged(step)
             elif isinstance(step, MatchPlan):
-                self._match(step)
+                self._match(step, later | {each.key for each in walk(plan[i + 1 :])})
             elif isinstance(step, OptionalPlan):
                 if self._wanted(step.rest):
-                    self.write(step.rest)
+                    self.write(step.rest, later)
             else:
                 self._tlv(step)
 
@@ -107,9 +108,9 @@ class _Writer:
         endian: Literal["little", "big"] = "little" if step.little else "big"
         if step.wire.code == "f":
             packed = self._packed_float(step, raw)
-        elif step.wire.low is not None:
+        elif step.wire.ranges:
             held = int.from_bytes(self.out[pos : pos + step.size], endian)
-            packed = (held | int(raw) << step.wire.low).to_bytes(step.size, endian)
+            packed = (held | step.wire.place(int(raw))).to_bytes(step.size, endian)
         else:
             packed = int(raw).to_bytes(step.size, endian, signed=step.wire.code == "s")
             if step.wire.words and not step.little:
@@ -150,12 +151,12 @@ class _Writer:
 
     def _put_bits(self, pos: int, step: FieldPlan, raw: int) -> None:
         endian: Literal["little", "big"] = "little" if step.little else "big"
-        shift = 0 if step.wire is None else step.wire.low or 0
-        held = int.from_bytes(self.out[pos : pos + step.size], endian) | raw << shift
+        placed = raw if step.wire is None else step.wire.place(raw)
+        held = int.from_bytes(self.out[pos : pos + step.size], endian) | placed
         self.out[pos : pos + step.size] = held.to_bytes(step.size, endian)
 
-    def _match(self, step: MatchPlan) -> None:
-        """The first case that can say everything still unsaid."""
+    def _match(self, step: MatchPlan, later: frozenset[Key]) -> None:
+        """The first case that can say everything still unsaid that nothing after it can say."""
         pos, variable = self.variables[step.variable]
         cases = [(low, plan) for low, _, plan in step.cases]
         if step.otherwise is not None:
@@ -172,11 +173,11 @@ class _Writer:
             )
             try:
                 attempt._put_bits(pos, variable, value)
-                attempt.write(plan)
+                attempt.write(plan, later)
             except _Impossible as error:
                 failed = failed or error
                 continue
-            if any(key not in attempt.used for key in self.values):
+            if any(key not in attempt.used and key not in later for key in self.values):
                 continue
             self.out, self.pos, self.used = attempt.out, attempt.pos, attempt.used
             self.variables = attempt.variables

@@ -233,10 +233,10 @@ class _Planner:
             return FieldPlan(spec.name, None, size, size, self.little)
         if spec.type == "bool" or spec.bit is not None:
             bit = spec.bit or 0
-            wire = wire.model_copy(update={"low": bit, "high": bit})
-        if wire.low is not None and wire.code != "u":
+            wire = wire.model_copy(update={"ranges": ((bit, bit),)})
+        if wire.ranges and wire.code != "u":
             self.fault(f"{key}.type", "a bit range needs an unsigned type", "use u8, u16, u24 or u32")
-        advance = wire.size if wire.low is None else 0
+        advance = 0 if wire.ranges else wire.size
         if spec.consume is not None:
             advance = spec.consume
         little = self.little if wire.endian is None else wire.endian == "little"
@@ -341,10 +341,9 @@ def _line(steps: Sequence[tuple[str, Fraction]]) -> tuple[Fraction, Fraction]:
 def _raw_bounds(wire: WireType) -> tuple[float, float]:
     if wire.code == "f":
         return -math.inf, math.inf
-    bits = 8 * wire.size if wire.low is None or wire.high is None else wire.high - wire.low + 1
     if wire.code == "s":
-        return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
-    return 0, 2**bits - 1
+        return -(2 ** (wire.bits - 1)), 2 ** (wire.bits - 1) - 1
+    return 0, 2**wire.bits - 1
 
 
 def _bounds(case: int | str) -> tuple[int, int] | None:
