@@ -38,6 +38,10 @@ def encode_frame(type_id: str, frame: FramePlan, values: Values) -> bytes:
     return bytes(writer.out)
 
 
+def _float_layout(step: FieldPlan) -> str:
+    return ("<" if step.little else ">") + _FLOATS[step.size]
+
+
 def _label(key: Key) -> str:
     return "/".join(part for part in key if part)
 
@@ -49,6 +53,7 @@ class _Writer:
     pos: int = 0
     used: set[Key] = field(default_factory=set)
     variables: dict[str, tuple[int, FieldPlan]] = field(default_factory=dict)
+    error: float = 0.0
 
     def write(self, plan: Plan, later: frozenset[Key] = frozenset()) -> None:
         """`later`: what steps after this plan can still say."""
@@ -96,10 +101,14 @@ class _Writer:
                 return math.nan
             raise _Impossible(_label(readout.key), "the device cannot say that it has none", "give a value")
         try:
-            return readout.raw(value)
+            raw = readout.raw(value)
         except (ValueError, OverflowError) as error:
             remedy = "give what the device can send"
             raise _Impossible(_label(readout.key), str(error), remedy) from error
+        if readout.floating:
+            raw = struct.unpack(_float_layout(step), self._packed_float(step, raw))[0]
+        self.error += abs(readout.value(raw) - value)
+        return raw
 
     def _put(self, pos: int, step: FieldPlan, raw: float) -> None:
         self._reserve(pos + step.size)
@@ -120,7 +129,7 @@ class _Writer:
     @staticmethod
     def _packed_float(step: FieldPlan, raw: float) -> bytes:
         try:
-            return struct.pack(("<" if step.little else ">") + _FLOATS[step.size], raw)
+            return struct.pack(_float_layout(step), raw)
         except OverflowError as error:
             raise _Impossible(step.name, f"{raw} is too large", "give what the device can send") from error
 
@@ -156,7 +165,7 @@ class _Writer:
         self.out[pos : pos + step.size] = held.to_bytes(step.size, endian)
 
     def _match(self, step: MatchPlan, later: frozenset[Key]) -> None:
-        """The first case that can say everything still unsaid that nothing after it can say."""
+        """The case that says, most nearly, everything still unsaid that nothing after it can say."""
         pos, variable = self.variables[step.variable]
         cases = [(low, plan) for low, _, plan in step.cases]
         if step.otherwise is not None:
@@ -167,9 +176,10 @@ class _Writer:
             )
             cases.append((free, step.otherwise))
         failed: _Impossible | None = None
+        best: _Writer | None = None
         for value, plan in cases:
             attempt = _Writer(
-                self.values, bytearray(self.out), self.pos, set(self.used), dict(self.variables)
+                self.values, bytearray(self.out), self.pos, set(self.used), dict(self.variables), self.error
             )
             try:
                 attempt._put_bits(pos, variable, value)
@@ -179,12 +189,16 @@ class _Writer:
                 continue
             if any(key not in attempt.used and key not in later for key in self.values):
                 continue
-            self.out, self.pos, self.used = attempt.out, attempt.pos, attempt.used
-            self.variables = attempt.variables
-            return
-        raise failed or _Impossible(
-            step.variable, "no case carries these values together", "see the type file"
-        )
+            if best is None or attempt.error < best.error:
+                best = attempt
+            if best.error == self.error:
+                break
+        if best is None:
+            raise failed or _Impossible(
+                step.variable, "no case carries these values together", "see the type file"
+            )
+        self.out, self.pos, self.used = best.out, best.pos, best.used
+        self.variables, self.error = best.variables, best.error
 
     def _tlv(self, step: TlvPlan) -> None:
         endian: Literal["little", "big"] = "little" if step.little else "big"

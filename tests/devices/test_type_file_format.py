@@ -213,6 +213,22 @@ def test_what_follows_a_choice_does_not_decide_it(make):
     assert caught.value.faults[0].key == "battery_level"
 
 
+def test_the_case_is_chosen_that_says_the_value_most_nearly(make):
+    made = make("""
+        fields:
+          - {name: unit, type: u8}
+          - match:
+              field: unit
+              cases:
+                32: [{name: t, type: s16, div: 10, unit: Cel, property: air_temperature}]
+                33: [{name: f, type: s16, div: 10, unit: "[degF]", property: air_temperature}]
+    """)
+    assert made.encode(1, {"air_temperature": 25}) == bytes([32, 0, 250])
+    in_fahrenheit = bytes([33, 0, 123])
+    (decoded,) = made.decode(1, in_fahrenheit)
+    assert made.encode(1, {"air_temperature": decoded.value}) == in_fahrenheit
+
+
 def test_the_first_of_two_readings_of_one_series_counts(make):
     made = make("""
         fields:
