@@ -29,7 +29,7 @@ from devices.yaml12 import read_yaml
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 _WIRE_TYPE = re.compile(
     r"(?P<endian>le_|be_)?(?:(?P<int>[us])(?P<bits>8|16|24|32|64)(?P<words>le16)?|f(?P<float>16|32|64))"
-    r"(?:\[(?P<ranges>\d+(?::\d+)?(?:,\d+(?::\d+)?)*)\])?"
+    r"(?:\[(?P<bits_read>\d+(?::\d+)?(?:,\d+(?::\d+)?)*)\])?"
 )
 _UNREPORTED = {"skip", "hex", "bytes", "ascii", "base64", "bitfield_string"}
 
@@ -41,9 +41,10 @@ class Strict(BaseModel):
 
 
 class WireType(Strict):
-    """How a number lies on the wire. `words`: 16-bit words, low first.
+    """How a number lies on the wire.
 
-    `ranges`: (low, high) bits of it that are the number, the most significant part first; none: all of it.
+    `ranges`: (low, high) bit ranges inside it that make the number, the most significant first; none: all of
+    it. `words`: 16-bit words, low first.
     """
 
     code: Literal["u", "s", "f"]
@@ -54,29 +55,18 @@ class WireType(Strict):
 
     @property
     def bits(self) -> int:
-        """How many bits the number has."""
-        return sum(map(_width, self.ranges)) or 8 * self.size
+        """How many bits make the number."""
+        return sum(high - low + 1 for low, high in self.ranges) or 8 * self.size
 
-    def taken(self, held: int) -> int:
-        """The number in the ranges of the whole integer."""
-        raw = 0
-        for each in self.ranges:
-            raw = raw << _width(each) | held >> each[0] & (1 << _width(each)) - 1
-        return raw
-
-    def placed(self, raw: int) -> int:
-        """The whole integer that has the number in its ranges and else zeros; the inverse of `taken`."""
+    def place(self, raw: int) -> int:
+        """The bits of `raw` where they lie in the whole field."""
         if not self.ranges:
             return raw
-        held = 0
-        for each in reversed(self.ranges):
-            held |= (raw & (1 << _width(each)) - 1) << each[0]
-            raw >>= _width(each)
-        return held
-
-
-def _width(bits: tuple[int, int]) -> int:
-    return bits[1] - bits[0] + 1
+        placed = 0
+        for low, high in reversed(self.ranges):
+            placed |= (raw & (1 << (high - low + 1)) - 1) << low
+            raw >>= high - low + 1
+        return placed
 
 
 def wire_type(text: str) -> WireType | None:
@@ -87,10 +77,12 @@ def wire_type(text: str) -> WireType | None:
     if not match:
         return None
     bits = int(match["bits"] or match["float"])
-    parts = [each.split(":") for each in match["ranges"].split(",")] if match["ranges"] else []
-    ranges = tuple((int(part[0]), int(part[-1])) for part in parts)
-    named = {bit for low, high in ranges for bit in range(low, high + 1)}
-    if not all(low <= high < bits for low, high in ranges) or len(named) < sum(map(_width, ranges)):
+    ranges = tuple(
+        (int(low), int(high or low))
+        for low, _, high in (each.partition(":") for each in (match["bits_read"] or "").split(",") if each)
+    )
+    read = [bit for low, high in ranges for bit in range(low, high + 1)]
+    if any(not low <= high < bits for low, high in ranges) or len(read) > len(set(read)):
         return None
     if match["words"] and bits != 32:  # noqa: PLR2004 - u32le16, s32le16
         return None

@@ -16,7 +16,6 @@ from devices.table_plan import (
     Step,
     TlvPlan,
     inside,
-    most,
     walk,
 )
 
@@ -39,8 +38,8 @@ def compile_frame(frame: FramePlan) -> Decode:
     by_length = LENGTH in referenced
     readouts = list(walk(frame.steps))
     required = {each.key: each.required for each in readouts if each.required}
-    all_of_them = len(readouts)
-    twice = any(number > 1 for number in most(frame.steps).values())
+    most = len(readouts)
+    may_repeat = len({each.key for each in readouts}) < most
 
     def decode(payload: bytes) -> tuple[Measurement, ...] | Rejected:
         out: _Out = []
@@ -54,10 +53,9 @@ def compile_frame(frame: FramePlan) -> Decode:
             if end > len(payload):
                 return Rejected("payload_too_short", f"{len(payload)} bytes: {payload.hex()}")
             return Rejected("trailing_bytes", f"{end} bytes read, {len(payload)} came: {payload.hex()}")
-        if twice and len(out) > 1:
-            # such as a status and a keep-alive in one frame: the last word counts
-            out = list({(each.property, each.channel): each for each in out}.values())
-        if required and out and len(out) < all_of_them:
+        if may_repeat:
+            out = _first_of_each(out)
+        if required and out and len(out) < most:
             return _with_required(out, required)
         return tuple(out)
 
@@ -66,6 +64,14 @@ def compile_frame(frame: FramePlan) -> Decode:
 
 def _no_reading(payload: bytes) -> tuple[Measurement, ...]:  # noqa: ARG001 - any bytes will do
     return ()
+
+
+def _first_of_each(out: _Out) -> _Out:
+    """An alarm often says again what the report before it said: one value for each series."""
+    first: dict[tuple[str, str], Measurement] = {}
+    for each in out:
+        first.setdefault((each.property, each.channel), each)
+    return list(first.values())
 
 
 def _with_required(out: _Out, required: Mapping[tuple[str, str], str]) -> tuple[Measurement, ...] | Rejected:
@@ -178,16 +184,15 @@ def _from_bytes(field: FieldPlan, read: Read) -> Read:
 
 
 def _bits(field: FieldPlan, referenced: set[str]) -> _Run:
-    """A bit range, which stands still unless it says `consume`."""
+    """Bit ranges, which stand still unless they say `consume`."""
     if field.rest:
         return lambda payload, pos, out, variables: max(pos, len(payload))  # noqa: ARG005 - one signature
     if field.wire is None:
         advance_only = field.advance
         return lambda payload, pos, out, variables: pos + advance_only  # noqa: ARG005 - one signature
     size, advance, name = field.size, field.advance, field.name
-    low = field.wire.ranges[0][0] if len(field.wire.ranges) == 1 else 0
-    mask = (1 << field.wire.bits) - 1
-    joined = field.wire.taken if len(field.wire.ranges) > 1 else None
+    ranges = field.wire.ranges or ((0, 8 * size - 1),)
+    (low, mask), *more = [(low, (1 << (high - low + 1)) - 1) for low, high in ranges]
     endian = "little" if field.little else "big"
     signed = field.wire.code == "s"
     read = None if field.readout is None else reader(field.readout)
@@ -197,11 +202,10 @@ def _bits(field: FieldPlan, referenced: set[str]) -> _Run:
         held = payload[pos : pos + size]
         if len(held) < size:
             raise IndexError
-        raw = int.from_bytes(held, endian, signed=signed)  # type: ignore[arg-type]  # one of two literals
-        if joined is not None:
-            raw = joined(raw)
-        elif not signed:
-            raw = raw >> low & mask
+        whole = int.from_bytes(held, endian, signed=signed)  # type: ignore[arg-type]  # one of two literals
+        raw = whole if signed else whole >> low & mask
+        for shift, part in more:
+            raw = raw << part.bit_length() | whole >> shift & part
         if read is not None:
             measurement = read(raw)
             if measurement is not None:

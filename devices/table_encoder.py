@@ -4,7 +4,7 @@ import itertools
 import math
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from devices.errors import DeviceTypeError, Fault
@@ -17,7 +17,6 @@ from devices.table_plan import (
     OptionalPlan,
     Plan,
     TlvPlan,
-    inside,
     walk,
 )
 
@@ -48,6 +47,10 @@ def encode_frame(type_id: str, frame: FramePlan, values: Values) -> bytes:
     except _Impossible as error:
         raise DeviceTypeError(Fault(type_id, error.key, error.problem, error.remedy)) from error
     return bytes(writer.out)
+
+
+def _float_layout(step: FieldPlan) -> str:
+    return ("<" if step.little else ">") + _FLOATS[step.size]
 
 
 def _cases(step: MatchPlan) -> Iterator[tuple[int, Plan]]:
@@ -81,18 +84,20 @@ class _Writer:
     pos: int = 0
     used: set[Key] = field(default_factory=set)
     variables: dict[str, tuple[int, FieldPlan]] = field(default_factory=dict)
+    error: float = 0.0
 
-    def write(self, plan: Plan) -> None:
-        for step in plan:
+    def write(self, plan: Plan, later: frozenset[Key] = frozenset()) -> None:
+        """`later`: what steps after this plan can still say."""
+        for i, step in enumerate(plan):
             if isinstance(step, FieldPlan):
                 self._field(step)
             elif isinstance(step, FlaggedPlan):
                 self._flagged(step)
             elif isinstance(step, MatchPlan):
-                self._match(step)
+                self._match(step, later | {each.key for each in walk(plan[i + 1 :])})
             elif isinstance(step, OptionalPlan):
                 if self._wanted(step.rest):
-                    self.write(step.rest)
+                    self.write(step.rest, later)
             else:
                 self._tlv(step)
 
@@ -127,10 +132,14 @@ class _Writer:
                 return math.nan
             raise _Impossible(_label(readout.key), "the device cannot say that it has none", "give a value")
         try:
-            return readout.raw(value)
+            raw = readout.raw(value)
         except (ValueError, OverflowError) as error:
             remedy = "give what the device can send"
             raise _Impossible(_label(readout.key), str(error), remedy) from error
+        if readout.floating:
+            raw = struct.unpack(_float_layout(step), self._packed_float(step, raw))[0]
+        self.error += abs(readout.value(raw) - value)
+        return raw
 
     def _put(self, pos: int, step: FieldPlan, raw: float) -> None:
         self._reserve(pos + step.size)
@@ -141,7 +150,7 @@ class _Writer:
             packed = self._packed_float(step, raw)
         elif step.wire.ranges:
             held = int.from_bytes(self.out[pos : pos + step.size], endian)
-            packed = (held | step.wire.placed(int(raw))).to_bytes(step.size, endian)
+            packed = (held | step.wire.place(int(raw))).to_bytes(step.size, endian)
         else:
             packed = int(raw).to_bytes(step.size, endian, signed=step.wire.code == "s")
             if step.wire.words and not step.little:
@@ -151,7 +160,7 @@ class _Writer:
     @staticmethod
     def _packed_float(step: FieldPlan, raw: float) -> bytes:
         try:
-            return struct.pack(("<" if step.little else ">") + _FLOATS[step.size], raw)
+            return struct.pack(_float_layout(step), raw)
         except OverflowError as error:
             raise _Impossible(step.name, f"{raw} is too large", "give what the device can send") from error
 
@@ -175,44 +184,43 @@ class _Writer:
         pos, variable = self.variables[step.variable]
         for bit, plan in step.groups:
             if self._wanted(plan):
-                self._put_bits(pos, variable, 1 << bit)
+                self.put_bits(pos, variable, 1 << bit)
                 self.write(plan)
 
-    def _put_bits(self, pos: int, step: FieldPlan, raw: int) -> None:
+    def put_bits(self, pos: int, step: FieldPlan, raw: int) -> None:
         endian: Literal["little", "big"] = "little" if step.little else "big"
-        placed = 0 if step.wire is None else step.wire.placed(raw)
+        placed = raw if step.wire is None else step.wire.place(raw)
         held = int.from_bytes(self.out[pos : pos + step.size], endian) | placed
         self.out[pos : pos + step.size] = held.to_bytes(step.size, endian)
 
-    def _match(self, step: MatchPlan) -> None:
-        """The first case that can say everything still unsaid that some case can say."""
-        sayable = {each.key for inner in inside(step) for each in walk(inner)} & self.values.keys()
+    def _match(self, step: MatchPlan, later: frozenset[Key]) -> None:
+        """The case that says, most nearly, everything still unsaid that nothing after it can say."""
         failed: _Impossible | None = None
+        best: _Writer | None = None
         for value, plan in _cases(step):
-            attempt = _Writer(
-                self.values,
-                self.absent,
-                bytearray(self.out),
-                self.pos,
-                set(self.used),
-                dict(self.variables),
+            attempt = replace(
+                self, out=bytearray(self.out), used=set(self.used), variables=dict(self.variables)
             )
             try:
                 if step.variable != LENGTH:
-                    attempt._put_bits(*self.variables[step.variable], value)
-                attempt.write(plan)
+                    attempt.put_bits(*self.variables[step.variable], value)
+                attempt.write(plan, later)
             except _Impossible as error:
                 failed = failed or error
                 continue
             other_length = step.variable == LENGTH and _chosen(step, len(attempt.out)) is not plan
-            if other_length or not sayable <= attempt.used | self.absent:
+            if other_length or not self.values.keys() <= attempt.used | later | self.absent:
                 continue
-            self.out, self.pos, self.used = attempt.out, attempt.pos, attempt.used
-            self.variables = attempt.variables
-            return
-        raise failed or _Impossible(
-            step.variable, "no case carries these values together", "see the type file"
-        )
+            if best is None or attempt.error < best.error:
+                best = attempt
+            if best.error == self.error:
+                break
+        if best is None:
+            raise failed or _Impossible(
+                step.variable, "no case carries these values together", "see the type file"
+            )
+        self.out, self.pos, self.used = best.out, best.pos, best.used
+        self.variables, self.error = best.variables, best.error
 
     def _tlv(self, step: TlvPlan) -> None:
         endian: Literal["little", "big"] = "little" if step.little else "big"

@@ -3,12 +3,9 @@
 import difflib
 import math
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import reduce
-from operator import or_
 from typing import Literal
 
 from devices.errors import DeviceTypeError, Fault
@@ -118,22 +115,6 @@ def inside(step: Step) -> Sequence[Plan]:
     if isinstance(step, OptionalPlan):
         return [step.rest]
     return ()
-
-
-def most(plan: Plan) -> Counter[tuple[str, str]]:
-    """How often one frame can carry each (property, channel) at most."""
-    found: Counter[tuple[str, str]] = Counter()
-    for step in plan:
-        if isinstance(step, FieldPlan):
-            if step.readout is not None:
-                found[step.readout.key] += 1
-            continue
-        branches = [most(inner) for inner in inside(step)]
-        if isinstance(step, MatchPlan):
-            found += reduce(or_, branches, Counter())
-        else:
-            found += sum(branches, Counter())
-    return found
 
 
 def plan_type(file: str, type_file: TypeFile) -> dict[int | None, FramePlan]:

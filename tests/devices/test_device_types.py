@@ -90,6 +90,8 @@ def _frames(draw):
     for readout in (*always, *(each for group in chosen for each in group)):
         if readout.lookup is not None:
             raw = draw(st.sampled_from(sorted(readout.lookup)))
+        elif readout.floating:
+            raw = draw(st.floats(-1e9, 1e9, width=32))
         else:
             raw = draw(st.integers(int(readout.raw_low), int(readout.raw_high)))
         if raw in readout.sentinels:
