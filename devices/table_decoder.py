@@ -253,8 +253,13 @@ def _optional(step: OptionalPlan, referenced: set[str]) -> _Run:
     return run
 
 
+def _with_readings(step: TlvPlan) -> set[bytes]:
+    return {tag for tag, plan in step.cases if any(walk(plan))}
+
+
 def _tlv(step: TlvPlan, referenced: set[str]) -> _Run:
     cases = {tag: _chain(_steps(plan, referenced)) for tag, plan in step.cases}
+    once = _with_readings(step)
     tag_size, length_size, skip = step.tag_size, step.length_size, step.skip_unknown
     endian = "little" if step.little else "big"
 
@@ -268,7 +273,8 @@ def _tlv(step: TlvPlan, referenced: set[str]) -> _Run:
                 raise IndexError
             if tag in seen:
                 raise Refused("repeated_tag", f"{tag.hex()}: {payload.hex()}")
-            seen.add(tag)
+            if tag in once:
+                seen.add(tag)
             case = cases.get(tag)
             if case is None and not skip:
                 raise Refused("unknown_tag", f"{tag.hex()} at byte {pos - tag_size}: {payload.hex()}")
