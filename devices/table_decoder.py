@@ -265,7 +265,7 @@ def _tlv(step: TlvPlan, referenced: set[str]) -> _Run:
 
     def run(payload: bytes, pos: int, out: _Out, variables: _Variables) -> int:
         end = len(payload)
-        seen = set()
+        seen: set[bytes] = set()
         while pos < end:
             tag = payload[pos : pos + tag_size]
             pos += tag_size
@@ -273,8 +273,7 @@ def _tlv(step: TlvPlan, referenced: set[str]) -> _Run:
                 raise IndexError
             if tag in seen:
                 raise Refused("repeated_tag", f"{tag.hex()}: {payload.hex()}")
-            if tag in once:
-                seen.add(tag)
+            seen.update(once & {tag})
             case = cases.get(tag)
             if case is None and not skip:
                 raise Refused("unknown_tag", f"{tag.hex()} at byte {pos - tag_size}: {payload.hex()}")
