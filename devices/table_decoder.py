@@ -258,17 +258,19 @@ def _optional(step: OptionalPlan, referenced: set[str]) -> _Run:
     return run
 
 
+def _with_readings(step: TlvPlan) -> set[bytes]:
+    return {tag for tag, plan in step.cases if any(walk(plan))}
+
+
 def _tlv(step: TlvPlan, referenced: set[str]) -> _Run:
     cases = {tag: _chain(_steps(plan, referenced)) for tag, plan in step.cases}
-    # what is only stepped over contradicts nothing when it comes again
-    marks = {tag: frozenset([tag] if any(walk(plan)) else []) for tag, plan in step.cases}
-    unmarked: frozenset[bytes] = frozenset()
+    once = _with_readings(step)
     tag_size, length_size, skip = step.tag_size, step.length_size, step.skip_unknown
     endian = "little" if step.little else "big"
 
     def run(payload: bytes, pos: int, out: _Out, variables: _Variables) -> int:
         end = len(payload)
-        seen = unmarked
+        seen: set[bytes] = set()
         while pos < end:
             tag = payload[pos : pos + tag_size]
             pos += tag_size
@@ -276,7 +278,7 @@ def _tlv(step: TlvPlan, referenced: set[str]) -> _Run:
                 raise IndexError
             if tag in seen:
                 raise Refused("repeated_tag", f"{tag.hex()}: {payload.hex()}")
-            seen |= marks.get(tag, unmarked)
+            seen.update(once & {tag})
             case = cases.get(tag)
             if case is None and not skip:
                 raise Refused("unknown_tag", f"{tag.hex()} at byte {pos - tag_size}: {payload.hex()}")
@@ -287,7 +289,7 @@ def _tlv(step: TlvPlan, referenced: set[str]) -> _Run:
                 continue
             start = pos + length_size
             stop = start + int.from_bytes(payload[pos:start], endian)  # type: ignore[arg-type]  # one of two literals
-            if stop > end:
+            if stop > end or start > end:
                 raise IndexError
             if case is not None and case(payload[start:stop], 0, out, variables) != stop - start:
                 raise Refused("bad_payload", f"length of {tag.hex()}: {payload.hex()}")
