@@ -29,7 +29,7 @@ from devices.yaml12 import read_yaml
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 _WIRE_TYPE = re.compile(
     r"(?P<endian>le_|be_)?(?:(?P<int>[us])(?P<bits>8|16|24|32|64)(?P<words>le16)?|f(?P<float>16|32|64))"
-    r"(?:\[(?P<low>\d+)(?::(?P<high>\d+))?\])?"
+    r"(?:\[(?P<bits_read>\d+(?::\d+)?(?:,\d+(?::\d+)?)*)\])?"
 )
 _UNREPORTED = {"skip", "hex", "bytes", "ascii", "base64", "bitfield_string"}
 
@@ -41,14 +41,32 @@ class Strict(BaseModel):
 
 
 class WireType(Strict):
-    """How a number lies on the wire. `low`, `high`: bit range inside it; `words`: 16-bit words, low first."""
+    """How a number lies on the wire.
+
+    `ranges`: (low, high) bit ranges inside it that make the number, the most significant first; none: all of
+    it. `words`: 16-bit words, low first.
+    """
 
     code: Literal["u", "s", "f"]
     size: int
     endian: Literal["big", "little"] | None = None
     words: bool = False
-    low: int | None = None
-    high: int | None = None
+    ranges: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def bits(self) -> int:
+        """How many bits make the number."""
+        return sum(high - low + 1 for low, high in self.ranges) or 8 * self.size
+
+    def place(self, raw: int) -> int:
+        """The bits of `raw` where they lie in the whole field."""
+        if not self.ranges:
+            return raw
+        placed = 0
+        for low, high in reversed(self.ranges):
+            placed |= (raw & (1 << (high - low + 1)) - 1) << low
+            raw >>= high - low + 1
+        return placed
 
 
 def wire_type(text: str) -> WireType | None:
@@ -59,9 +77,12 @@ def wire_type(text: str) -> WireType | None:
     if not match:
         return None
     bits = int(match["bits"] or match["float"])
-    low = None if match["low"] is None else int(match["low"])
-    high = low if match["high"] is None else int(match["high"])
-    if low is not None and high is not None and not low <= high < bits:
+    ranges = tuple(
+        (int(low), int(high or low))
+        for low, _, high in (each.partition(":") for each in (match["bits_read"] or "").split(",") if each)
+    )
+    read = [bit for low, high in ranges for bit in range(low, high + 1)]
+    if any(not low <= high < bits for low, high in ranges) or len(read) > len(set(read)):
         return None
     if match["words"] and bits != 32:  # noqa: PLR2004 - u32le16, s32le16
         return None
@@ -71,8 +92,7 @@ def wire_type(text: str) -> WireType | None:
             "size": bits // 8,
             "endian": {"le_": "little", "be_": "big"}.get(match["endian"] or ""),
             "words": bool(match["words"]),
-            "low": low,
-            "high": high,
+            "ranges": ranges,
         }
     )
 
@@ -82,7 +102,7 @@ class FieldSpec(Strict):
 
     name: Name
     type: str
-    length: int | None = Field(None, ge=1, le=255)
+    length: Annotated[int, Field(ge=1, le=255)] | Literal["remaining"] | None = None
     bit: int | None = Field(None, ge=0, le=7)
     consume: int | None = Field(None, ge=0, le=8)
     steps: tuple[tuple[Literal["add", "mult", "div"], Fraction], ...] = ()

@@ -13,7 +13,9 @@ Kind = Literal["gauge", "counter", "state", "count"]
 """gauge: a value at a moment; counter: runs up and wraps; state: 0/1 or a small code; count: how much there
 was in the interval that ends at the reading's time."""
 
-Theme = Literal["rain", "level", "weather", "climate", "traffic", "parking", "air", "soil", "waste", "device"]
+Theme = Literal[
+    "rain", "level", "weather", "climate", "traffic", "parking", "air", "soil", "waste", "lighting", "device",
+]  # fmt: skip
 THEMES: tuple[str, ...] = get_args(Theme)
 
 

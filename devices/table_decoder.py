@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from devices.measurement import Measurement, Quality, Rejected
 from devices.readout import Read, Refused, reader
 from devices.table_plan import (
+    LENGTH,
     FieldPlan,
     FlaggedPlan,
     FramePlan,
@@ -32,15 +33,18 @@ def compile_frame(frame: FramePlan) -> Decode:
     """A function from payload to measurements or a rejection; it raises on no bytes."""
     if not frame.steps:
         return _no_reading
-    run = _chain(_steps(frame.steps, _referenced(frame.steps)))
+    referenced = _referenced(frame.steps)
+    run = _chain(_steps(frame.steps, referenced))
+    by_length = LENGTH in referenced
     readouts = list(walk(frame.steps))
     required = {each.key: each.required for each in readouts if each.required}
     most = len(readouts)
+    may_repeat = len({each.key for each in readouts}) < most
 
     def decode(payload: bytes) -> tuple[Measurement, ...] | Rejected:
         out: _Out = []
         try:
-            end = run(payload, 0, out, {})
+            end = run(payload, 0, out, {LENGTH: len(payload)} if by_length else {})
         except (struct.error, IndexError):
             return Rejected("payload_too_short", f"{len(payload)} bytes: {payload.hex()}")
         except Refused as refused:
@@ -49,6 +53,8 @@ def compile_frame(frame: FramePlan) -> Decode:
             if end > len(payload):
                 return Rejected("payload_too_short", f"{len(payload)} bytes: {payload.hex()}")
             return Rejected("trailing_bytes", f"{end} bytes read, {len(payload)} came: {payload.hex()}")
+        if may_repeat:
+            out = _first_of_each(out)
         if required and out and len(out) < most:
             return _with_required(out, required)
         return tuple(out)
@@ -58,6 +64,14 @@ def compile_frame(frame: FramePlan) -> Decode:
 
 def _no_reading(payload: bytes) -> tuple[Measurement, ...]:  # noqa: ARG001 - any bytes will do
     return ()
+
+
+def _first_of_each(out: _Out) -> _Out:
+    """An alarm often says again what the report before it said: one value for each series."""
+    first: dict[tuple[str, str], Measurement] = {}
+    for each in out:
+        first.setdefault((each.property, each.channel), each)
+    return list(first.values())
 
 
 def _with_required(out: _Out, required: Mapping[tuple[str, str], str]) -> tuple[Measurement, ...] | Rejected:
@@ -121,7 +135,7 @@ def _structure(step: Step, referenced: set[str]) -> _Run:
 
 
 def _is_plain(step: FieldPlan) -> bool:
-    return step.advance == step.size and (step.wire is None or step.wire.low is None)
+    return step.advance == step.size and not step.rest and (step.wire is None or not step.wire.ranges)
 
 
 def _plain(fields: Sequence[FieldPlan], referenced: set[str]) -> _Run:
@@ -170,14 +184,15 @@ def _from_bytes(field: FieldPlan, read: Read) -> Read:
 
 
 def _bits(field: FieldPlan, referenced: set[str]) -> _Run:
-    """A bit range, which stands still unless it says `consume`."""
+    """Bit ranges, which stand still unless they say `consume`."""
+    if field.rest:
+        return lambda payload, pos, out, variables: max(pos, len(payload))  # noqa: ARG005 - one signature
     if field.wire is None:
         advance_only = field.advance
         return lambda payload, pos, out, variables: pos + advance_only  # noqa: ARG005 - one signature
     size, advance, name = field.size, field.advance, field.name
-    low = field.wire.low or 0
-    high = 8 * size - 1 if field.wire.high is None else field.wire.high
-    mask = (1 << (high - low + 1)) - 1
+    ranges = field.wire.ranges or ((0, 8 * size - 1),)
+    (low, mask), *more = [(low, (1 << (high - low + 1)) - 1) for low, high in ranges]
     endian = "little" if field.little else "big"
     signed = field.wire.code == "s"
     read = None if field.readout is None else reader(field.readout)
@@ -187,9 +202,10 @@ def _bits(field: FieldPlan, referenced: set[str]) -> _Run:
         held = payload[pos : pos + size]
         if len(held) < size:
             raise IndexError
-        raw = int.from_bytes(held, endian, signed=signed) >> low  # type: ignore[arg-type]  # one of two literals
-        if not signed:
-            raw &= mask
+        whole = int.from_bytes(held, endian, signed=signed)  # type: ignore[arg-type]  # one of two literals
+        raw = whole if signed else whole >> low & mask
+        for shift, part in more:
+            raw = raw << part.bit_length() | whole >> shift & part
         if read is not None:
             measurement = read(raw)
             if measurement is not None:
@@ -242,14 +258,19 @@ def _optional(step: OptionalPlan, referenced: set[str]) -> _Run:
     return run
 
 
+def _with_readings(step: TlvPlan) -> set[bytes]:
+    return {tag for tag, plan in step.cases if any(walk(plan))}
+
+
 def _tlv(step: TlvPlan, referenced: set[str]) -> _Run:
     cases = {tag: _chain(_steps(plan, referenced)) for tag, plan in step.cases}
+    once = _with_readings(step)
     tag_size, length_size, skip = step.tag_size, step.length_size, step.skip_unknown
     endian = "little" if step.little else "big"
 
     def run(payload: bytes, pos: int, out: _Out, variables: _Variables) -> int:
         end = len(payload)
-        seen = set()
+        seen: set[bytes] = set()
         while pos < end:
             tag = payload[pos : pos + tag_size]
             pos += tag_size
@@ -257,7 +278,7 @@ def _tlv(step: TlvPlan, referenced: set[str]) -> _Run:
                 raise IndexError
             if tag in seen:
                 raise Refused("repeated_tag", f"{tag.hex()}: {payload.hex()}")
-            seen.add(tag)
+            seen.update(once & {tag})
             case = cases.get(tag)
             if case is None and not skip:
                 raise Refused("unknown_tag", f"{tag.hex()} at byte {pos - tag_size}: {payload.hex()}")

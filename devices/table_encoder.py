@@ -3,12 +3,22 @@
 import itertools
 import math
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from devices.errors import DeviceTypeError, Fault
-from devices.table_plan import FieldPlan, FlaggedPlan, FramePlan, MatchPlan, OptionalPlan, Plan, TlvPlan, walk
+from devices.table_plan import (
+    LENGTH,
+    FieldPlan,
+    FlaggedPlan,
+    FramePlan,
+    MatchPlan,
+    OptionalPlan,
+    Plan,
+    TlvPlan,
+    walk,
+)
 
 Key = tuple[str, str]
 Values = Mapping[str | tuple[str, str], float | None]
@@ -29,7 +39,8 @@ def encode_frame(type_id: str, frame: FramePlan, values: Values) -> bytes:
     wanted: dict[Key, float | None] = {
         (key, "") if isinstance(key, str) else key: value for key, value in values.items()
     }
-    writer = _Writer(wanted)
+    reported = {each.key for each in walk(frame.steps) if each.required == "report"}
+    writer = _Writer(wanted, frozenset(key for key in reported if wanted.get(key, 0) is None))
     try:
         writer.write(frame.steps)
         writer.check_all_used(frame.steps)
@@ -38,35 +49,61 @@ def encode_frame(type_id: str, frame: FramePlan, values: Values) -> bytes:
     return bytes(writer.out)
 
 
+def _float_layout(step: FieldPlan) -> str:
+    return ("<" if step.little else ">") + _FLOATS[step.size]
+
+
+def _cases(step: MatchPlan) -> Iterator[tuple[int, Plan]]:
+    """Each case with a value that chooses it."""
+    for low, _, plan in step.cases:
+        yield low, plan
+    if step.otherwise is not None:
+        free = next(
+            value
+            for value in itertools.count()
+            if not any(low <= value <= high for low, high, _ in step.cases)
+        )
+        yield free, step.otherwise
+
+
+def _chosen(step: MatchPlan, value: int) -> Plan | None:
+    return next((plan for low, high, plan in step.cases if low <= value <= high), step.otherwise)
+
+
 def _label(key: Key) -> str:
     return "/".join(part for part in key if part)
 
 
 @dataclass(slots=True)
 class _Writer:
+    """`absent`: what the frame says has no value by not carrying it."""
+
     values: Mapping[Key, float | None]
+    absent: frozenset[Key]
     out: bytearray = field(default_factory=bytearray)
     pos: int = 0
     used: set[Key] = field(default_factory=set)
     variables: dict[str, tuple[int, FieldPlan]] = field(default_factory=dict)
+    error: float = 0.0
 
-    def write(self, plan: Plan) -> None:
-        for step in plan:
+    def write(self, plan: Plan, later: frozenset[Key] = frozenset()) -> None:
+        """`later`: what steps after this plan can still say."""
+        for i, step in enumerate(plan):
             if isinstance(step, FieldPlan):
                 self._field(step)
             elif isinstance(step, FlaggedPlan):
                 self._flagged(step)
             elif isinstance(step, MatchPlan):
-                self._match(step)
+                self._match(step, later | {each.key for each in walk(plan[i + 1 :])})
             elif isinstance(step, OptionalPlan):
                 if self._wanted(step.rest):
-                    self.write(step.rest)
+                    self.write(step.rest, later)
             else:
                 self._tlv(step)
 
     def check_all_used(self, plan: Plan) -> None:
         for key in self.values:
-            if key not in self.used:
+            if key not in self.used | self.absent:
                 names = ", ".join(dict.fromkeys(_label(each.key) for each in walk(plan)))
                 raise _Impossible(_label(key), "no place for it in this frame", f"the frame carries {names}")
 
@@ -95,10 +132,14 @@ class _Writer:
                 return math.nan
             raise _Impossible(_label(readout.key), "the device cannot say that it has none", "give a value")
         try:
-            return readout.raw(value)
+            raw = readout.raw(value)
         except (ValueError, OverflowError) as error:
             remedy = "give what the device can send"
             raise _Impossible(_label(readout.key), str(error), remedy) from error
+        if readout.floating:
+            raw = struct.unpack(_float_layout(step), self._packed_float(step, raw))[0]
+        self.error += abs(readout.value(raw) - value)
+        return raw
 
     def _put(self, pos: int, step: FieldPlan, raw: float) -> None:
         self._reserve(pos + step.size)
@@ -107,9 +148,9 @@ class _Writer:
         endian: Literal["little", "big"] = "little" if step.little else "big"
         if step.wire.code == "f":
             packed = self._packed_float(step, raw)
-        elif step.wire.low is not None:
+        elif step.wire.ranges:
             held = int.from_bytes(self.out[pos : pos + step.size], endian)
-            packed = (held | int(raw) << step.wire.low).to_bytes(step.size, endian)
+            packed = (held | step.wire.place(int(raw))).to_bytes(step.size, endian)
         else:
             packed = int(raw).to_bytes(step.size, endian, signed=step.wire.code == "s")
             if step.wire.words and not step.little:
@@ -119,7 +160,7 @@ class _Writer:
     @staticmethod
     def _packed_float(step: FieldPlan, raw: float) -> bytes:
         try:
-            return struct.pack(("<" if step.little else ">") + _FLOATS[step.size], raw)
+            return struct.pack(_float_layout(step), raw)
         except OverflowError as error:
             raise _Impossible(step.name, f"{raw} is too large", "give what the device can send") from error
 
@@ -136,54 +177,50 @@ class _Writer:
         given = [each for each in readouts if each.key in self.values]
         if any(self.values[each.key] is not None for each in given):
             return True
-        if given and len(given) == len(readouts) and all(each.sentinels or each.floating for each in given):
-            return True
-        self.used.update(each.key for each in given if each.required == "report")
-        return False
+        whole = bool(given) and len(given) == len(readouts)
+        return whole and all(each.sentinels or each.floating for each in given)
 
     def _flagged(self, step: FlaggedPlan) -> None:
         pos, variable = self.variables[step.variable]
         for bit, plan in step.groups:
             if self._wanted(plan):
-                self._put_bits(pos, variable, 1 << bit)
+                self.put_bits(pos, variable, 1 << bit)
                 self.write(plan)
 
-    def _put_bits(self, pos: int, step: FieldPlan, raw: int) -> None:
+    def put_bits(self, pos: int, step: FieldPlan, raw: int) -> None:
         endian: Literal["little", "big"] = "little" if step.little else "big"
-        shift = 0 if step.wire is None else step.wire.low or 0
-        held = int.from_bytes(self.out[pos : pos + step.size], endian) | raw << shift
+        placed = raw if step.wire is None else step.wire.place(raw)
+        held = int.from_bytes(self.out[pos : pos + step.size], endian) | placed
         self.out[pos : pos + step.size] = held.to_bytes(step.size, endian)
 
-    def _match(self, step: MatchPlan) -> None:
-        """The first case that can say everything still unsaid."""
-        pos, variable = self.variables[step.variable]
-        cases = [(low, plan) for low, _, plan in step.cases]
-        if step.otherwise is not None:
-            free = next(
-                value
-                for value in itertools.count()
-                if not any(low <= value <= high for low, high, _ in step.cases)
-            )
-            cases.append((free, step.otherwise))
+    def _match(self, step: MatchPlan, later: frozenset[Key]) -> None:
+        """The case that says, most nearly, everything still unsaid that nothing after it can say."""
         failed: _Impossible | None = None
-        for value, plan in cases:
-            attempt = _Writer(
-                self.values, bytearray(self.out), self.pos, set(self.used), dict(self.variables)
+        best: _Writer | None = None
+        for value, plan in _cases(step):
+            attempt = replace(
+                self, out=bytearray(self.out), used=set(self.used), variables=dict(self.variables)
             )
             try:
-                attempt._put_bits(pos, variable, value)
-                attempt.write(plan)
+                if step.variable != LENGTH:
+                    attempt.put_bits(*self.variables[step.variable], value)
+                attempt.write(plan, later)
             except _Impossible as error:
                 failed = failed or error
                 continue
-            if any(key not in attempt.used for key in self.values):
+            other_length = step.variable == LENGTH and _chosen(step, len(attempt.out)) is not plan
+            if other_length or not self.values.keys() <= attempt.used | later | self.absent:
                 continue
-            self.out, self.pos, self.used = attempt.out, attempt.pos, attempt.used
-            self.variables = attempt.variables
-            return
-        raise failed or _Impossible(
-            step.variable, "no case carries these values together", "see the type file"
-        )
+            if best is None or attempt.error < best.error:
+                best = attempt
+            if best.error == self.error:
+                break
+        if best is None:
+            raise failed or _Impossible(
+                step.variable, "no case carries these values together", "see the type file"
+            )
+        self.out, self.pos, self.used = best.out, best.pos, best.used
+        self.variables, self.error = best.variables, best.error
 
     def _tlv(self, step: TlvPlan) -> None:
         endian: Literal["little", "big"] = "little" if step.little else "big"

@@ -24,10 +24,16 @@ from devices.properties import observed_properties
 from devices.readout import Readout
 from devices.units import conversion, ucum
 
+LENGTH = "$length"
+"""The variable that holds the number of bytes of the whole frame."""
+
 
 @dataclass(frozen=True, slots=True)
 class FieldPlan:
-    """Bytes on the wire. `wire` None: `size` bytes nobody reads. `advance`: how far the next field is."""
+    """Bytes on the wire. `wire` None: `size` bytes nobody reads. `advance`: how far the next field is.
+
+    `rest`: all bytes to the end, which nobody reads either.
+    """
 
     name: str
     wire: WireType | None
@@ -35,6 +41,7 @@ class FieldPlan:
     advance: int
     little: bool
     readout: Readout | None = None
+    rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,7 @@ class FlaggedPlan:
 
 @dataclass(frozen=True, slots=True)
 class MatchPlan:
-    """Cases by the value of a variable: (low, high) ranges, and what holds for the rest."""
+    """Cases by the value of a variable or LENGTH: (low, high) ranges, and what holds for the rest."""
 
     variable: str
     cases: tuple[tuple[int, int, "Plan"], ...]
@@ -141,22 +148,30 @@ class _Planner:
             if isinstance(node, FlaggedNode):
                 steps.append(self._flagged(node, f"{here}.flagged", known))
             elif isinstance(node, MatchNode):
+                self._last(node.match.field != LENGTH or i == len(nodes) - 1, f"{here}.match")
                 steps.append(self._match(node, f"{here}.match", known))
             elif isinstance(node, TlvNode):
-                if i != len(nodes) - 1:
-                    self.fault(f"{here}.tlv", "reads to the end of the payload", "put it last")
+                self._last(i == len(nodes) - 1, f"{here}.tlv")
                 steps.append(self._tlv(node.tlv, f"{here}.tlv", known))
             elif node.optional and i:
                 rest = (node.model_copy(update={"optional": False}), *nodes[i + 1 :])
                 return (*steps, OptionalPlan(self.plan(rest, f"{path}[{i}:]", known)))
             else:
-                step = self._field(node, f"{here} ({node.name})")
+                key = f"{here} ({node.name})"
+                self._last(node.length != "remaining" or i == len(nodes) - 1, f"{key}.length")
+                step = self._field(node, key)
                 if step.wire is not None:
                     known[node.name] = step.wire
                 steps.append(step)
         return tuple(steps)
 
+    def _last(self, last: bool, key: str) -> None:
+        if not last:
+            self.fault(key, "reads to the end of the payload", "put it last")
+
     def _variable(self, name: str, key: str, known: Mapping[str, WireType]) -> str:
+        if name == LENGTH:
+            return LENGTH
         plain = name.removeprefix("$")
         if plain not in known:
             remedy = f"name a field before it: {', '.join(known) or 'there is none'}"
@@ -229,14 +244,14 @@ class _Planner:
     def _field(self, spec: FieldSpec, key: str) -> FieldPlan:
         wire = wire_type(spec.type)
         if wire is None:
-            size = spec.length or 0
-            return FieldPlan(spec.name, None, size, size, self.little)
+            size = spec.length if isinstance(spec.length, int) else 0
+            return FieldPlan(spec.name, None, size, size, self.little, rest=spec.length == "remaining")
         if spec.type == "bool" or spec.bit is not None:
             bit = spec.bit or 0
-            wire = wire.model_copy(update={"low": bit, "high": bit})
-        if wire.low is not None and wire.code != "u":
+            wire = wire.model_copy(update={"ranges": ((bit, bit),)})
+        if wire.ranges and wire.code != "u":
             self.fault(f"{key}.type", "a bit range needs an unsigned type", "use u8, u16, u24 or u32")
-        advance = wire.size if wire.low is None else 0
+        advance = 0 if wire.ranges else wire.size
         if spec.consume is not None:
             advance = spec.consume
         little = self.little if wire.endian is None else wire.endian == "little"
@@ -341,10 +356,9 @@ def _line(steps: Sequence[tuple[str, Fraction]]) -> tuple[Fraction, Fraction]:
 def _raw_bounds(wire: WireType) -> tuple[float, float]:
     if wire.code == "f":
         return -math.inf, math.inf
-    bits = 8 * wire.size if wire.low is None or wire.high is None else wire.high - wire.low + 1
     if wire.code == "s":
-        return -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
-    return 0, 2**bits - 1
+        return -(2 ** (wire.bits - 1)), 2 ** (wire.bits - 1) - 1
+    return 0, 2**wire.bits - 1
 
 
 def _bounds(case: int | str) -> tuple[int, int] | None:

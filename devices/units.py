@@ -31,6 +31,7 @@ _UNITS: dict[str, _Unit] = {
     **_scaled("voltage", mV="1/1000", V="1"),
     **_scaled("current", uA="1/1000000", mA="1/1000", A="1"),
     **_scaled("power", mW="1/1000", W="1", kW="1000"),
+    **_scaled("energy", **{"W.h": "1", "kW.h": "1000"}),
     **_scaled("irradiance", **{"W/m2": "1"}),
     **_scaled("illuminance", lx="1", klx="1000"),
     **_scaled("angle", deg="1"),
@@ -48,7 +49,7 @@ _SPELLINGS = {
     "W⋅m⁻²": "W/m2", "W/m²": "W/m2", "m⋅s⁻¹": "m/s", "µS⋅cm⁻¹": "uS/cm", "µS/cm": "uS/cm", "mS⋅cm⁻¹": "mS/cm",
     "μS/cm": "uS/cm", "µg/m³": "ug/m3", "μg/m³": "ug/m3", "µg⋅m⁻³": "ug/m3", "ug/m³": "ug/m3",
     "ppm": "[ppm]", "ppb": "[ppb]", "lux": "lx", "lm⋅m⁻²": "lx", "l": "L", "m³": "m3", "m³/h": "m3/h",
-    "sec": "s", "dBm": "dB[mW]", "": "1",
+    "sec": "s", "Wh": "W.h", "kWh": "kW.h", "dBm": "dB[mW]", "": "1",
 }  # fmt: skip
 """How Payload Schema files and makers write these units."""
 

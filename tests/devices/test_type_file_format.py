@@ -162,6 +162,90 @@ def test_bits_stand_still_until_consumed(make):
     assert sent == b"\x05\xa0"
 
 
+def test_a_number_in_pieces_is_put_together_from_the_most_significant_on(make):
+    made = make("""
+        fields:
+          - {name: a, type: "u24[16:23,4:7]", unit: Cel, property: air_temperature}
+          - {name: b, type: "u24[8:15,0:3]", consume: 3, unit: Cel, property: device_temperature}
+    """)
+    assert values(made.decode(1, b"\x3d\x25\xaf")) == [
+        ("air_temperature", 0x3DA, "GOOD"), ("device_temperature", 0x25F, "GOOD"),
+    ]  # fmt: skip
+    assert made.encode(1, {"air_temperature": 0x3DA, "device_temperature": 0x25F}) == b"\x3d\x25\xaf"
+    assert made.decode(1, b"\x3d\x25").reason == "payload_too_short"
+    with pytest.raises(DeviceTypeError, match="does not fit"):
+        made.encode(1, {"air_temperature": 0x1000, "device_temperature": 0})
+
+
+def test_a_kind_may_stand_in_pieces_and_behind_what_it_decides(make):
+    made = make("""
+        fields:
+          - {name: kind, type: "u32[0:3,12:15]"}
+          - match:
+              field: kind
+              cases:
+                0x12: [{name: t, type: s16, unit: Cel, property: air_temperature}]
+                0x21: [{name: t, type: s16, div: 10, unit: Cel, property: air_temperature}]
+          - {name: rest, type: "u16[4:11]", consume: 2, unit: "%", property: battery_level}
+    """)
+    assert values(made.decode(1, bytes.fromhex("00d7 2641"))) == [
+        ("air_temperature", 215, "GOOD"), ("battery_level", 0x64, "GOOD"),
+    ]  # fmt: skip
+    assert values(made.decode(1, bytes.fromhex("00d7 1642")))[0] == ("air_temperature", 21.5, "GOOD")
+    assert made.decode(1, bytes.fromhex("00d7 1643")).reason == "unknown_frame"
+    assert made.encode(1, {"air_temperature": 215, "battery_level": 0x64}) == bytes.fromhex("00d7 2641")
+
+
+def test_what_follows_a_choice_does_not_decide_it(make):
+    made = make("""
+        fields:
+          - {name: kind, type: u8}
+          - match:
+              field: kind
+              cases:
+                1: [{name: t, type: u8, unit: Cel, property: air_temperature}]
+                2: [{name: h, type: u8, unit: "%", property: relative_humidity}]
+          - {name: b, type: u8, unit: "%", property: battery_level}
+    """)
+    assert made.encode(1, {"relative_humidity": 40, "battery_level": 90}) == bytes([2, 40, 90])
+    with pytest.raises(DeviceTypeError) as caught:
+        made.encode(1, {"relative_humidity": 40})
+    assert caught.value.faults[0].key == "battery_level"
+
+
+def test_the_case_is_chosen_that_says_the_value_most_nearly(make):
+    made = make("""
+        fields:
+          - {name: unit, type: u8}
+          - match:
+              field: unit
+              cases:
+                32: [{name: t, type: s16, div: 10, unit: Cel, property: air_temperature}]
+                33: [{name: f, type: s16, div: 10, unit: "[degF]", property: air_temperature}]
+    """)
+    assert made.encode(1, {"air_temperature": 25}) == bytes([32, 0, 250])
+    in_fahrenheit = bytes([33, 0, 123])
+    (decoded,) = made.decode(1, in_fahrenheit)
+    assert made.encode(1, {"air_temperature": decoded.value}) == in_fahrenheit
+
+
+def test_the_first_of_two_readings_of_one_series_counts(make):
+    made = make("""
+        fields:
+          - tlv:
+              tag_size: 1
+              cases:
+                1: [{name: t, type: u8, unit: Cel, property: air_temperature}]
+                2:
+                  - {name: alarm, type: u8, unit: Cel, property: air_temperature}
+                  - {name: on, type: skip, length: 1}
+    """)
+    assert values(made.decode(1, bytes([1, 20, 2, 30, 1]))) == [("air_temperature", 20, "GOOD")]
+    assert values(made.decode(1, bytes([2, 30, 1, 1, 20]))) == [("air_temperature", 30, "GOOD")]
+    assert values(made.decode(1, bytes([2, 30, 1]))) == [("air_temperature", 30, "GOOD")]
+    assert made.encode(1, {"air_temperature": 30}) == bytes([1, 30])
+
+
 def test_lookup_table_and_list(make):
     table = make("fields: [{name: s, type: u8, lookup: {1: 0, 2: 1}, property: parking_occupied}]")
     assert values(table.decode(1, b"\x02")) == [("parking_occupied", 1, "GOOD")]
@@ -271,6 +355,8 @@ def test_a_required_property_that_stays_away_rejects_or_is_reported(make):
         ("fields: [{name: t, type: u8, property: vehicle_count}]", "fields.0 (t).wrap", "counter"),
         ("fields: [{name: t, typ: u8}]", "fields.0.typ", "unknown key"),
         ("fields: [{name: t, type: u9}]", "fields.0.type", "not in the subset"),
+        ('fields: [{name: t, type: "u8[0:4,3:7]"}]', "fields.0.type", "not in the subset"),
+        ('fields: [{name: t, type: "s8[0:4]"}]', "fields.0 (t).type", "needs an unsigned type"),
         ("fields: [{name: t, type: skip}]", "fields.0", "needs a length"),
         ("fields: [{name: t, type: u8, div: 0}]", "fields.0", "division by zero"),
         ("fields: [{name: t, type: u8, sentinels: [1]}]", "fields.0", "need a property"),
@@ -290,6 +376,16 @@ def test_a_required_property_that_stays_away_rejects_or_is_reported(make):
         (
             "fields: [{tlv: {tag_size: 1, cases: {1: []}}}, {name: t, type: u8}]",
             "fields.0.tlv",
+            "reads to the end",
+        ),
+        (
+            "fields: [{name: s, type: skip, length: remaining}, {name: t, type: u8}]",
+            "fields.0 (s).length",
+            "reads to the end",
+        ),
+        (
+            "fields: [{match: {field: $length, cases: {2: []}}}, {name: t, type: u8}]",
+            "fields.0.match",
             "reads to the end",
         ),
         ("fields: [{name: t, type: number, compute: {op: add}}]", "fields.0.compute", "unknown key"),
