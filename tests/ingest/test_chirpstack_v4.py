@@ -47,6 +47,7 @@ def test_capture_with_gps(captures):
             },
         ),
         "decoded": b"",
+        "codec_notes": b"",
     }
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from uplink_messages import NOW_US, chirpstack, message, tts
+from uplink_messages import NOW_US, chirpstack, chirpstack_v3, message, thingpark, tts
 
 from devices.measurement import Rejected
 from ingest.dedup import keys
@@ -13,7 +13,12 @@ from ingest.journal_record import pack_uplinks, unpack_uplinks
 from ingest.network_servers import PARSERS, Ignored
 from ingest.uplink import Uplink
 
-CAPTURES = {"chirpstack-v4": chirpstack(f_cnt=7, object={"t": 21.5}), "tts-v3": tts(f_cnt=7)}
+CAPTURES = {
+    "chirpstack-v4": chirpstack(f_cnt=7, object={"t": 21.5}),
+    "chirpstack-v3": chirpstack_v3(f_cnt=7, object={"t": 21.5}, objectJSON="{}", devAddr="AUIKYQ=="),
+    "tts-v3": tts(f_cnt=7),
+    "actility": thingpark(f_cnt=7),
+}
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -96,3 +96,55 @@ def message(body, server="stadtwerke", topic=_TOPIC, arrived_us=NOW_US, **change
     payload = body if isinstance(body, bytes) else json.dumps(body).encode()
     values = {"qos": 1, "retain": False, **changes}
     return Message(server, topic, payload, arrived_us=arrived_us, **values)
+
+
+def chirpstack_v3(dev_eui=EUI, payload=RAIN, f_cnt=None, f_port=1, time_us=NOW_US, **changes):
+    """The JSON object of a ChirpStack v3 uplink as its default marshaler, json_v3, writes it."""
+    return {
+        "applicationID": "156",
+        "deviceName": f"device-{dev_eui}",
+        "devEUI": dev_eui,
+        "rxInfo": [
+            {
+                "gatewayID": "0016c001f1237a90",
+                "name": "roof",
+                "time": rfc3339(time_us),
+                "rssi": -80,
+                "loRaSNR": 7.8,
+                "location": {"latitude": 51.0, "longitude": 7.0, "altitude": 80},
+            }
+        ],
+        "txInfo": {"frequency": 868100000, "dr": 4},
+        "adr": False,
+        "fCnt": next(_counter) if f_cnt is None else f_cnt,
+        "fPort": f_port,
+        "data": base64.b64encode(payload).decode(),
+        **changes,
+    }
+
+
+def thingpark(dev_eui=EUI, payload=RAIN, f_cnt=None, f_port=1, time_us=NOW_US, **changes):
+    """The JSON object of a ThingPark uplink; `changes` are those of `DevEUI_uplink`."""
+    return {
+        "DevEUI_uplink": {
+            "Time": rfc3339(time_us),
+            "DevEUI": dev_eui.upper(),
+            "FPort": f_port,
+            "FCntUp": next(_counter) if f_cnt is None else f_cnt,
+            "MType": 2,
+            "payload_hex": payload.hex(),
+            "LrrRSSI": -84.0,
+            "LrrSNR": 9.75,
+            "SpFact": 7,
+            "Lrrid": "10001273",
+            "Late": 0,
+            "LrrLAT": 47.9,
+            "LrrLON": 1.2,
+            "Lrrs": {"Lrr": [{"Lrrid": "10001273", "LrrRSSI": -84.0, "LrrSNR": 9.75}]},
+            "CustomerData": {"name": f"device-{dev_eui}", "tags": []},
+            "DevAddr": "040006CC",
+            "Frequency": 868.5,
+            "PayloadEncryption": 0,
+            **changes,
+        }
+    }

@@ -1,0 +1,156 @@
+"""Actility ThingPark (`DevEUI_uplink`), as ThingPark X and ThingPark Enterprise publish it.
+
+Source of the field names: docs.thingpark.com, ThingPark X, uplink and notification message. Numbers may be
+texts, the root object can be switched off, a list of one gateway may come as that gateway alone.
+`Time` is the base station's, which the network server keeps in time; `Late` frames waited in a base station
+without a backhaul and have the time of their reception.
+"""
+
+import msgspec
+
+from devices.measurement import Rejected
+from ingest.event_time import choose, rfc3339_us
+from ingest.network_servers.json_fields import (
+    UInt8,
+    UInt32,
+    finite,
+    given,
+    hertz,
+    read_dev_eui,
+    read_hex_payload,
+    read_json,
+)
+from ingest.network_servers.kind import Ignored, NetworkServerKind
+from ingest.uplink import Gateway, Message, Uplink
+
+
+class _Lrr(msgspec.Struct):
+    id: str = msgspec.field(name="Lrrid", default="")
+    rssi: float | None = msgspec.field(name="LrrRSSI", default=None)
+    snr: float | None = msgspec.field(name="LrrSNR", default=None)
+
+
+class _Lrrs(msgspec.Struct):
+    lrr: list[_Lrr] | _Lrr | None = msgspec.field(name="Lrr", default=None)
+
+
+class _Customer(msgspec.Struct):
+    name: str | None = None
+
+
+class _DriverPart(msgspec.Struct):
+    id: str | None = None
+
+
+class _Up(msgspec.Struct):
+    dev_eui: str = msgspec.field(name="DevEUI")
+    time: str | None = msgspec.field(name="Time", default=None)
+    f_port: UInt8 = msgspec.field(name="FPort", default=0)
+    f_cnt: UInt32 = msgspec.field(name="FCntUp", default=0)
+    payload: str | None = msgspec.field(name="payload_hex", default=None)
+    dev_addr: str = msgspec.field(name="DevAddr", default="")
+    encrypted: bool = msgspec.field(name="PayloadEncryption", default=False)
+    m_type: UInt8 | None = msgspec.field(name="MType", default=None)
+    spreading_factor: UInt8 | None = msgspec.field(name="SpFact", default=None)
+    frequency_mhz: float | None = msgspec.field(name="Frequency", default=None)
+    lrr_id: str = msgspec.field(name="Lrrid", default="")
+    rssi: float | None = msgspec.field(name="LrrRSSI", default=None)
+    snr: float | None = msgspec.field(name="LrrSNR", default=None)
+    lat: float | None = msgspec.field(name="LrrLAT", default=None)
+    lon: float | None = msgspec.field(name="LrrLON", default=None)
+    lrrs: _Lrrs | None = msgspec.field(name="Lrrs", default=None)
+    customer: _Customer | None = msgspec.field(name="CustomerData", default=None)
+    driver: _DriverPart | None = msgspec.field(name="DriverCfg", default=None)
+    object: msgspec.Raw = msgspec.field(name="payload", default=msgspec.Raw())
+
+
+class _Root(msgspec.Struct):
+    uplink: _Up | None = msgspec.field(name="DevEUI_uplink", default=None)
+    notification: msgspec.Raw = msgspec.field(name="DevEUI_notification", default=msgspec.Raw())
+    downlink_sent: msgspec.Raw = msgspec.field(name="DevEUI_downlink_Sent", default=msgspec.Raw())
+    downlink_rejected: msgspec.Raw = msgspec.field(name="DevEUI_downlink_Rejected", default=msgspec.Raw())
+    multicast: msgspec.Raw = msgspec.field(name="DevEUI_multicast_summary", default=msgspec.Raw())
+    location: msgspec.Raw = msgspec.field(name="DevEUI_location", default=msgspec.Raw())
+
+
+_root = msgspec.json.Decoder(_Root, strict=False)
+_bare = msgspec.json.Decoder(_Up, strict=False)
+_OTHER_EVENTS = ("notification", "downlink_sent", "downlink_rejected", "multicast", "location")
+_CONFIRMED_UP = 4  # LoRaWAN L2 1.0.4, table 2: MType
+_ENCRYPTED = (
+    "PayloadEncryption is 1: give ThingPark the AppSKey, or let it decrypt for this application server"
+)
+
+
+def parse(message: Message) -> Uplink | Rejected | Ignored:
+    """The uplink in one message."""
+    if message.retain:
+        return Ignored("retained")
+    root = read_json(_root, message.payload)
+    if isinstance(root, Rejected):
+        return root
+    for event in _OTHER_EVENTS:
+        if given(getattr(root, event)):
+            return Ignored(event)
+    up = root.uplink or read_json(_bare, message.payload)
+    return up if isinstance(up, Rejected) else _data(message, up)
+
+
+def _data(message: Message, up: _Up) -> Uplink | Rejected | Ignored:
+    payload = _payload(up)
+    if not isinstance(payload, bytes):
+        return payload
+    dev_eui = read_dev_eui(up.dev_eui)
+    return dev_eui if isinstance(dev_eui, Rejected) else _uplink(message, up, dev_eui, payload)
+
+
+def _payload(up: _Up) -> bytes | Rejected | Ignored:
+    if not up.payload or up.f_port == 0:
+        return Ignored("mac_only")
+    if up.encrypted:
+        return Rejected("encrypted", _ENCRYPTED)
+    return read_hex_payload(up.payload)
+
+
+def _uplink(message: Message, up: _Up, dev_eui: str, payload: bytes) -> Uplink:
+    when = choose(gps_us=(), server_us=rfc3339_us(up.time), gateway_us=None, arrived_us=message.arrived_us)
+    return Uplink(
+        server=message.server,
+        dev_eui=dev_eui,
+        f_port=up.f_port,
+        f_cnt=up.f_cnt,
+        session=up.dev_addr.lower(),
+        payload=payload,
+        received_us=when.received_us,
+        arrived_us=message.arrived_us,
+        time_us=when.time_us,
+        time_source=when.source,
+        device_name=(up.customer and up.customer.name) or "",
+        codec_hint=(up.driver and up.driver.id) or "",
+        confirmed=up.m_type == _CONFIRMED_UP,
+        spreading_factor=up.spreading_factor or None,
+        frequency_hz=hertz(up.frequency_mhz),
+        gateways=tuple(_gateways(up)),
+        decoded=given(up.object),
+    )
+
+
+def _gateways(up: _Up) -> list[Gateway]:
+    """All that heard it, the best first, which alone has a position."""
+    lrr = up.lrrs.lrr if up.lrrs else None
+    heard = lrr if isinstance(lrr, list) else [lrr] if lrr else []
+    best = Gateway(up.lrr_id, finite(up.rssi), finite(up.snr), lat=finite(up.lat), lon=finite(up.lon))
+    others = [Gateway(each.id, finite(each.rssi), finite(each.snr)) for each in heard if each.id != up.lrr_id]
+    return [best, *others] if up.lrr_id else others
+
+
+KIND = NetworkServerKind(
+    kind="actility",
+    name="Actility ThingPark",
+    mqtt="3.1.1",
+    topics=("mqtt/things/+/uplink",),
+    qos0_remedy="set QoS 1 in the MQTT connection of ThingPark X",
+    loss_window="QoS 1: none, while the broker keeps our session and what it may queue. QoS 0: whatever is "
+    "sent while we or the broker are away.",
+    parse=parse,
+)
