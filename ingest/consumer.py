@@ -30,7 +30,7 @@ from ingest.broker import client_id, read_broker_url, tls_context, why_no_connec
 from ingest.errors import BrokerError
 from ingest.hand_over import Delivery, HandOver
 from ingest.health import Health
-from ingest.network_servers import PARSERS
+from ingest.network_servers.kind import NetworkServerKind
 from ingest.uplink import Message
 
 KEEPALIVE_S = 30
@@ -56,7 +56,7 @@ class ServerConfig:
     """A network server's MQTT side. No `topics`: those usual for its kind; no `client_id`: by its name."""
 
     name: str
-    kind: str
+    kind: NetworkServerKind
     url: str
     topics: tuple[str, ...] = ()
     client_id: str = ""
@@ -86,17 +86,15 @@ class ConsumerStats:
 class Consumer:
     """Brings one network server's messages to the sink and acknowledges them when told to.
 
-    Raises BrokerError for a url, kind or CA file that cannot be used. Everything else (login refused, broker
+    Raises BrokerError for a url or CA file that cannot be used. Everything else (login refused, broker
     away, subscription refused) shows in `health`, is tried again for ever and stops nobody else.
     """
 
     def __init__(self, server: ServerConfig, sink: HandOver, clock: Callable[[], int]) -> None:
-        if server.kind not in PARSERS:
-            raise BrokerError(f"{server.name}: kind {server.kind!r}: one of {', '.join(sorted(PARSERS))}")
         self.server = server
         self.stats = ConsumerStats()
         self.health = Health(ok=False, detail="not started")
-        self._kind = PARSERS[server.kind]
+        self._kind = server.kind
         self._broker = read_broker_url(server.url)
         if self._broker.tls:
             tls_context(server.ca_file)

@@ -23,7 +23,7 @@ from api.app import create_app
 from devices.catalogue import Catalogue, load_catalogue
 from devices.errors import DevicesError
 from devices.registry import RegistryFile
-from ingest.consumer import Consumer, ServerConfig
+from ingest.consumer import Consumer
 from ingest.errors import IngestError
 from ingest.gateways import GatewayBook
 from ingest.hand_over import HandOver
@@ -33,7 +33,6 @@ from ingest.neighbours.poller import Neighbours
 from ingest.neighbours.uplinks import neighbour_types
 from ingest.neighbours.uplinks import parse as parse_neighbour
 from ingest.neighbours.uplinks import server as neighbour_server
-from ingest.network_servers import PARSERS
 from ingest.pipeline import Intake
 from ingest.sqlite_file import sqlite_path
 from ingest.sqlite_journal import open_journal
@@ -49,11 +48,12 @@ from stadtfunk.heartbeats import heartbeats_of
 from stadtfunk.mass_mail import mass_mail_group, mass_mail_of
 from stadtfunk.metrics import Metrics
 from stadtfunk.neighbours import FILE, neighbour_faults, neighbours_of
+from stadtfunk.network_servers import kinds_of, server_config
 from stadtfunk.parts import Group, Part
 from stadtfunk.retention import Retention
 from stadtfunk.routing import open_silences
-from stadtfunk.settings import NetworkServer, Settings
-from stadtfunk.standby import releases_of, session_of, standby_of
+from stadtfunk.settings import Settings
+from stadtfunk.standby import releases_of, standby_of
 from stadtfunk.subscriptions import open_subscriptions
 from stadtfunk.texts import city_texts
 from stadtfunk.web import services_of
@@ -134,8 +134,9 @@ class Service:
     def _build_intake(self) -> None:
         """From the network servers into the journal."""
         settings, clock = self.settings, self.clock
+        kinds = kinds_of(settings)
         parsers = {
-            **{server.name: PARSERS[server.kind].parse for server in settings.network_server},
+            **{name: kind.parse for name, kind in kinds.items()},
             **{neighbour_server(each.kind): parse_neighbour for each in settings.neighbour},
         }
         self.gateways = GatewayBook()
@@ -150,7 +151,7 @@ class Service:
             heard=self.gateways.hear,
         )
         self.consumers = [
-            Consumer(_server_config(server, settings), self.intake.hand_over, clock)
+            Consumer(server_config(server, kinds[server.name], settings), self.intake.hand_over, clock)
             for server in settings.network_server
         ]
 
@@ -279,11 +280,7 @@ class Service:
         """Per network server: when an uplink can be lost before it reaches us."""
         return {
             each.server.name: each.loss_window
-            + (
-                f" It publishes at QoS 0 now: {PARSERS[each.server.kind].qos0_remedy}"
-                if each.stats.qos0_seen
-                else ""
-            )
+            + (f" It publishes at QoS 0 now: {each.server.kind.qos0_remedy}" if each.stats.qos0_seen else "")
             for each in self.consumers
         }
 
@@ -303,14 +300,3 @@ class Service:
         """Events of the watchdog are about catchments and gateways too."""
         names = {CITY: self.settings.city.name, **{c.id: c.name for c in self.criteria.catchments.catchments}}
         return names.get(id_) or id_
-
-
-def _server_config(server: NetworkServer, settings: Settings) -> ServerConfig:
-    return ServerConfig(
-        name=server.name,
-        kind=server.kind,
-        url=server.url,
-        topics=server.topics,
-        client_id=session_of(settings, server),
-        ca_file=server.ca_file and settings.path(server.ca_file),
-    )

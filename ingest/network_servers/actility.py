@@ -92,8 +92,10 @@ def parse(message: Message) -> Uplink | Rejected | Ignored:
     for event in _OTHER_EVENTS:
         if given(getattr(root, event)):
             return Ignored(event)
-    up = root.uplink or read_json(_bare, message.payload)
-    return up if isinstance(up, Rejected) else _data(message, up)
+    if root.uplink is not None:
+        return _data(message, root.uplink)
+    bare = read_json(_bare, message.payload)
+    return bare if isinstance(bare, Rejected) else _data(message, bare)
 
 
 def _data(message: Message, up: _Up) -> Uplink | Rejected | Ignored:

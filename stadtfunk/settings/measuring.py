@@ -7,19 +7,19 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from devices.device_list import STATION_ID
 from ingest.neighbours.sources import KINDS
-from ingest.network_servers import PARSERS
+from ingest.network_servers import JSON, PARSERS
 from stadtfunk.settings.addresses import journal_url, mqtt_url, store_url, topic_filter
 from stadtfunk.settings.table import Table
 
 
 def _kind(value: str) -> str:
-    if value not in PARSERS:
-        raise ValueError(f"kind {value!r} is not known; one of {', '.join(sorted(PARSERS))}")
+    if value not in {*PARSERS, JSON}:
+        raise ValueError(f"kind {value!r} is not known; one of {', '.join(sorted({*PARSERS, JSON}))}")
     return value
 
 
 class NetworkServer(Table):
-    """One LoRaWAN network server's MQTT broker."""
+    """One LoRaWAN network server's MQTT broker. `mapping`: what describes its messages, kind "json" only."""
 
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")
     kind: Annotated[str, AfterValidator(_kind)]
@@ -27,6 +27,13 @@ class NetworkServer(Table):
     topics: tuple[Annotated[str, AfterValidator(topic_filter)], ...] = ()
     client_id: str = ""
     ca_file: Path | None = None
+    mapping: Path | None = None
+
+    @model_validator(mode="after")
+    def _described(self) -> Self:
+        if (self.kind == JSON) != (self.mapping is not None):
+            raise ValueError('kind = "json" needs a mapping = "FILE.toml", and no other kind has one')
+        return self
 
 
 def _neighbour_kind(value: str) -> str:

@@ -7,6 +7,7 @@ from uplink_messages import NOW_US
 
 from ingest.consumer import Consumer, ServerConfig
 from ingest.hand_over import HandOver
+from ingest.network_servers import PARSERS
 
 SHARED = Path(__file__).parents[3] / "shared"
 
@@ -28,7 +29,9 @@ def consume(monkeypatch):
 
     def start(url, sink=None, *, kind="chirpstack-v4", name="stadtwerke", wait=True, **more):
         consumer = Consumer(
-            ServerConfig(name, kind, url, **more), HandOver() if sink is None else sink, lambda: NOW_US
+            ServerConfig(name, PARSERS[kind], url, **more),
+            HandOver() if sink is None else sink,
+            lambda: NOW_US,
         )
         started.append(consumer)
         consumer.start()

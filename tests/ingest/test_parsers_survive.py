@@ -5,7 +5,19 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from uplink_messages import NOW_US, chirpstack, chirpstack_v3, message, thingpark, tts
+from uplink_messages import (
+    NOW_US,
+    chirpstack,
+    chirpstack_v3,
+    element_iot,
+    everynet,
+    helium,
+    loriot,
+    message,
+    multitech,
+    thingpark,
+    tts,
+)
 
 from devices.measurement import Rejected
 from ingest.dedup import keys
@@ -18,6 +30,11 @@ CAPTURES = {
     "chirpstack-v3": chirpstack_v3(f_cnt=7, object={"t": 21.5}, objectJSON="{}", devAddr="AUIKYQ=="),
     "tts-v3": tts(f_cnt=7),
     "actility": thingpark(f_cnt=7),
+    "loriot": loriot("gw", f_cnt=7),
+    "helium": helium(f_cnt=7),
+    "element-iot": element_iot(f_cnt=7),
+    "everynet": everynet(f_cnt=7),
+    "multitech": multitech(f_cnt=7),
 }
 
 _json = st.recursive(

@@ -1,0 +1,70 @@
+"""[[network_server]]: what each of them is, and what is wrong with it."""
+
+from collections.abc import Iterator, Mapping
+
+from devices.errors import Fault
+from ingest.broker import tls_context
+from ingest.consumer import ServerConfig
+from ingest.errors import BrokerError, MappingError
+from ingest.network_servers import NetworkServerKind, network_server_kind
+from stadtfunk.errors import ConfigError
+from stadtfunk.settings import NetworkServer, Settings
+from stadtfunk.standby import session_of
+
+
+def kinds_of(settings: Settings) -> Mapping[str, NetworkServerKind]:
+    """The kind of each network server by its name. Raises ConfigError with every fault."""
+    found, faults = _read(settings)
+    if faults:
+        raise ConfigError(*faults)
+    return found
+
+
+def faults(settings: Settings) -> Iterator[Fault]:
+    """What is wrong with the network servers and the files that they name."""
+    yield from _read(settings)[1]
+    for i, server in enumerate(settings.network_server):
+        try:
+            tls_context(server.ca_file and settings.path(server.ca_file))
+        except BrokerError as error:
+            key = f"network_server[{i}].ca_file"
+            yield Fault(str(settings.source), key, str(error), "give the CA's PEM file")
+
+
+def advice(settings: Settings) -> Iterator[str]:
+    """What does not work as hoped."""
+    if not settings.network_server:
+        yield "no [[network_server]]: nothing will be received"
+    kinds = _read(settings)[0]
+    for server in settings.network_server:
+        if server.name in kinds:
+            yield f"{server.name}: when it publishes at QoS 0, {kinds[server.name].qos0_remedy}"
+
+
+def server_config(server: NetworkServer, kind: NetworkServerKind, settings: Settings) -> ServerConfig:
+    """The MQTT side of a network server."""
+    return ServerConfig(
+        name=server.name,
+        kind=kind,
+        url=server.url,
+        topics=server.topics,
+        client_id=session_of(settings, server),
+        ca_file=server.ca_file and settings.path(server.ca_file),
+    )
+
+
+def _read(settings: Settings) -> tuple[dict[str, NetworkServerKind], list[Fault]]:
+    kinds: dict[str, NetworkServerKind] = {}
+    faults: list[Fault] = []
+    for i, server in enumerate(settings.network_server):
+        try:
+            kind = network_server_kind(server.kind, server.mapping and settings.path(server.mapping))
+        except MappingError as error:
+            faults += error.faults
+            continue
+        kinds[server.name] = kind
+        if not (server.topics or kind.topics):
+            problem = f"{kind.name} has no usual topics"
+            key = f"network_server[{i}].topics"
+            faults.append(Fault(str(settings.source), key, problem, "name those it publishes to"))
+    return kinds, faults
