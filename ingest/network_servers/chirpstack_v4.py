@@ -1,4 +1,4 @@
-"""ChirpStack v4, JSON (`integration.UplinkEvent` as protobuf writes it in JSON).
+"""ChirpStack v4, JSON (`integration.UplinkEvent` as protobuf writes it in JSON) or Protobuf.
 
 Source of the field names: chirpstack `api/proto/integration/integration.proto` and `api/proto/gw/gw.proto`.
 A missing field has its default (rssi 0, fPort 0), unknown fields are skipped.
@@ -8,6 +8,7 @@ import msgspec
 
 from devices.measurement import Rejected
 from ingest.event_time import choose, gps_duration_us, rfc3339_us
+from ingest.network_servers.chirpstack_protobuf import as_json, is_protobuf
 from ingest.network_servers.json_fields import (
     Location,
     UInt8,
@@ -72,8 +73,6 @@ class _Up(msgspec.Struct, rename="camel"):
 
 _decoder = msgspec.json.Decoder(_Up)
 _OTHER_EVENTS = frozenset({"join", "status", "ack", "txack", "log", "location", "integration"})
-_PROTOBUF = b"\x0a"
-_NO_JSON = "this looks like Protobuf: set json=true under [integration.mqtt] in chirpstack.toml"
 _ENCRYPTED = "the application session key is with the join server: let ChirpStack decrypt the payload"
 
 
@@ -82,10 +81,12 @@ def parse(message: Message) -> Uplink | Rejected | Ignored:
     event = message.topic.rpartition("/")[2]
     if event in _OTHER_EVENTS or message.retain:
         return Ignored(event if event in _OTHER_EVENTS else "retained")
-    up = read_json(_decoder, message.payload)
+    text = as_json("up", message.payload) if is_protobuf(message.payload) else message.payload
+    if isinstance(text, Rejected):
+        return text
+    up = read_json(_decoder, text)
     if isinstance(up, Rejected):
-        protobuf = up.reason == "malformed_json" and message.payload.startswith(_PROTOBUF)
-        return Rejected(up.reason, _NO_JSON) if protobuf else up
+        return up
     payload = _payload(up)
     if not isinstance(payload, bytes):
         return payload

@@ -124,7 +124,7 @@ def _with(path, value):
     [
         (b"", "malformed_json", "truncated"),
         (b"{", "malformed_json", "truncated"),
-        (b"\x0a\x24protobuf", "malformed_json", "json=true"),
+        (b"\x0a\x24protobuf", "malformed_protobuf", ""),
         (b'{"deviceInfo": {"devEui": "\xff"}}', "malformed_json", "utf-8"),
         (json.dumps(chirpstack()).encode()[:-1] + b', "x": NaN}', "malformed_json", "invalid"),
         (json.dumps(chirpstack()).encode()[:-1] + b', "object": {"x": Infinity}}', "malformed_json", ""),
