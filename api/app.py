@@ -33,6 +33,7 @@ from api.routes import (
     stream,
     subscription_pages,
     subscriptions,
+    uplinks,
     warnings,
 )
 from api.routes.openapi import DESCRIPTION, complete
@@ -59,6 +60,7 @@ _ROUTERS = (
     silences,
     audit,
     mailings,
+    uplinks,
     operations,
     push_subscriptions,
     subscriptions,

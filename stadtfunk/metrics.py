@@ -77,7 +77,9 @@ class Metrics(Collector):
         heard = Counter(
             server for (server, _), at in self._service.gateways.reception().gateways.items() if at >= since
         )
-        counts = {each.server.name: heard[each.server.name] for each in self._service.consumers}
+        pushes = {each.name: each.stats for each in self._service.pushes}
+        names = (*(each.server.name for each in self._service.consumers), *pushes)
+        counts = {name: heard[name] for name in names}
         yield _gauge("gateways_heard", "Gateways heard in the last hour", "network_server", counts)
         stats = {each.server.name: each.stats for each in self._service.consumers}
         for field, text in (
@@ -87,6 +89,12 @@ class Metrics(Collector):
         ):
             values = {name: getattr(each, field) for name, each in stats.items()}
             yield _counters(f"mqtt_{field}", text, "network_server", values)
+        for field, text in (
+            ("messages", "Messages taken by HTTP"),
+            ("turned_away", "Messages by HTTP that had to be sent again"),
+        ):
+            taken = {name: getattr(each, field) for name, each in pushes.items()}
+            yield _counters(f"push_{field}", text, "network_server", taken)
 
     def _journal(self) -> Iterator[Metric]:
         counts = self._service.journal.counts()

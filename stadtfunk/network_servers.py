@@ -37,7 +37,7 @@ def advice(settings: Settings) -> Iterator[str]:
         yield "no [[network_server]]: nothing will be received"
     kinds = _read(settings)[0]
     for server in settings.network_server:
-        if server.name in kinds:
+        if server.name in kinds and server.url:
             yield f"{server.name}: when it publishes at QoS 0, {kinds[server.name].qos0_remedy}"
 
 
@@ -63,7 +63,7 @@ def _read(settings: Settings) -> tuple[dict[str, NetworkServerKind], list[Fault]
             faults += error.faults
             continue
         kinds[server.name] = kind
-        if not (server.topics or kind.topics):
+        if server.url and not (server.topics or kind.topics):
             problem = f"{kind.name} has no usual topics"
             key = f"network_server[{i}].topics"
             faults.append(Fault(str(settings.source), key, problem, "name those it publishes to"))

@@ -28,6 +28,7 @@ from ingest.errors import IngestError
 from ingest.gateways import GatewayBook
 from ingest.hand_over import HandOver
 from ingest.health import Health
+from ingest.http_push import PushServer
 from ingest.latest import LatestValues
 from ingest.neighbours.poller import Neighbours
 from ingest.neighbours.uplinks import neighbour_types
@@ -153,6 +154,12 @@ class Service:
         self.consumers = [
             Consumer(server_config(server, kinds[server.name], settings), self.intake.hand_over, clock)
             for server in settings.network_server
+            if server.url
+        ]
+        self.pushes = [
+            PushServer(server.name, self.intake.hand_over, clock)
+            for server in settings.network_server
+            if server.push_token
         ]
 
     def _build_judgement(self) -> None:
@@ -169,7 +176,7 @@ class Service:
             catalogue=self.catalogue,
             kostra=criteria.kostra,
             catchments=criteria.catchments,
-            hears=lambda: {each.server.name: each.health.ok for each in self.consumers},
+            hears=self._hears,
             heard_by=self.gateways.reception,
         )
         self.board = WarningBoard(clock)
@@ -265,6 +272,7 @@ class Service:
         fault = self.registry.fault
         return {
             **{f"network_server {each.server.name}": each.health for each in self.consumers},
+            **{f"network_server {each.name}": each.health for each in self.pushes},
             **self.neighbours.health,
             "intake": self.intake.health,
             "engine": self.engine.health,
@@ -278,10 +286,18 @@ class Service:
 
     def loss_window(self) -> Mapping[str, str]:
         """Per network server: when an uplink can be lost before it reaches us."""
-        return {
+        consumed = {
             each.server.name: each.loss_window
             + (f" It publishes at QoS 0 now: {each.server.kind.qos0_remedy}" if each.stats.qos0_seen else "")
             for each in self.consumers
+        }
+        return {**consumed, **{each.name: each.loss_window for each in self.pushes}}
+
+    def _hears(self) -> Mapping[str, bool]:
+        """Which network servers reach us."""
+        return {
+            **{each.server.name: each.health.ok for each in self.consumers},
+            **{each.name: each.health.ok for each in self.pushes},
         }
 
     def _tell(self) -> None:

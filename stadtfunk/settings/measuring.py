@@ -9,6 +9,7 @@ from devices.device_list import STATION_ID
 from ingest.neighbours.sources import KINDS
 from ingest.network_servers import JSON, PARSERS
 from stadtfunk.settings.addresses import journal_url, mqtt_url, store_url, topic_filter
+from stadtfunk.settings.serving import token_hash
 from stadtfunk.settings.table import Table
 
 
@@ -19,11 +20,15 @@ def _kind(value: str) -> str:
 
 
 class NetworkServer(Table):
-    """One LoRaWAN network server's MQTT broker. `mapping`: what describes its messages, kind "json" only."""
+    """One LoRaWAN network server: its MQTT broker, or the token with which it sends by HTTP.
+
+    `mapping`: what describes its messages, kind "json" only.
+    """
 
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")
     kind: Annotated[str, AfterValidator(_kind)]
-    url: Annotated[str, AfterValidator(mqtt_url)]
+    url: Annotated[str, AfterValidator(mqtt_url)] = ""
+    push_token: Annotated[str, AfterValidator(token_hash)] = ""
     topics: tuple[Annotated[str, AfterValidator(topic_filter)], ...] = ()
     client_id: str = ""
     ca_file: Path | None = None
@@ -31,6 +36,10 @@ class NetworkServer(Table):
 
     @model_validator(mode="after")
     def _described(self) -> Self:
+        if bool(self.url) == bool(self.push_token):
+            raise ValueError("give the url of its MQTT broker, or a push_token if it sends by HTTP")
+        if self.push_token and (self.topics or self.client_id or self.ca_file):
+            raise ValueError("topics, client_id and ca_file belong to MQTT, not beside a push_token")
         if (self.kind == JSON) != (self.mapping is not None):
             raise ValueError('kind = "json" needs a mapping = "FILE.toml", and no other kind has one')
         return self
