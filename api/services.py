@@ -31,6 +31,7 @@ from api.limits import CallerLimit
 from devices.catalogue import Catalogue
 from devices.properties import ObservedProperty
 from devices.registry import Registry, Station
+from ingest.device_event_log import DeviceEventLog
 from ingest.health import Health
 from ingest.http_push import PushServer
 from ingest.journal import Journal
@@ -113,7 +114,7 @@ class Services:
     them. `cap`: their
     documents, None where no sender is configured; `cap_url`: what links in the feed begin with, "" as asked.
     `mailings(limit, before)`: what residents were sent, newest first, on from an id.
-    `pushes`: network servers that send by HTTP, by name.
+    `pushes`: network servers that send by HTTP, by name. `device_events`: what they tell beside uplinks.
     `audit`: where decisions and operators' entries are noted.
     """
 
@@ -156,3 +157,4 @@ class Services:
     unsilence: Callable[[str], None] = lambda _: None
     cap_url: str = ""
     pushes: Mapping[str, PushDoor] = field(default_factory=dict)
+    device_events: DeviceEventLog | None = None

@@ -24,6 +24,8 @@ from devices.catalogue import Catalogue, load_catalogue
 from devices.errors import DevicesError
 from devices.registry import RegistryFile
 from ingest.consumer import Consumer
+from ingest.device_event_log import FILE as EVENTS_FILE
+from ingest.device_event_log import DeviceEventLog
 from ingest.errors import IngestError
 from ingest.gateways import GatewayBook
 from ingest.hand_over import HandOver
@@ -129,6 +131,8 @@ class Service:
     def _build_storage(self) -> None:
         self.journal = open_journal(self.settings.journal.url)
         self._opened.callback(self.journal.close)
+        self.device_events = DeviceEventLog(sqlite_path(self.settings.journal.url).with_name(EVENTS_FILE))
+        self._opened.callback(self.device_events.close)
         self.store = open_store(self.settings.store.url)
         self._opened.callback(self.store.close)
 
@@ -150,6 +154,7 @@ class Service:
             clock,
             hand_over=self._hand_over,
             heard=self.gateways.hear,
+            record=self.device_events.append,
         )
         self.consumers = [
             Consumer(server_config(server, kinds[server.name], settings), self.intake.hand_over, clock)

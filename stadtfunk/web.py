@@ -62,6 +62,7 @@ def services_of(service: "Service") -> Services:
         silences=service.silences,
         unsilence=service.outbox.unsilence,
         pushes=_doors(service),
+        device_events=service.device_events,
     )
 
 

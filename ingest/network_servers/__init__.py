@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from ingest.network_servers import actility, chirpstack_v3, chirpstack_v4, tts_v3
 from ingest.network_servers.json_mapping import mapped_kind
-from ingest.network_servers.kind import Ignored, NetworkServerKind
+from ingest.network_servers.kind import Found, Ignored, NetworkServerKind
 from ingest.network_servers.mapping_file import read_mapping
 
 JSON = "json"
@@ -31,4 +31,4 @@ def network_server_kind(kind: str, mapping: Path | None = None) -> NetworkServer
     return PARSERS[kind] if mapping is None else mapped_kind(read_mapping(mapping))
 
 
-__all__ = ["JSON", "PARSERS", "Ignored", "NetworkServerKind", "network_server_kind"]
+__all__ = ["JSON", "PARSERS", "Found", "Ignored", "NetworkServerKind", "network_server_kind"]

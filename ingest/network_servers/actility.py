@@ -6,9 +6,13 @@ texts, the root object can be switched off, a list of one gateway may come as th
 without a backhaul and have the time of their reception.
 """
 
+import re
+from dataclasses import replace
+
 import msgspec
 
 from devices.measurement import Rejected
+from ingest.device_event import MOST_DETAIL, DeviceEvent, EventKind, battery_percent
 from ingest.event_time import choose, rfc3339_us
 from ingest.network_servers.json_fields import (
     UInt8,
@@ -20,7 +24,7 @@ from ingest.network_servers.json_fields import (
     read_hex_payload,
     read_json,
 )
-from ingest.network_servers.kind import Ignored, NetworkServerKind
+from ingest.network_servers.kind import Found, Ignored, NetworkServerKind
 from ingest.uplink import Gateway, Message, Uplink
 
 
@@ -64,9 +68,18 @@ class _Up(msgspec.Struct):
     object: msgspec.Raw = msgspec.field(name="payload", default=msgspec.Raw())
 
 
+class _Notification(msgspec.Struct):
+    dev_eui: str = msgspec.field(name="DevEUI")
+    type: str = msgspec.field(name="Type", default="")
+    time: str | None = msgspec.field(name="Time", default=None)
+    dev_addr: str = msgspec.field(name="DevAddr", default="")
+    var1: str | int = msgspec.field(name="Var1", default="")
+    var2: str | int = msgspec.field(name="Var2", default="")
+
+
 class _Root(msgspec.Struct):
     uplink: _Up | None = msgspec.field(name="DevEUI_uplink", default=None)
-    notification: msgspec.Raw = msgspec.field(name="DevEUI_notification", default=msgspec.Raw())
+    notification: _Notification | None = msgspec.field(name="DevEUI_notification", default=None)
     downlink_sent: msgspec.Raw = msgspec.field(name="DevEUI_downlink_Sent", default=msgspec.Raw())
     downlink_rejected: msgspec.Raw = msgspec.field(name="DevEUI_downlink_Rejected", default=msgspec.Raw())
     multicast: msgspec.Raw = msgspec.field(name="DevEUI_multicast_summary", default=msgspec.Raw())
@@ -75,27 +88,64 @@ class _Root(msgspec.Struct):
 
 _root = msgspec.json.Decoder(_Root, strict=False)
 _bare = msgspec.json.Decoder(_Up, strict=False)
-_OTHER_EVENTS = ("notification", "downlink_sent", "downlink_rejected", "multicast", "location")
+_OTHER_EVENTS = ("downlink_sent", "downlink_rejected", "multicast", "location")
+_KINDS = {"join": EventKind.JOIN, "devstatusans": EventKind.STATUS, "reset": EventKind.LOG}
+_number = re.compile(r"-?[0-9]{1,3}").fullmatch
 _CONFIRMED_UP = 4  # LoRaWAN L2 1.0.4, table 2: MType
 _ENCRYPTED = (
     "PayloadEncryption is 1: give ThingPark the AppSKey, or let it decrypt for this application server"
 )
 
 
-def parse(message: Message) -> Uplink | Rejected | Ignored:
-    """The uplink in one message."""
+def parse(message: Message) -> Found:
+    """The uplink or event in one message."""
     if message.retain:
         return Ignored("retained")
     root = read_json(_root, message.payload)
     if isinstance(root, Rejected):
         return root
+    if root.uplink is not None:
+        return _data(message, root.uplink)
+    if root.notification is not None:
+        return _event(message, root.notification)
+    return _other(message, root)
+
+
+def _other(message: Message, root: _Root) -> Uplink | Rejected | Ignored:
     for event in _OTHER_EVENTS:
         if given(getattr(root, event)):
             return Ignored(event)
-    if root.uplink is not None:
-        return _data(message, root.uplink)
     bare = read_json(_bare, message.payload)
     return bare if isinstance(bare, Rejected) else _data(message, bare)
+
+
+def _event(message: Message, notification: _Notification) -> DeviceEvent | Rejected | Ignored:
+    kind = _KINDS.get(notification.type)
+    if kind is None:
+        return Ignored("notification")
+    dev_eui = read_dev_eui(notification.dev_eui)
+    if isinstance(dev_eui, Rejected):
+        return dev_eui
+    when = choose(
+        gps_us=(), server_us=rfc3339_us(notification.time), gateway_us=None, arrived_us=message.arrived_us
+    )
+    event = DeviceEvent(message.server, dev_eui, kind, when.time_us, message.arrived_us)
+    if kind is not EventKind.STATUS:
+        what = f"DevAddr {notification.dev_addr}" if kind is EventKind.JOIN else f"{notification.var1}"
+        return replace(event, detail=what[:MOST_DETAIL])
+    battery, margin = _small(notification.var1), _small(notification.var2)
+    return replace(
+        event,
+        battery_percent=None if battery is None else battery_percent(battery),
+        margin_db=margin,
+        external_power=battery == 0,
+    )
+
+
+def _small(value: str | int) -> int | None:
+    """A number of at most three digits, for which a text may stand."""
+    match = _number(str(value))
+    return int(match[0]) if match else None
 
 
 def _data(message: Message, up: _Up) -> Uplink | Rejected | Ignored:

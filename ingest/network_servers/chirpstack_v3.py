@@ -12,7 +12,9 @@ from contextlib import suppress
 import msgspec
 
 from devices.measurement import Rejected
+from ingest.device_event import DeviceEvent, EventKind
 from ingest.event_time import choose, gps_duration_us, rfc3339_us
+from ingest.network_servers.chirpstack_events import Head, event_kind, event_of
 from ingest.network_servers.json_fields import (
     Location,
     UInt8,
@@ -24,7 +26,7 @@ from ingest.network_servers.json_fields import (
     read_payload,
     read_place,
 )
-from ingest.network_servers.kind import Ignored, NetworkServerKind
+from ingest.network_servers.kind import Found, Ignored, NetworkServerKind
 from ingest.uplink import Gateway, Message, Uplink
 
 
@@ -48,7 +50,13 @@ class _Tx(msgspec.Struct):
     lora: _Lora | None = msgspec.field(name="loRaModulationInfo", default=None)
 
 
-class _Up(msgspec.Struct, rename="camel"):
+class _AnyEvent(msgspec.Struct, rename="camel"):
+    dev_eui: str = msgspec.field(name="devEUI")
+    dev_addr: str = ""
+    published_at: str | None = None
+
+
+class _UpEvent(msgspec.Struct, rename="camel"):
     dev_eui: str = msgspec.field(name="devEUI")
     dev_addr: str = ""
     device_name: str = ""
@@ -66,17 +74,33 @@ class _Up(msgspec.Struct, rename="camel"):
     tags: dict[str, str] | None = None
 
 
-_decoder = msgspec.json.Decoder(_Up)
-_OTHER_EVENTS = frozenset({"join", "status", "ack", "txack", "error", "location", "integration"})
+_decoder = msgspec.json.Decoder(_UpEvent)
+_event_decoder = msgspec.json.Decoder(_AnyEvent)
+_OTHER_EVENTS = frozenset({"txack", "location", "integration"})
 _EUI_BASE64, _DEV_ADDR_BASE64 = 12, 8
 _PROFILE = "deviceProfileName"
 
 
-def parse(message: Message) -> Uplink | Rejected | Ignored:
-    """The uplink in one MQTT message. Identity comes from the payload: the topic is configurable there."""
+def parse(message: Message) -> Found:
+    """The uplink or event in one message. Identity comes from the payload: the topic is configurable."""
+    if message.retain:
+        return Ignored("retained")
     event = message.topic.rpartition("/")[2]
-    if event in _OTHER_EVENTS or message.retain:
-        return Ignored(event if event in _OTHER_EVENTS else "retained")
+    if event in _OTHER_EVENTS:
+        return Ignored(event)
+    kind = event_kind(message.topic)
+    return _up(message) if kind is None else _event(message, kind)
+
+
+def _event(message: Message, kind: EventKind) -> DeviceEvent | Rejected:
+    event = read_json(_event_decoder, message.payload)
+    if isinstance(event, Rejected):
+        return event
+    dev_eui, dev_addr = _hex(event.dev_eui, _EUI_BASE64), _hex(event.dev_addr, _DEV_ADDR_BASE64)
+    return event_of(message, kind, message.payload, Head(dev_eui, dev_addr, event.published_at))
+
+
+def _up(message: Message) -> Uplink | Rejected | Ignored:
     up = read_json(_decoder, message.payload)
     if isinstance(up, Rejected):
         return up
@@ -91,7 +115,7 @@ def parse(message: Message) -> Uplink | Rejected | Ignored:
     return _uplink(message, up, dev_eui, payload)
 
 
-def _uplink(message: Message, up: _Up, dev_eui: str, payload: bytes) -> Uplink:
+def _uplink(message: Message, up: _UpEvent, dev_eui: str, payload: bytes) -> Uplink:
     rx_info = up.rx_info or []
     gateways = tuple(map(_gateway, rx_info))
     when = choose(
@@ -159,7 +183,10 @@ KIND = NetworkServerKind(
     kind="chirpstack-v3",
     name="ChirpStack v3",
     mqtt="3.1.1",
-    topics=("application/+/device/+/event/up", "application/+/device/+/rx"),
+    topics=(
+        *(f"application/+/device/+/event/{event}" for event in ("up", "join", "status", "ack", "error")),
+        "application/+/device/+/rx",
+    ),
     qos0_remedy="set qos=1 under [application_server.integration.mqtt] in chirpstack-application-server.toml",
     loss_window="QoS 1: none, while the broker keeps our session and what it may queue. QoS 0, "
     "ChirpStack's default: whatever is sent while we or the broker are away.",

@@ -13,6 +13,7 @@ OPERATORS = [
     "/api/v1/admin/uplinks",
     "/api/v1/admin/devices",
     "/api/v1/admin/deliveries",
+    "/api/v1/admin/events",
     "/api/v1/admin/incidents",
     "/api/v1/admin/audit",
     "/api/v1/admin/audit/chain",

@@ -21,6 +21,7 @@ from uplink_messages import (
 
 from devices.measurement import Rejected
 from ingest.dedup import keys
+from ingest.device_event import DeviceEvent
 from ingest.journal_record import pack_uplinks, unpack_uplinks
 from ingest.network_servers import PARSERS, Ignored
 from ingest.uplink import Uplink
@@ -71,7 +72,7 @@ def changed(draw, body):
 
 def _check(kind, payload):
     found = PARSERS[kind].parse(message(payload))
-    assert isinstance(found, Uplink | Rejected | Ignored)
+    assert isinstance(found, Uplink | DeviceEvent | Rejected | Ignored)
     if isinstance(found, Uplink):
         assert unpack_uplinks(pack_uplinks([found])) == [found]
         assert all(-(2**63) <= key < 2**63 for key in keys(found))
