@@ -87,10 +87,17 @@ class Consumer:
     """Brings one network server's messages to the sink and acknowledges them when told to.
 
     Raises BrokerError for a url or CA file that cannot be used. Everything else (login refused, broker
-    away, subscription refused) shows in `health`, is tried again for ever and stops nobody else.
+    away, subscription refused) shows in `health`, is tried again for ever and stops nobody else. `connected`
+    hears of each connection: when the last message before it arrived, 0 for none; it must not block.
     """
 
-    def __init__(self, server: ServerConfig, sink: HandOver, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        server: ServerConfig,
+        sink: HandOver,
+        clock: Callable[[], int],
+        connected: Callable[[int], object] = lambda _: None,
+    ) -> None:
         self.server = server
         self.stats = ConsumerStats()
         self.health = Health(ok=False, detail="not started")
@@ -101,6 +108,7 @@ class Consumer:
         self._client_id = client_id(server.name, server.client_id)
         self._sink = sink
         self._clock = clock
+        self._tell_connected = connected
         self._acks: deque[Delivery] = deque()
         self._stopping = threading.Event()
         self._wake_in, self._wake_out = socket.socketpair()
@@ -288,6 +296,7 @@ class Consumer:
             self.stats.sessions_lost += 1
             _log.warning("session_lost", server=self.server.name, broker=str(self._broker))
         self.stats.connections += 1
+        self._tell_connected(self.stats.last_message_us)
         self._subscribing = {}
         self._subscribe(client, self.server.topics or self._kind.topics)
 

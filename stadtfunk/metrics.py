@@ -92,6 +92,13 @@ class Metrics(Collector):
             values = {name: getattr(each, field) for name, each in stats.items()}
             yield _counters(f"mqtt_{field}", text, "network_server", values)
         for field, text in (
+            ("requests", "Requests for uplinks that were missed"),
+            ("failures", "Requests for uplinks that were missed without a usable answer"),
+            ("uplinks", "Uplinks fetched after a gap, those that had arrived before among them"),
+        ):
+            fetched = {name: getattr(each.stats, field) for name, each in self._service.storages.items()}
+            yield _counters(f"storage_{field}", text, "network_server", fetched)
+        for field, text in (
             ("messages", "Messages taken by HTTP"),
             ("turned_away", "Messages by HTTP that had to be sent again"),
         ):

@@ -1,12 +1,16 @@
 """[[network_server]]: what each of them is, and what is wrong with it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from devices.errors import Fault
-from ingest.broker import tls_context
+from ingest.broker import read_broker_url, tls_context
 from ingest.consumer import ServerConfig
 from ingest.errors import BrokerError, MappingError
+from ingest.hand_over import HandOver
+from ingest.journal import Journal
 from ingest.network_servers import NetworkServerKind, network_server_kind
+from ingest.sqlite_file import sqlite_path
+from ingest.tts_storage import TtsStorage, newest_received_us, storage_config
 from stadtfunk.errors import ConfigError
 from stadtfunk.settings import NetworkServer, Settings
 from stadtfunk.standby import session_of
@@ -37,7 +41,7 @@ def advice(settings: Settings) -> Iterator[str]:
         yield "no [[network_server]]: nothing will be received"
     kinds = _read(settings)[0]
     for server in settings.network_server:
-        if server.name in kinds and server.url:
+        if server.name in kinds and server.url and not server.storage:
             yield f"{server.name}: when it publishes at QoS 0, {kinds[server.name].qos0_remedy}"
 
 
@@ -50,6 +54,20 @@ def server_config(server: NetworkServer, kind: NetworkServerKind, settings: Sett
         topics=server.topics,
         client_id=session_of(settings, server),
         ca_file=server.ca_file and settings.path(server.ca_file),
+    )
+
+
+def storage_of(
+    server: NetworkServer, settings: Settings, journal: Journal, sink: HandOver, clock: Callable[[], int]
+) -> TtsStorage:
+    """What fetches the uplinks that a network server sent while we were away."""
+    ca_file = server.ca_file and settings.path(server.ca_file)
+    return TtsStorage(
+        storage_config(server.name, read_broker_url(server.url), server.storage_url, ca_file),
+        sink,
+        clock,
+        lambda: newest_received_us(journal, server.name),
+        sqlite_path(settings.journal.url).with_name(f"storage-{server.name}.gap"),
     )
 
 

@@ -51,7 +51,7 @@ from stadtfunk.heartbeats import heartbeats_of
 from stadtfunk.mass_mail import mass_mail_group, mass_mail_of
 from stadtfunk.metrics import Metrics
 from stadtfunk.neighbours import FILE, neighbour_faults, neighbours_of
-from stadtfunk.network_servers import kinds_of, server_config
+from stadtfunk.network_servers import kinds_of, server_config, storage_of
 from stadtfunk.parts import Group, Part
 from stadtfunk.retention import Retention
 from stadtfunk.routing import open_silences
@@ -156,8 +156,18 @@ class Service:
             heard=self.gateways.hear,
             record=self.device_events.append,
         )
+        self.storages = {
+            server.name: storage_of(server, settings, self.journal, self.intake.hand_over, clock)
+            for server in settings.network_server
+            if server.storage
+        }
         self.consumers = [
-            Consumer(server_config(server, kinds[server.name], settings), self.intake.hand_over, clock)
+            Consumer(
+                server_config(server, kinds[server.name], settings),
+                self.intake.hand_over,
+                clock,
+                self.storages[server.name].connected if server.storage else lambda _: None,
+            )
             for server in settings.network_server
             if server.url
         ]
@@ -266,7 +276,7 @@ class Service:
         return (*core, *(part for group in self._groups for part in group.parts))
 
     def _feeders(self) -> tuple[Part, ...]:
-        return (self.intake, *self.consumers, self.neighbours)
+        return (self.intake, *self.storages.values(), *self.consumers, self.neighbours)
 
     def app(self) -> FastAPI:
         """The web application over the running parts."""
@@ -278,6 +288,7 @@ class Service:
         return {
             **{f"network_server {each.server.name}": each.health for each in self.consumers},
             **{f"network_server {each.name}": each.health for each in self.pushes},
+            **{f"storage {name}": each.health for name, each in self.storages.items()},
             **self.neighbours.health,
             "intake": self.intake.health,
             "engine": self.engine.health,

@@ -260,9 +260,8 @@ KIND = NetworkServerKind(
     topics=tuple(
         f"v3/+/devices/+/{event}" for event in ("up", "join", "down/ack", "down/nack", "down/failed")
     ),
-    qos0_remedy="The Things Stack knows no other: what it sends while we are away is lost to us; its Storage "
-    "Integration keeps it",
-    loss_window="Whatever is sent while we are away, and beyond 128 messages when we fall behind: "
-    "The Things Stack publishes at QoS 0 only.",
+    qos0_remedy="The Things Stack knows no other: activate its Storage Integration and set storage = true",
+    loss_window="Whatever is sent while we are away, unless storage = true fetches it afterwards, and beyond "
+    "128 messages when we fall behind: The Things Stack publishes at QoS 0 only.",
     parse=parse,
 )
