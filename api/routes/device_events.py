@@ -32,9 +32,9 @@ class EventsQuery(CollectionQuery):
     responses={**collection_of(DeviceEventItem, geojson=False, open_data=False), **errors(403)},
 )
 def events(request: Request, view: Operator, query: Annotated[EventsQuery, Query()]) -> Response:
-    """Joins, battery levels, errors and acknowledged downlinks, newest first.
+    """What network servers tell of devices beside their uplinks, newest first.
 
-    The last 20 of each kind and device are kept.
+    Joins, answers to status requests, log entries, acknowledged downlinks: the last 20 of each and device.
     """
     after = decode_cursor(query.cursor, int)
     before = None if after is None else int(after[0])

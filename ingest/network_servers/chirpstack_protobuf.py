@@ -6,6 +6,7 @@ the package chirpstack-api has them.
 """
 
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import msgspec
@@ -45,9 +46,6 @@ def as_json(event: str, payload: bytes) -> bytes | Rejected:
 @cache
 def _protobuf() -> tuple[Any, Any]:
     """Loaded with the first event that needs it: most installations have JSON alone."""
-    from chirpstack_api.integration import (  # type: ignore[import-untyped]  # noqa: PLC0415
-        integration_pb2,
+    return import_module("chirpstack_api.integration.integration_pb2"), import_module(
+        "google.protobuf.json_format"
     )
-    from google.protobuf import json_format  # type: ignore[import-untyped]  # noqa: PLC0415
-
-    return integration_pb2, json_format

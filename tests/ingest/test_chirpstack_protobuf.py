@@ -26,6 +26,9 @@ def protobuf(body):
     return event.SerializeToString()
 
 
+WHOLE = protobuf(chirpstack(f_cnt=7, object={"t": 21.5}))
+
+
 def same(body, **changes):
     one, other = parse(message(body, **changes)), parse(message(protobuf(body), **changes))
     if isinstance(one, Uplink):
@@ -115,7 +118,7 @@ def test_whatever_looks_like_protobuf_is_answered(payload):
 
 @given(data=st.data())
 def test_damaged_events_are_answered(data):
-    payload = bytearray(protobuf(chirpstack(object={"t": 21.5})))
+    payload = bytearray(WHOLE)
     for _ in range(data.draw(st.integers(1, 5))):
         payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))
     assert isinstance(parse(message(bytes(payload))), Uplink | Rejected | Ignored)

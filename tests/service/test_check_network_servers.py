@@ -84,3 +84,21 @@ def test_a_kind_and_its_mapping_belong_together(check, kind, more):
     status, printed = check(server(kind, more))
     assert status == 1
     assert "json" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "more", "says"),
+    [
+        ("tts-v3", "mqtts://city%40ttn:key@eu1.example", "storage = true", None),
+        ("tts-v3", "mqtts://city:key@eu1.example", 'storage = true\nstorage_url = "https://a.example"', None),
+        ("tts-v3", "mqtts://eu1.example", "storage = true", "the application as user and its API key"),
+        ("chirpstack-v4", "mqtts://a:b@host", "storage = true", "kind tts-v3"),
+        ("tts-v3", "mqtts://a:b@host", 'storage_url = "https://a.example"', "without storage = true"),
+        ("tts-v3", "mqtts://a:b@host", 'storage = true\nstorage_url = "http://a.example"', "https://"),
+    ],
+)
+def test_storage(check, kind, url, more, says):
+    status, printed = check(server(kind, more).replace("mqtt://broker", url))
+    assert (status, printed.err) == (0, "") if says is None else says in printed.err
+    if says is None:
+        assert "QoS 0" not in printed.out
