@@ -347,7 +347,7 @@ class Consumer:
             remedy = "let this user read them in the broker's access list"
             self._say(ok=False, detail=f"{self._broker}: subscription refused: {topics}: {remedy}")
         elif self.stats.qos0_seen:
-            warning = "uplinks come at QoS 0: those sent while we are away are lost"
+            warning = "uplinks come at QoS 0: the broker keeps none of them while we are away"
             self._say(ok=True, detail=f"{self._broker}: {warning}: {self._kind.qos0_remedy}")
         else:
             self._say(ok=True, detail=f"connected to {self._broker}")

@@ -1,6 +1,7 @@
 """[[network_server]]: what each of them is, and what is wrong with it."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from devices.errors import Fault
 from ingest.broker import read_broker_url, tls_context
@@ -71,6 +72,16 @@ def storage_of(
     )
 
 
+def _with_storage(kind: NetworkServerKind) -> NetworkServerKind:
+    return replace(
+        kind,
+        qos0_remedy="its storage is asked for what was missed",
+        loss_window=f"{kind.name} publishes at QoS 0 only: what it sends while we are away is fetched from "
+        "its storage afterwards; what it drops beyond 128 messages when we fall behind, only after the next "
+        "connection.",
+    )
+
+
 def _read(settings: Settings) -> tuple[dict[str, NetworkServerKind], list[Fault]]:
     kinds: dict[str, NetworkServerKind] = {}
     faults: list[Fault] = []
@@ -80,7 +91,7 @@ def _read(settings: Settings) -> tuple[dict[str, NetworkServerKind], list[Fault]
         except MappingError as error:
             faults += error.faults
             continue
-        kinds[server.name] = kind
+        kinds[server.name] = _with_storage(kind) if server.storage else kind
         if server.url and not (server.topics or kind.topics):
             problem = f"{kind.name} has no usual topics"
             key = f"network_server[{i}].topics"

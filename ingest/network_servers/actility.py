@@ -7,6 +7,7 @@ without a backhaul and have the time of their reception.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 
 import msgspec
@@ -38,12 +39,9 @@ class _Lrrs(msgspec.Struct):
     lrr: list[_Lrr] | _Lrr | None = msgspec.field(name="Lrr", default=None)
 
 
-class _Customer(msgspec.Struct):
-    name: str | None = None
-
-
-class _DriverPart(msgspec.Struct):
-    id: str | None = None
+class _Named(msgspec.Struct):
+    name: str = ""
+    id: str = ""
 
 
 class _Up(msgspec.Struct):
@@ -63,8 +61,8 @@ class _Up(msgspec.Struct):
     lat: float | None = msgspec.field(name="LrrLAT", default=None)
     lon: float | None = msgspec.field(name="LrrLON", default=None)
     lrrs: _Lrrs | None = msgspec.field(name="Lrrs", default=None)
-    customer: _Customer | None = msgspec.field(name="CustomerData", default=None)
-    driver: _DriverPart | None = msgspec.field(name="DriverCfg", default=None)
+    customer: msgspec.Raw = msgspec.field(name="CustomerData", default=msgspec.Raw())
+    driver: msgspec.Raw = msgspec.field(name="DriverCfg", default=msgspec.Raw())
     object: msgspec.Raw = msgspec.field(name="payload", default=msgspec.Raw())
 
 
@@ -87,6 +85,7 @@ class _Root(msgspec.Struct):
 
 
 _root = msgspec.json.Decoder(_Root, strict=False)
+_named_decoder = msgspec.json.Decoder(_Named)
 _bare = msgspec.json.Decoder(_Up, strict=False)
 _OTHER_EVENTS = ("downlink_sent", "downlink_rejected", "multicast", "location")
 _KINDS = {"join": EventKind.JOIN, "devstatusans": EventKind.STATUS, "reset": EventKind.LOG}
@@ -177,14 +176,21 @@ def _uplink(message: Message, up: _Up, dev_eui: str, payload: bytes) -> Uplink:
         arrived_us=message.arrived_us,
         time_us=when.time_us,
         time_source=when.source,
-        device_name=(up.customer and up.customer.name) or "",
-        codec_hint=(up.driver and up.driver.id) or "",
+        device_name=_named(up.customer).name,
+        codec_hint=_named(up.driver).id,
         confirmed=up.m_type == _CONFIRMED_UP,
         spreading_factor=up.spreading_factor or None,
         frequency_hz=hertz(up.frequency_mhz),
         gateways=tuple(_gateways(up)),
         decoded=given(up.object),
     )
+
+
+def _named(raw: msgspec.Raw) -> _Named:
+    """What a subscriber fills in: an object, in older versions a text, or nothing."""
+    with suppress(msgspec.DecodeError, RecursionError):
+        return _named_decoder.decode(raw)
+    return _Named()
 
 
 def _gateways(up: _Up) -> list[Gateway]:

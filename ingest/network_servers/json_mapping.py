@@ -115,7 +115,7 @@ class _Parser:
             device_name=_text(body, paths.device_name),
             codec_hint=_text(body, paths.codec_hint),
             confirmed=str(_first(body, paths.confirmed)).lower() in _YES,
-            data_rate=_whole(body, paths.data_rate, _MOST_PORT),
+            data_rate=_small(body, paths.data_rate, _MOST_PORT),
             spreading_factor=spreading,
             bandwidth_hz=bandwidth,
             frequency_hz=None if frequency is None else hertz(frequency * _MHZ[paths.frequency_unit]),
@@ -136,8 +136,8 @@ class _Parser:
         paths = self.mapping.uplink
         if match := _data_rate(_text(body, paths.data_rate_text)):
             return int(match[1]), int(match[2]) * 1000
-        spreading = _whole(body, paths.spreading_factor, _MOST_PORT)
-        return spreading or None, _whole(body, paths.bandwidth_hz, _MOST_COUNT) or None
+        spreading = _small(body, paths.spreading_factor, _MOST_PORT)
+        return spreading or None, _small(body, paths.bandwidth_hz, _MOST_COUNT) or None
 
     def _gateways(self, body: Mapping[str, Any]) -> Iterator[Gateway]:
         paths = self.mapping.gateways
@@ -186,11 +186,9 @@ def _wrong(paths: Sequence[str], problem: str) -> Rejected:
 
 
 def _text(body: Any, paths: Sequence[str]) -> str:
-    """A text, or a number as it is written; "" for nothing."""
+    """A text, or a number as it is written; "" for nothing and for anything else."""
     found = _first(body, paths)
-    if isinstance(found, bool | dict | list):
-        raise _WrongError(_wrong(paths, "a text was expected"))
-    return "" if found is None else str(found)
+    return str(found) if isinstance(found, str | int | float) and not isinstance(found, bool) else ""
 
 
 def _together(body: Any, paths: Sequence[str]) -> str:
@@ -210,14 +208,19 @@ def _number(body: Any, paths: Sequence[str]) -> float | None:
         return None
 
 
-def _whole(body: Any, paths: Sequence[str], most: int) -> int | None:
-    found = _first(body, paths)
-    if found is None:
-        return None
+def _small(body: Any, paths: Sequence[str], most: int) -> int | None:
+    """A whole number from 0 to `most`; None for nothing and for anything else."""
     number = _number(body, paths)
-    if number is None or not number.is_integer() or not 0 <= number <= most:
+    fits = number is not None and number.is_integer() and 0 <= number <= most
+    return int(number) if fits and number is not None else None
+
+
+def _whole(body: Any, paths: Sequence[str], most: int) -> int | None:
+    """As `_small`, where anything else is a reason to refuse the uplink."""
+    number = _small(body, paths, most)
+    if number is None and _first(body, paths) is not None:
         raise _WrongError(_wrong(paths, f"a whole number from 0 to {most} was expected"))
-    return int(number)
+    return number
 
 
 def _time(body: Any, paths: Sequence[str], form: str) -> int | None:

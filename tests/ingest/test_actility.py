@@ -50,6 +50,14 @@ def test_numbers_may_be_texts():
     assert parse(message(as_texts(body))) == parse(message(body))
 
 
+@pytest.mark.parametrize("customer", [{"name": None}, '{"alr": {"pro": "LORA/Generic"}}', "", None, [1], {}])
+def test_what_a_subscriber_fills_in_never_costs_an_uplink(customer):
+    uplink = parse(message(thingpark(CustomerData=customer, DriverCfg=customer)))
+    assert (uplink.payload, uplink.device_name, uplink.codec_hint) == (RAIN, "", "")
+    named = thingpark(CustomerData={"name": "Pegel"}, DriverCfg={"id": "actility:x:1", "app": {}})
+    assert (parse(message(named)).device_name, parse(message(named)).codec_hint) == ("Pegel", "actility:x:1")
+
+
 def test_the_root_can_be_switched_off():
     body = thingpark(f_cnt=7)
     assert isinstance(parse(message(body)), Uplink)

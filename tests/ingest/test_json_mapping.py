@@ -191,7 +191,7 @@ def test_when(own, value, wanted):
     ("changes", "reason", "says"),
     [
         ({"eui": "12"}, "bad_dev_eui", "12"),
-        ({"eui": ["x"]}, "wrong_shape", "d.eui"),
+        ({"eui": ["x"]}, "bad_dev_eui", ""),
         ({"eui": None}, "bad_dev_eui", ""),
         ({"port": 256}, "wrong_shape", "d.port or port: a whole number from 0 to 255"),
         ({"count": -1}, "wrong_shape", "d.count"),
@@ -222,6 +222,20 @@ def test_a_time_is_believed_or_not_and_never_in_the_way(tmp_path_factory, form, 
     uplink = network_server_kind("json", file).parse(message(body))
     assert isinstance(uplink, Uplink)
     assert uplink.time_us <= NOW_US + 1_000_000
+
+
+@pytest.mark.parametrize("kind", SHIPPED)
+def test_what_only_describes_the_reception_never_costs_an_uplink(kind):
+    """Whatever is odd about name, signal, data rate or frequency: the payload counts."""
+    needed = {"data", "payload", "port", "fcnt", "params", "meta", "cmd", "type", "device"}
+    plain = SHIPPED[kind](f_cnt=7)
+    for key in plain:
+        if "eui" in key.lower() or key in needed:
+            continue
+        for odd in ({"a": 1}, [1], True, "x", -1, 10**30):
+            uplink = PARSERS[kind].parse(message({**plain, key: odd}))
+            assert isinstance(uplink, Uplink), (key, odd, uplink)
+            assert (uplink.dev_eui, uplink.f_cnt, uplink.payload) == (EUI, 7, RAIN)
 
 
 def test_every_fault_of_a_mapping_at_once(tmp_path):
