@@ -31,7 +31,9 @@ from api.limits import CallerLimit
 from devices.catalogue import Catalogue
 from devices.properties import ObservedProperty
 from devices.registry import Registry, Station
+from ingest.device_event_log import DeviceEventLog
 from ingest.health import Health
+from ingest.http_push import PushServer
 from ingest.journal import Journal
 from ingest.latest import LatestValues
 from ingest.neighbours.official_warning import Official
@@ -62,6 +64,14 @@ class TokenHash:
     """A bearer token by the SHA-256 of its text, 64 hex digits."""
 
     name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PushDoor:
+    """A network server that sends by HTTP, and the SHA-256 of its token, 64 hex digits."""
+
+    server: PushServer
     sha256: str
 
 
@@ -104,6 +114,7 @@ class Services:
     them. `cap`: their
     documents, None where no sender is configured; `cap_url`: what links in the feed begin with, "" as asked.
     `mailings(limit, before)`: what residents were sent, newest first, on from an id.
+    `pushes`: network servers that send by HTTP, by name. `device_events`: what they tell beside uplinks.
     `audit`: where decisions and operators' entries are noted.
     """
 
@@ -145,3 +156,5 @@ class Services:
     silences: Silences | None = None
     unsilence: Callable[[str], None] = lambda _: None
     cap_url: str = ""
+    pushes: Mapping[str, PushDoor] = field(default_factory=dict)
+    device_events: DeviceEventLog | None = None

@@ -143,7 +143,7 @@ def make_sessions(port: int, run_name: str) -> None:
 
 
 def server(kind: str, port: int, run_name: str) -> ServerConfig:
-    return ServerConfig(kind, kind, f"mqtt://127.0.0.1:{port}", client_id=f"bench-{run_name}-{kind}")
+    return ServerConfig(kind, PARSERS[kind], f"mqtt://127.0.0.1:{port}", client_id=f"bench-{run_name}-{kind}")
 
 
 def consumer(kind: str, port: int, run_name: str, intake: Intake) -> Consumer:

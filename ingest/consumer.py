@@ -30,7 +30,7 @@ from ingest.broker import client_id, read_broker_url, tls_context, why_no_connec
 from ingest.errors import BrokerError
 from ingest.hand_over import Delivery, HandOver
 from ingest.health import Health
-from ingest.network_servers import PARSERS
+from ingest.network_servers.kind import NetworkServerKind
 from ingest.uplink import Message
 
 KEEPALIVE_S = 30
@@ -56,7 +56,7 @@ class ServerConfig:
     """A network server's MQTT side. No `topics`: those usual for its kind; no `client_id`: by its name."""
 
     name: str
-    kind: str
+    kind: NetworkServerKind
     url: str
     topics: tuple[str, ...] = ()
     client_id: str = ""
@@ -86,23 +86,29 @@ class ConsumerStats:
 class Consumer:
     """Brings one network server's messages to the sink and acknowledges them when told to.
 
-    Raises BrokerError for a url, kind or CA file that cannot be used. Everything else (login refused, broker
-    away, subscription refused) shows in `health`, is tried again for ever and stops nobody else.
+    Raises BrokerError for a url or CA file that cannot be used. Everything else (login refused, broker
+    away, subscription refused) shows in `health`, is tried again for ever and stops nobody else. `connected`
+    hears of each connection: when the last message before it arrived, 0 for none; it must not block.
     """
 
-    def __init__(self, server: ServerConfig, sink: HandOver, clock: Callable[[], int]) -> None:
-        if server.kind not in PARSERS:
-            raise BrokerError(f"{server.name}: kind {server.kind!r}: one of {', '.join(sorted(PARSERS))}")
+    def __init__(
+        self,
+        server: ServerConfig,
+        sink: HandOver,
+        clock: Callable[[], int],
+        connected: Callable[[int], object] = lambda _: None,
+    ) -> None:
         self.server = server
         self.stats = ConsumerStats()
         self.health = Health(ok=False, detail="not started")
-        self._kind = PARSERS[server.kind]
+        self._kind = server.kind
         self._broker = read_broker_url(server.url)
         if self._broker.tls:
             tls_context(server.ca_file)
         self._client_id = client_id(server.name, server.client_id)
         self._sink = sink
         self._clock = clock
+        self._tell_connected = connected
         self._acks: deque[Delivery] = deque()
         self._stopping = threading.Event()
         self._wake_in, self._wake_out = socket.socketpair()
@@ -290,6 +296,7 @@ class Consumer:
             self.stats.sessions_lost += 1
             _log.warning("session_lost", server=self.server.name, broker=str(self._broker))
         self.stats.connections += 1
+        self._tell_connected(self.stats.last_message_us)
         self._subscribing = {}
         self._subscribe(client, self.server.topics or self._kind.topics)
 
@@ -340,7 +347,7 @@ class Consumer:
             remedy = "let this user read them in the broker's access list"
             self._say(ok=False, detail=f"{self._broker}: subscription refused: {topics}: {remedy}")
         elif self.stats.qos0_seen:
-            warning = "uplinks come at QoS 0: those sent while we are away are lost"
+            warning = "uplinks come at QoS 0: the broker keeps none of them while we are away"
             self._say(ok=True, detail=f"{self._broker}: {warning}: {self._kind.qos0_remedy}")
         else:
             self._say(ok=True, detail=f"connected to {self._broker}")

@@ -4,9 +4,12 @@ IngestError
  ├── JournalError     the journal cannot keep its promise (disk full, damaged file)
  │    └── Fenced      somebody else has taken over this reader
  ├── StoreError       the time-series store refuses or is away
- ├── BrokerError      a network server's url, kind or CA file cannot be used
+ ├── BrokerError      a network server's url or CA file cannot be used
+ ├── MappingError     the file that describes a network server's JSON cannot be used
  └── HistoryError     a file of recorded readings cannot be used
 """
+
+from devices.errors import Fault
 
 
 class IngestError(Exception):
@@ -26,7 +29,15 @@ class StoreError(IngestError):
 
 
 class BrokerError(IngestError):
-    """A network server's url, kind or CA file cannot be used."""
+    """A network server's url or CA file cannot be used."""
+
+
+class MappingError(IngestError):
+    """The file that describes a network server's JSON cannot be used; `faults` lists everything found."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = faults
 
 
 class HistoryError(IngestError):

@@ -60,11 +60,22 @@ class HandOver:
                 if give_up.is_set():
                     return False
                 self._changed.wait(0.1)
-            self._deliveries.append(delivery)
-            self._messages += len(delivery.messages)
-            self._bytes += _bytes(delivery)
-            self._changed.notify_all()
+            self._add(delivery)
         return True
+
+    def offer(self, delivery: Delivery) -> bool:
+        """Hand a delivery over if there is room now. Say whether."""
+        with self._changed:
+            if self._messages >= self._most_messages or self._bytes >= self._most_bytes:
+                return False
+            self._add(delivery)
+        return True
+
+    def _add(self, delivery: Delivery) -> None:
+        self._deliveries.append(delivery)
+        self._messages += len(delivery.messages)
+        self._bytes += _bytes(delivery)
+        self._changed.notify_all()
 
     def take(self, most: int, timeout_s: float) -> list[Delivery]:
         """Everything that waits, up to about `most` messages; wait for the first one at most `timeout_s`."""

@@ -16,13 +16,14 @@ from devices.measurement import Rejected
 from devices.registry import RegistryFile
 from ingest.decoding import WAITING, Decoding
 from ingest.dedup import WINDOW_US, RecentKeys, keys, message_keys
+from ingest.device_event import DeviceEvent
 from ingest.errors import IngestError
 from ingest.hand_over import Delivery, HandOver
 from ingest.health import Health
 from ingest.intake_stats import IntakeStats, Taken
 from ingest.journal import Accepted, Journal, Refused
 from ingest.late_registration import LateRegistration
-from ingest.network_servers import Ignored
+from ingest.network_servers import Found, Ignored
 from ingest.uplink import Message, Uplink
 
 MAX_MESSAGE_BYTES = 64 << 10
@@ -33,7 +34,9 @@ _STOP_S = 1.5
 
 _log = structlog.get_logger(__name__)
 
-Parse = Callable[[Message], Uplink | Rejected | Ignored]
+Parse = Callable[[Message], Found]
+Record = Callable[[Sequence[tuple[int, DeviceEvent]]], object]
+"""Keeps events of devices, each with the key of its message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ class Intake:
     """Takes messages from the hand-over (or `take`'s caller) into the journal.
 
     `parsers` maps the name of a network server to its `parse`. `clock` gives µs since the epoch, UTC.
-    `heard` is told of every new uplink once it is durable, also of those of unknown devices.
+    `heard` is told of every new uplink once it is durable, also of those of unknown devices; `record` keeps
+    what else network servers tell of devices. What it cannot keep is lost: no uplink waits for it.
     """
 
     def __init__(  # noqa: PLR0913 - everything it works with is given to it
@@ -71,6 +75,7 @@ class Intake:
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         registry_poll_s: float = REGISTRY_POLL_S,
         heard: Callable[[Sequence[Uplink]], object] = lambda _: None,
+        record: Record = lambda _: None,
     ) -> None:
         self.hand_over = HandOver() if hand_over is None else hand_over  # an empty one is false
         self.stats = IntakeStats()
@@ -80,6 +85,7 @@ class Intake:
         self._journal = journal
         self._parsers = parsers
         self._heard = heard
+        self._record = record
         self._max_message_bytes = max_message_bytes
         now_us = clock()
         self.recent = RecentKeys(journal.recent_keys(now_us - WINDOW_US).tolist(), now_us=now_us)
@@ -106,7 +112,7 @@ class Intake:
         decoded between the next batches, so that a codec in an endless loop holds up nobody else.
         Raises JournalError when nothing, or not everything, is durable: call it again with the same messages.
         """
-        parsed, ignored = self._parse(messages)
+        parsed, ignored, events = self._parse(messages)
         fresh = self._without_duplicates(parsed)
         accepted = refused = 0
         for some in self._rounds(fresh):
@@ -116,24 +122,46 @@ class Intake:
             self._count(decoded)
             accepted += len(decoded.accepted)
             refused += len(decoded.refused)
+        self._keep(events)
         duplicates = len(parsed) - len(fresh)
         self._count_messages(messages, ignored, duplicates)
-        return Taken(accepted=accepted, refused=refused, duplicates=duplicates, ignored=len(ignored))
+        return Taken(
+            accepted=accepted,
+            refused=refused,
+            duplicates=duplicates,
+            ignored=len(ignored),
+            events=len(events),
+        )
 
-    def _parse(self, messages: Iterable[Message]) -> tuple[list[_Parsed], list[Ignored]]:
+    def _parse(
+        self, messages: Iterable[Message]
+    ) -> tuple[list[_Parsed], list[Ignored], list[tuple[int, DeviceEvent]]]:
         parsed: list[_Parsed] = []
         ignored: list[Ignored] = []
+        events: list[tuple[int, DeviceEvent]] = []
         for message in messages:
             found = self._parse_one(message)
             if isinstance(found, Uplink):
                 parsed.append(_Parsed(message, found, keys(found)))
             elif isinstance(found, Rejected):
                 parsed.append(_Parsed(self._capped(message), found, message_keys(message)))
+            elif isinstance(found, DeviceEvent):
+                events.append((message_keys(message)[0], found))
             else:
                 ignored.append(found)
-        return parsed, ignored
+        return parsed, ignored, events
 
-    def _parse_one(self, message: Message) -> Uplink | Rejected | Ignored:
+    def _keep(self, events: Sequence[tuple[int, DeviceEvent]]) -> None:
+        if not events:
+            return
+        try:
+            self._record(events)
+        except Exception as error:  # noqa: BLE001 - whatever it is, uplinks go on
+            self.stats.events_lost += len(events)
+            _log.error("events_lost", count=len(events), exc_info=not isinstance(error, IngestError))
+        self.stats.events.update(event.kind.value for _, event in events)
+
+    def _parse_one(self, message: Message) -> Found:
         size = len(message.payload)
         if size > self._max_message_bytes:
             return Rejected("oversized_message", f"{size} bytes, at most {self._max_message_bytes}")

@@ -17,11 +17,8 @@ from alerts.scale import Scale, load_scale
 from devices.catalogue import Catalogue, DeviceType
 from devices.errors import DevicesError, Fault
 from devices.registry import Registry, load_registry
-from ingest.broker import tls_context
-from ingest.errors import BrokerError
-from ingest.network_servers import PARSERS
 from ingest.sqlite_file import sqlite_path
-from stadtfunk import cap, displays, heartbeats, routing, standby
+from stadtfunk import cap, displays, heartbeats, network_servers, routing, standby
 from stadtfunk.channels import channel_advice, channel_faults
 from stadtfunk.errors import ConfigError
 from stadtfunk.javascript_types import examined_types, named_types
@@ -128,7 +125,7 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
         kostra = city_kostra(settings)
     except AlertsConfigError as error:
         faults += error.faults
-    faults += [*channel_faults(settings), *_network_servers(settings)]
+    faults += [*channel_faults(settings), *network_servers.faults(settings)]
     faults += subscription_faults(settings)
     faults += cap.faults(settings)
     faults += displays.faults(settings, areas)
@@ -159,15 +156,6 @@ def _areas(settings: Settings, registry: Registry) -> tuple[Areas, Sequence[Faul
     return areas, areas.check(registry) if registry.devices else []
 
 
-def _network_servers(settings: Settings) -> Iterator[Fault]:
-    for i, server in enumerate(settings.network_server):
-        try:
-            tls_context(server.ca_file and settings.path(server.ca_file))
-        except BrokerError as error:
-            key = f"network_server[{i}].ca_file"
-            yield Fault(str(settings.source), key, str(error), "give the CA's PEM file")
-
-
 def _residents_advice(settings: Settings) -> Iterator[str]:
     if settings.subscriptions is None:
         yield "no [subscriptions]: residents cannot ask for messages"
@@ -179,10 +167,7 @@ def _residents_advice(settings: Settings) -> Iterator[str]:
 
 
 def _advice(settings: Settings, catalogue: Mapping[str, DeviceType], registry: Registry) -> Iterator[str]:
-    if not settings.network_server:
-        yield "no [[network_server]]: nothing will be received"
-    for server in settings.network_server:
-        yield f"{server.name}: when it publishes at QoS 0, {PARSERS[server.kind].qos0_remedy}"
+    yield from network_servers.advice(settings)
     yield from _not_writable("journal.url", settings.journal.url)
     yield from _not_writable("store.url", settings.store.url)
     yield from channel_advice(settings)

@@ -57,7 +57,9 @@ class Metrics(Collector):
         yield _counter("readings", "Readings stored in the journal", stats.readings)
         yield _counter("uplinks_duplicate", "Uplinks that had arrived before", stats.duplicates)
         yield _counters("uplinks_rejected", "Uplinks rejected", "reason", stats.refused)
-        yield _counters("messages_ignored", "Messages that carry no uplink", "reason", stats.ignored)
+        yield _counters("messages_ignored", "Messages that carry nothing for us", "reason", stats.ignored)
+        yield _counters("device_events", "What network servers told of devices", "kind", stats.events)
+        yield _counter("device_events_lost", "Events that could not be recorded", stats.events_lost)
         yield _counters("event_time", "Uplinks by the clock their time is from", "source", stats.time_sources)
         yield _counters("decoder_errors", "Decoders that raised", "type", decoding.errors)
         yield _counter("payload_times_corrected", "Times in payloads not believed", decoding.times_corrected)
@@ -77,7 +79,9 @@ class Metrics(Collector):
         heard = Counter(
             server for (server, _), at in self._service.gateways.reception().gateways.items() if at >= since
         )
-        counts = {each.server.name: heard[each.server.name] for each in self._service.consumers}
+        pushes = {each.name: each.stats for each in self._service.pushes}
+        names = (*(each.server.name for each in self._service.consumers), *pushes)
+        counts = {name: heard[name] for name in names}
         yield _gauge("gateways_heard", "Gateways heard in the last hour", "network_server", counts)
         stats = {each.server.name: each.stats for each in self._service.consumers}
         for field, text in (
@@ -87,6 +91,19 @@ class Metrics(Collector):
         ):
             values = {name: getattr(each, field) for name, each in stats.items()}
             yield _counters(f"mqtt_{field}", text, "network_server", values)
+        for field, text in (
+            ("requests", "Requests for uplinks that were missed"),
+            ("failures", "Requests for uplinks that were missed without a usable answer"),
+            ("uplinks", "Uplinks fetched after a gap, those that had arrived before among them"),
+        ):
+            fetched = {name: getattr(each.stats, field) for name, each in self._service.storages.items()}
+            yield _counters(f"storage_{field}", text, "network_server", fetched)
+        for field, text in (
+            ("messages", "Messages taken by HTTP"),
+            ("turned_away", "Messages by HTTP that had to be sent again"),
+        ):
+            taken = {name: getattr(each, field) for name, each in pushes.items()}
+            yield _counters(f"push_{field}", text, "network_server", taken)
 
     def _journal(self) -> Iterator[Metric]:
         counts = self._service.journal.counts()

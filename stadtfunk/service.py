@@ -24,17 +24,19 @@ from api.app import create_app
 from devices.errors import DevicesError
 from devices.javascript.sandbox import Sandbox
 from devices.registry import RegistryFile
-from ingest.consumer import Consumer, ServerConfig
+from ingest.consumer import Consumer
+from ingest.device_event_log import FILE as EVENTS_FILE
+from ingest.device_event_log import DeviceEventLog
 from ingest.errors import IngestError
 from ingest.gateways import GatewayBook
 from ingest.hand_over import HandOver
 from ingest.health import Health
+from ingest.http_push import PushServer
 from ingest.latest import LatestValues
 from ingest.neighbours.poller import Neighbours
 from ingest.neighbours.uplinks import neighbour_types
 from ingest.neighbours.uplinks import parse as parse_neighbour
 from ingest.neighbours.uplinks import server as neighbour_server
-from ingest.network_servers import PARSERS
 from ingest.pipeline import Intake
 from ingest.sqlite_file import sqlite_path
 from ingest.sqlite_journal import open_journal
@@ -51,11 +53,12 @@ from stadtfunk.javascript_types import city_catalogue, javascript_types_of, keep
 from stadtfunk.mass_mail import mass_mail_group, mass_mail_of
 from stadtfunk.metrics import Metrics
 from stadtfunk.neighbours import FILE, neighbour_faults, neighbours_of
+from stadtfunk.network_servers import kinds_of, server_config, storage_of
 from stadtfunk.parts import Group, Part
 from stadtfunk.retention import Retention
 from stadtfunk.routing import open_silences
-from stadtfunk.settings import NetworkServer, Settings
-from stadtfunk.standby import releases_of, session_of, standby_of
+from stadtfunk.settings import Settings
+from stadtfunk.standby import releases_of, standby_of
 from stadtfunk.subscriptions import open_subscriptions
 from stadtfunk.texts import city_texts
 from stadtfunk.web import services_of
@@ -135,14 +138,17 @@ class Service:
     def _build_storage(self) -> None:
         self.journal = open_journal(self.settings.journal.url)
         self._opened.callback(self.journal.close)
+        self.device_events = DeviceEventLog(sqlite_path(self.settings.journal.url).with_name(EVENTS_FILE))
+        self._opened.callback(self.device_events.close)
         self.store = open_store(self.settings.store.url)
         self._opened.callback(self.store.close)
 
     def _build_intake(self) -> None:
         """From the network servers into the journal."""
         settings, clock = self.settings, self.clock
+        kinds = kinds_of(settings)
         parsers = {
-            **{server.name: PARSERS[server.kind].parse for server in settings.network_server},
+            **{name: kind.parse for name, kind in kinds.items()},
             **{neighbour_server(each.kind): parse_neighbour for each in settings.neighbour},
         }
         self.gateways = GatewayBook()
@@ -155,10 +161,27 @@ class Service:
             clock,
             hand_over=self._hand_over,
             heard=self.gateways.hear,
+            record=self.device_events.append,
         )
-        self.consumers = [
-            Consumer(_server_config(server, settings), self.intake.hand_over, clock)
+        self.storages = {
+            server.name: storage_of(server, settings, self.journal, self.intake.hand_over, clock)
             for server in settings.network_server
+            if server.storage
+        }
+        self.consumers = [
+            Consumer(
+                server_config(server, kinds[server.name], settings),
+                self.intake.hand_over,
+                clock,
+                self.storages[server.name].connected if server.storage else lambda _: None,
+            )
+            for server in settings.network_server
+            if server.url
+        ]
+        self.pushes = [
+            PushServer(server.name, self.intake.hand_over, clock)
+            for server in settings.network_server
+            if server.push_token
         ]
 
     def _build_judgement(self) -> None:
@@ -175,7 +198,7 @@ class Service:
             catalogue=self.catalogue,
             kostra=criteria.kostra,
             catchments=criteria.catchments,
-            hears=lambda: {each.server.name: each.health.ok for each in self.consumers},
+            hears=self._hears,
             heard_by=self.gateways.reception,
         )
         self.required = RequiredWatch(
@@ -264,7 +287,7 @@ class Service:
         return (*core, *(part for group in self._groups for part in group.parts))
 
     def _feeders(self) -> tuple[Part, ...]:
-        return (self.intake, *self.consumers, self.neighbours)
+        return (self.intake, *self.storages.values(), *self.consumers, self.neighbours)
 
     def app(self) -> FastAPI:
         """The web application over the running parts."""
@@ -275,6 +298,8 @@ class Service:
         fault = self.registry.fault
         return {
             **{f"network_server {each.server.name}": each.health for each in self.consumers},
+            **{f"network_server {each.name}": each.health for each in self.pushes},
+            **{f"storage {name}": each.health for name, each in self.storages.items()},
             **self.neighbours.health,
             "intake": self.intake.health,
             "engine": self.engine.health,
@@ -290,14 +315,18 @@ class Service:
 
     def loss_window(self) -> Mapping[str, str]:
         """Per network server: when an uplink can be lost before it reaches us."""
-        return {
+        consumed = {
             each.server.name: each.loss_window
-            + (
-                f" It publishes at QoS 0 now: {PARSERS[each.server.kind].qos0_remedy}"
-                if each.stats.qos0_seen
-                else ""
-            )
+            + (f" It publishes at QoS 0 now: {each.server.kind.qos0_remedy}" if each.stats.qos0_seen else "")
             for each in self.consumers
+        }
+        return {**consumed, **{each.name: each.loss_window for each in self.pushes}}
+
+    def _hears(self) -> Mapping[str, bool]:
+        """Which network servers reach us."""
+        return {
+            **{each.server.name: each.health.ok for each in self.consumers},
+            **{each.name: each.health.ok for each in self.pushes},
         }
 
     def _tell(self) -> None:
@@ -316,14 +345,3 @@ class Service:
         """Events of the watchdog are about catchments and gateways too."""
         names = {CITY: self.settings.city.name, **{c.id: c.name for c in self.criteria.catchments.catchments}}
         return names.get(id_) or id_
-
-
-def _server_config(server: NetworkServer, settings: Settings) -> ServerConfig:
-    return ServerConfig(
-        name=server.name,
-        kind=server.kind,
-        url=server.url,
-        topics=server.topics,
-        client_id=session_of(settings, server),
-        ca_file=server.ca_file and settings.path(server.ca_file),
-    )

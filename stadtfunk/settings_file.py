@@ -172,6 +172,7 @@ def _crosswise(file: str, settings: Settings) -> Iterator[Fault]:
     if not (settings.devices.file or settings.device or settings.neighbour):
         yield Fault(file, "devices", "no devices", 'add [devices] file = "devices.csv" or [[device]] tables')
     yield from _repeated(file, "network_server", [s.name for s in settings.network_server])
+    yield from _one_token(file, settings)
     channels = [c.name for c in settings.alerts.channel]
     yield from _repeated(file, "alerts.channel", channels)
     yield from _repeated(file, "alerts.webhook", [w.name for w in settings.alerts.webhook], channels)
@@ -232,6 +233,20 @@ def _one_session(file: str, settings: Settings) -> Iterator[Fault]:
         seen.setdefault(session, name)
 
 
+def _one_token(file: str, settings: Settings) -> Iterator[Fault]:
+    """A token says who sends, and an operator's may see what no network server needs."""
+    seen = {each.hash for each in settings.api.token}
+    for i, server in enumerate(settings.network_server):
+        if server.push_token and server.push_token in seen:
+            yield Fault(
+                file,
+                f"network_server[{i}].push_token",
+                "somebody else has the same token",
+                "`stadtfunk token` makes another",
+            )
+        seen.add(server.push_token)
+
+
 def _one_status(file: str, settings: Settings) -> Iterator[Fault]:
     """A heartbeat in the place of the displays' status: they would read that nobody measures."""
     if settings.displays is None:
@@ -248,7 +263,8 @@ def _one_status(file: str, settings: Settings) -> Iterator[Fault]:
 def _sessions(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
     """Who is at a broker: key, name, url, client id."""
     for i, server in enumerate(settings.network_server):
-        yield f"network_server[{i}]", server.name, server.url, client_id(server.name, server.client_id)
+        if server.url:
+            yield f"network_server[{i}]", server.name, server.url, client_id(server.name, server.client_id)
     if settings.displays is not None:
         yield "displays", "[displays]", settings.displays.url, settings.displays.client_id
     for i, beat in enumerate(settings.heartbeat):

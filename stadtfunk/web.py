@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from alerts.areal_rain import ArealRain
-from api.services import BaseMap, City, Services, TokenHash
+from api.services import BaseMap, City, PushDoor, Services, TokenHash
 from devices.properties import observed_properties
 from ingest.neighbours import dwd_cap
 
@@ -61,4 +61,11 @@ def services_of(service: "Service") -> Services:
         audit=service.audit,
         silences=service.silences,
         unsilence=service.outbox.unsilence,
+        pushes=_doors(service),
+        device_events=service.device_events,
     )
+
+
+def _doors(service: "Service") -> dict[str, PushDoor]:
+    tokens = {server.name: server.push_token for server in service.settings.network_server}
+    return {each.name: PushDoor(each, tokens[each.name]) for each in service.pushes}

@@ -1,7 +1,7 @@
 """/api/v1/admin: what operators see - refused messages, raw uplinks, devices, receipts."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -20,6 +20,7 @@ from api.routes.reading_item import reading_items
 from api.routes.stations import nowhere
 from api.schemas.operations import AdminDevice, AdminUplink, Delivery, RejectedUplink
 from api.visibility import View
+from ingest.device_event import DeviceEvent, EventKind
 from ingest.journal import RejectedRow
 from ingest.reading import Readings
 from ingest.store import Point
@@ -79,6 +80,8 @@ def devices(request: Request, view: Operator, query: Annotated[CollectionQuery, 
     for point in view.services.latest.latest():
         eui = point.series.dev_eui
         heard[eui] = max(point.time_us, heard.get(eui, point.time_us))
+    log = view.services.device_events
+    told = {} if log is None else log.latest()
     items = [
         {
             "device": each.dev_eui,
@@ -88,14 +91,14 @@ def devices(request: Request, view: Operator, query: Annotated[CollectionQuery, 
             "public": each.public,
             "interval_s": each.interval_s,
             "last_time": format_us(heard[each.dev_eui]) if each.dev_eui in heard else None,
+            **_told(told, each.dev_eui),
             "note": each.note,
         }
         for _, each in sorted(view.registry.devices.items())
     ]
     after = decode_cursor(query.cursor, str)
     chosen, last = page(items, lambda item: (str(item["device"]),), after, query.limit)
-    columns = ("device", "type", "station", "name", "public", "interval_s", "last_time", "note")
-    layout = Layout(columns, nowhere)
+    layout = Layout(tuple(AdminDevice.model_fields), nowhere)
     return _page(request, view, query.f, chosen, layout, last)
 
 
@@ -125,6 +128,17 @@ def _page(  # noqa: PLR0913, PLR0917 - what one page of a collection is made of
     return collection(
         request, view, form, items=items, layout=layout, cache=PRIVATE, link=link, open_data=False
     )
+
+
+def _told(told: Mapping[tuple[str, EventKind], DeviceEvent], dev_eui: str) -> dict[str, Any]:
+    """What network servers told of a device last."""
+    join, status = told.get((dev_eui, EventKind.JOIN)), told.get((dev_eui, EventKind.STATUS))
+    error = told.get((dev_eui, EventKind.LOG))
+    return {
+        "last_join": None if join is None else format_us(join.time_us),
+        "battery_percent": None if status is None else status.battery_percent,
+        "last_error": None if error is None else f"{format_us(error.time_us)} {error.detail}",
+    }
 
 
 def _eui(text: str | None) -> str | None:

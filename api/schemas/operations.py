@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, Field
 
 from api.schemas.measurements import Reading
+from ingest.device_event import EventKind
 
 
 class RejectedUplink(BaseModel):
@@ -51,7 +52,26 @@ class AdminDevice(BaseModel):
     public: bool
     interval_s: float | None
     last_time: AwareDatetime | None
+    last_join: AwareDatetime | None
+    battery_percent: float | None
+    last_error: str | None
     note: str
+
+
+class DeviceEventItem(BaseModel):
+    """What a network server told of a device beside its uplinks."""
+
+    id: int
+    time: AwareDatetime
+    device: str
+    kind: EventKind
+    error: bool
+    detail: str
+    battery_percent: float | None
+    external_power: bool
+    margin_db: int | None
+    server: str
+    arrived: AwareDatetime
 
 
 class Delivery(BaseModel):

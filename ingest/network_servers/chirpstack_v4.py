@@ -1,4 +1,4 @@
-"""ChirpStack v4, JSON (`integration.UplinkEvent` as protobuf writes it in JSON).
+"""ChirpStack v4, JSON (`integration.UplinkEvent` as protobuf writes it in JSON) or Protobuf.
 
 Source of the field names: chirpstack `api/proto/integration/integration.proto` and `api/proto/gw/gw.proto`.
 A missing field has its default (rssi 0, fPort 0), unknown fields are skipped.
@@ -7,7 +7,10 @@ A missing field has its default (rssi 0, fPort 0), unknown fields are skipped.
 import msgspec
 
 from devices.measurement import Rejected
+from ingest.device_event import DeviceEvent, EventKind
 from ingest.event_time import choose, gps_duration_us, rfc3339_us
+from ingest.network_servers.chirpstack_events import Head, event_kind, event_of
+from ingest.network_servers.chirpstack_protobuf import as_json, is_protobuf
 from ingest.network_servers.json_fields import (
     Location,
     UInt8,
@@ -19,7 +22,7 @@ from ingest.network_servers.json_fields import (
     read_payload,
     read_place,
 )
-from ingest.network_servers.kind import Ignored, NetworkServerKind
+from ingest.network_servers.kind import Found, Ignored, NetworkServerKind
 from ingest.uplink import Gateway, Message, Uplink
 
 
@@ -54,7 +57,13 @@ class _Device(msgspec.Struct, rename="camel"):
     device_profile_name: str = ""
 
 
-class _Up(msgspec.Struct, rename="camel"):
+class _AnyEvent(msgspec.Struct, rename="camel"):
+    device_info: _Device
+    time: str | None = None
+    dev_addr: str = ""
+
+
+class _UpEvent(msgspec.Struct, rename="camel"):
     device_info: _Device
     deduplication_id: str = ""
     time: str | None = None
@@ -70,22 +79,40 @@ class _Up(msgspec.Struct, rename="camel"):
     join_server_context: msgspec.Raw = msgspec.Raw()
 
 
-_decoder = msgspec.json.Decoder(_Up)
-_OTHER_EVENTS = frozenset({"join", "status", "ack", "txack", "log", "location", "integration"})
-_PROTOBUF = b"\x0a"
-_NO_JSON = "this looks like Protobuf: set json=true under [integration.mqtt] in chirpstack.toml"
+_decoder = msgspec.json.Decoder(_UpEvent)
+_event_decoder = msgspec.json.Decoder(_AnyEvent)
+_OTHER_EVENTS = frozenset({"txack", "location", "integration"})
 _ENCRYPTED = "the application session key is with the join server: let ChirpStack decrypt the payload"
 
 
-def parse(message: Message) -> Uplink | Rejected | Ignored:
-    """The uplink in one MQTT message. Identity comes from the payload: the topic is configurable there."""
+def parse(message: Message) -> Found:
+    """The uplink or event in one message. Identity comes from the payload: the topic is configurable."""
+    if message.retain:
+        return Ignored("retained")
     event = message.topic.rpartition("/")[2]
-    if event in _OTHER_EVENTS or message.retain:
-        return Ignored(event if event in _OTHER_EVENTS else "retained")
-    up = read_json(_decoder, message.payload)
+    if event in _OTHER_EVENTS:
+        return Ignored(event)
+    kind = event_kind(message.topic)
+    text = message.payload
+    if is_protobuf(text):
+        json = as_json(kind or "up", text)
+        if isinstance(json, Rejected):
+            return json
+        text = json
+    return _up(message, text) if kind is None else _event(message, kind, text)
+
+
+def _event(message: Message, kind: EventKind, text: bytes) -> DeviceEvent | Rejected:
+    event = read_json(_event_decoder, text)
+    if isinstance(event, Rejected):
+        return event
+    return event_of(message, kind, text, Head(event.device_info.dev_eui, event.dev_addr, event.time))
+
+
+def _up(message: Message, text: bytes) -> Uplink | Rejected | Ignored:
+    up = read_json(_decoder, text)
     if isinstance(up, Rejected):
-        protobuf = up.reason == "malformed_json" and message.payload.startswith(_PROTOBUF)
-        return Rejected(up.reason, _NO_JSON) if protobuf else up
+        return up
     payload = _payload(up)
     if not isinstance(payload, bytes):
         return payload
@@ -95,7 +122,7 @@ def parse(message: Message) -> Uplink | Rejected | Ignored:
     return _uplink(message, up, dev_eui, payload)
 
 
-def _payload(up: _Up) -> bytes | Rejected | Ignored:
+def _payload(up: _UpEvent) -> bytes | Rejected | Ignored:
     if up.data is None or up.f_port == 0:
         return Ignored("mac_only")
     if given(up.join_server_context):
@@ -103,7 +130,7 @@ def _payload(up: _Up) -> bytes | Rejected | Ignored:
     return read_payload(up.data)
 
 
-def _uplink(message: Message, up: _Up, dev_eui: str, payload: bytes) -> Uplink:
+def _uplink(message: Message, up: _UpEvent, dev_eui: str, payload: bytes) -> Uplink:
     rx_info = up.rx_info or []
     gateways = tuple(map(_gateway, rx_info))
     when = choose(
@@ -156,7 +183,7 @@ KIND = NetworkServerKind(
     kind="chirpstack-v4",
     name="ChirpStack v4",
     mqtt="5",
-    topics=("application/+/device/+/event/up",),
+    topics=tuple(f"application/+/device/+/event/{event}" for event in ("up", *EventKind)),
     qos0_remedy="set qos=1 under [integration.mqtt] in chirpstack.toml",
     loss_window="QoS 1: none, while the broker keeps our session (7 days, and what it may queue). QoS 0, "
     "ChirpStack's default: whatever is sent while we or the broker are away.",

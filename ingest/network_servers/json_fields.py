@@ -1,6 +1,7 @@
 """What the JSON of all network servers has in common: bounded numbers, DevEUI, base64, JSON kept as it is."""
 
 import binascii
+import math
 import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated, TypeVar
@@ -17,6 +18,7 @@ UInt32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 
 _T = TypeVar("_T")
 _eui = re.compile(r"[0-9a-f]{16}").fullmatch
+_MOST_MHZ = 10_000
 _NOTHING = (b"", b"null")
 
 
@@ -46,6 +48,20 @@ def read_payload(text: str) -> bytes | Rejected:
         payload = binascii.a2b_base64(text, strict_mode=True)
     except ValueError as fault:
         return Rejected("bad_payload_encoding", str(fault))
+    return payload_of(payload)
+
+
+def read_hex_payload(text: str) -> bytes | Rejected:
+    """The bytes of a payload in hex, or the rejections of `read_payload`."""
+    try:
+        payload = binascii.a2b_hex(text)
+    except ValueError as fault:
+        return Rejected("bad_payload_encoding", str(fault))
+    return payload_of(payload)
+
+
+def payload_of(payload: bytes) -> bytes | Rejected:
+    """An application payload of a length that LoRaWAN knows, or `empty_payload`, `oversized_payload`."""
     if not payload:
         return Rejected("empty_payload", "an application port, and not one byte")
     if len(payload) > MAX_PAYLOAD:
@@ -66,6 +82,18 @@ def read_place(location: Location | None) -> tuple[float | None, float | None, f
     if location is None or (location.latitude is None and location.longitude is None):
         return None, None, None
     return location.latitude or 0.0, location.longitude or 0.0, location.altitude or 0.0
+
+
+def finite(value: float | None) -> float | None:
+    """A number that is one; texts in place of numbers can be read as NaN and infinite."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def hertz(megahertz: float | None) -> int | None:
+    """A frequency in MHz as whole Hz; None for what is none."""
+    if megahertz is None or not 0 < megahertz < _MOST_MHZ:
+        return None
+    return round(megahertz * 1_000_000)
 
 
 def known(times_us: Iterable[int | None]) -> Iterator[int]:

@@ -5,14 +5,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from devices.measurement import Rejected
+from ingest.device_event import DeviceEvent
 from ingest.uplink import Message, Uplink
 
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A message that is in order and carries no uplink: a short snake_case reason to count by."""
+    """A message that is in order and tells us nothing: a short snake_case reason to count by."""
 
     reason: str
+
+
+Found = Uplink | DeviceEvent | Rejected | Ignored
+"""What one message can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,4 +35,4 @@ class NetworkServerKind:
     topics: tuple[str, ...]
     qos0_remedy: str
     loss_window: str
-    parse: Callable[[Message], Uplink | Rejected | Ignored]
+    parse: Callable[[Message], Found]

@@ -7,6 +7,7 @@ are left out (f_cnt 0, f_port 0, rssi 0, false), 64-bit integers are strings, un
 import msgspec
 
 from devices.measurement import Rejected
+from ingest.device_event import MOST_DETAIL, DeviceEvent, EventKind
 from ingest.event_time import choose, rfc3339_us
 from ingest.network_servers.json_fields import (
     Location,
@@ -19,7 +20,7 @@ from ingest.network_servers.json_fields import (
     read_payload,
     read_place,
 )
-from ingest.network_servers.kind import Ignored, NetworkServerKind
+from ingest.network_servers.kind import Found, Ignored, NetworkServerKind
 from ingest.uplink import Gateway, Message, Uplink
 
 
@@ -79,6 +80,24 @@ class _UplinkMessage(msgspec.Struct):
     correlation_ids: list[str] | None = None
 
 
+class _JoinAccept(msgspec.Struct):
+    received_at: str | None = None
+
+
+class _Downlink(msgspec.Struct):
+    f_cnt: UInt32 = 0
+
+
+class _Error(msgspec.Struct):
+    namespace: str = ""
+    name: str = ""
+
+
+class _DownlinkFailed(msgspec.Struct):
+    downlink: _Downlink | None = None
+    error: _Error | None = None
+
+
 class _Up(msgspec.Struct):
     end_device_ids: _Ids
     correlation_ids: list[str] | None = None
@@ -86,11 +105,11 @@ class _Up(msgspec.Struct):
     uplink_message: _UplinkMessage | None = None
     simulated: bool = False
     uplink_normalized: msgspec.Raw = msgspec.Raw()
-    join_accept: msgspec.Raw = msgspec.Raw()
-    downlink_ack: msgspec.Raw = msgspec.Raw()
-    downlink_nack: msgspec.Raw = msgspec.Raw()
+    join_accept: _JoinAccept | None = None
+    downlink_ack: _Downlink | None = None
+    downlink_nack: _Downlink | None = None
     downlink_sent: msgspec.Raw = msgspec.Raw()
-    downlink_failed: msgspec.Raw = msgspec.Raw()
+    downlink_failed: _DownlinkFailed | None = None
     downlink_queued: msgspec.Raw = msgspec.Raw()
     downlink_queue_invalidated: msgspec.Raw = msgspec.Raw()
     location_solved: msgspec.Raw = msgspec.Raw()
@@ -100,11 +119,7 @@ class _Up(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Up)
 _OTHER_EVENTS = (
     "uplink_normalized",
-    "join_accept",
-    "downlink_ack",
-    "downlink_nack",
     "downlink_sent",
-    "downlink_failed",
     "downlink_queued",
     "downlink_queue_invalidated",
     "location_solved",
@@ -115,24 +130,51 @@ _ENCRYPTED = "app_s_key is present: let The Things Stack decrypt the payload (sw
 _NO_DEV_EUI = "no dev_eui: give the device one in The Things Stack's console"
 
 
-def parse(message: Message) -> Uplink | Rejected | Ignored:
-    """The uplink in one MQTT message."""
+def parse(message: Message) -> Found:
+    """The uplink or event in one message."""
     if message.retain or message.topic.endswith("/up/normalized"):  # the same uplink comes on /up
         return Ignored("retained" if message.retain else "uplink_normalized")
     up = read_json(_decoder, message.payload)
     if isinstance(up, Rejected):
         return up
     sent = up.uplink_message
-    if sent is None:
-        return _other_event(up)
+    return _event(message, up) if sent is None else _data(message, up, sent)
+
+
+def _data(message: Message, up: _Up, sent: _UplinkMessage) -> Uplink | Rejected | Ignored:
     payload = _payload(sent)
     if not isinstance(payload, bytes):
         return payload
-    ids = up.end_device_ids
-    dev_eui = read_dev_eui(ids.dev_eui) if ids.dev_eui else Rejected("bad_dev_eui", _NO_DEV_EUI)
+    dev_eui = _dev_eui(up)
+    return dev_eui if isinstance(dev_eui, Rejected) else _uplink(message, up, sent, dev_eui, payload)
+
+
+def _dev_eui(up: _Up) -> str | Rejected:
+    text = up.end_device_ids.dev_eui
+    return read_dev_eui(text) if text else Rejected("bad_dev_eui", _NO_DEV_EUI)
+
+
+def _event(message: Message, up: _Up) -> DeviceEvent | Rejected | Ignored:
+    time, ids = up.received_at, up.end_device_ids
+    if up.join_accept is not None:
+        kind, detail, error = EventKind.JOIN, f"DevAddr {ids.dev_addr}", False
+        time = up.join_accept.received_at or time
+    elif up.downlink_ack is not None:
+        kind, detail, error = EventKind.ACK, f"downlink {up.downlink_ack.f_cnt} acknowledged", False
+    elif up.downlink_nack is not None:
+        kind, detail, error = EventKind.ACK, f"downlink {up.downlink_nack.f_cnt} not acknowledged", True
+    elif up.downlink_failed is not None:
+        fault = up.downlink_failed.error or _Error()
+        kind, detail, error = EventKind.LOG, f"downlink failed: {fault.namespace}:{fault.name}", True
+    else:
+        return _other_event(up)
+    dev_eui = _dev_eui(up)
     if isinstance(dev_eui, Rejected):
         return dev_eui
-    return _uplink(message, up, sent, dev_eui, payload)
+    when = choose(gps_us=(), server_us=rfc3339_us(time), gateway_us=None, arrived_us=message.arrived_us)
+    return DeviceEvent(
+        message.server, dev_eui, kind, when.time_us, message.arrived_us, detail[:MOST_DETAIL], error
+    )
 
 
 def _payload(sent: _UplinkMessage) -> bytes | Rejected | Ignored:
@@ -215,10 +257,11 @@ KIND = NetworkServerKind(
     kind="tts-v3",
     name="The Things Stack v3",
     mqtt="3.1.1",
-    topics=("v3/+/devices/+/up",),
-    qos0_remedy="The Things Stack knows no other: what it sends while we are away is lost to us; its Storage "
-    "Integration keeps it",
-    loss_window="Whatever is sent while we are away, and beyond 128 messages when we fall behind: "
-    "The Things Stack publishes at QoS 0 only.",
+    topics=tuple(
+        f"v3/+/devices/+/{event}" for event in ("up", "join", "down/ack", "down/nack", "down/failed")
+    ),
+    qos0_remedy="The Things Stack knows no other: activate its Storage Integration and set storage = true",
+    loss_window="Whatever is sent while we are away, unless storage = true fetches it afterwards, and beyond "
+    "128 messages when we fall behind: The Things Stack publishes at QoS 0 only.",
     parse=parse,
 )

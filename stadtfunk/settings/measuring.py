@@ -6,27 +6,58 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from devices.device_list import STATION_ID
+from ingest.broker import read_broker_url
 from ingest.neighbours.sources import KINDS
-from ingest.network_servers import PARSERS
-from stadtfunk.settings.addresses import journal_url, mqtt_url, store_url, topic_filter
+from ingest.network_servers import JSON, PARSERS
+from stadtfunk.settings.addresses import journal_url, mqtt_url, optional_url, store_url, topic_filter
+from stadtfunk.settings.serving import token_hash
 from stadtfunk.settings.table import Table
 
 
 def _kind(value: str) -> str:
-    if value not in PARSERS:
-        raise ValueError(f"kind {value!r} is not known; one of {', '.join(sorted(PARSERS))}")
+    if value not in {*PARSERS, JSON}:
+        raise ValueError(f"kind {value!r} is not known; one of {', '.join(sorted({*PARSERS, JSON}))}")
     return value
 
 
+def _user_and_key(url: str) -> bool:
+    broker = read_broker_url(url)
+    return bool(broker.user and broker.password)
+
+
 class NetworkServer(Table):
-    """One LoRaWAN network server's MQTT broker."""
+    """One LoRaWAN network server: its MQTT broker, or the token with which it sends by HTTP.
+
+    `mapping`: what describes its messages, kind "json" only. `storage`: The Things Stack keeps uplinks, and
+    what was missed is fetched from there (`storage_url` where that is another host).
+    """
 
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")
     kind: Annotated[str, AfterValidator(_kind)]
-    url: Annotated[str, AfterValidator(mqtt_url)]
+    url: Annotated[str, AfterValidator(mqtt_url)] = ""
+    push_token: Annotated[str, AfterValidator(token_hash)] = ""
     topics: tuple[Annotated[str, AfterValidator(topic_filter)], ...] = ()
     client_id: str = ""
     ca_file: Path | None = None
+    mapping: Path | None = None
+    storage: bool = False
+    storage_url: Annotated[str, AfterValidator(optional_url)] = ""
+
+    @model_validator(mode="after")
+    def _described(self) -> Self:
+        if bool(self.url) == bool(self.push_token):
+            raise ValueError("give the url of its MQTT broker, or a push_token if it sends by HTTP")
+        if self.push_token and (self.topics or self.client_id or self.ca_file):
+            raise ValueError("topics, client_id and ca_file belong to MQTT, not beside a push_token")
+        if self.storage_url and not self.storage:
+            raise ValueError("storage_url without storage = true")
+        if self.storage and self.kind != "tts-v3":
+            raise ValueError("storage is The Things Stack's, kind tts-v3")
+        if self.storage and not (self.url and _user_and_key(self.url)):
+            raise ValueError("storage needs a url with the application as user and its API key as password")
+        if (self.kind == JSON) != (self.mapping is not None):
+            raise ValueError('kind = "json" needs a mapping = "FILE.toml", and no other kind has one')
+        return self
 
 
 def _neighbour_kind(value: str) -> str:

@@ -9,7 +9,8 @@ from stadtfunk.settings.addresses import network, optional_url
 from stadtfunk.settings.table import Table
 
 
-def _token_hash(value: str) -> str:
+def token_hash(value: str) -> str:
+    """The hash of a token, without its prefix. Raises ValueError with what is expected."""
     if not re.fullmatch(r"(sha256:)?[0-9a-f]{64}", value):
         message = "expected sha256:<64 hex digits>; `stadtfunk token` makes a token and its hash"
         raise ValueError(message)
@@ -26,7 +27,7 @@ class Token(Table):
     """A bearer token by its SHA-256 hash; `stadtfunk token` makes one."""
 
     name: str = Field(min_length=1)
-    hash: Annotated[str, AfterValidator(_token_hash)]
+    hash: Annotated[str, AfterValidator(token_hash)]
 
 
 class ApiTable(Table):

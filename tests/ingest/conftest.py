@@ -7,6 +7,7 @@ from uplink_messages import NOW_US
 
 from ingest.consumer import Consumer, ServerConfig
 from ingest.hand_over import HandOver
+from ingest.network_servers import PARSERS
 
 SHARED = Path(__file__).parents[3] / "shared"
 
@@ -26,9 +27,13 @@ def consume(monkeypatch):
     monkeypatch.setattr("ingest.consumer.PAUSE_S", (0.02, 0.2))
     started = []
 
-    def start(url, sink=None, *, kind="chirpstack-v4", name="stadtwerke", wait=True, **more):
+    def start(url, sink=None, *, kind="chirpstack-v4", name="stadtwerke", **more):
+        wait, connected = more.pop("wait", True), more.pop("connected", lambda _: None)
         consumer = Consumer(
-            ServerConfig(name, kind, url, **more), HandOver() if sink is None else sink, lambda: NOW_US
+            ServerConfig(name, PARSERS[kind], url, **more),
+            HandOver() if sink is None else sink,
+            lambda: NOW_US,
+            connected,
         )
         started.append(consumer)
         consumer.start()

@@ -117,10 +117,10 @@ def test_every_bad_input_is_refused_kept_and_counted(intake, journal):
 
 
 def test_what_carries_no_uplink_is_counted_by_reason(intake):
-    status = message({}, topic=f"application/app/device/{EUI}/event/status")
+    status = message({}, topic=f"application/app/device/{EUI}/event/location")
     messages = [status, message(chirpstack(), retain=True), message(chirpstack(f_port=0)), status]
     assert intake.take(messages) == Taken(ignored=4)
-    assert intake.stats.ignored == {"status": 2, "retained": 1, "mac_only": 1}
+    assert intake.stats.ignored == {"location": 2, "retained": 1, "mac_only": 1}
     assert intake.stats.messages == 4
 
 

@@ -5,15 +5,38 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from uplink_messages import NOW_US, chirpstack, message, tts
+from uplink_messages import (
+    NOW_US,
+    chirpstack,
+    chirpstack_v3,
+    element_iot,
+    everynet,
+    helium,
+    loriot,
+    message,
+    multitech,
+    thingpark,
+    tts,
+)
 
 from devices.measurement import Rejected
 from ingest.dedup import keys
+from ingest.device_event import DeviceEvent
 from ingest.journal_record import pack_uplinks, unpack_uplinks
 from ingest.network_servers import PARSERS, Ignored
 from ingest.uplink import Uplink
 
-CAPTURES = {"chirpstack-v4": chirpstack(f_cnt=7, object={"t": 21.5}), "tts-v3": tts(f_cnt=7)}
+CAPTURES = {
+    "chirpstack-v4": chirpstack(f_cnt=7, object={"t": 21.5}),
+    "chirpstack-v3": chirpstack_v3(f_cnt=7, object={"t": 21.5}, objectJSON="{}", devAddr="AUIKYQ=="),
+    "tts-v3": tts(f_cnt=7),
+    "actility": thingpark(f_cnt=7),
+    "loriot": loriot("gw", f_cnt=7),
+    "helium": helium(f_cnt=7),
+    "element-iot": element_iot(f_cnt=7),
+    "everynet": everynet(f_cnt=7),
+    "multitech": multitech(f_cnt=7),
+}
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -49,7 +72,7 @@ def changed(draw, body):
 
 def _check(kind, payload):
     found = PARSERS[kind].parse(message(payload))
-    assert isinstance(found, Uplink | Rejected | Ignored)
+    assert isinstance(found, Uplink | DeviceEvent | Rejected | Ignored)
     if isinstance(found, Uplink):
         assert unpack_uplinks(pack_uplinks([found])) == [found]
         assert all(-(2**63) <= key < 2**63 for key in keys(found))

@@ -87,8 +87,7 @@ def test_a_strange_frequency_costs_no_uplink(frequency):
     "event",
     [
         "uplink_normalized",
-        "join_accept",
-        "downlink_ack",
+        "downlink_sent",
         "downlink_queued",
         "location_solved",
         "service_data",
