@@ -1,8 +1,10 @@
 """Every error of this package.
 
 DevicesError
- ├── DeviceTypeError   a device-type file cannot be used
- └── RegistryError     the list of installed devices cannot be used
+ ├── DeviceTypeError    a device-type file cannot be used
+ ├── RegistryError      the list of installed devices cannot be used
+ ├── ClosedListError    nothing can be added to the list of installed devices
+ └── ChangedListError   it is not the list that was checked against any more
 """
 
 from dataclasses import dataclass
@@ -36,3 +38,11 @@ class DeviceTypeError(DevicesError):
 
 class RegistryError(DevicesError):
     """The list of installed devices cannot be used."""
+
+
+class ClosedListError(DevicesError):
+    """Nothing can be added to the list of installed devices, whatever it is."""
+
+
+class ChangedListError(DevicesError):
+    """The list of installed devices is not the one that was checked against any more."""

@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from devices.catalogue import DeviceType
@@ -38,7 +38,7 @@ class Guess:
 
     @property
     def fit(self) -> float:
-        """0..1: the share of values that are there and within limits; half of it where anything would pass."""
+        """0..1: the share of values there and within limits; half of it where anything would pass."""
         share = self.readings / (self.readings + self.failed + self.missing)
         return round(share * (1 + self.strictness) / 2, 2)
 
