@@ -30,8 +30,10 @@ from alerts.web_push.browser import PushServices
 from api.limits import CallerLimit
 from devices.catalogue import Catalogue
 from devices.properties import ObservedProperty
+from devices.registration import Registration
 from devices.registry import Registry, Station
 from ingest.health import Health
+from ingest.inbox import Inbox
 from ingest.journal import Journal
 from ingest.latest import LatestValues
 from ingest.neighbours.official_warning import Official
@@ -105,6 +107,7 @@ class Services:
     documents, None where no sender is configured; `cap_url`: what links in the feed begin with, "" as asked.
     `mailings(limit, before)`: what residents were sent, newest first, on from an id.
     `audit`: where decisions and operators' entries are noted.
+    `inbox`: devices that nobody has registered; `registration`: where they are.
     """
 
     city: City
@@ -145,3 +148,5 @@ class Services:
     silences: Silences | None = None
     unsilence: Callable[[str], None] = lambda _: None
     cap_url: str = ""
+    inbox: Inbox | None = None
+    registration: Registration | None = None

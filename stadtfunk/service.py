@@ -101,12 +101,12 @@ class Service:
     def _build_devices(self) -> None:
         """What is installed, what it means, and what others measure for us."""
         settings = self.settings
-        own_types = load_catalogue(*map(settings.path, settings.devices.types))
-        self.catalogue = Catalogue({**own_types, **neighbour_types()})
+        self.own_types = load_catalogue(*map(settings.path, settings.devices.types))
+        self.catalogue = Catalogue({**self.own_types, **neighbour_types()})
         self.registry = RegistryFile(
             settings.devices.file and settings.path(settings.devices.file),
             settings.device,
-            catalogue=own_types,
+            catalogue=self.own_types,
             tables_file=str(settings.source),
         )
         if faults := list(neighbour_faults(settings, self.registry.current)):
