@@ -310,6 +310,9 @@ def _faults(file: str, place: str, error: ValidationError) -> Iterator[Fault]:
             problem, remedy = "unknown key", _did_you_mean(column)
         elif each["type"] == "missing":
             problem, remedy = "is missing", _REMEDIES.get(column, "give a value")
+        elif each["type"] == "string_pattern_mismatch":
+            problem = f"{str(each['input'])[:64]!r} has characters that cannot stand there"
+            remedy = _REMEDIES.get(column, "correct the value")
         else:
             problem = each["msg"].removeprefix("Value error, ")
             remedy = _REMEDIES.get(column, "give a number" if "number" in problem else "correct the value")

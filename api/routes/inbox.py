@@ -18,6 +18,7 @@ from api.routes.stations import nowhere
 from api.schemas.inbox import UnregisteredDevice, UnregisteredItem
 from api.visibility import View
 from devices.guess import Guess
+from devices.measurement import Measurement
 from ingest.inbox import Inbox, Unregistered
 from ingest.uplink import Uplink
 
@@ -119,16 +120,19 @@ def _guess(view: View, found: Guess) -> dict[str, Any]:
         "failed": found.failed,
         "missing": found.missing,
         "strictness": round(found.strictness, 2),
-        "values": [
-            {
-                "property": each.property,
-                "channel": each.channel,
-                "value": each.value,
-                "unit": view.services.properties[each.property].unit,
-                "quality": int(each.quality),
-            }
-            for each in found.newest
-        ],
+        "values": [_value(view, each) for each in found.newest],
+    }
+
+
+def _value(view: View, measured: Measurement) -> dict[str, Any]:
+    known = view.services.properties[measured.property]
+    return {
+        "property": measured.property,
+        "name": {"de": known.name_de, "en": known.name_en},
+        "channel": measured.channel,
+        "value": measured.value,
+        "unit": known.unit,
+        "quality": int(measured.quality),
     }
 
 

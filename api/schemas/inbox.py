@@ -9,6 +9,7 @@ class GuessedValue(BaseModel):
     """A value that a device type reads from the newest payload."""
 
     property: str = Field(examples=["water_distance"])
+    name: dict[Literal["de", "en"], str]
     channel: str
     value: float | None
     unit: str = Field(description="UCUM")

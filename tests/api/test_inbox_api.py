@@ -48,9 +48,9 @@ def test_unknown_devices_gather_under_their_dev_eui(operator):
     best = gauge["guesses"][0]
     assert (best["type"], best["named"]) == ("decentlab-dl-mbx", "")
     assert "reads all 3 payloads" in best["reason"]
-    assert {"property": "water_distance", "channel": "", "value": 1234.0, "unit": "mm", "quality": 1} in best[
-        "values"
-    ]
+    [distance] = [each for each in best["values"] if each["property"] == "water_distance"]
+    assert (distance["value"], distance["unit"], distance["quality"]) == (1234.0, "mm", 1)
+    assert distance["name"].keys() == {"de", "en"}
     assert items[0]["guesses"][0]["type"] == "decentlab-dl-tbrg"
     assert items[0]["guesses"][0]["named"] == "model"
     assert items[0]["name"] == EVIL, "as it is: who shows it has to escape it"

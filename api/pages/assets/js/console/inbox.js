@@ -82,7 +82,7 @@ function card(item) {
     el("h3", { class: "eui" }, el("a", { href: `/console/inbox/${item.device}` }, spaced(item.device))),
     best ? el("p", { class: "told" }, w().best(best.name[lang()], best.type)) : el("p", { class: "doubt" }, w().noGuess),
     facts(item),
-    el("p", {}, el("a", { href: `/console/inbox/${item.device}` }, w().open)),
+    el("p", { class: "after" }, el("a", { href: `/console/inbox/${item.device}` }, w().open)),
   );
 }
 
@@ -147,8 +147,8 @@ function guessCard(guess, take) {
     { class: "card", "data-type": guess.type },
     el("h4", {}, `${guess.maker} ${guess.model}: ${guess.name[lang()]}`),
     el("p", {}, `${why.filter(Boolean).join("; ")}.`),
-    el("ul", {}, guess.values.map((each) => el("li", {}, `${each.property}${each.channel && `/${each.channel}`}: ${each.value === null ? "–" : `${number(each.value, decimals(each.value))} ${unit(each.unit)}`}`))),
-    button,
+    el("ul", {}, guess.values.map((each) => el("li", {}, `${each.name[lang()]}${each.channel && ` (${each.channel})`}: ${each.value === null ? "–" : `${number(each.value, decimals(each.value))} ${unit(each.unit)}`}`))),
+    el("p", { class: "after" }, button),
   );
 }
 

@@ -25,7 +25,7 @@ export function registerForm({ device, guesses, stations, done }) {
     el("p", { class: "quiet" }, w().placeHint),
     el("details", {}, el("summary", {}, w().further), FURTHER.map((name) => fields.get(name).element)),
     by.element,
-    el("p", {}, button),
+    el("p", { class: "after" }, button),
     told,
   );
   form.addEventListener("submit", (event) => {
@@ -55,7 +55,7 @@ export function importForm(done) {
     el("p", { class: "quiet" }, w().importHint),
     el("div", { class: "field" }, el("label", { for: input.id }, w().file), input),
     by.element,
-    el("p", {}, check),
+    el("p", { class: "after" }, check),
     told,
   );
   input.addEventListener("change", () => told.replaceChildren());
@@ -113,7 +113,8 @@ async function once(button, told, run) {
     await run();
   } catch (error) {
     const table = error.errors?.length ? faultTable(error.errors) : null;
-    told.replaceChildren(...[el("p", { class: "problem" }, [error.message, table ? "" : error.hint].filter(Boolean).join(" – ")), table].filter(Boolean));
+    const said = table ? w().bad(error.errors.length) : [error.message, error.hint].filter(Boolean).join(" – ");
+    told.replaceChildren(...[el("p", { class: "problem" }, said), table].filter(Boolean));
   } finally {
     button.disabled = false;
   }
