@@ -30,10 +30,12 @@ from alerts.web_push.browser import PushServices
 from api.limits import CallerLimit
 from devices.catalogue import Catalogue
 from devices.properties import ObservedProperty
+from devices.registration import Registration
 from devices.registry import Registry, Station
 from ingest.device_event_log import DeviceEventLog
 from ingest.health import Health
 from ingest.http_push import PushServer
+from ingest.inbox import Inbox
 from ingest.journal import Journal
 from ingest.latest import LatestValues
 from ingest.neighbours.official_warning import Official
@@ -116,6 +118,7 @@ class Services:
     `mailings(limit, before)`: what residents were sent, newest first, on from an id.
     `pushes`: network servers that send by HTTP, by name. `device_events`: what they tell beside uplinks.
     `audit`: where decisions and operators' entries are noted.
+    `inbox`: devices that nobody has registered; `registration`: where they are.
     """
 
     city: City
@@ -158,3 +161,5 @@ class Services:
     cap_url: str = ""
     pushes: Mapping[str, PushDoor] = field(default_factory=dict)
     device_events: DeviceEventLog | None = None
+    inbox: Inbox | None = None
+    registration: Registration | None = None

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -151,7 +151,11 @@ class Located:
 
     def fault(self, column: str, problem: str, remedy: str) -> Fault:
         """A fault in one column of this row."""
-        return Fault(self.file, f"{self.place}, {column}", problem, remedy)
+        return Fault(self.file, _key(self.place, column), problem, remedy)
+
+
+RawRow: TypeAlias = tuple[str, str, Mapping[str, Any]]
+"""File, place and fields of a row."""
 
 
 def read_device_list(
@@ -161,11 +165,14 @@ def read_device_list(
 
     Raises RegistryError when the file as a whole cannot be read.
     """
-    raw: list[tuple[str, str, Mapping[str, Any]]] = [
-        (tables_file, f"[[device]] {i}", table) for i, table in enumerate(tables, 1)
-    ]
+    raw: list[RawRow] = [(tables_file, f"[[device]] {i}", table) for i, table in enumerate(tables, 1)]
     if file is not None:
         raw += [(str(file), place, row) for place, row in _rows_of(file)]
+    return located_rows(raw)
+
+
+def located_rows(raw: Iterable[RawRow]) -> tuple[list[Located], list[Fault]]:
+    """Checked rows, and every fault of a single row."""
     located: list[Located] = []
     faults: list[Fault] = []
     for name, place, fields in raw:
@@ -195,13 +202,30 @@ def _rows_of(file: Path) -> Iterable[tuple[str, Mapping[str, Any]]]:
         raise RegistryError(
             Fault(str(file), "file", error.strerror or str(error), "give a readable CSV or TOML file")
         ) from error
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("cp1252", errors="replace")  # what a German Excel saves as "CSV"
+    text = decoded(raw)
     if file.suffix.lower() == ".toml":
         return _toml_rows(str(file), text)
     return _csv_rows(str(file), text)
+
+
+def decoded(raw: bytes) -> str:
+    """The text of a list: UTF-8, or what a German Excel saves as "CSV"."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", errors="replace")
+
+
+def csv_rows(file: str, raw: bytes) -> list[RawRow]:
+    """The rows of a CSV list. Raises RegistryError when it as a whole cannot be read."""
+    return [(file, place, row) for place, row in _csv_rows(file, decoded(raw))]
+
+
+def delimiter_of(text: str) -> str:
+    """What separates the columns of a CSV list."""
+    lines = (line.lstrip(' ,;\t"') for line in text.splitlines())
+    header = next((line for line in lines if line and not line.startswith("#")), "")
+    return max(_CSV_DIALECT_SAMPLE, key=header.count)
 
 
 def _toml_rows(file: str, text: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -217,9 +241,7 @@ def _toml_rows(file: str, text: str) -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def _csv_rows(file: str, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    header_line = next((line for line in text.splitlines() if line.strip(' ,;\t"')), "")
-    delimiter = max(_CSV_DIALECT_SAMPLE, key=header_line.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text))
     header: list[str] = []
     try:
         for cells in reader:
@@ -288,7 +310,14 @@ def _faults(file: str, place: str, error: ValidationError) -> Iterator[Fault]:
             problem, remedy = "unknown key", _did_you_mean(column)
         elif each["type"] == "missing":
             problem, remedy = "is missing", _REMEDIES.get(column, "give a value")
+        elif each["type"] == "string_pattern_mismatch":
+            problem = f"{str(each['input'])[:64]!r} has characters that cannot stand there"
+            remedy = _REMEDIES.get(column, "correct the value")
         else:
             problem = each["msg"].removeprefix("Value error, ")
             remedy = _REMEDIES.get(column, "give a number" if "number" in problem else "correct the value")
-        yield Fault(file, f"{place}, {column}" if column else place, problem, remedy)
+        yield Fault(file, _key(place, column), problem, remedy)
+
+
+def _key(place: str, column: str) -> str:
+    return ", ".join(filter(None, (place, column)))

@@ -1,9 +1,11 @@
 """Every error of this package.
 
 DevicesError
- ├── DeviceTypeError   a device-type file cannot be used
- ├── RegistryError     the list of installed devices cannot be used
- └── RepositoryError   a device repository, or what it says of one device, cannot be used
+ ├── DeviceTypeError    a device-type file cannot be used
+ ├── RegistryError      the list of installed devices cannot be used
+ ├── ClosedListError    nothing can be added to the list of installed devices
+ ├── ChangedListError   it is not the list that was checked against any more
+ └── RepositoryError    a device repository, or what it says of one device, cannot be used
 """
 
 from dataclasses import dataclass
@@ -37,6 +39,14 @@ class DeviceTypeError(DevicesError):
 
 class RegistryError(DevicesError):
     """The list of installed devices cannot be used."""
+
+
+class ClosedListError(DevicesError):
+    """Nothing can be added to the list of installed devices, whatever it is."""
+
+
+class ChangedListError(DevicesError):
+    """The list of installed devices is not the one that was checked against any more."""
 
 
 class RepositoryError(DevicesError):

@@ -121,6 +121,18 @@ def load_registry(
     Raises RegistryError with all faults found in one pass.
     """
     rows, faults = read_device_list(file, tables, tables_file)
+    return registry_of(rows, faults, catalogue=catalogue, types_optional=types_optional)
+
+
+def registry_of(
+    rows: Sequence[Located],
+    faults: Sequence[Fault] = (),
+    *,
+    catalogue: Collection[str] | None = None,
+    types_optional: bool = False,
+) -> Registry:
+    """The registry of rows that are read. Raises RegistryError with the given faults and all others."""
+    faults = list(faults)
     if types_optional:
         rows = [_numbered(located, i) for i, located in enumerate(rows, 1)]
     else:
@@ -131,10 +143,11 @@ def load_registry(
     stations, disagreements = _stations(rows)
     faults += disagreements
     if not types_optional:
+        misplaced = {each.row.station for each in rows if "lat" in each.bad}
         faults += [
             first.fault("lat", f"station {id_} has no coordinates", "give lat and lon in one of its rows")
             for id_, (station, first) in stations.items()
-            if station.lat is None and not any("lat" in each.bad for each in rows if each.row.station == id_)
+            if station.lat is None and id_ not in misplaced
         ]
     if faults:
         raise RegistryError(*faults)

@@ -45,6 +45,16 @@ class RejectedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedDevice:
+    """How often messages of a device were refused for one reason; when the first and the last arrived, µs."""
+
+    dev_eui: str
+    count: int
+    first_us: int
+    last_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How many uplinks the journal holds; `by_reason` splits the rejected ones."""
 
@@ -130,6 +140,9 @@ class Journal(Protocol):
         reason: str | None = None,
     ) -> Sequence[RejectedRow]:
         """Refused messages, newest first, with an id smaller than `before`."""
+
+    def refused_devices(self, reason: str) -> Sequence[RefusedDevice]:
+        """Whose messages were refused for this reason, by DevEUI; without those nobody could parse."""
 
     def accept_refused(self, ids: Sequence[int], accepted: Sequence[Accepted]) -> int:
         """Turn refused messages into stored uplinks, all or nothing (a device was registered late)."""

@@ -49,6 +49,10 @@ SCHEMA = (
         number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, time_us INTEGER NOT NULL,
         body BLOB NOT NULL)""",
 )
+LATER = (
+    # answers `refused_devices` alone, without touching a row; journals of before get it when they are opened
+    "CREATE INDEX IF NOT EXISTS refused_by_reason_and_device ON refused(reason, dev_eui, arrived_us)",
+)
 # from the batch that holds the first seq after `?` on
 BATCHES = """SELECT first_seq, count, {} FROM batches
     WHERE first_seq >= coalesce((SELECT max(first_seq) FROM batches WHERE first_seq <= ? + 1), 0)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from devices.measurement import Rejected
 from ingest.errors import Fenced, JournalError
-from ingest.journal import Accepted, Counts, EventRow, Part, Refused, RejectedRow
+from ingest.journal import Accepted, Counts, EventRow, Part, Refused, RefusedDevice, RejectedRow
 from ingest.journal_record import (
     pack_uplinks,
     unpack_keys,
@@ -23,6 +23,7 @@ from ingest.journal_record import (
 from ingest.journal_tables import (
     APPLICATION_ID,
     BATCHES,
+    LATER,
     SCHEMA,
     SERIES,
     VERSION,
@@ -54,6 +55,9 @@ class SqliteJournal:
         self._file = SqliteFile(
             path, application_id=APPLICATION_ID, version=VERSION, schema=SCHEMA, error=JournalError
         )
+        with self._file.write() as connection:
+            for statement in LATER:
+                connection.execute(statement)
         self._grown = threading.Condition()
         self._closed = False
         self._appending = threading.Lock()
@@ -217,7 +221,9 @@ class SqliteJournal:
         """Refused messages, newest first, with an id smaller than `before`."""
         tests: list[str] = []
         values: list[int | str] = []
-        for test, value in (("id < ?", before), ("dev_eui = ?", dev_eui), ("reason = ?", reason)):
+        # the device alone decides where to look: a reason may have hundreds of thousands
+        of_reason = "reason = ?" if dev_eui is None else "+reason = ?"
+        for test, value in (("id < ?", before), ("dev_eui = ?", dev_eui), (of_reason, reason)):
             if value is not None:
                 tests.append(test)
                 values.append(value)
@@ -236,6 +242,16 @@ class SqliteJournal:
             )
             for number, why, detail, message, uplink in rows
         ]
+
+    def refused_devices(self, reason: str) -> Sequence[RefusedDevice]:
+        """Whose messages were refused for this reason, by DevEUI; without those nobody could parse."""
+        with self._file.read() as connection:
+            rows = connection.execute(
+                "SELECT dev_eui, count(*), min(arrived_us), max(arrived_us) FROM refused "
+                "WHERE reason = ? AND dev_eui > '' GROUP BY dev_eui",
+                (reason,),
+            )
+            return [RefusedDevice(*row) for row in rows]
 
     def accept_refused(self, ids: Sequence[int], accepted: Sequence[Accepted]) -> int:
         """Turn refused messages into stored uplinks, all or nothing (a device was registered late).

@@ -110,13 +110,13 @@ class Service:
         # after everything else has stopped; it starts with the first uplink that needs it
         self._opened.callback(sandbox.stop)
         scripts = javascript_types_of(settings, sandbox)
-        own_types = city_catalogue(settings, scripts)
-        self.catalogue = own_types.joined(neighbour_types())
+        self.own_types = city_catalogue(settings, scripts)
+        self.catalogue = self.own_types.joined(neighbour_types())
         self._codecs = keep(scripts)
         self.registry = RegistryFile(
             settings.devices.file and settings.path(settings.devices.file),
             settings.device,
-            catalogue=own_types,
+            catalogue=self.own_types,
             tables_file=str(settings.source),
         )
         if faults := list(neighbour_faults(settings, self.registry.current)):

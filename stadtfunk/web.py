@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 from alerts.areal_rain import ArealRain
 from api.services import BaseMap, City, PushDoor, Services, TokenHash
 from devices.properties import observed_properties
+from devices.registration import Registration
+from ingest.inbox import Inbox
 from ingest.neighbours import dwd_cap
+from stadtfunk.neighbours import neighbour_faults
 
 if TYPE_CHECKING:
     from stadtfunk.service import Service
@@ -63,6 +66,20 @@ def services_of(service: "Service") -> Services:
         unsilence=service.outbox.unsilence,
         pushes=_doors(service),
         device_events=service.device_events,
+        inbox=Inbox(service.journal, lambda: service.registry.current, service.own_types),
+        registration=_registration(service),
+    )
+
+
+def _registration(service: "Service") -> Registration:
+    settings = service.settings
+    return Registration(
+        settings.devices.file and settings.path(settings.devices.file),
+        settings.device,
+        catalogue=service.own_types,
+        tables_file=str(settings.source),
+        further=lambda registry: neighbour_faults(settings, registry),
+        added=service.registry.refresh,
     )
 
 

@@ -1,4 +1,4 @@
-"""/console/incidents: the page where staff see what happens and decide. It holds no data itself."""
+"""/console: the pages where staff decide, and register devices. They hold no data themselves."""
 
 import re
 
@@ -13,9 +13,9 @@ from api.subscription_bodies import read_form
 from api.tokens import demand_operator
 
 router = APIRouter(prefix="/console", include_in_schema=False)
-START = "/console/incidents"
+START, INBOX = "/console/incidents", "/console/inbox"
 _HEADERS = {"Cache-Control": PRIVATE, "X-Robots-Tag": "noindex"}
-_OWN = re.compile(rf"{START}(/[\w.:%~-]+)?")
+_OWN = re.compile(rf"({START}|{INBOX})(/[\w.:%~-]+)?")
 _TOKEN = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{1,500}")
 """What a cookie can carry as it is."""
 
@@ -28,8 +28,10 @@ def console() -> Response:
 
 @router.get("/incidents")
 @router.get("/incidents/{id_}")
-def incidents(request: Request) -> Response:
-    """The page; its scripts ask for the data, or for a token where there is no session.
+@router.get("/inbox")
+@router.get("/inbox/{dev_eui}")
+def page(request: Request) -> Response:
+    """A page; its scripts ask for the data, or for a token where there is no session.
 
     A link in a message opens it: a cookie that no other site can make a browser send is not sent then either.
     """
@@ -65,5 +67,7 @@ def logout() -> Response:
 
 def _page(request: Request, status: int, **values: object) -> Response:
     known = {"refused": {401: "refused", 403: "closed"}.get(status, ""), "next": request.url.path}
-    content = request.app.state.pages.render("console.html", **{**known, **values})
+    shown = {**known, **values}
+    template = "inbox.html" if str(shown["next"]).startswith(INBOX) else "console.html"
+    content = request.app.state.pages.render(template, **shown)
     return Response(content, status, _HEADERS, "text/html")

@@ -22,6 +22,7 @@ from devices.measurement import Rejected
 from devices.properties import observed_properties
 from devices.registry import load_registry
 from ingest.health import Health
+from ingest.inbox import Inbox
 from ingest.journal import Accepted, Refused
 from ingest.latest import LatestValues
 from ingest.neighbours.official_warning import Official, OfficialWarning
@@ -166,6 +167,7 @@ class Town:
             "official_public": True,
             "tokens": self.tokens,
             "audit": self.audit,
+            "inbox": Inbox(self.journal, lambda: self.registry, load_catalogue()),
         }
         return Services(**(known | self.changes))
 

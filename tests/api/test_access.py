@@ -19,10 +19,13 @@ OPERATORS = [
     "/api/v1/admin/audit/chain",
     "/api/v1/admin/city-warnings",
     "/api/v1/admin/mailings",
+    "/api/v1/admin/inbox",
 ]
 # answer operators with 404 while there is nothing to show, or take no GET
 OTHER_OPERATORS = [
     "/api/v1/admin/drill",
+    "/api/v1/admin/inbox/{dev_eui}",
+    "/api/v1/admin/devices/import",
     "/api/v1/admin/incidents/{incident_id}",
     "/api/v1/admin/incidents/{incident_id}/decisions",
     "/api/v1/admin/city-warnings/{city_warning_id}",

@@ -5,12 +5,13 @@ import { setNow } from "../format.js";
 const PATIENCE_MS = 15_000;
 const known = new Map(); // address -> {etag, body}
 
-/** The service's answer was a refusal; `status` 0: it did not answer. */
+/** The service's answer was a refusal; `status` 0: it did not answer. `errors`: what is wrong with each field. */
 export class Refused extends Error {
-  constructor(status, why, hint = "") {
+  constructor(status, why, hint = "", errors = []) {
     super(why);
     this.status = status;
     this.hint = hint;
+    this.errors = errors;
   }
 }
 
@@ -27,6 +28,12 @@ export async function read(address) {
 
 export async function send(address, body) {
   const answer = await ask(address, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  return answer.json();
+}
+
+/** Send a file as it is. */
+export async function sendFile(address, file, type) {
+  const answer = await ask(address, { method: "POST", headers: { "Content-Type": type }, body: await file.arrayBuffer() });
   return answer.json();
 }
 
@@ -47,5 +54,5 @@ async function ask(address, { headers, ...options }) {
   if (clock) setNow(clock);
   if (answer.ok || answer.status === 304) return answer;
   const problem = await answer.json().catch(() => ({}));
-  throw new Refused(answer.status, String(problem.detail ?? answer.status), String(problem.hint ?? ""));
+  throw new Refused(answer.status, String(problem.detail ?? answer.status), String(problem.hint ?? ""), problem.errors ?? []);
 }

@@ -28,6 +28,7 @@ const TEXTS = {
     past: "Vorbei",
     log: "Protokoll der Entscheidungen",
     public: "Seite für die Öffentlichkeit",
+    inbox: "Geräte anmelden",
     connecting: "Wird geladen …",
     asOf: (time) => `Stand ${time}`,
     lost: (time) => `Keine Verbindung${time && ` · Stand ${time}`}`,
@@ -172,6 +173,7 @@ const TEXTS = {
     past: "Over",
     log: "Log of decisions",
     public: "Page for the public",
+    inbox: "Register devices",
     connecting: "Loading …",
     asOf: (time) => `As of ${time}`,
     lost: (time) => `No connection${time && ` · as of ${time}`}`,
@@ -295,9 +297,10 @@ const TEXTS = {
 
 export const c = () => TEXTS[lang()];
 
-export function translate() {
+/** Put the language into the static parts of a page, whose words are these. */
+export function translate(words = c()) {
   document.documentElement.lang = lang();
-  for (const element of document.querySelectorAll("[data-c]")) element.textContent = c()[element.dataset.c];
+  for (const element of document.querySelectorAll("[data-c]")) element.textContent = words[element.dataset.c];
   for (const button of document.querySelectorAll("[data-language]")) button.setAttribute("aria-pressed", String(button.dataset.language === lang()));
 }
 

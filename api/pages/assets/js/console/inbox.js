@@ -1,0 +1,164 @@
+// The page of unknown devices: the list, or one device with what it may be and the form that registers it.
+
+import { el } from "../dom.js";
+import { ago, number, stamp, unit } from "../format.js";
+import { setLanguage, lang } from "../texts.js";
+import { setPerson } from "./acting.js";
+import { Refused, read } from "./client.js";
+import { translateInbox, w } from "./inbox_texts.js";
+import { importForm, registerForm } from "./registering.js";
+
+const POLL_MS = 15_000;
+const SHOWN_UPLINKS = 10;
+const PAGE = 50;
+const INBOX = "/api/v1/admin/inbox";
+const $ = (id) => document.getElementById(id);
+const only = decodeURIComponent(location.pathname.split("/")[3] ?? "");
+let limit = PAGE;
+let items = [];
+let timer = 0;
+
+function start() {
+  for (const button of document.querySelectorAll("[data-language]"))
+    button.addEventListener("click", () => {
+      setLanguage(button.dataset.language);
+      translateInbox();
+      $("import").open = false;
+      load(true);
+    });
+  $("scheme").value = location.protocol; // a proxy may hide it from the service
+  $("logout").addEventListener("submit", () => setPerson(""));
+  $("more").addEventListener("click", () => {
+    limit += PAGE;
+    load();
+  });
+  $("import").addEventListener("toggle", () => $("import").querySelector("div").replaceChildren(...($("import").open ? [importForm(load)] : [])));
+  document.addEventListener("visibilitychange", () => document.hidden || only || load());
+  translateInbox();
+  if (!document.documentElement.dataset.refused) load();
+}
+
+async function load(again = false) {
+  clearTimeout(timer);
+  try {
+    await (only ? loadDevice() : loadList(again));
+    trouble("");
+    $("login").hidden = true;
+    $("board").hidden = false;
+    $("logout").hidden = false;
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    if ([401, 403].includes(error.status)) return locked(error.status);
+    trouble(w().lost);
+  }
+  // a form that somebody fills in stays as it is
+  if (!only && $("login").hidden) timer = setTimeout(load, POLL_MS);
+}
+
+function locked(status) {
+  if (status === 403) trouble(w().closed);
+  $("login").hidden = false;
+  $("token").focus();
+}
+
+function trouble(text) {
+  $("trouble").hidden = !text;
+  $("trouble").textContent = text;
+}
+
+async function loadList(again) {
+  const { body, fresh } = await read(`${INBOX}?limit=${Math.min(limit, 200)}`);
+  items = body.items;
+  $("unknown").hidden = false;
+  $("more").hidden = items.length < limit || limit >= 200;
+  if (fresh || again || !$("devices").children.length) $("devices").replaceChildren(...(items.length ? items.map(card) : [el("p", { class: "quiet" }, w().none)]));
+}
+
+function card(item) {
+  const [best] = item.guesses;
+  return el(
+    "article",
+    { class: "card", "data-device": item.device },
+    el("h3", { class: "eui" }, el("a", { href: `/console/inbox/${item.device}` }, spaced(item.device))),
+    best ? el("p", { class: "told" }, w().best(best.name[lang()], best.type)) : el("p", { class: "doubt" }, w().noGuess),
+    facts(item),
+    el("p", { class: "after" }, el("a", { href: `/console/inbox/${item.device}` }, w().open)),
+  );
+}
+
+/** Everything that is known of it. Names come from the network server: text, whatever they look like. */
+function facts(item) {
+  const line = (label, text, kind = "") => (text ? el("li", {}, `${label}: `, el("span", { class: kind }, text)) : null);
+  return el(
+    "ul",
+    {},
+    el("li", {}, w().heard(item.count, stamp(Date.parse(item.first)), ago(Date.parse(item.last)))),
+    item.rssi === null ? null : el("li", {}, w().signal(number(item.rssi), item.snr === null ? "–" : number(item.snr, 1), item.gateways.length)),
+    el("li", {}, w().server(item.servers.join(", "))),
+    line(w().called, item.name),
+    line(w().profile, item.profile),
+    line(w().last(item.f_port), item.payload, "eui"),
+  );
+}
+
+async function loadDevice() {
+  $("device").hidden = false;
+  $("device-title").textContent = spaced(only);
+  let item;
+  try {
+    item = (await read(`${INBOX}/${encodeURIComponent(only)}`)).body;
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    return $("device-body").replaceChildren(el("p", { class: "quiet" }, w().gone(only)));
+  }
+  const stations = await read("/api/v1/stations?limit=10000").then(({ body }) => body.items.map((each) => each.id), () => []);
+  const form = registerForm({
+    device: item.device,
+    guesses: item.guesses.map((each) => each.type),
+    stations,
+    done: (station) => {
+      $("device-body").replaceChildren(el("p", { class: "told good", role: "status" }, w().registered(station)), el("p", {}, el("a", { href: "/console/inbox" }, w().back)));
+      $("device-title").focus();
+    },
+  });
+  $("device-body").replaceChildren(
+    el("div", { class: "panel" }, facts(item)),
+    el("h3", {}, w().guesses),
+    item.guesses.length ? el("p", { class: "quiet" }, w().guessesHint) : el("p", { class: "doubt" }, w().noGuess),
+    el("div", { class: "cards" }, item.guesses.map((each) => guessCard(each, form.take))),
+    form.element,
+    el("details", { class: "panel" }, el("summary", {}, w().uplinks), uplinkTable(item.uplinks.slice(0, SHOWN_UPLINKS))),
+  );
+}
+
+function guessCard(guess, take) {
+  const good = guess.readings + guess.failed;
+  const why = [
+    w().reads(guess.frames),
+    w().within(guess.readings, good),
+    guess.missing ? w().absent(guess.missing) : "",
+    w().random(Math.round(100 * (1 - guess.strictness))),
+    guess.named ? w().named[guess.named] : "",
+  ];
+  const button = el("button", { type: "button" }, w().take(guess.type));
+  button.addEventListener("click", () => take(guess.type));
+  return el(
+    "article",
+    { class: "card", "data-type": guess.type },
+    el("h4", {}, `${guess.maker} ${guess.model}: ${guess.name[lang()]}`),
+    el("p", {}, `${why.filter(Boolean).join("; ")}.`),
+    el("ul", {}, guess.values.map((each) => el("li", {}, `${each.name[lang()]}${each.channel && ` (${each.channel})`}: ${each.value === null ? "–" : `${number(each.value, decimals(each.value))} ${unit(each.unit)}`}`))),
+    el("p", { class: "after" }, button),
+  );
+}
+
+const decimals = (value) => Math.min(3, (String(value).split(".")[1] ?? "").length);
+const spaced = (eui) => (/^[0-9a-f]{16}$/.test(eui) ? eui.match(/.{4}/g).join(" ") : eui);
+
+function uplinkTable(uplinks) {
+  const head = [w().time, w().port, w().payload].map((text) => el("th", { scope: "col" }, text));
+  const rows = uplinks.map((each) => el("tr", {}, el("td", {}, stamp(Date.parse(each.time))), el("td", {}, String(each.f_port)), el("td", { class: "eui" }, each.payload)));
+  return el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": w().uplinks }, el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows)));
+}
+
+start();
