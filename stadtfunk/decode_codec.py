@@ -1,5 +1,6 @@
 """`stadtfunk decode --codec FILE.js`: uplinks in JSON lines through one codec in the sandbox."""
 
+import io
 import json
 import sys
 import time
@@ -84,6 +85,8 @@ def run(file: Path) -> int:
     if isinstance(source, str):
         print(source, file=sys.stderr)
         return 2
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # a bad byte is a bad line, not the end
     with Sandbox() as sandbox:
         decode_lines(source, sys.stdin, sys.stdout, sandbox)
     return 0

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib.util
 import marshal
 import os
 import select
@@ -41,9 +42,12 @@ class Process:
         """Start it and wait until it answers; raises LimitReached, also where no process can be had."""
         # some interpreters find their own library only by this name; nothing else is handed on
         environment = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+        engine = importlib.util.find_spec("_quickjs")
+        if engine is None or engine.origin is None:
+            raise LimitReached("crash", "the package quickjs-ng is not installed")
         try:
             self.process = subprocess.Popen(  # noqa: S603 - our own file
-                [sys.executable, "-I", str(_WORKER)],
+                [sys.executable, "-I", "-S", str(_WORKER), str(Path(engine.origin).parent)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -126,7 +126,7 @@ class Sandbox:
         """What the codec makes of each frame, in their order; never raises on any script or frame.
 
         `received_us` of a frame is its recvTime and the time at which the codec's clock stands; `normalize`:
-        ask for normalizeUplink too; `fresh`: a new global state for every frame, at 1 to 2 ms each.
+        ask for normalizeUplink too; `fresh`: a new global state for every frame, at 1 to 3 ms each.
         """
         outcomes: list[Outcome | None] = [None] * len(frames)
         at = 0

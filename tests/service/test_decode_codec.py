@@ -93,3 +93,16 @@ def test_what_is_no_command_ends_with_2(start, arguments):
     assert process.returncode == 2
     assert out == ""
     assert err.strip()
+
+
+def test_a_bad_byte_is_a_bad_line_and_not_the_end(tmp_path):
+    file = tmp_path / "codec.js"
+    file.write_text(CODEC)
+    done = subprocess.run(
+        [sys.executable, "-m", "stadtfunk", "decode", "--codec", str(file)],
+        input=b"\xff\n" + line("0102").encode(), capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    answers = [json.loads(each) for each in done.stdout.splitlines()]
+    assert answers[0]["errors"][0].startswith("bad line")
+    assert answers[1]["data"]["sum"] == 3
+    assert done.returncode == 0
