@@ -26,13 +26,13 @@ class Found(Protocol):
     """What a repository has of a model: names, the codec's text, the fPorts it is for (none: any)."""
 
     @property
-    def vendor_name(self) -> str: ...  # noqa: D102 - what the class says
+    def vendor_name(self) -> str: ...  # noqa: D102 - as the class says
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str: ...  # noqa: D102 - as the class says
     @property
-    def source(self) -> Source: ...  # noqa: D102
+    def source(self) -> Source: ...  # noqa: D102 - as the class says
     @property
-    def f_ports(self) -> tuple[int, ...]: ...  # noqa: D102
+    def f_ports(self) -> tuple[int, ...]: ...  # noqa: D102 - as the class says
 
 
 class CodecRepository(Protocol):
