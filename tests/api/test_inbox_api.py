@@ -176,13 +176,12 @@ def test_a_file_that_is_no_list_says_why(operator, dry_run):
     )
 
 
-def test_two_registrations_at_once_are_both_there(inbox_town):
+def test_two_registrations_at_once_are_both_there(inbox_town, operator):
     codes = []
 
     def register(n):
-        with operator_of(inbox_town) as client:
-            body = {**ROW, "dev_eui": f"70b3d57ed20000{n % 6:02x}", "station": f"s{n}"}
-            codes.append(client.post(DEVICES, json=body).status_code)
+        body = {**ROW, "dev_eui": f"70b3d57ed20000{n % 6:02x}", "station": f"s{n}"}
+        codes.append(operator.post(DEVICES, json=body).status_code)
 
     threads = [threading.Thread(target=register, args=(n,)) for n in range(12)]
     for each in threads:

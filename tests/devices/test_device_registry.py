@@ -139,7 +139,7 @@ def test_nothing_installed_is_a_registry():
         ({"type": None}, "[[device]] 1, type", "is missing"),
         ({"type": "bosch-tps11"}, "[[device]] 1, type", "unknown type bosch-tps11"),
         ({"station": None}, "[[device]] 1, station", "is missing"),
-        ({"station": "a/b"}, "[[device]] 1, station", "pattern"),
+        ({"station": "a/b"}, "[[device]] 1, station", "cannot stand there"),
         ({"lat": 91}, "[[device]] 1, lat", "less than or equal to 90"),
         ({"lon": -181}, "[[device]] 1, lon", "greater than or equal to -180"),
         ({"lat": float("nan")}, "[[device]] 1, lat", "finite"),
