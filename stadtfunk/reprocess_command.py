@@ -197,7 +197,7 @@ def _tell(outcome: Outcome, *, dry: bool) -> int:
     if outcome.unread:
         print(
             f"{outcome.unread} uplinks are not decoded again: the store writer or the rule engine has still "
-            "to go past them; start again with the same arguments when the service runs and its store answers",
+            "to go past them; when the service runs and its store answers, start it again likewise",
             file=sys.stderr,
         )
     if outcome.interrupted:
