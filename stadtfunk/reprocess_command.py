@@ -202,12 +202,13 @@ def _tell(outcome: Outcome, *, dry: bool) -> int:
         )
     if outcome.interrupted:
         print("interrupted: start again with the same arguments to go on", file=sys.stderr)
+    whole = not (outcome.interrupted or outcome.unread)
     print(
-        f"{'would change' if dry else 'done'}: {report.uplinks} uplinks decoded; readings: "
+        f"{'would change' if dry else 'done' if whole else 'so far'}: {report.uplinks} uplinks decoded; readings: "
         f"{report.changed} changed, {report.removed} removed, {report.added} added; "
         f"uplinks: {report.rejected} rejected now, {report.accepted} accepted now"
     )
-    return 1 if outcome.interrupted or outcome.unread else 0
+    return 0 if whole else 1
 
 
 def _line(dev_eui: str, what: str, changes: Changes, *, dry: bool) -> str:
