@@ -203,8 +203,11 @@ def _tell(outcome: Outcome, *, dry: bool) -> int:
     if outcome.interrupted:
         print("interrupted: start again with the same arguments to go on", file=sys.stderr)
     whole = not (outcome.interrupted or outcome.unread)
+    head = "would change" if dry else "done"
+    if not whole:
+        head = "so far"
     print(
-        f"{'would change' if dry else 'done' if whole else 'so far'}: {report.uplinks} uplinks decoded; readings: "
+        f"{head}: {report.uplinks} uplinks decoded; readings: "
         f"{report.changed} changed, {report.removed} removed, {report.added} added; "
         f"uplinks: {report.rejected} rejected now, {report.accepted} accepted now"
     )
