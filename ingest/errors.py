@@ -4,6 +4,7 @@ IngestError
  ├── JournalError     the journal cannot keep its promise (disk full, damaged file)
  │    └── Fenced      somebody else has taken over this reader
  ├── StoreError       the time-series store refuses or is away
+ │    └── CannotDeleteError   it cannot delete single readings
  ├── BrokerError      a network server's url or CA file cannot be used
  ├── MappingError     the file that describes a network server's JSON cannot be used
  └── HistoryError     a file of recorded readings cannot be used
@@ -26,6 +27,10 @@ class Fenced(JournalError):  # noqa: N818 - a state, not a mistake
 
 class StoreError(IngestError):
     """The time-series store refuses or is away."""
+
+
+class CannotDeleteError(StoreError):
+    """This store cannot delete single readings."""
 
 
 class BrokerError(IngestError):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
@@ -14,10 +15,13 @@ from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.rest import ApiException
 from urllib3.util import make_headers
 
-from ingest.errors import StoreError
-from ingest.line_protocol import identifier
+from ingest.errors import CannotDeleteError, StoreError
+from ingest.line_protocol import identifier, of_series, predicate
+from ingest.reading import Series
 
 _TIMEOUT_S = 10
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_SUCH_CALL = frozenset({404, 405, 501})
 # the words of 1.x, 2.x and 3.x for "these points, not you"
 _ABOUT_POINTS = re.compile(
     r"partial write|unable to parse|field type conflict|dropped|line protocol", re.IGNORECASE
@@ -49,6 +53,9 @@ class Connection(Protocol):
 
     def query(self, statement: str) -> list[dict[str, Any]]:
         """Result series of one InfluxQL statement, times as microseconds."""
+
+    def delete(self, series: Series, first_us: int, last_us: int) -> None:
+        """Delete the points of one series at some times, both included. Raises CannotDeleteError."""
 
     def close(self) -> None:
         """Release connections."""
@@ -171,6 +178,12 @@ class _Version1:
             self._create()
             return []
 
+    def delete(self, series: Series, first_us: int, last_us: int) -> None:
+        self.query(
+            f"DELETE FROM {identifier(series.property)} WHERE {of_series(series)}"  # noqa: S608 - quoted
+            f" AND time >= {first_us}u AND time <= {last_us}u"
+        )
+
     def close(self) -> None:
         self._http.close()
 
@@ -207,9 +220,44 @@ class _Version2:
     def query(self, statement: str) -> list[dict[str, Any]]:
         return self._http.query(statement)
 
+    def delete(self, series: Series, first_us: int, last_us: int) -> None:
+        if not series.channel and self._channels(series):
+            # a predicate can say what a tag is, and not that there is none: it would take the channels along
+            raise CannotDeleteError(
+                f"{self._address.url}: {series.property} without channel, beside channels"
+            )
+        body = {
+            "start": _rfc3339(first_us, "000"),
+            "stop": _rfc3339(last_us, "001"),
+            "predicate": predicate(series),
+        }
+        where = {"bucket": self._address.database, "org": self._address.org}
+        answer = self._http.post("/api/v2/delete", where, orjson.dumps(body), "application/json")
+        if (
+            answer.status in _NO_SUCH_CALL or b"unsupported path" in answer.data
+        ):  # the second: VictoriaMetrics
+            raise CannotDeleteError(f"{self._address.url}: {answer.status}: knows no /api/v2/delete")
+        if not 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP
+            raise refusal(self._address, answer.status, answer.data)
+
     def close(self) -> None:
         self._http.close()
         self._client.close()  # type: ignore[no-untyped-call] # the library's types have gaps
+
+    def _channels(self, series: Series) -> bool:
+        """Whether the device has the same property also with a channel."""
+        return any(
+            self.query(
+                f'SHOW TAG VALUES FROM {identifier(series.property)} WITH KEY = "channel"'
+                f" WHERE {of_series(series, channel=False)}"
+            )
+        )
+
+
+def _rfc3339(time_us: int, nanoseconds: str) -> str:
+    """A time between two microseconds: then it is all one whether the end of a range is part of it."""
+    moment = _EPOCH + timedelta(microseconds=time_us)
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}{nanoseconds}Z"
 
 
 class MissingDatabaseError(StoreError):

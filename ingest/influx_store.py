@@ -10,7 +10,7 @@ import structlog
 
 from devices.measurement import Quality
 from ingest.influx_http import Connection, PointsRefused, connect, parse_address
-from ingest.line_protocol import identifier, lines, literal, unescape
+from ingest.line_protocol import identifier, lines, of_series, unescape
 from ingest.reading import Readings, Series
 from ingest.store import Point, Query, time_bounds
 
@@ -50,6 +50,11 @@ class InfluxStore:
         ]
         merged = heapq.merge(*streams, key=_order, reverse=query.descending)
         return islice(merged, max(0, query.limit))
+
+    def delete(self, series: Series, spans: Sequence[tuple[int, int]]) -> None:
+        """Let go of a series' readings at some times, from the first to the last of each span."""
+        for first, last in spans:
+            self._connection.delete(series, first, last)
 
     def latest(self, series: Sequence[Series] | None = None) -> Sequence[Point]:
         """The newest reading of each series (None: of all). Slow: InfluxDB looks at every series."""
@@ -151,11 +156,7 @@ def _points(property_: str, result: dict[str, list[list[object]]]) -> Iterator[P
 
 
 def _condition(group: Sequence[Series]) -> str:
-    return " OR ".join(
-        f'("station" = {literal(series.station)} AND "channel" = {literal(series.channel)}'
-        f' AND "device" = {literal(series.dev_eui)})'
-        for series in group
-    )
+    return " OR ".join(f"({of_series(series)})" for series in group)
 
 
 def _by_property(series: Sequence[Series]) -> dict[str, list[Series]]:

@@ -35,6 +35,15 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Corrected:
+    """An uplink decoded anew: what now stands for its seq. The readings' seq is this one."""
+
+    seq: int
+    uplink: Uplink
+    readings: Readings
+
+
+@dataclass(frozen=True, slots=True)
 class RejectedRow:
     """A refused message as the operator sees it; `id` grows with time."""
 
@@ -146,6 +155,25 @@ class Journal(Protocol):
 
     def accept_refused(self, ids: Sequence[int], accepted: Sequence[Accepted]) -> int:
         """Turn refused messages into stored uplinks, all or nothing (a device was registered late)."""
+
+    def done(self) -> int:
+        """The seq up to which every reader has gone; 0 before there is one."""
+
+    def number(self, series: Sequence[Series]) -> Sequence[int]:
+        """The numbers of some series; those that have none get one."""
+
+    def correct(self, rows: Sequence[Corrected]) -> None:
+        """Put other readings in the place of those of some uplinks, in seq order, all or nothing.
+
+        No reader sees them who has gone past. Raises JournalError for an uplink that one has still to read;
+        passes over those that have left the journal.
+        """
+
+    def note_correction(self) -> None:
+        """Say that the store was corrected, to whoever keeps a copy of what it holds."""
+
+    def corrections(self) -> int:
+        """How often that was said."""
 
     def recent_keys(self, since_us: int) -> npt.NDArray[np.int64]:
         """Dedup keys of everything that arrived since, for the start of the service."""

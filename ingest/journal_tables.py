@@ -1,12 +1,13 @@
 """The tables of the SQLite journal, and what one transaction does to them."""
 
 import sqlite3
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, MutableMapping, Sequence
 
 import numpy as np
 
-from ingest.journal import Accepted, Refused
+from ingest.errors import JournalError
+from ingest.journal import Accepted, Corrected, Refused
 from ingest.journal_record import (
     pack_keys,
     pack_message,
@@ -73,9 +74,7 @@ def add(
     readings: list[bytes] = []
     for seq, row in enumerate(accepted, last + 1):
         for measured in row.readings:
-            number = numbers.get(measured.series)
-            if number is None:
-                number = _number(connection, numbers, measured.series)
+            number = number_of(connection, numbers, measured.series)
             readings.append(pack_reading(seq, number, measured.quality, measured.time_us, measured.value))
     connection.execute(
         "INSERT INTO batches(first_seq, count, arrived_us, keys, readings, uplinks) VALUES(?, ?, ?, ?, ?, ?)",
@@ -96,7 +95,11 @@ def add(
     return last
 
 
-def _number(connection: sqlite3.Connection, numbers: MutableMapping[Series, int], series: Series) -> int:
+def number_of(connection: sqlite3.Connection, numbers: MutableMapping[Series, int], series: Series) -> int:
+    """The number of a series, a new one where it has none."""
+    known = numbers.get(series)
+    if known is not None:
+        return known
     number = len(numbers)
     connection.execute(
         "INSERT INTO series VALUES(?, ?, ?, ?, ?)",
@@ -104,6 +107,51 @@ def _number(connection: sqlite3.Connection, numbers: MutableMapping[Series, int]
     )
     numbers[series] = number
     return number
+
+
+def done(connection: sqlite3.Connection) -> int:
+    """The seq up to which every reader has gone."""
+    cursor: int = connection.execute("SELECT coalesce(min(cursor), 0) FROM parts").fetchone()[0]
+    return cursor
+
+
+def correct(connection: sqlite3.Connection, rows: Sequence[Corrected]) -> None:
+    """Put other readings in the place of those of some uplinks, which are in seq order."""
+    if rows and rows[-1].seq > (read := done(connection)):
+        raise JournalError(f"uplink {rows[-1].seq} is still to be read, readers are at {read}: wait for them")
+    waiting = deque(rows)
+    while waiting:
+        batch = connection.execute(
+            "SELECT first_seq, count, readings, uplinks FROM batches WHERE first_seq <= ? "
+            "ORDER BY first_seq DESC LIMIT 1",
+            (waiting[0].seq,),
+        ).fetchone()
+        end = batch[0] + batch[1] if batch else 0
+        if waiting[0].seq >= end:
+            waiting.popleft()  # it has left the journal
+            continue
+        inside = []
+        while waiting and waiting[0].seq < end:
+            inside.append(waiting.popleft())
+        _correct_batch(connection, batch[0], unpack_readings(batch[2]), batch[3], inside)
+
+
+def _correct_batch(
+    connection: sqlite3.Connection, first: int, before: Readings, packed: bytes, rows: Sequence[Corrected]
+) -> None:
+    parts, start = [], 0
+    uplinks = unpack_uplinks(packed)
+    for row in rows:
+        low, high = np.searchsorted(before["seq"], (row.seq, row.seq + 1))
+        parts += [before[start:low], row.readings]
+        start = high
+        uplinks[row.seq - first] = row.uplink
+    readings = np.concatenate([*parts, before[start:]])
+    connection.execute(
+        "UPDATE batches SET readings = ?, uplinks = ? WHERE first_seq = ?",
+        (readings.tobytes(), pack_uplinks(uplinks), first),
+    )
+    connection.execute("UPDATE totals SET readings = readings + ?", (len(readings) - len(before),))
 
 
 def refuse(connection: sqlite3.Connection, refused: Sequence[Refused]) -> None:

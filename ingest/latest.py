@@ -24,7 +24,8 @@ Listener = Callable[[Sequence[Point]], None]
 class LatestValues:
     """Newest by event time: a late reading replaces nothing, a repeated time replaces its value.
 
-    Filled once from the store (as soon as it answers), then from the journal, from where the store stood.
+    Filled from the store (as soon as it answers, and again when somebody has corrected it), then from the
+    journal, from where the store stood.
     `version` grows with each change.
     """
 
@@ -41,6 +42,7 @@ class LatestValues:
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._faults = {"journal": "not started", "store": "not read yet"}
+        self._corrections = 0
         self.version = 0
 
     @property
@@ -55,6 +57,7 @@ class LatestValues:
         try:
             # before the store is read: what it takes up meanwhile comes twice, and nothing is left out
             cursor = self._journal.cursor(PART)
+            self._corrections = self._journal.corrections()
         except IngestError as fault:
             self._faults["journal"] = str(fault)
             cursor = 0
@@ -123,6 +126,7 @@ class LatestValues:
     def _follow(self, cursor: int) -> None:
         while not self._stopping.is_set():
             try:
+                cursor = self._again(cursor)
                 if self._journal.wait(cursor, 0.5):
                     covered, readings = self._journal.read(cursor, _UPLINKS)
                     self._take(readings)
@@ -132,6 +136,19 @@ class LatestValues:
                 self._faults["journal"] = str(fault)
                 _log.exception("latest_values_failed")
                 self._stopping.wait(self._pause_s)
+
+    def _again(self, cursor: int) -> int:
+        """From where to follow: where we are, or where the store stands, when somebody has corrected it."""
+        corrections = self._journal.corrections()
+        if corrections == self._corrections or self._faults["store"]:
+            return cursor
+        stood = self._journal.cursor(PART)
+        newest = {point.series: point for point in self._store.latest()}
+        with self._lock:
+            self._newest, self._order = newest, []
+            self.version += 1
+        self._corrections = corrections
+        return min(cursor, stood)
 
     def _take(self, readings: Readings) -> None:
         if not len(readings):

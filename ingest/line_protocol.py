@@ -69,6 +69,29 @@ def literal(text: str) -> str:
     return "'" + escape(text).replace("'", "\\'") + "'"
 
 
+def of_series(series: Series, *, channel: bool = True) -> str:
+    """A condition of InfluxQL that holds for one series of a measurement, or for all channels of it."""
+    tags = [("station", series.station), ("device", series.dev_eui)]
+    if channel:
+        tags.append(("channel", series.channel))
+    return " AND ".join(f'"{key}" = {literal(value)}' for key, value in tags)
+
+
+def predicate(series: Series) -> str:
+    """What 2.x's delete API wants to hear for one series; a tag that is not there cannot be said."""
+    tags = {
+        "_measurement": series.property,
+        "station": series.station,
+        "channel": series.channel,
+        "device": series.dev_eui,
+    }
+    return " AND ".join(f"{key}={_quoted(value)}" for key, value in tags.items() if value)
+
+
+def _quoted(text: str) -> str:
+    return '"' + escape(text).replace('"', '\\"') + '"'
+
+
 def _head(series: Series) -> str:
     # tags in the order of their keys: InfluxDB need not sort them
     tags = (("channel", series.channel), ("device", series.dev_eui), ("station", series.station))

@@ -12,7 +12,16 @@ import numpy.typing as npt
 
 from devices.measurement import Rejected
 from ingest.errors import Fenced, JournalError
-from ingest.journal import Accepted, Counts, EventRow, Part, Refused, RefusedDevice, RejectedRow
+from ingest.journal import (
+    Accepted,
+    Corrected,
+    Counts,
+    EventRow,
+    Part,
+    Refused,
+    RefusedDevice,
+    RejectedRow,
+)
 from ingest.journal_record import (
     pack_uplinks,
     unpack_keys,
@@ -28,7 +37,10 @@ from ingest.journal_tables import (
     SERIES,
     VERSION,
     add,
+    correct,
+    done,
     last_seq,
+    number_of,
     refuse,
     unpack,
 )
@@ -38,6 +50,8 @@ from ingest.uplink import Uplink
 
 _BATCHES_A_PAGE = 64
 _POLL_S = 0.5
+# a page without a part: nobody's position, so it holds back no pruning
+_CORRECTIONS = ("corrections", "store")
 
 
 def open_journal(url: str) -> "SqliteJournal":
@@ -277,6 +291,40 @@ class SqliteJournal:
         self._wake()
         return last
 
+    def done(self) -> int:
+        """The seq up to which every reader has gone; 0 before there is one."""
+        with self._file.read() as connection:
+            return done(connection)
+
+    def number(self, series: Sequence[Series]) -> Sequence[int]:
+        """The numbers of some series; those that have none get one."""
+        with self._write() as (connection, numbers):
+            return [number_of(connection, numbers, each) for each in series]
+
+    def correct(self, rows: Sequence[Corrected]) -> None:
+        """Put other readings in the place of those of some uplinks, in seq order, all or nothing.
+
+        No reader sees them who has gone past. Raises JournalError for an uplink that one has still to read;
+        passes over those that have left the journal.
+        """
+        with self._file.write() as connection:
+            correct(connection, rows)
+
+    def note_correction(self) -> None:
+        """Say that the store was corrected, to whoever keeps a copy of what it holds."""
+        with self._file.write() as connection:
+            number = _corrections(connection) + 1
+            connection.execute(
+                "INSERT INTO pages VALUES(?, ?, ?) "
+                "ON CONFLICT(part, page) DO UPDATE SET blob = excluded.blob",
+                (*_CORRECTIONS, str(number).encode()),
+            )
+
+    def corrections(self) -> int:
+        """How often that was said."""
+        with self._file.read() as connection:
+            return _corrections(connection)
+
     def recent_keys(self, since_us: int) -> npt.NDArray[np.int64]:
         """Dedup keys of everything that arrived since (whole batches: a few older ones may be among them)."""
         with self._file.read() as connection:
@@ -308,10 +356,9 @@ class SqliteJournal:
         Nothing goes that a reader has not done yet. Totals, series, events and state stay.
         """
         with self._file.write() as connection:
-            done = connection.execute("SELECT coalesce(min(cursor), 0) FROM parts").fetchone()[0]
             gone = connection.execute(
                 "DELETE FROM batches WHERE arrived_us < ? AND first_seq + count - 1 <= ? RETURNING count",
-                (before_us, done),
+                (before_us, done(connection)),
             ).fetchall()
             connection.execute("DELETE FROM refused WHERE arrived_us < ?", (before_us,))
         return sum(count for (count,) in gone)
@@ -339,3 +386,8 @@ class SqliteJournal:
     def _wake(self) -> None:
         with self._grown:
             self._grown.notify_all()
+
+
+def _corrections(connection: sqlite3.Connection) -> int:
+    row = connection.execute("SELECT blob FROM pages WHERE part = ? AND page = ?", _CORRECTIONS).fetchone()
+    return int(row[0]) if row else 0

@@ -85,6 +85,15 @@ class SqliteStore:
                 return
             query = replace(query, after=(chunk[-1].time_us, chunk[-1].series))
 
+    def delete(self, series: Series, spans: Sequence[tuple[int, int]]) -> None:
+        """Let go of a series' readings at some times, from the first to the last of each span."""
+        with self._file.write() as connection:
+            number = self._known(connection, series)
+            connection.executemany(
+                "DELETE FROM readings WHERE series = ? AND time BETWEEN ? AND ?",
+                [(number, first, last) for first, last in spans],
+            )
+
     def latest(self, series: Sequence[Series] | None = None) -> Sequence[Point]:
         """The newest reading of each series (None: of all)."""
         with self._file.read() as connection:

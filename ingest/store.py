@@ -55,6 +55,12 @@ class Store(Protocol):
     def query(self, query: Query) -> Iterator[Point]:
         """Readings in the order the query asks for, streamed."""
 
+    def delete(self, series: Series, spans: Sequence[tuple[int, int]]) -> None:
+        """Let go of a series' readings at some times, from the first to the last of each span.
+
+        Raises CannotDeleteError, before anything is gone, where this store cannot do that.
+        """
+
     def latest(self, series: Sequence[Series] | None = None) -> Sequence[Point]:
         """The newest reading of each series (None: of all)."""
 

@@ -158,7 +158,7 @@ class StoreWriter:
         if len(readings) and int(readings["series"].max()) >= len(self._series):
             self._series.extend(self._journal.series(len(self._series)))
         if self._judge is not None:
-            readings = _judged(self._judge, self._series, readings)
+            readings = judged(self._judge, self._series, readings)
         return covered, readings
 
     def _behind(self) -> None:
@@ -179,7 +179,8 @@ class StoreWriter:
             return
 
 
-def _judged(judge: Judge, series: Sequence[Series], readings: Readings) -> Readings:
+def judged(judge: Judge, series: Sequence[Series], readings: Readings) -> Readings:
+    """The readings with the judge's flags; with their own where it fails."""
     try:
         flags = judge.flags(series, readings)
     except Exception:  # noqa: BLE001 - a reading with the flag it came with is better than none

@@ -19,6 +19,7 @@ from stadtfunk import (
     neighbours,
     openapi,
     replay,
+    reprocess_command,
     routing,
     serve,
     texts_command,
@@ -67,6 +68,9 @@ def parser() -> argparse.ArgumentParser:
         commands.add_parser("texts", help="what people read: preview, check, sign, copy")
     )
     replay.add_arguments(command("replay", "publish recorded MQTT messages", replay.run))
+    reprocess_command.add_arguments(
+        command("reprocess", "decode the recorded uplinks again and correct the store", reprocess_command.run)
+    )
     backtest.add_arguments(
         command(
             "backtest", "judge a history by the rules and report how they would have warned", backtest.run

@@ -86,6 +86,8 @@ class CityOffice:
         """Know what the journal holds, then follow it."""
         with self._lock:
             self._fence = self._journal.load(PART).fence
+            # before the first decision as well: no uplink is kept for this part
+            self._journal.commit(PART, self._fence, _NEEDS_NO_UPLINK)
             self._catch_up()
         self._thread.start()
 

@@ -75,6 +75,7 @@ class StandBy:
         # before the outbox starts, so that it does not hold back for a moment what a former run was saying
         part = journal.load(PART)
         self._fence = part.fence
+        journal.commit(PART, part.fence, _NEEDS_NO_UPLINK)
         if stand := part.state.get(_STATE):
             gate.stand = msgspec.json.decode(stand, type=Stand)
         self._heard_at = monotonic()

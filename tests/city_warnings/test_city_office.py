@@ -4,6 +4,7 @@ import pytest
 from city_hall import GAUGE, UPSTREAM, WHO, Hall
 
 from alerts.areas import Areas
+from alerts.city.office import CityOffice
 from alerts.city.order import Order, OrderRefusedError
 from alerts.city.release import ReleaseRule, Releases
 from alerts.event import PREEMPTED, CityText
@@ -393,3 +394,11 @@ def test_a_city_without_areas_is_warned_as_a_whole(hall_with):
     hall.notice("raise", 3, GAUGE)
     assert hall.one.areas == ()
     assert hall.notice("raise", 3, UPSTREAM) == 0
+
+
+def test_before_the_first_decision_it_keeps_no_uplink_from_leaving_the_journal(hall):
+    """A part's cursor says which uplinks it still needs: the office needs none."""
+    office = CityOffice(hall.journal, Releases(), Areas(), lambda: 0)
+    office.start()
+    office.stop()
+    assert hall.journal.cursor("city-office") > hall.journal.last_seq()

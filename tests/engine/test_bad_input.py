@@ -302,3 +302,13 @@ def test_arbitrary_readings_and_clocks_never_stop_the_loop(tmp_path_factory, bad
         assert city.engine.run_once() == 0
     finally:
         journal.close()
+
+
+def test_what_a_logger_sends_hours_later_is_stored_and_alerts_nobody(city):
+    city.feed(2, 0, [20.0, 20.0])
+    city.now = T0 + 300 * MIN
+    for step in range(4):  # up to four hours old
+        city.put(2, T0 + (30 + 10 * step) * MIN, 60.0 + 60.0 * step)
+    told = [from_row(row) for _, row in city.journal.events(0, 10_000)]
+    assert [each.audience for each in told if each.audience] == []
+    assert len(city.flags()) == 6

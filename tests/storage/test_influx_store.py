@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from storage_samples import CARS_IN, LEVEL, RAIN, SERIES, T0, points, readings
 
-from ingest.errors import StoreError
+from ingest.errors import CannotDeleteError, StoreError
 from ingest.influx_http import parse_address
 from ingest.influx_store import InfluxStore
 from ingest.line_protocol import escape, lines, unescape
@@ -277,3 +277,43 @@ def test_the_proxy_of_the_environment_is_not_asked(influx, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     influx.write(SERIES, readings((2, 1, 1)))
     assert everything(influx) == [Point(CARS_IN, T0 + 1, 1.0, 1)]
+
+
+def test_a_store_without_a_call_to_delete_says_so(victoria_metrics):
+    store = InfluxStore(f"influxdb://127.0.0.1:{victoria_metrics.port}/city?org=o&token=t")
+    with pytest.raises(CannotDeleteError):
+        store.delete(CARS_IN, [(T0, T0 + 1)])
+    store.close()
+
+
+def test_what_2x_is_asked_to_delete():
+    heard = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            heard.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            body = b'{"results":[{}]}' if self.path.startswith("/query") else b""
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    store = InfluxStore(f"influxdb://127.0.0.1:{server.server_port}/city?org=o&token=t")
+    store.delete(Series('s "x"', "vehicle_count", "in", "1"), [(T0, T0 + 1)])
+    store.delete(RAIN, [(T0, T0)])
+    store.close()
+    server.shutdown()
+    server.server_close()
+    (path, body), (asked, _), (_, plain) = heard
+    assert (path, asked.partition("?")[0]) == ("/api/v2/delete?bucket=city&org=o", "/query")
+    assert json.loads(body) == {
+        "start": "2026-10-03T04:00:00.000000000Z",
+        "stop": "2026-10-03T04:00:00.000001001Z",
+        "predicate": '_measurement="vehicle_count" AND station="s \\"x\\"" AND channel="in" AND device="1"',
+    }
+    assert "channel" not in json.loads(plain)["predicate"]
