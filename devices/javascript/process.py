@@ -59,7 +59,7 @@ class Process:
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             raise LimitReached("crash", f"the worker cannot be started: {error}") from error
         assert self.process.stdin is not None  # noqa: S101 - we asked for pipes
-        assert self.process.stdout is not None  # noqa: S101
+        assert self.process.stdout is not None  # noqa: S101 - we asked for pipes
         self._in, self._out = self.process.stdin.fileno(), self.process.stdout.fileno()
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)

@@ -115,6 +115,7 @@ def test_the_order_of_fields_is_a_file_format():
         *("server", "dev_eui", "f_port", "f_cnt", "session", "payload", "received_us", "arrived_us"),
         *("time_us", "time_source", "transport_id", "device_name", "codec_hint", "confirmed", "simulated"),
         *("data_rate", "spreading_factor", "bandwidth_hz", "frequency_hz", "gateways", "decoded"),
+        "codec_notes",
     ]
     assert [field.name for field in fields(Gateway)] == [
         "id",
