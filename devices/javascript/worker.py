@@ -23,7 +23,7 @@ from collections.abc import Iterator
 # Started without `site`, which takes half of the start: our parent says where the engine is. The package
 # `quickjs` around it would also start a thread pool.
 sys.path.append(sys.argv[1])
-import _quickjs  # type: ignore[import-not-found]
+import _quickjs  # type: ignore[import-not-found]  # an extension module without stubs
 
 READY, UNKNOWN, LOADED, ANSWER, FAULT, TIMEOUT, MEMORY = b"RULAETM"
 
