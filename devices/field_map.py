@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
@@ -44,6 +45,7 @@ class MapField(Strict):
     channel: str = ""
     required: bool = False
     states: dict[str, float] = Field(default_factory=dict)
+    time: str = ""
 
     @field_validator("wrap", mode="before")
     @classmethod
@@ -77,6 +79,7 @@ class MapFile(Strict):
     codec_sha256: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
     f_ports: tuple[Annotated[int, Field(ge=1, le=223)], ...] = ()
     required_missing: int | None = Field(None, ge=1, le=1000)
+    time: str = ""
     field: tuple[MapField, ...] = ()
 
     @model_validator(mode="after")
@@ -145,6 +148,7 @@ class _Reader:
     sentinels: frozenset[float | str]
     states: Mapping[str, float]
     state: bool
+    time: str
 
     def value(self, number: float) -> float:
         if self.slope == 1 and self.offset == 0:
@@ -152,11 +156,11 @@ class _Reader:
         # the decimal number that was meant: 0.29 m are 290 mm and not 289.99999999999994
         return float(Fraction(repr(number)) * self.slope + self.offset)
 
-    def measured(self, value: float | None) -> Measurement:
+    def measured(self, value: float | None, time_us: int | None) -> Measurement:
         if value is None or not math.isfinite(value):
-            return Measurement(self.property, None, Quality.MISSING, self.channel)
-        fits = self.low <= value <= self.high
-        return Measurement(self.property, value, Quality.GOOD if fits else Quality.FAIL, self.channel)
+            return Measurement(self.property, None, Quality.MISSING, self.channel, time_us)
+        quality = Quality.GOOD if self.low <= value <= self.high else Quality.FAIL
+        return Measurement(self.property, value, quality, self.channel, time_us)
 
     def same_unit(self, text: str) -> bool:
         """Whether a unit that the codec wrote is the one the map was made for."""
@@ -172,6 +176,12 @@ class FieldMap:
     readers: tuple[_Reader, ...] = ()
     wraps: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     required: frozenset[str] = frozenset()
+    times: frozenset[str] = frozenset()
+
+    @property
+    def normalizes(self) -> bool:
+        """Whether it reads what `normalizeUplink` makes of the data: paths that begin with `normalized.`."""
+        return any(each.path.startswith("normalized.") for each in self.readers)
 
     @property
     def properties(self) -> tuple[str, ...]:
@@ -189,6 +199,7 @@ class FieldMap:
         `Rejected("unit_changed")` where the codec says a unit that is not the map's. Never raises.
         """
         fields = flat(data)
+        times = {path: _time_us(fields.pop(path, None)) for path in self.times}
         found: list[Measurement] = []
         said = [plain_text(each) for each in warnings]
         for reader in self.readers:
@@ -207,7 +218,8 @@ class FieldMap:
                 said.append(f"{reader.path}: {raw!r} is no value for {reader.property}"[:200])
                 continue
             del fields[path]
-            found.append(reader.measured(None if number is None else reader.value(number)))
+            value = None if number is None else reader.value(number)
+            found.append(reader.measured(value, times.get(reader.time)))
         if found and (away := self.required - {each.property for each in found}):
             said += [f"required {each} is missing" for each in sorted(away)]
         return Decoded(tuple(found), MappingProxyType(fields), tuple(said))
@@ -219,6 +231,24 @@ def _unit_path(path: str) -> str:
     return (f"{parent}.unit" if parent else "unit") if last == "value" else ""
 
 
+_MILLISECONDS = 100_000_000_000
+"""From here on a number is no count of seconds (that would be the year 5138)."""
+
+
+def _time_us(raw: Any) -> int | None:
+    """µs since the epoch of seconds or milliseconds since then or an RFC 3339 text; None of anything else."""
+    if isinstance(raw, str):
+        try:
+            when = datetime.fromisoformat(raw)
+        except ValueError:
+            return None
+        return None if when.tzinfo is None else (when - _EPOCH) // timedelta(microseconds=1)
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or not 0 < raw < _MILLISECONDS * 1000:
+        return None
+    return round(raw * (1_000 if raw >= _MILLISECONDS else 1_000_000))
+
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _UNREADABLE = math.nan
 
 
@@ -266,14 +296,15 @@ def compile_map(file: str, map_file: MapFile) -> FieldMap:
         found = list(_field_faults(file, key, each, observed))
         faults += found
         if not found:
-            reader, wrap = _reader(each, observed)
+            reader, wrap = _reader(each, observed, each.time or map_file.time)
             readers.append(reader)
             if wrap is not None and wraps.setdefault(each.property, wrap) != wrap:
                 faults.append(Fault(file, f"{key}.wrap", "differs from the other", "give both the same wrap"))
     if faults:
         raise DeviceTypeError(*faults)
     required = frozenset(each.property for each in map_file.field if each.required)
-    return FieldMap(tuple(readers), MappingProxyType(wraps), required)
+    times = frozenset(each.time for each in readers if each.time)
+    return FieldMap(tuple(readers), MappingProxyType(wraps), required, times)
 
 
 def _field_faults(file: str, key: str, spec: MapField, observed: ObservedProperty) -> Iterator[Fault]:
@@ -293,7 +324,7 @@ def _field_faults(file: str, key: str, spec: MapField, observed: ObservedPropert
         yield Fault(file, f"{key}.unit", problem, "correct the unit or the property")
 
 
-def _reader(spec: MapField, observed: ObservedProperty) -> tuple[_Reader, float | None]:
+def _reader(spec: MapField, observed: ObservedProperty, time: str) -> tuple[_Reader, float | None]:
     unit = ucum(spec.unit or "1")
     into, shift = conversion(unit, observed.unit) or (Fraction(1), Fraction(0))
     low, high = sorted(float(Fraction(repr(each)) * into + shift) for each in spec.range or ()) or (
@@ -313,5 +344,6 @@ def _reader(spec: MapField, observed: ObservedProperty) -> tuple[_Reader, float 
         sentinels=frozenset(spec.sentinels),
         states=MappingProxyType(dict(spec.states)),
         state=observed.kind == "state",
+        time=time,
     )
     return reader, float(Fraction(repr(spec.wrap)) * into) if spec.wrap else None

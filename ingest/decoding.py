@@ -17,7 +17,7 @@ from devices.measurement import Measurement, Quality, Rejected
 from devices.registry import InstalledDevice, RegistryFile
 from ingest.event_time import payload_time_fits
 from ingest.reading import Measured, Series
-from ingest.uplink import Uplink
+from ingest.uplink import TimeSource, Uplink
 
 _log = structlog.get_logger(__name__)
 _NAN = math.nan
@@ -131,8 +131,8 @@ class Decoding:
                     read.append(each)
                     continue
                 device = devices[uplink.dev_eui]
-                noted = replace(uplink, codec_notes=notes) if (notes := _notes(each)) else uplink
-                read.append((noted, tuple(self._measured(uplink, device, device.derive(each.measurements)))))
+                measured = tuple(self._measured(uplink, device, device.derive(each.measurements)))
+                read.append((_noted(uplink, each, measured), measured))
         except Exception as error:  # noqa: BLE001 - a decoder's fault is a value, whatever it is
             return [self._fault(device_type.id, uplink, error) for uplink in uplinks]
         return read
@@ -161,6 +161,15 @@ class Decoding:
                     self.times_corrected += 1
             series = self._series(device.station, each.property, each.channel, device.dev_eui)
             yield Measured(series, time_us, value, int(quality))
+
+
+def _noted(uplink: Uplink, decoded: Decoded, measured: Sequence[Measured]) -> Uplink:
+    """The uplink with what its codec had to say, and with the newest time that its payload gave."""
+    if notes := _notes(decoded):
+        uplink = replace(uplink, codec_notes=notes)
+    if own := [each.time_us for each in measured if each.time_us != uplink.time_us]:
+        uplink = replace(uplink, time_us=max(own), time_source=TimeSource.PAYLOAD)
+    return uplink
 
 
 def _notes(decoded: Decoded) -> bytes:

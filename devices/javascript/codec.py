@@ -34,7 +34,8 @@ class JavascriptCodec:
 
     def outcomes(self, frames: Sequence[Frame]) -> list[Outcome]:
         """What the codec itself gives for each frame, in their order; never raises."""
-        return self._sandbox.run(self.source, frames) if frames else []
+        normalize = self.field_map.normalizes
+        return self._sandbox.run(self.source, frames, normalize=normalize) if frames else []
 
     def read(self, outcome: Outcome) -> Decoded | Rejected:
         """What the map makes of what the codec gave."""
@@ -42,7 +43,10 @@ class JavascriptCodec:
             return _rejected(outcome.errors)
         if not isinstance(outcome.data, dict):
             return Rejected("codec_error", "the codec gave neither an object nor an error")
-        return self.field_map.read(outcome.data, outcome.warnings)
+        data = outcome.data
+        if outcome.normalized is not None:
+            data = {**data, "normalized": outcome.normalized}
+        return self.field_map.read(data, outcome.warnings)
 
     def encode(self, f_port: int, values: Values) -> bytes:
         """Nothing: such a codec reads only. Raises DeviceTypeError."""

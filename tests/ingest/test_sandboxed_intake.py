@@ -18,12 +18,17 @@ from ingest.decoding import Decoding
 from ingest.hand_over import Delivery
 from ingest.network_servers import PARSERS
 from ingest.pipeline import Intake, Taken
+from ingest.uplink import TimeSource
 
-LEVEL, EVIL = "a84041ffff000010", "a84041ffff000666"
+LEVEL, EVIL, LOG = "a84041ffff000010", "a84041ffff000666", "a84041ffff000109"
 PARSE = {"stadtwerke": PARSERS["chirpstack-v4"].parse}
 HOSTILE = """function decodeUplink(input) {
   if (input.bytes[0] === 0xff) while (true) {}
   return {data: {x: input.bytes[0], long: 'y'.repeat(input.bytes[0] === 0xee ? 40000 : 1)}};
+}"""
+
+LOGGING = """function decodeUplink(input) {
+  return {data: {distance: 0.03, at: input.recvTime.getTime() / 1000 + (input.bytes[0] ? 86400 : -3600)}};
 }"""
 
 
@@ -32,6 +37,7 @@ def types(tmp_path_factory):
     folder = tmp_path_factory.mktemp("types")
     write_type(folder, "acme-l1", IN_METRES, level_map(IN_METRES))
     (folder / "acme-evil.js").write_text(HOSTILE)
+    write_type(folder, "acme-log", LOGGING, level_map(LOGGING, more='time = "at"').replace('"L1"', '"Log"'))
     with Sandbox() as sandbox:
         yield load_catalogue(folder, scripts=JavascriptTypes(sandbox))
 
@@ -44,6 +50,7 @@ DEVICES = [
     device(EUI, "decentlab-dl-tbrg"),
     device(LEVEL, "acme-l1", sensor_height_cm=100),
     device(EVIL, "acme-evil"),
+    device(LOG, "acme-log"),
 ]
 
 
@@ -141,3 +148,15 @@ class Nobody:
 
 def hand_over(intake, messages):
     intake.hand_over.put(Delivery(messages, Nobody(), 1, ()), threading.Event())
+
+
+def test_what_the_payload_dates_has_that_time_unless_it_lies_in_the_future(intake, journal):
+    intake.take([up(LOG, b"\x00", 1), up(LOG, b"\x01", 2)])
+    logged, ahead = [(uplink, readings["time_us"].tolist()) for _, uplink, readings in journal.uplinks()]
+    hour_before = logged[0].received_us - 3_600_000_000
+    assert logged[0].time_source is TimeSource.PAYLOAD
+    assert logged[1] == [hour_before] * len(logged[1])
+    assert logged[0].time_us == hour_before
+    assert ahead[0].time_source is not TimeSource.PAYLOAD
+    assert ahead[1] == [ahead[0].time_us] * len(ahead[1])
+    assert intake.decoding.times_corrected > 0
