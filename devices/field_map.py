@@ -19,7 +19,7 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator,
 
 from devices.decoded import Decoded
 from devices.errors import DeviceTypeError, Fault
-from devices.flat import flat, plain_text
+from devices.flat import TooManyFieldsError, flat, plain_text
 from devices.format import Name, Strict, Text
 from devices.measurement import Measurement, Quality, Rejected
 from devices.properties import Kind, ObservedProperty, Theme, observed_properties
@@ -153,8 +153,11 @@ class _Reader:
     def value(self, number: float) -> float:
         if self.slope == 1 and self.offset == 0:
             return float(number)
-        # the decimal number that was meant: 0.29 m are 290 mm and not 289.99999999999994
-        return float(Fraction(repr(number)) * self.slope + self.offset)
+        try:
+            # the decimal number that was meant: 0.29 m are 290 mm and not 289.99999999999994
+            return float(Fraction(repr(number)) * self.slope + self.offset)
+        except OverflowError:
+            return math.inf
 
     def measured(self, value: float | None, time_us: int | None) -> Measurement:
         if value is None or not math.isfinite(value):
@@ -198,10 +201,19 @@ class FieldMap:
 
         `Rejected("unit_changed")` where the codec says a unit that is not the map's. Never raises.
         """
-        fields = flat(data)
-        times = {path: _time_us(fields.pop(path, None)) for path in self.times}
+        try:
+            fields = flat(data)
+        except TooManyFieldsError:
+            return Rejected("codec_error", "the codec's answer has too many fields")
         found: list[Measurement] = []
         said = [plain_text(each) for each in warnings]
+        times: dict[str, int | None] = {}
+        for path in self.times & fields.keys():
+            times[path] = _time_us(fields[path])
+            if times[path] is None:
+                said.append(f"{path}: {fields[path]!r} is no time"[:200])
+            else:
+                del fields[path]
         for reader in self.readers:
             path = reader.path if reader.path in fields else f"{reader.path}.value"
             if path not in fields:

@@ -27,9 +27,10 @@ SANDBOX_S = 0.5
 WAITING = "codec_waiting"
 """Reason of an uplink that no time was left for; it is decoded as soon as there is."""
 _WAITING = Rejected(WAITING, "decoded as soon as the sandbox has time")
-_AT_ONCE = 50
-"""Most uplinks in one call of a sandbox. Its speed is in batches, but each that it must kill costs a limit: a
-codec begins with one a call, gets twice as many after each call without a kill, and after one begins anew."""
+_AT_ONCE = 8
+"""Most uplinks in one call of a sandbox. Its speed is in batches, but each that it must kill costs a limit,
+and each that is merely slow nearly so: a codec begins with one a call, gets twice as many after each call
+that was quick, and begins anew after one that was not."""
 _KILLED = frozenset({"codec_timeout", "codec_memory", "codec_crash"})
 _MOST_NOTES = 16 << 10
 _MOST_WARNINGS, _MOST_WARNING = 20, 200
@@ -113,29 +114,38 @@ class Decoding:
             type_id, places = turns.popleft()
             at_once = self._at_once[type_id]
             now, later = places[:at_once], places[at_once:]
+            begun = time.monotonic()
             read = self._run(self._catalogue[type_id], [uplinks[i] for i in now])
             for place, each in zip(now, read, strict=True):
                 found[place] = each
             killed = any(isinstance(each, Rejected) and each.reason in _KILLED for each in read)
-            self._at_once[type_id] = 1 if killed else min(2 * at_once, _AT_ONCE)
+            slow = time.monotonic() - begun > self.sandbox_s / 4
+            self._at_once[type_id] = 1 if killed or slow else min(2 * at_once, _AT_ONCE)
             if later:
                 turns.append((type_id, later))
 
     def _run(self, device_type: DeviceType, uplinks: Sequence[Uplink]) -> list[Read | Rejected]:
-        devices = self._registry.current.devices
         try:
             frames = [Frame(each.f_port, each.payload, each.received_us) for each in uplinks]
-            read: list[Read | Rejected] = []
-            for uplink, each in zip(uplinks, device_type.decode_many(frames), strict=True):
-                if isinstance(each, Rejected):
-                    read.append(each)
-                    continue
-                device = devices[uplink.dev_eui]
-                measured = tuple(self._measured(uplink, device, device.derive(each.measurements)))
-                read.append((_noted(uplink, each, measured), measured))
+            decoded = device_type.decode_many(frames)
         except Exception as error:  # noqa: BLE001 - a decoder's fault is a value, whatever it is
             return [self._fault(device_type.id, uplink, error) for uplink in uplinks]
-        return read
+        return [
+            self._placed(uplink, device_type, each) for uplink, each in zip(uplinks, decoded, strict=True)
+        ]
+
+    def _placed(
+        self, uplink: Uplink, device_type: DeviceType, decoded: Decoded | Rejected
+    ) -> Read | Rejected:
+        if isinstance(decoded, Rejected):
+            return decoded
+        try:
+            device = self._registry.current.devices[uplink.dev_eui]
+            measured = tuple(self._measured(uplink, device, device.derive(decoded.measurements)))
+            notes = _notes(decoded, own_time=any(each.time_us != uplink.time_us for each in measured))
+        except Exception as error:  # noqa: BLE001 - one uplink's fault is not its neighbours'
+            return self._fault(device_type.id, uplink, error)
+        return replace(uplink, codec_notes=notes) if notes else uplink, measured
 
     def _fault(self, type_id: str, uplink: Uplink, error: Exception) -> Rejected:
         if not self.errors[type_id]:
@@ -163,23 +173,16 @@ class Decoding:
             yield Measured(series, time_us, value, int(quality))
 
 
-def _noted(uplink: Uplink, decoded: Decoded, measured: Sequence[Measured]) -> Uplink:
-    """The uplink with what its codec had to say, and with the newest time that its payload gave."""
-    if notes := _notes(decoded):
-        uplink = replace(uplink, codec_notes=notes)
-    if own := [each.time_us for each in measured if each.time_us != uplink.time_us]:
-        uplink = replace(uplink, time_us=max(own), time_source=TimeSource.PAYLOAD)
-    return uplink
-
-
-def _notes(decoded: Decoded) -> bytes:
+def _notes(decoded: Decoded, *, own_time: bool) -> bytes:
     """What the codec said beside its measurements, as Uplink.codec_notes; b"" for nothing.
 
+    `own_time`: the payload dated its values; the uplink keeps the time that undated ones fall back to.
     At most 16 KiB: the raw payload is kept anyway, and a codec can make a book of it.
     """
-    if not decoded.unmapped and not decoded.warnings:
+    if not decoded.unmapped and not decoded.warnings and not own_time:
         return b""
-    notes: dict[str, Any] = {"unmapped": dict(decoded.unmapped), "warnings": decoded.warnings}
+    timed = {"time_source": TimeSource.PAYLOAD.value} if own_time else {}
+    notes: dict[str, Any] = {"unmapped": dict(decoded.unmapped), "warnings": decoded.warnings, **timed}
     packed = msgspec.json.encode(notes)
     if len(packed) <= _MOST_NOTES:
         return packed
@@ -192,4 +195,4 @@ def _notes(decoded: Decoded) -> bytes:
         kept[path] = value
     warnings = [each[:_MOST_WARNING] for each in decoded.warnings[:_MOST_WARNINGS]]
     warnings.append(f"not kept: {len(decoded.unmapped) - len(kept)} more fields, and what else was too long")
-    return msgspec.json.encode({"unmapped": kept, "warnings": warnings})
+    return msgspec.json.encode({"unmapped": kept, "warnings": warnings, **timed})

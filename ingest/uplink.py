@@ -47,8 +47,8 @@ class Uplink:
     DevAddr). Times are microseconds since the epoch, UTC: `received_us` by the network server, `arrived_us`
     by us, `time_us` the event time, chosen as `time_source` says.
     `decoded` is the network server's own decoded object as JSON bytes, b"" where there is none.
-    `codec_notes` is what our codec said beside the readings, JSON {"unmapped": {...}, "warnings": [...]}, b""
-    where that was nothing.
+    `codec_notes` is what our codec said beside the readings, JSON {"unmapped": {...}, "warnings": [...],
+    "time_source": "payload" where it dated its values}, b"" where that was nothing.
     """
 
     server: str

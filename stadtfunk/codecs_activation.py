@@ -64,7 +64,9 @@ class Difference:
         ratio = f", always {self.ratio:.6g} times" if self.ratio is not None else ""
         change = f"{_shown(self.old)} -> {_shown(self.new)}"
         example = f"e.g. {self.payload.hex()}"
-        return f"{self.kind:8} {self.name}: {change} (in {self.count} uplinks{ratio}, {example})"
+        line = f"{self.kind:8} {self.name}: {change} (in {self.count} uplinks{ratio}, {example})"
+        # names and texts are the codec's: none may write over what the operator decides by
+        return "".join(each if each.isprintable() else "?" for each in line)
 
 
 @dataclass(frozen=True, slots=True)

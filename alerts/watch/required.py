@@ -176,16 +176,20 @@ class RequiredWatch:
     def _step(self, readings: Readings) -> list[Event]:
         since_us = self._clock() - self._max_age_us
         device = self._device_of[readings["series"]]
-        mine = (device >= 0) & (readings["time_us"] >= since_us)
+        mine = device >= 0
         readings, device = readings[mine], device[mine]
         if not len(readings):
             return []
         starts = np.flatnonzero(np.diff(readings["seq"], prepend=-1))
         there = np.where(np.isnan(readings["value"]), 0, self._bit_of[readings["series"]])
-        seen = np.bitwise_or.reduceat(there, starts)
-        device = device[starts]
-        lacking = self._need[device] & ~seen
         times = np.maximum.reduceat(readings["time_us"], starts)
+        recent = times >= since_us  # of a whole uplink: its readings may have times of their own
+        seen, times, device = (
+            np.bitwise_or.reduceat(there, starts)[recent],
+            times[recent],
+            device[starts][recent],
+        )
+        lacking = self._need[device] & ~seen
         troubled = {number for number, each in enumerate(self._watched) if each.dev_eui in self._rows}
         troubled.update(device[lacking != 0].tolist())
         events: list[Event] = []

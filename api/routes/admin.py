@@ -181,7 +181,6 @@ def _uplink(view: View, seq: int, uplink: Uplink, readings: Readings) -> dict[st
         "device": uplink.dev_eui,
         "server": uplink.server,
         "time": format_us(uplink.time_us),
-        "time_source": uplink.time_source,
         "arrived": format_us(uplink.arrived_us),
         "f_port": uplink.f_port,
         "f_cnt": uplink.f_cnt,
@@ -195,7 +194,11 @@ def _uplink(view: View, seq: int, uplink: Uplink, readings: Readings) -> dict[st
 
 def _codec_notes(uplink: Uplink) -> dict[str, Any]:
     notes = orjson.loads(uplink.codec_notes) if uplink.codec_notes else {}
-    return {"unmapped": notes.get("unmapped", {}), "codec_warnings": notes.get("warnings", [])}
+    return {
+        "time_source": notes.get("time_source", uplink.time_source.value),
+        "unmapped": notes.get("unmapped", {}),
+        "codec_warnings": notes.get("warnings", []),
+    }
 
 
 def _points(view: View, readings: Readings) -> Sequence[Point]:

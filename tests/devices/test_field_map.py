@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from devices.errors import DeviceTypeError
 from devices.field_map import compile_map, parse_map
-from devices.flat import flat
+from devices.flat import TooManyFieldsError, flat
 from devices.measurement import Measurement, Quality, Rejected
 
 HEAD = 'maker = "Acme"\nmodel = "X1"\n'
@@ -246,6 +246,10 @@ def test_reading_never_raises_and_drops_nothing(data):
 
 def test_deep_nesting_is_no_matter():
     data = {"a": 1}
-    for _ in range(5000):
+    for _ in range(300):
         data = {"a": data}
     assert list(flat(data).values()) == [1]
+    for _ in range(5000):
+        data = {"a": data}
+    with pytest.raises(TooManyFieldsError):
+        flat(data)

@@ -8,6 +8,7 @@ from devices.decoded import Frame
 from devices.field_map import compile_map, parse_map
 from devices.javascript.codec import JavascriptCodec
 from devices.javascript.sandbox import Limits, Sandbox, Source
+from devices.measurement import Rejected
 
 T = 1_700_000_000_000_000
 HEAD = 'codec = "acme/l1"\n'
@@ -82,3 +83,35 @@ def test_normalised_data_is_read_where_the_map_wants_it():
     assert [(each.property, each.value) for each in decoded.measurements] == [("air_temperature", 21.5)]
     assert dict(decoded.unmapped) == {"t": 215}
     assert dict(plain.unmapped) == {"t": 215}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"k" * 40_000: [0] * 20_000},
+        {"battery": 3.1, **{f"k{i}": i for i in range(5_000)}},
+        {"battery": 3.1, "deep": [[[[[]] * 100] * 100] * 100]},
+    ],
+)
+def test_an_answer_with_more_fields_than_can_be_told_apart_is_refused(data):
+    assert read(LOG, data) == Rejected("codec_error", "the codec's answer has too many fields")
+
+
+def test_paths_that_meet_are_told_apart():
+    decoded = read(LOG, {"a": {"b": 1}, "a.b": 2})
+    assert dict(decoded.unmapped) == {"a.b": 1, "a.b'2": 2}
+
+
+def test_a_number_too_large_to_convert_is_missing_and_costs_nothing_else():
+    text = LOG + '[[field]]\npath = "d"\nproperty = "water_distance"\nunit = "m"\n'
+    decoded = read(text, {"battery": 3.1, "d": 1e308})
+    assert [(each.property, each.value) for each in decoded.measurements] == [
+        ("battery_voltage", 3.1),
+        ("water_distance", None),
+    ]
+
+
+def test_a_time_that_cannot_be_read_is_kept_and_said():
+    decoded = read(LOG, {"battery": 3.1, "at": "yesterday"})
+    assert dict(decoded.unmapped) == {"at": "yesterday"}
+    assert decoded.warnings == ("at: 'yesterday' is no time",)
