@@ -90,7 +90,12 @@ class JavascriptTypes:
                 yield file, self._unmapped
 
     def find(self, type_id: str) -> DeviceType | None:
-        """The repository's device of this id, without a map: all that its codec gives is kept and shown."""
+        """What was in force and has lost its files, else the repository's device of this id, without a map.
+
+        Without a map all that its codec gives is kept and shown.
+        """
+        if kept := self._kept(type_id, "its files are gone"):
+            return kept
         if self._repository is None:
             return None
         for at in (match.start() for match in re.finditer("-", type_id)):
@@ -113,6 +118,25 @@ class JavascriptTypes:
         self._new.clear()
 
     def _mapped(self, file: Path) -> DeviceType:
+        try:
+            return self._from_files(file)
+        except DeviceTypeError as error:
+            # an update that breaks a file must not end a service that has what it was decoding with
+            if kept := self._kept(file.stem, str(error)):
+                return kept
+            raise
+
+    def _kept(self, type_id: str, why: str) -> DeviceType | None:
+        """The type by the pair activated last, held; None where there is none."""
+        if self._shelf is None or not _ID.fullmatch(type_id):
+            return None
+        pair = self._shelf.activated(type_id)
+        if pair is None:
+            return None
+        self.held[type_id] = f"{why}; what was activated last stays in force"
+        return self.build(type_id, type_id, pair)
+
+    def _from_files(self, file: Path) -> DeviceType:
         text = _text(file)
         map_file = parse_map(str(file), text)
         type_id = map_file.id
@@ -176,6 +200,8 @@ class JavascriptTypes:
         if not _ID.fullmatch(file.stem):
             remedy = "name it maker-model.js in lower case"
             raise DeviceTypeError(Fault(str(file), "file", f"{file.stem} is no type's id", remedy))
+        if kept := self._kept(file.stem, f"there is no {file.stem}.toml any more"):
+            return kept
         maker, _, model = file.stem.partition("-")
         return self._plain(file.stem, maker, model or maker, Source.of(_text(file)))
 

@@ -222,6 +222,31 @@ def test_a_changed_codec_is_not_in_force_by_itself(tmp_path, sandbox):
     assert load()[0] == 300
 
 
+@pytest.mark.parametrize(
+    ("breaks", "why"),
+    [
+        (lambda folder: (folder / "acme-l1.js").unlink(), "no acme-l1.js beside it"),
+        (lambda folder: (folder / "acme-l1.js").write_bytes(b"\xff\xfe"), "acme-l1.js"),
+        (lambda folder: (folder / "acme-l1.toml").write_text("maker = "), "not TOML"),
+        (lambda folder: (folder / "acme-l1.toml").unlink(), "no acme-l1.toml any more"),
+        (lambda folder: [each.unlink() for each in folder.iterdir()], "files are gone"),
+    ],
+)
+def test_what_was_activated_outlives_its_files(tmp_path, sandbox, breaks, why):
+    folder, shelf = tmp_path / "types", Shelf(tmp_path / "codecs")
+    write_type(folder, "acme-l1", IN_METRES, level_map(IN_METRES))
+    first = JavascriptTypes(sandbox, shelf=shelf)
+    load_catalogue(folder, scripts=first)
+    first.keep()
+    breaks(folder)
+    scripts = JavascriptTypes(sandbox, shelf=shelf)
+    level = load_catalogue(folder, scripts=scripts)["acme-l1"]
+    assert [m.value for m in level.decode(85, LEVEL_PAYLOAD) if m.property == "water_distance"] == [30]
+    assert why in scripts.held["acme-l1"]
+    with pytest.raises(KeyError):
+        load_catalogue(folder, scripts=scripts)["../acme-l1"]
+
+
 def test_a_damaged_shelf_is_a_fault_and_no_other_codec(tmp_path, sandbox):
     shelf = Shelf(tmp_path / "codecs")
     write_type(tmp_path / "types", "acme-l1", IN_METRES, level_map(IN_METRES))
