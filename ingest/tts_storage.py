@@ -118,6 +118,7 @@ class TtsStorage:
         self._newest = newest
         self._mark = mark
         self._opened: deque[int] = deque()
+        self._from_us: int | None = None  # of the gap that is open, also where it could not be marked
         self._changed = threading.Condition()
         self._unsafe = 0
         self._stopping = threading.Event()
@@ -182,14 +183,13 @@ class TtsStorage:
         if not opened or self._stopping.is_set():
             return
         now_us = self._clock()
-        starts = [last_us for last_us in opened if last_us]
-        marked = self._marked()
-        if marked is not None:
-            starts.append(marked)
-        elif not all(opened):
+        starts = [each for each in (self._marked(), self._from_us) if each is not None]
+        if not starts and not all(opened):
+            self._from_us = now_us - LONGEST_US - OVERLAP_US  # should the journal fail now
             newest = self._newest()
-            starts.append(now_us - LONGEST_US if newest is None else newest)
-        after_us = max(min(starts) - (0 if min(starts) == marked else OVERLAP_US), 0)
+            starts.append(self._from_us if newest is None else newest - OVERLAP_US)
+        starts += [last_us - OVERLAP_US for last_us in opened if last_us]
+        after_us = self._from_us = max(min(starts), 0)
         self._remember(after_us)
         self._say(ok=True, detail=f"fetches what came since {_rfc3339(after_us)}")
         before = self.stats.uplinks
@@ -199,8 +199,9 @@ class TtsStorage:
                 return
             if count < PAGE or last_us <= after_us:
                 break
-            after_us = last_us
+            after_us = self._from_us = last_us
             self._remember(after_us)
+        self._from_us = None
         self._mark.unlink(missing_ok=True)
         self.stats.gaps += 1
         fetched = self.stats.uplinks - before

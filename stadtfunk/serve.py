@@ -4,7 +4,8 @@ import argparse
 import gc
 import signal
 import socket
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import structlog
@@ -68,21 +69,30 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[Callable[[], None]]:
     """Ctrl-C and SIGTERM end what is inside, quietly; a second one does not disturb the stopping.
 
+    Gives a function to call before each longer step: Python loses an exception that a signal raises while an
+    object is being finalised, and nobody would stop.
     uvicorn repeats a signal when it has shut down: with the default handler the process would die there.
     """
     signals = (signal.SIGINT, signal.SIGTERM)
 
+    asked = threading.Event()
+
     def interrupt(_number: int, _frame: object) -> None:
         for each in signals:
             signal.signal(each, signal.SIG_IGN)
+        asked.set()
         raise KeyboardInterrupt
+
+    def look() -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
 
     before = [signal.signal(each, interrupt) for each in signals]
     try:
-        yield
+        yield look
     except KeyboardInterrupt:
         return
     for each, handler in zip(signals, before, strict=True):
@@ -91,23 +101,23 @@ def interruptible() -> Iterator[None]:
 
 def run(args: argparse.Namespace) -> int:
     """Run until SIGINT or SIGTERM."""
-    with interruptible():
-        _serve(args)
+    with interruptible() as look:
+        _serve(args, look)
     return 0
 
 
-def _serve(args: argparse.Namespace) -> None:
+def _serve(args: argparse.Namespace, look: Callable[[], None]) -> None:
     settings = load_settings(args.config)
     service = Service(settings)
-    for line in service.criteria.advice:
-        _log.warning("rain_index", advice=line)
     with bind(settings.api.host, settings.api.port) as listener:
         server = Server(service.app(), settings.api.host, settings.api.port, settings.api.trusted_proxies)
         # what is there before the first uplink stays: the collector need not walk it again and again
         gc.collect()
         gc.freeze()
         try:
+            look()
             service.start()
+            look()
             host, port = listener.getsockname()[:2]
             _log.info("serving", url=f"http://{host}:{port}/")
             server.run(sockets=[listener])

@@ -28,11 +28,14 @@ from ingest.network_servers.json_fields import (
 from ingest.network_servers.kind import Found, Ignored, NetworkServerKind
 from ingest.uplink import Gateway, Message, Uplink
 
+Radio = float | str | None
+"""A figure about the reception: an empty text, or none, is no reason to lose an uplink."""
+
 
 class _Lrr(msgspec.Struct):
-    id: str = msgspec.field(name="Lrrid", default="")
-    rssi: float | None = msgspec.field(name="LrrRSSI", default=None)
-    snr: float | None = msgspec.field(name="LrrSNR", default=None)
+    id: str | None = msgspec.field(name="Lrrid", default="")
+    rssi: Radio = msgspec.field(name="LrrRSSI", default=None)
+    snr: Radio = msgspec.field(name="LrrSNR", default=None)
 
 
 class _Lrrs(msgspec.Struct):
@@ -50,17 +53,17 @@ class _Up(msgspec.Struct):
     f_port: UInt8 = msgspec.field(name="FPort", default=0)
     f_cnt: UInt32 = msgspec.field(name="FCntUp", default=0)
     payload: str | None = msgspec.field(name="payload_hex", default=None)
-    dev_addr: str = msgspec.field(name="DevAddr", default="")
+    dev_addr: str | None = msgspec.field(name="DevAddr", default="")
     encrypted: bool = msgspec.field(name="PayloadEncryption", default=False)
     m_type: UInt8 | None = msgspec.field(name="MType", default=None)
     spreading_factor: UInt8 | None = msgspec.field(name="SpFact", default=None)
-    frequency_mhz: float | None = msgspec.field(name="Frequency", default=None)
-    lrr_id: str = msgspec.field(name="Lrrid", default="")
-    rssi: float | None = msgspec.field(name="LrrRSSI", default=None)
-    snr: float | None = msgspec.field(name="LrrSNR", default=None)
-    lat: float | None = msgspec.field(name="LrrLAT", default=None)
-    lon: float | None = msgspec.field(name="LrrLON", default=None)
-    lrrs: _Lrrs | None = msgspec.field(name="Lrrs", default=None)
+    frequency_mhz: Radio = msgspec.field(name="Frequency", default=None)
+    lrr_id: str | None = msgspec.field(name="Lrrid", default="")
+    rssi: Radio = msgspec.field(name="LrrRSSI", default=None)
+    snr: Radio = msgspec.field(name="LrrSNR", default=None)
+    lat: Radio = msgspec.field(name="LrrLAT", default=None)
+    lon: Radio = msgspec.field(name="LrrLON", default=None)
+    lrrs: _Lrrs | str | None = msgspec.field(name="Lrrs", default=None)
     customer: msgspec.Raw = msgspec.field(name="CustomerData", default=msgspec.Raw())
     driver: msgspec.Raw = msgspec.field(name="DriverCfg", default=msgspec.Raw())
     object: msgspec.Raw = msgspec.field(name="payload", default=msgspec.Raw())
@@ -170,7 +173,7 @@ def _uplink(message: Message, up: _Up, dev_eui: str, payload: bytes) -> Uplink:
         dev_eui=dev_eui,
         f_port=up.f_port,
         f_cnt=up.f_cnt,
-        session=up.dev_addr.lower(),
+        session=(up.dev_addr or "").lower(),
         payload=payload,
         received_us=when.received_us,
         arrived_us=message.arrived_us,
@@ -180,7 +183,7 @@ def _uplink(message: Message, up: _Up, dev_eui: str, payload: bytes) -> Uplink:
         codec_hint=_named(up.driver).id,
         confirmed=up.m_type == _CONFIRMED_UP,
         spreading_factor=up.spreading_factor or None,
-        frequency_hz=hertz(up.frequency_mhz),
+        frequency_hz=hertz(_figure(up.frequency_mhz)),
         gateways=tuple(_gateways(up)),
         decoded=given(up.object),
     )
@@ -195,11 +198,25 @@ def _named(raw: msgspec.Raw) -> _Named:
 
 def _gateways(up: _Up) -> list[Gateway]:
     """All that heard it, the best first, which alone has a position."""
-    lrr = up.lrrs.lrr if up.lrrs else None
+    lrr = up.lrrs.lrr if isinstance(up.lrrs, _Lrrs) else None
     heard = lrr if isinstance(lrr, list) else [lrr] if lrr else []
-    best = Gateway(up.lrr_id, finite(up.rssi), finite(up.snr), lat=finite(up.lat), lon=finite(up.lon))
-    others = [Gateway(each.id, finite(each.rssi), finite(each.snr)) for each in heard if each.id != up.lrr_id]
-    return [best, *others] if up.lrr_id else others
+    others = [
+        Gateway(each.id, _figure(each.rssi), _figure(each.snr))
+        for each in heard
+        if each.id and each.id != up.lrr_id
+    ]
+    if not up.lrr_id:
+        return others
+    lat, lon = _figure(up.lat), _figure(up.lon)
+    return [Gateway(up.lrr_id, _figure(up.rssi), _figure(up.snr), lat=lat, lon=lon), *others]
+
+
+def _figure(value: Radio) -> float | None:
+    """A number, for which a text may stand; None of anything else."""
+    try:
+        return None if value is None else finite(float(value))
+    except ValueError:
+        return None
 
 
 KIND = NetworkServerKind(

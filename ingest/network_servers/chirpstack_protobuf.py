@@ -35,12 +35,23 @@ def as_json(event: str, payload: bytes) -> bytes | Rejected:
     message = getattr(messages, _MESSAGES.get(event, _MESSAGES["up"]))()
     try:
         message.ParseFromString(payload)
-        content: dict[str, Any] = json_format.MessageToDict(message)
+        content = _converted(json_format, message, event)
         if event == "up":
             content.setdefault("data", "")  # ChirpStack's JSON has the defaults of the topmost level
         return msgspec.json.encode(content)
     except Exception as fault:  # noqa: BLE001 - protobuf's own errors have no base but this
         return Rejected("malformed_protobuf", f"{type(fault).__name__}: {fault}"[:500])
+
+
+def _converted(json_format: Any, message: Any, event: str) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json_format.MessageToDict(message)
+    except Exception:
+        if event != "up":
+            raise
+        message.ClearField("object")  # we decode the payload ourselves
+        content = json_format.MessageToDict(message)
+    return content
 
 
 @cache

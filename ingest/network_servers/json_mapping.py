@@ -98,14 +98,21 @@ class _Parser:
             else next((each.time_us for each in gateways if each.time_us is not None), None),
             arrived_us=message.arrived_us,
         )
+        f_cnt = _whole(body, paths.f_cnt, _MOST_COUNT)
+        session = _together(body, paths.session).lower()
+        if time_us is not None and (f_cnt is None or not session):
+            # without a counter, or a session that makes it unique, the server's time tells two uplinks apart
+            session = f"{session}@{time_us}"
+        elif f_cnt is None:
+            session = f"{session}@{message.arrived_us}"
         spreading, bandwidth = self._modulation(body)
         frequency = _number(body, paths.frequency)
         return Uplink(
             server=message.server,
             dev_eui=dev_eui,
             f_port=f_port,
-            f_cnt=_whole(body, paths.f_cnt, _MOST_COUNT) or 0,
-            session=_together(body, paths.session).lower(),
+            f_cnt=f_cnt or 0,
+            session=session,
             payload=payload,
             received_us=when.received_us,
             arrived_us=message.arrived_us,
