@@ -2,7 +2,8 @@
 
 IngestError
  ├── JournalError     the journal cannot keep its promise (disk full, damaged file)
- │    └── Fenced      somebody else has taken over this reader
+ │    ├── Fenced      somebody else has taken over this reader
+ │    └── NoLongerRefusedError   somebody else has accepted this message
  ├── StoreError       the time-series store refuses or is away
  │    └── CannotDeleteError   it cannot delete single readings
  ├── BrokerError      a network server's url or CA file cannot be used
@@ -23,6 +24,10 @@ class JournalError(IngestError):
 
 class Fenced(JournalError):  # noqa: N818 - a state, not a mistake
     """Somebody else has taken over this reader."""
+
+
+class NoLongerRefusedError(JournalError):
+    """Somebody else has accepted a message that was refused."""
 
 
 class StoreError(IngestError):

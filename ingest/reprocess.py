@@ -7,6 +7,7 @@ Last the refused uplinks that decode now. Every step can be repeated; the book s
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from typing import NamedTuple
@@ -14,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from devices.measurement import Rejected
-from ingest.decoding import WAITING, Decoding
+from ingest.decoding import WAITING, Decoding, Read
 from ingest.dedup import keys
+from ingest.errors import NoLongerRefusedError
 from ingest.journal import Accepted, Corrected, Journal, RejectedRow
 from ingest.journal_record import pack_reading, unpack_readings
 from ingest.reading import Measured, Readings, Series
@@ -199,8 +201,10 @@ class Reprocess:
         return page
 
     def _decode(self, uplinks: Iterable[Uplink]) -> list[tuple[Measured, ...] | Rejected]:
-        found = self._decoding.readings_of(list(uplinks))
-        return [each if isinstance(each, Rejected) else each[1] for each in found]
+        return [each if isinstance(each, Rejected) else each[1] for each in self._read(uplinks)]
+
+    def _read(self, uplinks: Iterable[Uplink]) -> list[Read | Rejected]:
+        return self._decoding.readings_of(list(uplinks))
 
     def _compare(self, page: _Page, row: _Row, decoded: tuple[Measured, ...] | Rejected) -> None:
         if isinstance(decoded, Rejected):
@@ -261,20 +265,31 @@ class Reprocess:
 
     def _take_page(self, rows: Sequence[RejectedRow], report: Report) -> None:
         chosen = [(row.id, row.uplink) for row in reversed(rows) if row.uplink in self._selection]
-        results = self._decode([uplink for _, uplink in chosen if uplink is not None])
+        results = self._read(uplink for _, uplink in chosen if uplink is not None)
         ids: list[int] = []
         accepted: list[Accepted] = []
-        for (number, uplink), decoded in zip(chosen, results, strict=True):
-            if uplink is None or isinstance(decoded, Rejected):
+        for (number, _), read in zip(chosen, results, strict=True):
+            if isinstance(read, Rejected):
                 continue
+            uplink, decoded = read
             if max([uplink.time_us, *(each.time_us for each in decoded)]) >= self._young_us:
                 report.waiting += 1
                 continue
             ids.append(number)
             accepted.append(Accepted(uplink, decoded, keys(uplink)))
-        if not self._previewing:
+        report.accepted += len(ids) if self._previewing else self._accept(ids, accepted)
+
+    def _accept(self, ids: Sequence[int], accepted: Sequence[Accepted]) -> int:
+        """How many were still refused: a running service takes them up as well after it has started."""
+        with suppress(NoLongerRefusedError):
             self._journal.accept_refused(ids, accepted)
-        report.accepted += len(ids)
+            return len(ids)
+        taken = 0
+        for number, row in zip(ids, accepted, strict=True):
+            with suppress(NoLongerRefusedError):
+                self._journal.accept_refused([number], [row])
+                taken += 1
+        return taken
 
     def _tell(self, stage: str, after: int) -> None:
         total = max(self._target - self._first + 1, 0)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.measurement import Rejected
-from ingest.errors import Fenced, JournalError
+from ingest.errors import Fenced, JournalError, NoLongerRefusedError
 from ingest.journal import (
     Accepted,
     Corrected,
@@ -270,8 +270,8 @@ class SqliteJournal:
     def accept_refused(self, ids: Sequence[int], accepted: Sequence[Accepted]) -> int:
         """Turn refused messages into stored uplinks, all or nothing (a device was registered late).
 
-        `accepted[i]` is what `ids[i]` became. Returns the last seq. Raises JournalError when one of them is
-        no longer refused: somebody else has accepted it.
+        `accepted[i]` is what `ids[i]` became. Returns the last seq. Raises NoLongerRefusedError when somebody
+        else has accepted one of them.
         """
         if len(ids) != len(accepted):
             raise ValueError(f"{len(ids)} ids for {len(accepted)} uplinks")
@@ -284,7 +284,7 @@ class SqliteJournal:
                     "DELETE FROM refused WHERE id = ? RETURNING reason", (number,)
                 ).fetchone()
                 if row is None:
-                    raise JournalError(f"message {number} is no longer refused: read the list again")
+                    raise NoLongerRefusedError(f"message {number} is no longer refused: read the list again")
                 connection.execute("UPDATE reasons SET count = count - 1 WHERE reason = ?", row)
             connection.execute("UPDATE totals SET rejected = rejected - ?", (len(ids),))
             last = add(connection, numbers, accepted, uplinks)

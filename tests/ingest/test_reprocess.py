@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reprocessed_city import EUIS, PROPERTIES, T0, City, S, ToyCodec, uplink
+from reprocessed_city import EUIS, PROPERTIES, T0, City, S, ToyCodec, decoding, uplink
 from servers import wait_for
 
+from ingest.dedup import keys
 from ingest.errors import CannotDeleteError, JournalError
-from ingest.journal import Corrected
+from ingest.journal import Accepted, Corrected
 from ingest.latest import LatestValues
 from ingest.reprocess import Selection
 from ingest.reprocess_report import Report
@@ -194,6 +195,24 @@ def test_refused_uplinks_that_decode_now_are_taken_except_the_youngest(city):
     assert (city.journal.counts().rejected, city.journal.counts().stored) == (2, 3)
     city.drain()
     assert [row[5] for row in city.stored()] == [2.0]
+
+
+def test_what_the_running_service_takes_at_the_same_moment_is_no_fault(city, monkeypatch):
+    city.live(ToyCodec(("reject",)), [uplink(n, b"\0\1") for n in range(1, 6)])
+    read, decode = city.journal.rejected, decoding(CM)
+
+    def rejected(**what):
+        rows = read(**what)
+        if len(rows) == 5:  # between our reading the list and our writing
+            row = rows[2]
+            city.journal.accept_refused(
+                [row.id], [Accepted(row.uplink, decode.readings(row.uplink), keys(row.uplink))]
+            )
+        return rows
+
+    monkeypatch.setattr(city.journal, "rejected", rejected)
+    assert city.reprocess(CM).report.accepted == 4
+    assert (city.journal.counts().rejected, city.journal.counts().stored) == (0, 5)
 
 
 def test_only_the_chosen_devices_and_times(city):
