@@ -63,7 +63,7 @@ def inbox(request: Request, view: Operator, query: Annotated[InboxQuery, Query()
 @router.get(
     "/{dev_eui}",
     response_class=Response,
-    responses={200: {"model": UnregisteredDevice}, **errors(401, 403, 404)},
+    responses={200: {"model": UnregisteredDevice}, **errors(401, 403, 404, 422)},
 )
 def device(request: Request, view: Operator, dev_eui: Annotated[str, Path(max_length=40)]) -> Response:
     """One unregistered device with its newest uplinks and every type that reads all of them."""

@@ -39,7 +39,7 @@ _BODY: dict[str, Any] = {
     "/{server}",
     status_code=204,
     response_class=Response,
-    responses={204: {"description": "Durable here"}, **errors(401, 403, 413, 429, 503)},
+    responses={204: {"description": "Durable here"}, **errors(401, 403, 413, 422, 429, 503)},
     openapi_extra=_BODY,
 )
 async def push(
