@@ -75,6 +75,27 @@ def test_one_device_with_its_uplinks(operator):
     assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
 
 
+def test_what_is_not_tried_yet_is_said_and_another_request_goes_on(inbox_town):
+    from devices.catalogue import load_catalogue  # noqa: PLC0415 - for this test alone
+    from ingest.inbox import Inbox  # noqa: PLC0415 - for this test alone
+
+    clock = iter(range(10_000))
+    inbox_town.changes["inbox"] = Inbox(
+        inbox_town.journal, lambda: inbox_town.registry, load_catalogue(), 20, lambda: next(clock)
+    )
+    with operator_of(inbox_town) as client:
+        first = client.get(INBOX).json()["items"]
+        assert first[-1]["untried"] > 0
+        assert first[-1]["payload"] == "ff", "what was heard is told all the same"
+        body = first[1]
+        for _ in range(200):
+            body = client.get(f"{INBOX}/{GAUGE}").json()
+            if not body["untried"]:
+                break
+        assert (body["untried"], body["guesses"][0]["type"]) == (0, "decentlab-dl-mbx")
+        assert body["guesses"][0].keys() >= {"heeded", "properties", "seen"}
+
+
 def test_what_it_knows_follows_what_arrives(inbox_town, operator):
     assert operator.get(f"{INBOX}/{GAUGE}").json()["guesses"]
     inbox_town.unknown.sends(GAUGE, "ff00ff", minute=20)

@@ -140,7 +140,7 @@ function guessed(item, form) {
     { id: "guesses", tabindex: "-1" },
     item.guesses.length ? el("p", { class: "quiet" }, w().guessesHint) : item.untried ? null : el("p", { class: "doubt" }, w().noGuess),
     item.untried ? el("p", { role: "status" }, w().untried(item.untried), " ", goOn) : null,
-    el("div", { class: "cards" }, item.guesses.map((each) => guessCard(each, form.take))),
+    el("div", { class: "cards after" }, item.guesses.map((each) => guessCard(each, form.take))),
   );
   goOn.addEventListener("click", async () => {
     goOn.disabled = true;
