@@ -21,7 +21,8 @@ from devices.errors import ChangedListError, ClosedListError, Fault, RegistryErr
 from devices.registry import Registry, registry_of
 
 MOST_ROWS = 5_000
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_FORMULA = re.compile(r"[=@]|[+-](?![\d\s./()-]*$)")
 _REMEDY_FILE = "name a CSV file in the configuration, [devices] file = 'devices.csv'; [[device]] may stay"
 _REMEDY_WRITE = (
     "make the file and its folder writable for the service; mount the folder into a container, not the file"
@@ -143,8 +144,16 @@ def _located(file: Path, data: bytes) -> list[Located]:
 
 def _unwritable(located: Located) -> Iterator[Fault]:
     for column, value in located.row:
-        if isinstance(value, str) and _CONTROL.search(value):
-            yield located.fault(column, "has a control character", "write it as one line")
+        if not isinstance(value, str):
+            continue
+        if "\n" in value or "\r" in value:
+            remedy = "close the quotation mark it begins with, or write it as one line"
+            yield located.fault(column, "goes on over several lines", remedy)
+        elif _CONTROL.search(value):
+            yield located.fault(column, "has a control character", "leave it out")
+        elif _FORMULA.match(value):
+            remedy = "begin it with a letter or a digit"
+            yield located.fault(column, "is a formula for the spreadsheet that opens the list", remedy)
 
 
 def _appended(file: Path, old: bytes, rows: Sequence[DeviceRow]) -> bytes:

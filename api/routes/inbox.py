@@ -7,7 +7,7 @@ import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.caller import Operator
-from api.formats import Layout
+from api.formats import Format, Layout
 from api.paging import decode_cursor, link_next, page
 from api.problems import Problem
 from api.responses import PRIVATE, collection, respond
@@ -51,6 +51,8 @@ def inbox(request: Request, view: Operator, query: Annotated[InboxQuery, Query()
     items = [_item(view, each, _MOST_GUESSES) for each in kept.look(chosen)]
     for item in items:
         item["type"] = item["guesses"][0]["type"] if item["guesses"] else ""
+        if query.f is Format.CSV:
+            item |= {each: _no_formula(item[each]) for each in ("name", "profile")}
     return collection(
         request,
         view,
@@ -88,6 +90,11 @@ def _inbox(view: View) -> Inbox:
     if view.services.inbox is None:
         raise Problem(404, "no inbox here", "this application was made without one")
     return view.services.inbox
+
+
+def _no_formula(text: str) -> str:
+    """What the network server wrote, so that no spreadsheet that opens the list runs it."""
+    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
 
 
 def _item(view: View, found: Unregistered, most: int | None = None) -> dict[str, Any]:

@@ -67,6 +67,14 @@ def test_pages_and_csv(operator):
     assert [line.rpartition(",")[2] for line in lines[1:]] == ["decentlab-dl-tbrg", "decentlab-dl-mbx", ""]
 
 
+def test_a_name_is_no_formula_of_the_spreadsheet_that_opens_the_list(inbox_town, operator):
+    evil = "=HYPERLINK(1)"
+    inbox_town.unknown.sends(NOISE, "fe", name=evil, profile=" +1", minute=20)
+    lines = operator.get(f"{INBOX}?f=csv").text.splitlines()
+    assert f",'{evil},' +1," in lines[1]
+    assert operator.get(INBOX).json()["items"][0]["name"] == evil, "elsewhere it is what it is"
+
+
 def test_one_device_with_its_uplinks(operator):
     body = operator.get(f"{INBOX}/70-B3-D5-7E-D0-00-00-F1").json()
     assert [each["f_cnt"] for each in body["uplinks"]] == [3, 2, 1]
