@@ -28,7 +28,8 @@ class Guess:
     `frames` different payloads. `strictness` 0..1: the share of random payloads of the same lengths, on the
     same ports, that the type would not believe; near 0 its reading these payloads says little. `heeded` 0..1:
     the share of their bytes that count, since changing one changes the values or has the type refuse.
-    `seen`: so many of the type's properties have a value in one of the payloads. `newest`: what it reads from the newest payload that has readings.
+    `seen`: so many of the type's properties have a value in one of the payloads. `newest`: what it reads from
+    the newest payload that has readings.
     """
 
     type: DeviceType
@@ -207,9 +208,7 @@ def _parts(type_: DeviceType, frames: Sequence[Frame]) -> Iterator[Sequence[Fram
         yield from filter(None, (frames[:1], frames[1:]))
 
 
-def _decoded(
-    type_: DeviceType, frames: Sequence[Frame]
-) -> Generator[None, None, list[Decoded | Rejected]]:
+def _decoded(type_: DeviceType, frames: Sequence[Frame]) -> Generator[None, None, list[Decoded | Rejected]]:
     """What the type makes of the first frames, up to one with which it ran into a limit, without that."""
     found: list[Decoded | Rejected] = []
     for part in _parts(type_, frames):

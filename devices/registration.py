@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import fcntl
+import glob
 import hashlib
 import io
 import os
@@ -88,6 +89,7 @@ class Registration:
         """
         file = self._open()
         with self._lock, _as_closed(file), _alone(file.parent):
+            _tidy(file)
             old = file.read_bytes()
             if version is not None and version != _version(old):
                 raise _changed(file)
@@ -233,7 +235,7 @@ def _replace(file: Path, old: bytes, new: bytes) -> None:
 def _beside(file: Path, data: bytes) -> Path:
     """A durable file of its own name in the same folder, with the rights of `file`."""
     about = file.stat()
-    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    handle, name = tempfile.mkstemp(prefix=_beginning(file), dir=file.parent)
     try:
         with os.fdopen(handle, "wb") as written:
             written.write(data)
@@ -246,6 +248,16 @@ def _beside(file: Path, data: bytes) -> Path:
         Path(name).unlink(missing_ok=True)
         raise
     return Path(name)
+
+
+def _beginning(file: Path) -> str:
+    return f".{file.name}.new-"
+
+
+def _tidy(file: Path) -> None:
+    """Remove what a service left that was killed while it wrote. Nobody else writes now."""
+    for left in file.parent.glob(f"{glob.escape(_beginning(file))}*"):
+        left.unlink(missing_ok=True)
 
 
 def _sync(folder: Path) -> None:

@@ -2,8 +2,11 @@
 
 import errno
 import re
+import subprocess
+import sys
 import tempfile
 import threading
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -194,6 +197,53 @@ def test_too_many_rows_are_refused(file):
     data = "station\n" + "a\n" * (MOST_ROWS + 1)
     with pytest.raises(RegistryError, match="in parts"):
         registration(file).read("import", data.encode())
+
+
+_ADDS = """
+import sys
+from pathlib import Path
+from devices.registration import Registration
+desk = Registration(Path(sys.argv[1]), catalogue=["decentlab-dl-tbrg"])
+rows = desk.read("import", Path(sys.argv[2]).read_bytes())
+print("now", flush=True)
+desk.add(rows)
+print("done", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_who_is_killed_while_it_writes_has_written_all_rows_or_none(file, tmp_path):
+    count, kept = 400, 0
+    for attempt in range(8):
+        lines = [
+            f"70b3d57e{attempt + 2:02x}{n:06x},decentlab-dl-tbrg,s{attempt}-{n},50,7" for n in range(count)
+        ]
+        given = tmp_path / "import.csv"
+        given.write_text("\n".join(["dev_eui,type,station,lat,lon", *lines]), encoding="utf-8")
+        before = file.read_bytes()
+        with subprocess.Popen(
+            [sys.executable, "-c", _ADDS, file, given], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as writer:
+            assert writer.stdout.readline() == b"now\n"
+            time.sleep(attempt * 0.02)
+            writer.kill()
+        after = file.read_bytes()
+        assert after.startswith(before)
+        assert after[len(before) :].count(b"\n") in {0, count}
+        kept += after != before
+        assert len(load_registry(file, catalogue=TYPES).devices) == 1 + kept * count
+    registration(file).add(row(dev_eui="70b3d57ed00000ff"))
+    assert [each.name for each in file.parent.glob(".*")] == []
+
+
+def test_what_a_killed_one_left_is_removed_and_nothing_else(file):
+    left, editor = file.with_name(".devices.csv.new-1a2b"), file.with_name(".devices.csv.swp")
+    for each in (left, editor):
+        each.write_text("x", encoding="utf-8")
+    registration(file).check(row())
+    assert left.exists(), "a dry run touches nothing"
+    registration(file).add(row())
+    assert (left.exists(), editor.exists()) == (False, True)
 
 
 def test_a_list_that_changed_meanwhile_is_not_written(file):
