@@ -124,9 +124,12 @@ class Search:
         self._unread = Unread() if unread is None else unread
         self._found: list[Guess] = []
         chosen = [(each, _named(each, said)) for each in types] if tried else []
-        chosen.sort(key=lambda each: (_is_script(each[0]), each[1] != "model"))
-        self._left = deque(
-            self._judge(each, tried, named) for each, named in chosen if named or not _is_script(each)
+        chosen.sort(key=lambda each: each[1] != "model")
+        self._tables = deque(
+            self._judge(each, tried, named) for each, named in chosen if not _is_script(each)
+        )
+        self._scripts = deque(
+            self._judge(each, tried, named) for each, named in chosen if named and _is_script(each)
         )
 
     @property
@@ -137,17 +140,18 @@ class Search:
     @property
     def untried(self) -> int:
         """Types of which nothing is known yet, or not all."""
-        return len(self._left)
+        return len(self._tables) + len(self._scripts)
 
-    def go_on(self, enough: Callable[[], bool] = lambda: False) -> None:
-        """Take steps until it is `enough`, or nothing is left."""
-        while self._left and not enough():
-            try:
-                next(self._left[0])
-            except StopIteration as done:
-                self._left.popleft()
-                if done.value is not None:
-                    self._found.append(done.value)
+    def go_on(self, enough: Callable[[], bool] = lambda: False, *, scripts: bool = True) -> None:
+        """Take steps until it is `enough`, or nothing is left; without `scripts` none of a script."""
+        for left in (self._tables, self._scripts) if scripts else (self._tables,):
+            while left and not enough():
+                try:
+                    next(left[0])
+                except StopIteration as done:
+                    left.popleft()
+                    if done.value is not None:
+                        self._found.append(done.value)
 
     def _judge(
         self, type_: DeviceType, frames: Sequence[Frame], named: str

@@ -77,19 +77,22 @@ class Inbox:
     def look(self, devices: Sequence[RefusedDevice]) -> list[Unregistered]:
         """What is known of some devices, in their order.
 
-        What cannot be worked out in time is left to the next look, which goes on where this one ended.
+        What cannot be worked out in time is left to the next look, which goes on where this one ended. No
+        script is tried before every table, so that a slow one leaves no other device without a guess.
         """
         until = self._clock() + self._budget_s
-        return [self._look(each, until) for each in devices]
+        for each in devices:
+            self._look(each, until, scripts=False)
+        return [self._look(each, until, scripts=True) for each in devices]
 
-    def _look(self, seen: RefusedDevice, until: float) -> Unregistered:
+    def _look(self, seen: RefusedDevice, until: float, *, scripts: bool) -> Unregistered:
         with self._at_work(until) as mine:
             if not mine:
                 return Unregistered(seen, self._recent(seen), (), len(self._types))
             kept = self._kept.get(seen.dev_eui)
             if kept is None or kept.seen != seen:
                 kept = self._begun(seen)
-            kept.search.go_on(lambda: self._clock() >= until)
+            kept.search.go_on(lambda: self._clock() >= until, scripts=scripts)
             return kept.told()
 
     @contextmanager

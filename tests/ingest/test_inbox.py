@@ -166,6 +166,17 @@ def test_a_look_ends_in_time_says_what_is_left_and_the_next_goes_on(journal, slo
     assert slow.own_clock.frames == run, "all is known"
 
 
+def test_a_slow_script_leaves_no_other_device_without_a_guess(journal, slow):
+    slow._types |= load_catalogue()
+    for n in range(20):
+        refuse(journal, A, 100 + n, payload=bytes([1, 2, n, 0]), name="Acme L1")
+    refuse(journal, B, 1)
+    first, other = slow.look(slow.devices())
+    assert (first.seen.dev_eui, other.seen.dev_eui) == (A, B)
+    assert first.untried > 0
+    assert (other.untried, other.guesses[0].type.id) == (0, "decentlab-dl-mbx")
+
+
 def test_a_script_that_loops_costs_one_payload(journal, slow):
     for n in range(MOST_FRAMES):
         refuse(journal, A, n, payload=bytes([0xEE, n, 0, 0]), name="Acme")
