@@ -28,6 +28,8 @@ from alerts.texts.texts import Texts
 from alerts.watch.outages import Sight
 from alerts.web_push.browser import PushServices
 from api.limits import CallerLimit
+from api.public_rule import PublicRule
+from api.terms import Terms
 from devices.catalogue import Catalogue
 from devices.properties import ObservedProperty
 from devices.registration import Registration
@@ -107,8 +109,8 @@ class Services:
     `decide` takes a person's decision or raises DecisionRefusedError.
     `health` maps the parts of the service to their state; `loss_window` says, per network server, in which
     window an uplink can be lost before it reaches us ("" values are left out). `deliveries(limit, after)`:
-    receipts of alerts, newest first, on from the (seq, channel) of the last one seen. `overrides` are the
-    city's decisions by property. `levels(station)`: what its level gauges are heading for.
+    receipts of alerts, newest first, on from the (seq, channel) of the last one seen. `rules` are the city's
+    decisions by property. `levels(station)`: what its level gauges are heading for.
     `areal_rain(stations)`: area id to its rain over areal_rain.HOURS, from the gauges at these stations.
     `official`: an authority's warnings, None where no source is configured.
     `silences`: what staff need not hear of, `unsilence(id)` tells of what one held back that has ended.
@@ -139,7 +141,7 @@ class Services:
     metrics: Callable[[], bytes]
     clock: Callable[[], int]
     tokens: Sequence[TokenHash] = ()
-    overrides: Mapping[str, bool] = field(default_factory=dict)
+    rules: Mapping[str, PublicRule] = field(default_factory=dict)
     basemap: BaseMap | None = None
     levels: Callable[[str], Sequence[LevelOutlook]] = lambda _: ()
     drills: Drills | None = None
@@ -163,3 +165,21 @@ class Services:
     device_events: DeviceEventLog | None = None
     inbox: Inbox | None = None
     registration: Registration | None = None
+
+    def rule(self, property_: str) -> PublicRule:
+        """What the city decides about a property; without a word of it, what is not internal is public."""
+        rule = self.rules.get(property_)
+        if rule is not None:
+            return rule
+        known = self.properties.get(property_)
+        return PublicRule(public=known is not None and not known.internal)
+
+    @property
+    def terms(self) -> Terms:
+        """Licence and attribution of what is public, unless a property has its own."""
+        return Terms(self.city.license, self.city.attribution)
+
+    def terms_of(self, property_: str) -> Terms:
+        """Licence and attribution of the readings of a property, wherever they are given out."""
+        rule, common = self.rule(property_), self.terms
+        return Terms(rule.license or common.license, rule.attribution or common.attribution)

@@ -1,26 +1,35 @@
 """Who may see what: nothing is public unless the configuration says so."""
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from api.problems import not_found
+from api.public_readings import PublicReadings
+from api.public_rule import PublicRule
 from api.services import Services
-from devices.properties import ObservedProperty
+from api.terms import TermsOfAnswer, terms_alone, terms_of_all
+from devices.properties import Kind, ObservedProperty
 from devices.registry import Registry, Station
+from ingest.errors import StoreError
 from ingest.journal import Journal
 from ingest.reading import Series
+from ingest.store import Point, Store
 
 
 class SeriesBook:
-    """The journal's series with their numbers, read as they are added."""
+    """The journal's series with their numbers, read as they are added.
+
+    `begun`: those of which the public has seen something, although it sees them later than they come.
+    """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._lock = threading.Lock()
         self._series: list[Series] = []
         self._numbers: dict[Series, int] = {}
+        self.begun: set[Series] = set()
 
     def all(self) -> Sequence[Series]:
         """Every series; the index is its number."""
@@ -56,10 +65,19 @@ class View:
     @cached_property
     def properties(self) -> Mapping[str, ObservedProperty]:
         """Observed properties this caller may read, by name."""
-        known, overrides = self.services.properties, self.services.overrides
+        known = self.services.properties
         if self.operator is not None:
             return known
-        return {name: each for name, each in known.items() if overrides.get(name, not each.internal)}
+        return {name: each for name, each in known.items() if self.services.rule(name).public}
+
+    @cached_property
+    def _public(self) -> PublicReadings:
+        return PublicReadings(self.services.store, self._shown, self.services.clock)
+
+    @property
+    def readings(self) -> PublicReadings | Store:
+        """Stored readings as this caller may see them: query() and latest() of a store."""
+        return self._public if self.operator is None else self.services.store
 
     def station(self, id_: str) -> Station:
         """One station; raises Problem 404 where there is none or it is not public."""
@@ -79,6 +97,58 @@ class View:
             series.station in self.stations and series.property in self.properties
         )
 
+    def live(self, *names: str) -> bool:
+        """Whether this caller sees what is made from these properties as it comes.
+
+        The first is what it is about and has to be public; the others it is made from.
+        """
+        if self.operator is not None:
+            return True
+        return self.services.rule(names[0]).public and not any(map(self.shifted, names))
+
+    def shifted(self, name: str) -> bool:
+        """Whether this caller sees a property later or coarser than it is measured."""
+        return self.operator is None and self.services.rule(name).shifted
+
+    def rounded(self, name: str, value: float) -> float:
+        """A value of a property as finely as this caller may see it."""
+        return value if self.operator is not None else self.services.rule(name).rounded(value)
+
+    def arrived(self, points: Iterable[Point]) -> list[Point]:
+        """What this caller may see at once of points that have just come."""
+        return list(points) if self.operator is not None else list(self._public.live(points))
+
+    def latest(
+        self, stations: Collection[str] | None = None, properties: Collection[str] | None = None
+    ) -> list[Point]:
+        """The newest point of each series this caller may read, of some stations and properties, or of all.
+
+        What is public later or coarser is read from the store, and left out while that is away.
+        """
+        newest = self.services.latest.latest(stations, properties)
+        if self.operator is not None:
+            return newest
+        later = [
+            point.series
+            for point in newest
+            if self.sees(point.series) and self.shifted(point.series.property)
+        ]
+        try:
+            found = self._public.latest(later)
+        except StoreError:
+            found = []
+        return [*self._public.live(newest), *found]
+
+    @cached_property
+    def terms(self) -> TermsOfAnswer:
+        """Licence and attribution of what is no reading."""
+        return terms_alone(self.services.terms)
+
+    def terms_of(self, properties: Iterable[str] = ()) -> TermsOfAnswer:
+        """Licence and attribution of an answer with readings of these properties; of none named, of all."""
+        names = sorted(set(properties) or self.properties)
+        return terms_of_all({name: self.services.terms_of(name) for name in names})
+
     def series(self, stations: Iterable[str] = (), properties: Iterable[str] = ()) -> list[Series]:
         """Series this caller may read, of these stations and properties (none named: of all).
 
@@ -92,7 +162,25 @@ class View:
             if (not wanted_stations or series.station in wanted_stations)
             and (not wanted_properties or series.property in wanted_properties)
             and self.sees(series)
+            and self._begun(series)
         ]
+
+    def _begun(self, series: Series) -> bool:
+        """Whether this caller can know of a series: not before its first delay is over."""
+        if not self.shifted(series.property) or series in self.book.begun:
+            return True
+        try:
+            begun = self._public.begun(series)
+        except StoreError:
+            return False
+        if begun:
+            self.book.begun.add(series)
+        return begun
+
+    def _shown(self, series: Series) -> tuple[PublicRule, Kind] | None:
+        if series.station not in self.stations or series.property not in self.properties:
+            return None
+        return self.services.rule(series.property), self.properties[series.property].kind
 
     def locate(self, item: Mapping[str, Any]) -> tuple[float, float] | None:
         """Longitude and latitude of what an item's `station` is, where it has them."""

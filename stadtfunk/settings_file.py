@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from devices.errors import Fault
-from devices.properties import observed_properties
+from devices.properties import THEMES, observed_properties
 from ingest.broker import client_id, read_broker_url
 from ingest.neighbours.sources import KINDS
 from ingest.sqlite_file import sqlite_path
@@ -182,18 +182,26 @@ def _crosswise(file: str, settings: Settings) -> Iterator[Fault]:
     yield from _neighbours(file, settings)
     yield from _one_session(file, settings)
     yield from _one_status(file, settings)
-    known = observed_properties()
-    for name in settings.property:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            yield Fault(
-                file,
-                f"property.{name}",
-                "no such observed property",
-                f"did you mean {close[0]}?" if close else "`stadtfunk devices` lists them",
-            )
+    yield from _named(file, settings)
     if settings.sta.write:
         yield Fault(file, "sta.write", "writing through SensorThings is not built yet", "set it to false")
+
+
+def _named(file: str, settings: Settings) -> Iterator[Fault]:
+    """Properties and themes there are none of: what was to be kept back would be public."""
+    for key, name, known, remedy in (
+        *(
+            ("property", name, tuple(observed_properties()), "`stadtfunk devices` lists them")
+            for name in settings.property
+        ),
+        *(("theme", name, THEMES, f"there are {', '.join(THEMES)}") for name in settings.theme),
+    ):
+        if name not in known:
+            what = "observed property" if key == "property" else key
+            close = difflib.get_close_matches(name, known, n=1)
+            yield Fault(
+                file, f"{key}.{name}", f"no such {what}", f"did you mean {close[0]}?" if close else remedy
+            )
 
 
 def _neighbours(file: str, settings: Settings) -> Iterator[Fault]:

@@ -9,6 +9,7 @@ from devices.registration import Registration
 from ingest.inbox import Inbox
 from ingest.neighbours import dwd_cap
 from stadtfunk.neighbours import neighbour_faults
+from stadtfunk.open_data import public_rules
 
 if TYPE_CHECKING:
     from stadtfunk.service import Service
@@ -47,7 +48,7 @@ def services_of(service: "Service") -> Services:
         metrics=service.metrics.render,
         clock=service.clock,
         tokens=[TokenHash(token.name, token.hash) for token in settings.api.token],
-        overrides={name: table.public for name, table in settings.property.items()},
+        rules=public_rules(settings),
         basemap=BaseMap(settings.api.basemap_url, settings.api.basemap_attribution)
         if settings.api.basemap_url
         else None,

@@ -4,6 +4,7 @@ from starlette.testclient import TestClient
 
 from api.app import openapi
 from api.headers import content_security_policy
+from api.public_rule import PublicRule
 from api.services import BaseMap
 from ingest.health import Health
 
@@ -127,7 +128,7 @@ def test_the_same_secrets_are_there_for_operators(operator):
 
 
 def test_a_city_decides_about_each_property(city):
-    city.changes["overrides"] = {"battery_voltage": True, "precipitation": False}
+    city.changes["rules"] = {"battery_voltage": PublicRule(), "precipitation": PublicRule(public=False)}
     with TestClient(city.app()) as client:
         seen = {item["property"] for item in client.get("/api/v1/readings").json()["items"]}
         assert "battery_voltage" in seen
