@@ -6,7 +6,7 @@ from api.public_readings import FEWEST
 from api.public_rule import PublicRule
 from devices.catalogue import DeviceType
 from devices.properties import ObservedProperty, observed_properties
-from devices.registry import Registry
+from devices.registry import InstalledDevice, Registry
 from stadtfunk.settings import Settings
 from stadtfunk.settings.publishing import PropertyTable, PublicTable, ThemeTable, seconds
 
@@ -24,22 +24,53 @@ def advice(settings: Settings, registry: Registry, catalogue: Mapping[str, Devic
     for name, table in settings.property.items():
         if name in rules and not rules[name].public and table.model_fields_set - {"public"}:
             yield f"property.{name}: it is not public, so nothing else there has an effect: set public = true"
-    closed = [name for name in _WARNED_OF if rules[name].shifted or not rules[name].public]
-    for name in closed:
-        yield f"property.{name}: warnings still name its values at once, see docs/data-protection.md"
+    held = {
+        name: each
+        for name, each in observed_properties().items()
+        if rules[name].shifted or not (rules[name].public or each.internal)
+    }
+    for name in _WARNED_OF:
+        if name in held:
+            yield f"{name}: warnings still name its values at once, see docs/data-protection.md"
+    said: dict[str, None] = {}
     for device in registry.devices.values():
-        type_ = catalogue.get(device.type)
-        station = registry.stations.get(device.station)
-        if type_ is None or station is None or not station.public:
-            continue
-        interval_s = device.interval_s or type_.interval_s
-        for name in type_.properties:
-            rule = rules.get(name)
-            if rule is not None and rule.public and 0 < rule.coarsen_us < FEWEST * interval_s * 1e6:
-                yield (
-                    f"{device.station}: the public sees no {name}: one comes every {interval_s:g} s, and an "
-                    f"interval needs {FEWEST}: make [property.{name}] coarsen longer"
-                )
+        type_, station = catalogue.get(device.type), registry.stations.get(device.station)
+        if type_ is not None and station is not None and station.public:
+            said |= dict.fromkeys(_too_short(device, type_, rules))
+            said |= dict.fromkeys(_left_open(type_, rules, held))
+    yield from said
+
+
+def _too_short(device: InstalledDevice, type_: DeviceType, rules: Mapping[str, PublicRule]) -> Iterator[str]:
+    interval_s = device.interval_s or type_.interval_s
+    for name in _given(type_):
+        rule = rules.get(name)
+        if rule is not None and rule.public and 0 < rule.coarsen_us < FEWEST * interval_s * 1e6:
+            yield (
+                f"{device.station}: the public sees no {name}: one comes every {interval_s:g} s, and what is "
+                f"coarsened needs {FEWEST} in an interval: make coarsen longer"
+            )
+
+
+def _given(type_: DeviceType) -> tuple[str, ...]:
+    """What a device gives; a level follows from a distance or depth (devices/registry.py)."""
+    level = not {"water_distance", "water_depth"}.isdisjoint(type_.properties)
+    return (*type_.properties, "water_level") if level else type_.properties
+
+
+def _left_open(
+    type_: DeviceType, rules: Mapping[str, PublicRule], held: Mapping[str, ObservedProperty]
+) -> Iterator[str]:
+    """The same thing measured under another name, such as a count by its running counter."""
+    known = observed_properties()
+    for name in _given(type_):
+        if name in held:
+            for other in type_.properties:
+                if other in known and known[other].theme == held[name].theme and rules[other].live:
+                    yield (
+                        f"{name} is held back, but {type_.id} also gives {other}, which is public at once: "
+                        f"say the same of it, or of all with [theme.{held[name].theme}]"
+                    )
 
 
 def _rule(property_: ObservedProperty, settings: Settings) -> PublicRule:

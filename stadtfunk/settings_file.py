@@ -155,16 +155,10 @@ def _known_keys(where: tuple[int | str, ...]) -> list[str]:
         if isinstance(part, int):
             continue
         field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        arguments = [
-            each
-            for each in (getattr(field.annotation, "__args__", ()) if field else ())
-            if each is not type(None)
-        ]
-        model = (
-            arguments[-2 if arguments and arguments[-1] is ... else -1]
-            if arguments
-            else field and field.annotation
-        )
+        if field is None:  # a name of the city's own: [property.NAME]
+            continue
+        arguments = [each for each in getattr(field.annotation, "__args__", ()) if each is not type(None)]
+        model = arguments[-2 if arguments and arguments[-1] is ... else -1] if arguments else field.annotation
     return [key for key in getattr(model, "model_fields", {}) if key != "source"]
 
 
