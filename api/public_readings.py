@@ -47,10 +47,6 @@ class PublicReadings:
         now_us = self._clock()
         return [point for each in series for point in self._newest(each, now_us)]
 
-    def begun(self, series: Series) -> bool:
-        """Whether anything of a series is visible yet."""
-        return any(True for _ in self._query(Query([series], limit=1), self._clock()))
-
     def live(self, points: Iterable[Point]) -> Iterator[Point]:
         """Points that have just come, as far as the public may see them at once."""
         for point in points:

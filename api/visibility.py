@@ -1,5 +1,6 @@
 """Who may see what: nothing is public unless the configuration says so."""
 
+import contextlib
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -17,11 +18,13 @@ from ingest.journal import Journal
 from ingest.reading import Series
 from ingest.store import Point, Store
 
+_FRESH_US = 30_000_000
+
 
 class SeriesBook:
     """The journal's series with their numbers, read as they are added.
 
-    `begun`: those of which the public has seen something, although it sees them later than they come.
+    `newest`: of those that are public later or coarser, the newest the public could see, and when.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -29,7 +32,7 @@ class SeriesBook:
         self._lock = threading.Lock()
         self._series: list[Series] = []
         self._numbers: dict[Series, int] = {}
-        self.begun: set[Series] = set()
+        self.newest: dict[Series, tuple[int, Point | None]] = {}
 
     def all(self) -> Sequence[Series]:
         """Every series; the index is its number."""
@@ -123,21 +126,15 @@ class View:
     ) -> list[Point]:
         """The newest point of each series this caller may read, of some stations and properties, or of all.
 
-        What is public later or coarser is read from the store, and left out while that is away.
+        What is public later or coarser is read from the store, at most every 30 seconds.
         """
         newest = self.services.latest.latest(stations, properties)
         if self.operator is not None:
             return newest
         later = [
-            point.series
-            for point in newest
-            if self.sees(point.series) and self.shifted(point.series.property)
+            each.series for each in newest if self.sees(each.series) and self.shifted(each.series.property)
         ]
-        try:
-            found = self._public.latest(later)
-        except StoreError:
-            found = []
-        return [*self._public.live(newest), *found]
+        return [*self._public.live(newest), *self._newest(later)]
 
     @cached_property
     def terms(self) -> TermsOfAnswer:
@@ -165,17 +162,25 @@ class View:
             and self._begun(series)
         ]
 
+    def _newest(self, series: Sequence[Series]) -> list[Point]:
+        """The newest visible of what is public later or coarser, as of now or a little before."""
+        now_us, known = self.services.clock(), self.book.newest
+        old = [each for each in series if each not in known or not 0 <= now_us - known[each][0] < _FRESH_US]
+        with contextlib.suppress(StoreError):
+            found = {point.series: point for point in self._public.latest(old)}
+            known.update((each, (now_us, found.get(each))) for each in old)
+        return [
+            point
+            for each in series
+            if each in known and known[each][0] <= now_us and (point := known[each][1]) is not None
+        ]
+
     def _begun(self, series: Series) -> bool:
         """Whether this caller can know of a series: not before its first delay is over."""
-        if not self.shifted(series.property) or series in self.book.begun:
+        if not self.shifted(series.property):
             return True
-        try:
-            begun = self._public.begun(series)
-        except StoreError:
-            return False
-        if begun:
-            self.book.begun.add(series)
-        return begun
+        as_of_us, point = self.book.newest.get(series, (0, None))
+        return (point is not None and as_of_us <= self.services.clock()) or bool(self._newest([series]))
 
     def _shown(self, series: Series) -> tuple[PublicRule, Kind] | None:
         if series.station not in self.stations or series.property not in self.properties:

@@ -20,7 +20,7 @@ from api.app import _application
 
 # public, not public, not there: the last two must not be told apart
 PATHS = {
-    "station_id": ("regen-gierath", "geheim-pegel", "nirgends-mehr"),
+    "station_id": ("strunde-gierath", "geheim-pegel", "nirgends-mehr"),
     "warning_id": ("starkregen:regen-gierath:1", "starkregen:geheim-pegel:1", "starkregen:nirgends-mehr:1"),
     "city_warning_id": ("w1", "warning.geheim", "warning.nichts"),
     "incident_id": ("incident:1", "incident:geheim", "incident:nichts"),

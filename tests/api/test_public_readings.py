@@ -157,7 +157,6 @@ def test_the_newest_is_the_last_that_is_visible(store_of, kept, rule, now_us):
     whole = expected(kept, rule, now_us)
     newest = {point.series: point for point in whole}
     assert {point.series: point for point in view.latest(SERIES)} == newest
-    assert {series for series in SERIES if view.begun(series)} == newest.keys()
 
 
 @world
@@ -175,7 +174,6 @@ def test_nothing_visible_depends_on_what_is_newer_than_the_delay(store_of, kept,
     ):
         assert list(without.query(query)) == list(with_it.query(query))
     assert without.latest(SERIES) == with_it.latest(SERIES)
-    assert [without.begun(s) for s in SERIES] == [with_it.begun(s) for s in SERIES]
     assert list(with_it.live(Point(s, now_us, 1.0, 1) for s in SERIES)) == []
 
 

@@ -135,3 +135,14 @@ def test_while_the_store_is_away_what_comes_at_once_is_still_there(city):
         city.store.close()
         items = client.get("/api/v1/readings/latest").json()["items"]
         assert {"precipitation", "vehicle_count"} == {item["property"] for item in items}
+
+
+def test_and_what_was_seen_of_the_rest(city):
+    city.changes["rules"] = {"water_level": PublicRule(delay_us=3_600_000_000)}
+    with TestClient(city.app()) as client:
+        seen = client.get("/api/v1/readings/latest").json()["items"]
+        city.store.close()
+        city.now_us += 600_000_000
+        assert client.get("/api/v1/readings/latest").json()["items"] == seen
+        assert "water_level" in {item["property"] for item in seen}
+        assert "water_level" in client.get("/api/v1/stations/strunde-gierath").json()["properties"]
