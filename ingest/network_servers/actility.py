@@ -12,9 +12,10 @@ from dataclasses import replace
 
 import msgspec
 
+from devices.instant import rfc3339_us
 from devices.measurement import Rejected
 from ingest.device_event import MOST_DETAIL, DeviceEvent, EventKind, battery_percent
-from ingest.event_time import choose, rfc3339_us
+from ingest.event_time import choose
 from ingest.network_servers.json_fields import (
     UInt8,
     UInt32,

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import msgspec
 
+from devices.instant import rfc3339_us
 from devices.measurement import Rejected
 from ingest.device_event import MOST_DETAIL, DeviceEvent, EventKind
-from ingest.event_time import choose, rfc3339_us
+from ingest.event_time import choose
 from ingest.network_servers.json_fields import UInt32, read_dev_eui, read_json
 from ingest.uplink import Message
 

@@ -6,9 +6,10 @@ A missing field has its default (rssi 0, fPort 0), unknown fields are skipped.
 
 import msgspec
 
+from devices.instant import rfc3339_us
 from devices.measurement import Rejected
 from ingest.device_event import DeviceEvent, EventKind
-from ingest.event_time import choose, gps_duration_us, rfc3339_us
+from ingest.event_time import choose, gps_duration_us
 from ingest.network_servers.chirpstack_events import Head, event_kind, event_of
 from ingest.network_servers.chirpstack_protobuf import as_json, is_protobuf
 from ingest.network_servers.json_fields import (

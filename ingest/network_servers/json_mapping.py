@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
+from devices.instant import rfc3339_us
 from devices.measurement import Rejected
-from ingest.event_time import choose, rfc3339_us
+from ingest.event_time import choose
 from ingest.network_servers.json_fields import (
     finite,
     hertz,

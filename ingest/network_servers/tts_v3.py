@@ -6,9 +6,10 @@ are left out (f_cnt 0, f_port 0, rssi 0, false), 64-bit integers are strings, un
 
 import msgspec
 
+from devices.instant import rfc3339_us
 from devices.measurement import Rejected
 from ingest.device_event import MOST_DETAIL, DeviceEvent, EventKind
-from ingest.event_time import choose, rfc3339_us
+from ingest.event_time import choose
 from ingest.network_servers.json_fields import (
     Location,
     UInt8,
