@@ -4,6 +4,7 @@ What is told beside it: signal, gateways and their clocks, names, data rates. Wh
 should be counts as not told. A message in order is decoded once, and the rest of this file is for the others.
 """
 
+import math
 from collections.abc import Collection
 from contextlib import suppress
 from typing import Annotated, Any, TypeVar, get_args
@@ -43,11 +44,13 @@ def read_json(
 
 def figure(value: Any) -> float | None:
     """A finite number, for which a text may stand; None of anything else."""
-    if value is None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    with suppress(msgspec.ValidationError):
-        return msgspec.convert(value, Figure, strict=False)
-    return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 class _NeededError(Exception):
