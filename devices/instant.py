@@ -4,6 +4,8 @@ import re
 from datetime import UTC, datetime
 
 SECOND_US = 1_000_000
+EARLIEST_US = 1_420_070_400 * SECOND_US
+"""2015-01-01: LoRaWAN 1.0 is of that January; an older time is a clock that was never set."""
 _DAY_US = 86_400 * SECOND_US
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # what RFC 3339 allows and Python does not read: a small z, and the second 60

@@ -9,11 +9,9 @@ its GPS time 0.62 s after the server's.)
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from devices.instant import SECOND_US
+from devices.instant import EARLIEST_US, SECOND_US
 from ingest.uplink import TimeSource
 
-EARLIEST_US = 1_420_070_400 * SECOND_US
-"""2015-01-01: LoRaWAN 1.0 is of that January; an older time is a clock that was never set."""
 LATER_THAN_SERVER_US = SECOND_US
 SERVER_AHEAD_US = 600 * SECOND_US
 GATEWAY_APART_US = 30 * SECOND_US
