@@ -212,6 +212,9 @@ class _Writer:
 
         Where all it could say is that there is no value, it says so if it can, and else by its absence.
         """
+        logs = {each.key for each in walk(plan) if each.clock and each.clock.variable not in self.times}
+        if any(key[:2] in logs and key[2] is not None and key not in self.used for key in self.values):
+            return True
         readouts = [each for each in walk(plan) if self._key(each) not in self.used]
         given = [each for each in readouts if self._key(each) in self.values]
         if any(self.values[self._key(each)] is not None for each in given):
@@ -295,3 +298,4 @@ class _Writer:
             self.times[clock.variable] = time_us
             if self._wanted(plan):
                 yield
+        self.times.pop(clock.variable, None)
