@@ -22,6 +22,8 @@ from devices.table_plan import (
     walk,
 )
 
+_LOGGED = "$logged"
+"""The variable that is there when a frame had values of another time."""
 Decode = Callable[[bytes], tuple[Measurement, ...] | Rejected]
 _Out = list[Measurement]
 _Variables = dict[str, int]
@@ -41,10 +43,10 @@ def compile_frame(frame: FramePlan) -> Decode:
     by_length = LENGTH in referenced
     readouts = list(walk(frame.steps))
     required = {each.key: each.required for each in readouts if each.required}
-    most = len(readouts)
     clock = clock_of(frame.steps)
-    logs = any(each.clock not in {None, clock} for each in readouts)
-    may_repeat = logs or len({each.key for each in readouts}) < most
+    of_now = [each.key for each in readouts if each.clock in {None, clock}]
+    most = len(of_now)
+    may_repeat = len(set(of_now)) < most
 
     def decode(payload: bytes) -> tuple[Measurement, ...] | Rejected:
         out: _Out = []
@@ -57,9 +59,10 @@ def compile_frame(frame: FramePlan) -> Decode:
             return refused.rejected
         if end != len(payload):
             return _wrong_length(end, payload)
-        if may_repeat:
+        logged = _LOGGED in variables
+        if may_repeat or logged:
             out = _first_of_each(out)
-        if required and out and (logs or len(out) < most):
+        if required and out and (logged or len(out) < most):
             checked = _with_required(out, required)
             if isinstance(checked, Rejected):
                 return checked
@@ -105,6 +108,7 @@ def _with_required(out: _Out, required: Mapping[tuple[str, str], str]) -> _Out |
 def _date(out: _Out, start: int, clock: Clock, variables: _Variables) -> None:
     """Gives the values from `start` on their time, except those that have one."""
     raw = variables.pop(clock.variable, None)
+    variables[_LOGGED] = 1
     time_us = None if raw is None else clock.time_us(raw)
     if time_us is not None:
         dated = [each if each.time_us is not None else replace(each, time_us=time_us) for each in out[start:]]
