@@ -49,6 +49,7 @@ def _sent(draw):
     for _ in range(draw(st.integers(1, 4))):
         f_port = draw(st.sampled_from(type_.f_ports or (1,)))
         always, *optional = draw(st.sampled_from(type_.codec.variants(f_port)))
+        optional = [group for group in optional if not any(each.clock for each in group)]
         chosen = [group for group in optional if draw(st.booleans())]
         if not always and not chosen:
             chosen = optional[:1]
