@@ -28,7 +28,7 @@ ABSENT: Final = _Absent()
 class Difference:
     """One field or reading that two versions say differently: in how many uplinks, and the first of them.
 
-    `ratio`: new by old where that is the same in all of them.
+    `ratio`: new by old where that is the same in all of them; `note`: what else is to be said of it.
     """
 
     kind: str
@@ -36,6 +36,7 @@ class Difference:
     old: Any
     new: Any
     payload: bytes
+    note: str = ""
     count: int = 0
     ratio: float | None = None
     _ratios: list[float | None] = field(default_factory=list)
@@ -54,7 +55,8 @@ class Difference:
         old = "not there" if self.old is ABSENT else _shown(self.old)
         change = f"{old} -> {'gone' if self.new is ABSENT else _shown(self.new)}"
         example = f"e.g. {self.payload.hex()}"
-        return line(self.kind, f"{self.name}: {change} (in {self.count} uplinks{ratio}, {example})")
+        note = f"{self.note}; " if self.note else ""
+        return line(self.kind, f"{self.name}: {change} ({note}in {self.count} uplinks{ratio}, {example})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def compared(old: DeviceType, new: DeviceType, frames: Sequence[Frame]) -> Compa
     before, after = _codec(old), _codec(new)
     # both are asked the same, or what one map does not read would seem gone
     normalize = before.field_map.normalizes or after.field_map.normalizes
+    required = before.field_map.required | after.field_map.required
     found: dict[tuple[str, str], Difference] = {}
     given: set[str] = set()
     outcomes = (each.outcomes(frames, normalize=normalize) for each in (before, after))
@@ -104,9 +107,13 @@ def compared(old: DeviceType, new: DeviceType, frames: Sequence[Frame]) -> Compa
         for kind, left, right in rows:
             for name in [*left, *(each for each in right if each not in left)]:
                 a, b = left.get(name, ABSENT), right.get(name, ABSENT)
-                if not _equal(a, b):
-                    known = found.setdefault((kind, name), Difference(kind, name, a, b, frame.payload))
-                    known.add(a, b)
+                if _equal(a, b) or (
+                    kind == "reading" and name.endswith(_QUALITY) and (a is ABSENT or b is ABSENT)
+                ):  # said with the reading
+                    continue
+                note = "required" if kind == "reading" and b is ABSENT and _property(name) in required else ""
+                known = found.setdefault((kind, name), Difference(kind, name, a, b, frame.payload, note))
+                known.add(a, b)
     said = meaning((old, before.field_map), (new, after.field_map), given)
     same_text = before.source.sha256 == after.source.sha256
     return Comparison(len(frames), said.changes, list(found.values()), () if same_text else said.unseen)
@@ -143,13 +150,18 @@ def _readings(codec: JavascriptCodec, outcome: Outcome) -> Mapping[str, Any]:
         unit = observed_properties()[each.property].unit
         rows[f"{each.property}{channel} in {unit}"] = each.value
         if each.value is not None:
-            rows[f"{each.property}{channel} quality"] = int(each.quality)
+            rows[f"{each.property}{channel}{_QUALITY}"] = int(each.quality)
         if each.time_us is not None:
             when = _EPOCH + timedelta(microseconds=each.time_us)
             rows[f"{each.property}{channel} measured at"] = when.isoformat()
     return rows
 
 
+def _property(reading: str) -> str:
+    return reading.partition(" ")[0].partition("/")[0]
+
+
+_QUALITY = " quality"
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 

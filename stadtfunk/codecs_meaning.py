@@ -33,19 +33,18 @@ def meaning(
     changes: list[str] = []
     unseen: list[str] = []
     for one, other in both:
-        name = other.path if one.path == other.path else other.property
+        name = other.path if one.path == other.path else _named(other)
         seen = one.found_in(given) or other.found_in(given)
         facts = zip(_facts(before, one).items(), _facts(after, other).values(), strict=True)
         changes += [f"{name}: {key} {was} -> {now}{_note(seen)}" for (key, was), now in facts if was != now]
         if not seen:
             unseen.append(f"{other.path}: {UNSEEN}, so no value of {_named(other)} was compared")
-    for field_map, readers, change in ((before, gone, "not read any more"), (after, added, "read only now")):
-        for each in readers:
-            facts = _facts(field_map, each).items()
-            words = ", ".join(
-                f"{key} {value}" for key, value in facts if key not in _OF_NAME and value != _NONE
-            )
-            changes.append(f"{each.path}: {change}: {_named(each)} ({words}){_note(each.found_in(given))}")
+    alone = [(before, each, "not read any more") for each in gone]
+    alone += [(after, each, "read only now") for each in added]
+    for field_map, each, change in alone:
+        told = {key: said for key, said in _facts(field_map, each).items() if key not in _OF_NAME}
+        words = ", ".join(f"{key} {said}" for key, said in told.items() if said != _NONE)
+        changes.append(f"{each.path}: {change}: {_named(each)} ({words}){_note(each.found_in(given))}")
     types = zip(_of_type(old[0]).items(), _of_type(new[0]).values(), strict=True)
     changes += [f"{key} {was} -> {now}" for (key, was), now in types if was != now]
     return Meaning(tuple(changes), tuple(unseen))

@@ -63,8 +63,9 @@ class JavascriptTypes:
     """Loads them; `load_catalogue` asks.
 
     `shelf` has the pairs in force; without one, the map must agree with the text at hand. After loading,
-    `held` says for which types another pair than that in the files is in force, and why; `candidates` has
-    what lies in the files. `keep` puts on the shelf what is in force for the first time.
+    `held` says for which types another pair than that in the files is in force, and why; `remapped` which
+    types have another map than was kept, of the same text; `candidates` has what lies in the files. `keep`
+    puts on the shelf what is in force for the first time.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class JavascriptTypes:
         self._required_missing = required_missing
         self._new: dict[str, Pair] = {}
         self.held: dict[str, str] = {}
+        self.remapped: set[str] = set()
         self.candidates: dict[str, Candidate] = {}
 
     def in_folder(self, folder: Path) -> Iterator[tuple[Path, Callable[[Path], DeviceType]]]:
@@ -191,6 +193,7 @@ class JavascriptTypes:
         if given.codec_sha256 == in_force.codec_sha256 and candidate.agrees:
             if given != in_force:  # a corrected map of the same codec
                 self._new[type_id] = given
+                self.remapped.add(type_id)
             return given
         changed = given.codec_sha256 != in_force.codec_sha256
         files = "the codec's text has changed" if changed else "codec_sha256 in the map is not the codec's"

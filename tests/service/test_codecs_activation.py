@@ -201,6 +201,24 @@ def test_a_map_that_means_something_else_is_asked_about_though_every_value_is_th
     assert city.codecs("activate", "--yes", "acme-w1")[0] == 0
 
 
+def test_a_map_that_changed_alone_is_told_before_the_next_start(city):
+    record(city)
+    city.level(IN_METRES, level_map(IN_METRES, unit="cm"))
+    code, out, _ = city.run("check", "--config", str(city.config))
+    assert code == 0
+    assert (
+        "advice: codec of acme-l1: its map has changed and is in force with the next start; "
+        "`stadtfunk codecs compare` shows what differs\n"
+    ) in out
+    code, out, _ = city.codecs("compare", "acme-l1")
+    assert code == 1
+    assert "(the same text)" in out
+    assert "map      distance: unit m -> cm" in out
+    assert "reading  water_distance in mm: 30 -> 0.3" in out
+    city.service().stop()
+    assert "codec of" not in city.run("check", "--config", str(city.config))[1]
+
+
 def test_without_recorded_payloads_nothing_is_called_the_same(city):
     city.service().stop()
     city.level(IN_MILLIMETRES, level_map(IN_METRES))
@@ -276,7 +294,8 @@ def test_rain_dropped_without_a_word_is_seen_before_it_counts(city):
     assert code == 1
     assert "field    rainfall_total: 50.05 -> gone (in 3 uplinks" in out
     assert "field    rainfall_counter: 37 -> gone" in out
-    assert "reading  precipitation_total in mm: 50.05 -> gone" in out
+    assert "reading  precipitation_total in mm: 50.05 -> gone (required; in 3 uplinks" in out
+    assert "quality" not in out
 
 
 def test_a_required_property_that_stays_away_alarms_the_operators(city):

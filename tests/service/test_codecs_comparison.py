@@ -121,10 +121,7 @@ def test_a_field_of_one_map_alone_is_told_with_all_that_it_means(versions):
     assert found.meaning == (
         "battery: not read any more: battery_level (kind gauge, unit %, scale 1, required no)",
     )
-    assert [str(each)[:34] for each in found.differences] == [
-        "reading  battery_level in %: 100 -",
-        "reading  battery_level quality: 1 ",
-    ]
+    assert [str(each)[:42] for each in found.differences] == ["reading  battery_level in %: 100 -> gone ("]
     found = versions(Pair(IN_METRES, MAP), Pair(IN_METRES, more), LEVEL)
     assert found.differences == []
     assert found.meaning == (
