@@ -150,7 +150,7 @@ def _readings(codec: JavascriptCodec, outcome: Outcome) -> Mapping[str, Any]:
         unit = observed_properties()[each.property].unit
         rows[f"{each.property}{channel} in {unit}"] = each.value
         if each.value is not None:
-            rows[f"{each.property}{channel}{_QUALITY}"] = int(each.quality)
+            rows[f"{each.property}{channel}{_QUALITY}"] = f"{int(each.quality)} {each.quality.name.lower()}"
         if each.time_us is not None:
             when = _EPOCH + timedelta(microseconds=each.time_us)
             rows[f"{each.property}{channel} measured at"] = when.isoformat()

@@ -186,6 +186,12 @@ def test_what_normalize_uplink_gives_is_compared_too(versions):
     assert {each.kind for each in found.differences} == {"reading"}
 
 
+def test_a_quality_that_changes_is_told_by_its_name(versions):
+    ranged = MAP.replace(DISTANCE, f"{DISTANCE}\nrange = [0.3, 10]")
+    [found] = versions(Pair(IN_METRES, MAP), Pair(IN_METRES, ranged), LEVEL).differences
+    assert str(found).startswith('reading  water_distance quality: "1 good" -> "4 fail" (in 1 uplinks, e.g.')
+
+
 def test_the_time_of_a_reading_is_compared(versions):
     codec = script("return {data: {x: 1, at: %s}}")
     map_ = (
