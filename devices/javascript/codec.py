@@ -1,6 +1,7 @@
 """The codec of a device type that its maker's JavaScript reads, with a field map for the meaning."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from devices.decoded import Decoded, Frame
 from devices.errors import DeviceTypeError, Fault
@@ -32,9 +33,13 @@ class JavascriptCodec:
         """What the codec and the map make of each frame, in their order; never raises."""
         return [self.read(each) for each in self.outcomes(frames)]
 
-    def outcomes(self, frames: Sequence[Frame]) -> list[Outcome]:
-        """What the codec itself gives for each frame, in their order; never raises."""
-        normalize = self.field_map.normalizes
+    def outcomes(self, frames: Sequence[Frame], *, normalize: bool | None = None) -> list[Outcome]:
+        """What the codec itself gives for each frame, in their order; never raises.
+
+        `normalize`: ask for normalizeUplink too; if left out, where the map reads what it gives.
+        """
+        if normalize is None:
+            normalize = self.field_map.normalizes
         return self._sandbox.run(self.source, frames, normalize=normalize) if frames else []
 
     def read(self, outcome: Outcome) -> Decoded | Rejected:
@@ -43,15 +48,18 @@ class JavascriptCodec:
             return _rejected(outcome.errors)
         if not isinstance(outcome.data, dict):
             return Rejected("codec_error", "the codec gave neither an object nor an error")
-        data = outcome.data
-        if outcome.normalized is not None:
-            data = {**data, "normalized": outcome.normalized}
-        return self.field_map.read(data, outcome.warnings)
+        return self.field_map.read(all_data(outcome), outcome.warnings)
 
     def encode(self, f_port: int, values: Values) -> bytes:
         """Nothing: such a codec reads only. Raises DeviceTypeError."""
         problem = f"{len(values)} values for fPort {f_port}: a JavaScript codec only reads"
         raise DeviceTypeError(Fault(self.id, "codec", problem, "encode with a type that has a field table"))
+
+
+def all_data(outcome: Outcome) -> Mapping[str, Any]:
+    """What the codec gave, empty where it failed; with `normalized`, where normalizeUplink was asked."""
+    data: Mapping[str, Any] = outcome.data if isinstance(outcome.data, dict) else {}
+    return data if outcome.normalized is None else {**data, "normalized": outcome.normalized}
 
 
 def _rejected(errors: Sequence[str]) -> Rejected:
