@@ -7,18 +7,17 @@ Last the refused uplinks that decode now. Every step can be repeated; the book s
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from typing import NamedTuple
 
 import numpy as np
 
+from devices.javascript.codec import WAITING
 from devices.measurement import Rejected
-from ingest.decoding import WAITING, Decoding, Read
+from ingest.decoding import Decoding, Read
 from ingest.dedup import keys
-from ingest.errors import NoLongerRefusedError
-from ingest.journal import Accepted, Corrected, Journal, RejectedRow
+from ingest.journal import Accepted, Corrected, Journal, RejectedRow, accept_still_refused
 from ingest.journal_record import pack_reading, unpack_readings
 from ingest.reading import Measured, Readings, Series
 from ingest.reprocess_book import Book, Moved
@@ -277,19 +276,9 @@ class Reprocess:
                 continue
             ids.append(number)
             accepted.append(Accepted(uplink, decoded, keys(uplink)))
-        report.accepted += len(ids) if self._previewing else self._accept(ids, accepted)
-
-    def _accept(self, ids: Sequence[int], accepted: Sequence[Accepted]) -> int:
-        """How many were still refused: a running service takes them up as well after it has started."""
-        with suppress(NoLongerRefusedError):
-            self._journal.accept_refused(ids, accepted)
-            return len(ids)
-        taken = 0
-        for number, row in zip(ids, accepted, strict=True):
-            with suppress(NoLongerRefusedError):
-                self._journal.accept_refused([number], [row])
-                taken += 1
-        return taken
+        report.accepted += (
+            len(ids) if self._previewing else accept_still_refused(self._journal, ids, accepted)
+        )
 
     def _tell(self, stage: str, after: int) -> None:
         total = max(self._target - self._first + 1, 0)

@@ -15,7 +15,8 @@ from devices.errors import DevicesError, DeviceTypeError, Fault
 from devices.field_map import parse_map
 from devices.flat import flat
 from devices.javascript.codec import JavascriptCodec
-from devices.javascript.sandbox import Outcome, Sandbox
+from devices.javascript.outcome import Outcome
+from devices.javascript.sandbox import Sandbox
 from devices.javascript.shelf import Pair, Shelf
 from devices.javascript.type_files import Candidate
 from devices.measurement import Rejected

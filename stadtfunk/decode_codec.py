@@ -11,7 +11,8 @@ from typing import Annotated, Any, TextIO
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from devices.decoded import Frame
-from devices.javascript.sandbox import Outcome, Sandbox, Source
+from devices.javascript.outcome import Outcome
+from devices.javascript.sandbox import Sandbox, Source
 from ingest.event_time import rfc3339_us
 
 
