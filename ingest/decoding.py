@@ -37,8 +37,7 @@ class Decoding:
     """Decodes uplinks by the registry and the catalogue as they are now; counts what went wrong.
 
     `errors` counts decoders that raised, by device type; `not_finite` values that were NaN or infinite;
-    `times_corrected` times of the payload that could not be believed; `held` says of device types whose codec
-    cannot be asked at the moment why.
+    `times_corrected` times of the payload that could not be believed.
     """
 
     def __init__(
@@ -53,7 +52,8 @@ class Decoding:
         # seconds an uplink of a type took last; inf where one had to be stopped
         self._pace: dict[str, float] = {}
         self.errors: Counter[str] = Counter()
-        self.held: dict[str, str] = {}
+        # why a type's codec cannot be asked at the moment
+        self._held: dict[str, str] = {}
         self.not_finite = 0
         self.times_corrected = 0
 
@@ -69,7 +69,7 @@ class Decoding:
         return device_type is not None and device_type.sandboxed
 
     def pace(self, dev_eui: str) -> float:
-        """Seconds that an uplink of such a device took last, inf where one had to be stopped; 0: no sandbox."""
+        """Seconds an uplink of such a device took last, inf where one had to be stopped; 0: no sandbox."""
         device = self._registry.current.devices.get(dev_eui)
         return self._pace.get(device.type, 0.0) if device else 0.0
 
@@ -145,10 +145,10 @@ class Decoding:
         if answered:
             killed = any(isinstance(each, Rejected) and each.reason in _KILLED for each in answered)
             self._pace[type_id] = math.inf if killed else took_s / len(answered)
-            self.held.pop(type_id, None)
-        elif held is not None and self.held.get(type_id) != held.detail:
+            self._held.pop(type_id, None)
+        elif held is not None and self._held.get(type_id) != held.detail:
             _log.warning("codec_held_back", type=type_id, why=held.detail)
-            self.held[type_id] = held.detail
+            self._held[type_id] = held.detail
 
     def _run(
         self, device_type: DeviceType, uplinks: Sequence[Uplink], within_s: float

@@ -153,7 +153,7 @@ class LateRegistration:
             self._lay_down(dev_eui, walk)
 
     def _next(self) -> tuple[str, _Walk]:
-        """Whose turn it is: by turns whoever waits longest and the quickest, whom a hundred slow would hold up."""
+        """Whose turn it is: who waits longest, and every other time the quickest, whom slow ones hold up."""
         self._quickest = not self._quickest
         first = min(self._walks, key=self._decoding.pace) if self._quickest else next(iter(self._walks))
         return first, self._walks[first]

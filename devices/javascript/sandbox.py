@@ -23,6 +23,8 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 30.0
 # of the time that is left: so much earlier the worker stops by itself, for when its time is over it is killed
 _WORKERS_SHARE = 0.9
+# and so much later, for it may be saying just now that it has stopped
+_GRACE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,11 @@ class Sandbox:
                 self._worker.interrupt()
         with self._turn:
             self._drop()
+
+    @property
+    def fault(self) -> str:
+        """Why the worker does not start, "" while it does."""
+        return self._why_no_start if self._pause_s else ""
 
     def __enter__(self) -> Self:
         return self
@@ -206,9 +213,9 @@ class Sandbox:
         text = job.source.text if job.fresh or sha256 not in self._warm else None
         left_s = (job.end - time.monotonic()) * _WORKERS_SHARE
         process.ask((sha256, text, asked, job.normalize, job.fresh, left_s), self.limits.call_s)
-        left, loaded = len(frames), False
+        left, loaded, end = len(frames), False, job.end
         while left:
-            kind, body = self._answer(process, job.end, sure)
+            kind, body = self._answer(process, end, sure)
             if kind == UNKNOWN and text is None:
                 text = job.source.text
                 process.ask((sha256, text, asked, job.normalize, job.fresh, left_s), self.limits.call_s)
@@ -216,7 +223,9 @@ class Sandbox:
                 loaded = True
                 self._warm.add(sha256)
             elif kind == ANSWER:
-                left, sure = left - 1, False
+                if sure:
+                    sure, end = False, max(end, time.monotonic())
+                left -= 1
             elif kind == LEFT:
                 raise _no_time()
             else:  # the worker has let go of the codec's context
@@ -232,7 +241,7 @@ class Sandbox:
     def _answer(self, process: Process, end: float, sure: bool) -> tuple[int, bytes]:
         """The next answer; raises LimitReached, and NotNow where the end comes before the call's limit."""
         call_s = self.limits.call_s
-        left_s = call_s if sure else min(call_s, max(0.0, end - time.monotonic()))
+        left_s = call_s if sure else min(call_s, max(0.0, end + _GRACE_S - time.monotonic()))
         try:
             return process.answer(left_s)
         except LimitReached as reached:
