@@ -26,7 +26,8 @@ _NAN = math.nan
 SANDBOX_S = 0.5
 """Time for the sandboxed codecs of one batch: one limit of a sandbox's call."""
 _NO_TIME = Waiting(WAITING, "no time was left: decoded as soon as there is")
-_KILLED = frozenset({"codec_timeout", "codec_memory", "codec_crash"})
+KILLED = frozenset({"codec_timeout", "codec_memory", "codec_crash"})
+"""Reasons of an uplink whose codec had to be stopped, or ended the worker, with it."""
 _MOST_NOTES = 16 << 10
 _MOST_WARNINGS, _MOST_WARNING = 20, 200
 
@@ -143,7 +144,7 @@ class Decoding:
         answered = [each for each in read if not isinstance(each, Waiting)]
         held = next((each for each in read if isinstance(each, Waiting) and each.after_s > 0), None)
         if answered:
-            killed = any(isinstance(each, Rejected) and each.reason in _KILLED for each in answered)
+            killed = any(isinstance(each, Rejected) and each.reason in KILLED for each in answered)
             self._pace[type_id] = math.inf if killed else took_s / len(answered)
             self._held.pop(type_id, None)
         elif held is not None and self._held.get(type_id) != held.detail:

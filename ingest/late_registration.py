@@ -14,7 +14,7 @@ import structlog
 from devices.javascript.codec import WAITING
 from devices.measurement import Rejected, Waiting
 from devices.registry import Registry, RegistryFile
-from ingest.decoding import Decoding, Read, no_time
+from ingest.decoding import KILLED, Decoding, Read, no_time
 from ingest.dedup import keys
 from ingest.journal import Accepted, Journal, RejectedRow, accept_still_refused
 
@@ -168,20 +168,20 @@ class LateRegistration:
             self._journal, [id_ for id_, _ in pairs], [accepted for _, accepted in pairs]
         )
         self.accepted += taken
-        self._journal.refuse_anew(
-            [
-                (row.id, read)
-                for row, read in found
-                if isinstance(read, Rejected)
-                and WAITING in {read.reason, row.rejected.reason}
-                and (read.reason, read.detail) != (row.rejected.reason, row.rejected.detail)
-            ]
-        )
-        for _, read in found:
-            if isinstance(read, Waiting):
-                walk.after_s = min(walk.after_s, read.after_s)
-            else:
+        anew: list[tuple[int, Rejected]] = []
+        for row, read in found:
+            was = row.rejected
+            if not isinstance(read, Waiting):
                 walk.decoded = True
+            elif was.reason in KILLED:
+                continue  # one that has had its call is not excused by another's
+            else:
+                walk.after_s = min(walk.after_s, read.after_s)
+            if isinstance(read, Rejected) and WAITING in {read.reason, was.reason}:
+                now = Rejected(read.reason, read.detail)
+                if now != was:
+                    anew.append((row.id, now))
+        self._journal.refuse_anew(anew)
 
     def _lay_down(self, dev_eui: str, walk: _Walk) -> None:
         """After a walk: what was held back is tried again, the later the more often nothing came of it."""

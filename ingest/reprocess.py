@@ -15,7 +15,7 @@ import numpy as np
 
 from devices.javascript.codec import WAITING
 from devices.measurement import Rejected
-from ingest.decoding import Decoding, Read
+from ingest.decoding import KILLED, Decoding, Read
 from ingest.dedup import keys
 from ingest.journal import Accepted, Corrected, Journal, RejectedRow, accept_still_refused
 from ingest.journal_record import pack_reading, unpack_readings
@@ -28,17 +28,7 @@ from ingest.uplink import Uplink
 PAGE = 2000
 _REFUSED_PAGE = 200
 _POLL_S = 0.2
-_NOT_THE_PAYLOADS_FAULT = frozenset(
-    {
-        "unknown_device",
-        "unknown_type",
-        "decoder_error",
-        "codec_timeout",
-        "codec_memory",
-        "codec_crash",
-        WAITING,
-    }
-)
+_NOT_THE_PAYLOADS_FAULT = KILLED | {"unknown_device", "unknown_type", "decoder_error", WAITING}
 """Reasons that say nothing about an uplink: what was read from it once stays."""
 
 _Value = tuple[float, int]
