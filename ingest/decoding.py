@@ -26,6 +26,7 @@ _NAN = math.nan
 SANDBOX_S = 0.5
 """Time for the sandboxed codecs of one batch: one limit of a sandbox's call."""
 _NO_TIME = Waiting(WAITING, "no time was left: decoded as soon as there is")
+_WARM_S = 0.001
 KILLED = frozenset({"codec_timeout", "codec_memory", "codec_crash"})
 """Reasons of an uplink whose codec had to be stopped, or ended the worker, with it."""
 _MOST_NOTES = 16 << 10
@@ -145,9 +146,14 @@ class Decoding:
         held = next((each for each in read if isinstance(each, Waiting) and each.after_s > 0), None)
         if answered:
             killed = any(isinstance(each, Rejected) and each.reason in KILLED for each in answered)
-            self._pace[type_id] = math.inf if killed else took_s / len(answered)
+            # a quick one is not called slow for the one time that a worker had to be started for it
+            pace_s = min(took_s / len(answered), 2 * self._pace.get(type_id, math.inf) + _WARM_S)
+            self._pace[type_id] = math.inf if killed else pace_s
             self._held.pop(type_id, None)
-        elif held is not None and self._held.get(type_id) != held.detail:
+            return
+        if took_s > self.sandbox_s / 2:
+            self._pace[type_id] = math.inf
+        if held is not None and self._held.get(type_id) != held.detail:
             _log.warning("codec_held_back", type=type_id, why=held.detail)
             self._held[type_id] = held.detail
 

@@ -14,7 +14,7 @@ import structlog
 from devices.catalogue import DeviceType
 from devices.measurement import Rejected, Waiting
 from devices.registry import RegistryFile
-from ingest.decoding import Decoding
+from ingest.decoding import SANDBOX_S, Decoding
 from ingest.dedup import WINDOW_US, RecentKeys, keys, message_keys
 from ingest.device_event import DeviceEvent
 from ingest.errors import IngestError
@@ -285,9 +285,15 @@ class Intake:
         stats.time_sources.update(row.uplink.time_source.value for row in decoded.accepted)
 
     def _run(self) -> None:
+        passed_over = False
         while not self._stopping.is_set():
-            self._settle(self.hand_over.take(BATCH, 0.0 if self.late.busy else 0.2))
-            if not self._stopping.is_set():
+            deliveries = self.hand_over.take(BATCH, 0.0 if self.late.busy else 0.2)
+            begun = time.monotonic()
+            self._settle(deliveries)
+            # after a batch that took long, what has arrived meanwhile does not wait for history as well
+            took_long = time.monotonic() - begun > SANDBOX_S / 2
+            passed_over = took_long and len(self.hand_over) > 0 and not passed_over
+            if not passed_over and not self._stopping.is_set():
                 self.late.tick()
         end = time.monotonic() + _STOP_S
         while time.monotonic() < end and (deliveries := self.hand_over.take(BATCH, 0.0)):
