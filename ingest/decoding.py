@@ -51,7 +51,7 @@ class Decoding:
         self._until = math.inf
         # the same few series come again and again
         self._series = cache(Series)
-        # seconds an uplink of a type took last; inf where one had to be stopped
+        # seconds an uplink of a type took last, a limit or more where one had to be stopped
         self._pace: dict[str, float] = {}
         self.errors: Counter[str] = Counter()
         # why a type's codec cannot be asked at the moment
@@ -71,7 +71,7 @@ class Decoding:
         return device_type is not None and device_type.sandboxed
 
     def pace(self, dev_eui: str) -> float:
-        """Seconds an uplink of such a device took last, inf where one had to be stopped; 0: no sandbox."""
+        """Seconds an uplink of such a device took last, more where one had to be stopped; 0: no sandbox."""
         device = self._registry.current.devices.get(dev_eui)
         return self._pace.get(device.type, 0.0) if device else 0.0
 
@@ -148,14 +148,18 @@ class Decoding:
             killed = any(isinstance(each, Rejected) and each.reason in KILLED for each in answered)
             # a quick one is not called slow for the one time that a worker had to be started for it
             pace_s = min(took_s / len(answered), 2 * self._pace.get(type_id, math.inf) + _WARM_S)
-            self._pace[type_id] = math.inf if killed else pace_s
+            self._pace[type_id] = self._stopped_again(type_id) if killed else pace_s
             self._held.pop(type_id, None)
             return
         if took_s > self.sandbox_s / 2:
-            self._pace[type_id] = math.inf
+            self._pace[type_id] = self._stopped_again(type_id)
         if held is not None and self._held.get(type_id) != held.detail:
             _log.warning("codec_held_back", type=type_id, why=held.detail)
             self._held[type_id] = held.detail
+
+    def _stopped_again(self, type_id: str) -> float:
+        """The pace of a codec that had to be stopped: the longer the more often."""
+        return max(self.sandbox_s, 2 * self._pace.get(type_id, 0.0))
 
     def _run(
         self, device_type: DeviceType, uplinks: Sequence[Uplink], within_s: float

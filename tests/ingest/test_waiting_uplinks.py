@@ -189,7 +189,7 @@ def test_a_row_that_somebody_else_took_first_stops_nobody(intake, journal, tmp_p
     with capture_logs() as logs:
         intake.start()
         wait_for(lambda: journal.counts().rejected == 0, timeout_s=8)
-        assert not intake.late.busy
+        wait_for(lambda: not intake.late.busy, timeout_s=8)
         intake.stop()
     other.close()
     assert journal.counts().stored == 5
