@@ -51,8 +51,9 @@ class Decoding:
         self._until = math.inf
         # the same few series come again and again
         self._series = cache(Series)
-        # seconds an uplink of a type took last, a limit or more where one had to be stopped
+        # by type: seconds that an uplink took last, and whether the codec had to be stopped then
         self._pace: dict[str, float] = {}
+        self._stopped: set[str] = set()
         self.errors: Counter[str] = Counter()
         # why a type's codec cannot be asked at the moment
         self._held: dict[str, str] = {}
@@ -127,7 +128,8 @@ class Decoding:
         turns = deque(
             (type_id, boxed[type_id])
             for type_id in quickest
-            if not hurry or self._pace.get(type_id, 0.0) <= self.sandbox_s / 2
+            if not hurry
+            or (type_id not in self._stopped and self._pace.get(type_id, 0.0) <= self.sandbox_s / 2)
         )
         while turns and (begun := time.monotonic()) < end:
             type_id, places = turns.popleft()
@@ -148,18 +150,23 @@ class Decoding:
             killed = any(isinstance(each, Rejected) and each.reason in KILLED for each in answered)
             # a quick one is not called slow for the one time that a worker had to be started for it
             pace_s = min(took_s / len(answered), 2 * self._pace.get(type_id, math.inf) + _WARM_S)
-            self._pace[type_id] = self._stopped_again(type_id) if killed else pace_s
+            if killed:
+                self._note_stopped(type_id)
+            else:
+                self._pace[type_id] = pace_s
+                self._stopped.discard(type_id)
             self._held.pop(type_id, None)
             return
         if took_s > self.sandbox_s / 2:
-            self._pace[type_id] = self._stopped_again(type_id)
+            self._note_stopped(type_id)
         if held is not None and self._held.get(type_id) != held.detail:
             _log.warning("codec_held_back", type=type_id, why=held.detail)
             self._held[type_id] = held.detail
 
-    def _stopped_again(self, type_id: str) -> float:
-        """The pace of a codec that had to be stopped: the longer the more often."""
-        return max(self.sandbox_s, 2 * self._pace.get(type_id, 0.0))
+    def _note_stopped(self, type_id: str) -> None:
+        """It comes later the more often that happens: once can be the machine's doing."""
+        self._stopped.add(type_id)
+        self._pace[type_id] = 2 * self._pace.get(type_id, 0.0) + self.sandbox_s / 16
 
     def _run(
         self, device_type: DeviceType, uplinks: Sequence[Uplink], within_s: float
