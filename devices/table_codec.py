@@ -1,5 +1,6 @@
 """The codec of a device type that a field table describes."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -44,7 +45,12 @@ class TableCodec:
             return Rejected("empty_payload", f"fPort {f_port}")
         return decoder(payload)
 
-    def decode_many(self, frames: Sequence[Frame]) -> list[Decoded | Rejected]:
+    def decode_many(
+        self,
+        frames: Sequence[Frame],
+        *,
+        within_s: float = math.inf,  # noqa: ARG002 - a table needs microseconds
+    ) -> list[Decoded | Rejected]:
         """What `decode` makes of each frame, in their order."""
         return decode_each(self.decode, frames)
 

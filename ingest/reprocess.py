@@ -7,18 +7,17 @@ Last the refused uplinks that decode now. Every step can be repeated; the book s
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from typing import NamedTuple
 
 import numpy as np
 
+from devices.javascript.codec import WAITING
 from devices.measurement import Rejected
-from ingest.decoding import WAITING, Decoding, Read
+from ingest.decoding import KILLED, Decoding, Read
 from ingest.dedup import keys
-from ingest.errors import NoLongerRefusedError
-from ingest.journal import Accepted, Corrected, Journal, RejectedRow
+from ingest.journal import Accepted, Corrected, Journal, RejectedRow, accept_still_refused
 from ingest.journal_record import pack_reading, unpack_readings
 from ingest.reading import Measured, Readings, Series
 from ingest.reprocess_book import Book, Moved
@@ -29,17 +28,7 @@ from ingest.uplink import Uplink
 PAGE = 2000
 _REFUSED_PAGE = 200
 _POLL_S = 0.2
-_NOT_THE_PAYLOADS_FAULT = frozenset(
-    {
-        "unknown_device",
-        "unknown_type",
-        "decoder_error",
-        "codec_timeout",
-        "codec_memory",
-        "codec_crash",
-        WAITING,
-    }
-)
+_NOT_THE_PAYLOADS_FAULT = KILLED | {"unknown_device", "unknown_type", "decoder_error", WAITING}
 """Reasons that say nothing about an uplink: what was read from it once stays."""
 
 _Value = tuple[float, int]
@@ -277,19 +266,9 @@ class Reprocess:
                 continue
             ids.append(number)
             accepted.append(Accepted(uplink, decoded, keys(uplink)))
-        report.accepted += len(ids) if self._previewing else self._accept(ids, accepted)
-
-    def _accept(self, ids: Sequence[int], accepted: Sequence[Accepted]) -> int:
-        """How many were still refused: a running service takes them up as well after it has started."""
-        with suppress(NoLongerRefusedError):
-            self._journal.accept_refused(ids, accepted)
-            return len(ids)
-        taken = 0
-        for number, row in zip(ids, accepted, strict=True):
-            with suppress(NoLongerRefusedError):
-                self._journal.accept_refused([number], [row])
-                taken += 1
-        return taken
+        report.accepted += (
+            len(ids) if self._previewing else accept_still_refused(self._journal, ids, accepted)
+        )
 
     def _tell(self, stage: str, after: int) -> None:
         total = max(self._target - self._first + 1, 0)

@@ -11,7 +11,7 @@ from devices.catalogue import DeviceType
 from devices.decoded import Decoded, Frame
 from devices.flat import TooManyFieldsError, flat
 from devices.javascript.codec import JavascriptCodec, all_data
-from devices.javascript.sandbox import Outcome
+from devices.javascript.outcome import Outcome
 from devices.measurement import Rejected
 from devices.properties import observed_properties
 from stadtfunk.codecs_meaning import meaning

@@ -12,7 +12,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from devices.decoded import Frame
 from devices.instant import rfc3339_us
-from devices.javascript.sandbox import Outcome, Sandbox, Source
+from devices.javascript.outcome import Outcome
+from devices.javascript.sandbox import Sandbox, Source
 
 
 class Line(BaseModel):

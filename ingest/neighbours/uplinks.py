@@ -4,6 +4,7 @@ The same observation makes the same bytes, so the intake drops it the second tim
 """
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -103,7 +104,12 @@ class _Codec:
             return Rejected("bad_observation", "property, value or quality is missing or unknown")
         return (Measurement(name, value, Quality(int(quality))),)
 
-    def decode_many(self, frames: Sequence[Frame]) -> list[Decoded | Rejected]:
+    def decode_many(
+        self,
+        frames: Sequence[Frame],
+        *,
+        within_s: float = math.inf,  # noqa: ARG002 - the codec's protocol
+    ) -> list[Decoded | Rejected]:
         return decode_each(self.decode, frames)
 
     def encode(self, f_port: int, values: Values) -> bytes:  # noqa: ARG002 - the codec's protocol
