@@ -100,7 +100,7 @@ class Decoding:
             decoded = device_type.decode(uplink.f_port, uplink.payload)
             if isinstance(decoded, Rejected):
                 return decoded
-            return uplink, tuple(self._measured(uplink, device, device.derive(decoded)))
+            return _noted(uplink, b""), tuple(self._measured(uplink, device, device.derive(decoded)))
         except Exception as error:  # noqa: BLE001 - a decoder's fault is a value, whatever it is
             return self._fault(device.type, uplink, error)
 
@@ -145,7 +145,7 @@ class Decoding:
             notes = _notes(decoded, own_time=any(each.time_us != uplink.time_us for each in measured))
         except Exception as error:  # noqa: BLE001 - one uplink's fault is not its neighbours'
             return self._fault(device_type.id, uplink, error)
-        return replace(uplink, codec_notes=notes) if notes else uplink, measured
+        return _noted(uplink, notes), measured
 
     def _fault(self, type_id: str, uplink: Uplink, error: Exception) -> Rejected:
         if not self.errors[type_id]:
@@ -171,6 +171,17 @@ class Decoding:
                     self.times_corrected += 1
             series = self._series(device.station, each.property, each.channel, device.dev_eui)
             yield Measured(series, time_us, value, int(quality))
+
+
+def _noted(uplink: Uplink, notes: bytes) -> Uplink:
+    """The uplink with these notes, in the place of those that another codec made."""
+    return uplink if uplink.codec_notes == notes else replace(uplink, codec_notes=notes)
+
+
+def refusal_notes(rejected: Rejected) -> bytes:
+    """Uplink.codec_notes of an uplink that is stored and decodes no longer: why, among the warnings."""
+    why = f"{rejected.reason}: {rejected.detail}"[:_MOST_WARNING]
+    return msgspec.json.encode({"unmapped": {}, "warnings": [why]})
 
 
 def _notes(decoded: Decoded, *, own_time: bool) -> bytes:

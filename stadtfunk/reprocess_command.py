@@ -192,6 +192,8 @@ def _tell(outcome: Outcome, *, dry: bool) -> int:
     for dev_eui, reasons in sorted(report.reasons.items()):
         for reason, uplinks in sorted(reasons.items()):
             print(f"{dev_eui} {uplinks} uplinks decode no longer: {reason}")
+    if report.noted:
+        print(f"{report.noted} uplinks: their codec says something else beside the readings")
     if report.kept:
         print(f"{report.kept} uplinks stay as they are: their device or its type is in no list now")
     if report.waiting:
