@@ -1,4 +1,4 @@
-"""What the codec said beside the readings follows the codec as well: the operators' view shows the present one."""
+"""What the codec said beside the readings follows the codec as well: operators see the present one."""
 
 import json
 from types import SimpleNamespace
