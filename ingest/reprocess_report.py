@@ -47,7 +47,8 @@ class Report:
     because they decode no longer; `accepted` were refused and decode now; `kept` stay as they are because
     their device or its type is in no list now, or its decoder broke; `waiting` were refused, decode now, and
     are so young that the service has to judge them; of `noted` the codec says something else beside the
-    readings (warnings, unmapped fields, where the time is from), or why they decode no longer. `devices`: DevEUI -> property -> what changed;
+    readings (warnings, unmapped fields, where the time is from), or why they decode no longer. `devices`:
+    DevEUI -> property -> what changed;
     `reasons`: DevEUI -> why uplinks decode no longer -> how many.
     """
 
