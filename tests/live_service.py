@@ -37,6 +37,10 @@ class LiveService:
             )
         wait_for(self.ready, 60, f"the service, see {self.log}")
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def stop(self, number=signal.SIGTERM):
         self._process.send_signal(number)
         return self._process.wait(20)

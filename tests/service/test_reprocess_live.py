@@ -142,9 +142,7 @@ class Town(LiveService):
             )
         read = self.decode(uplinks)
         for start in range(0, HISTORY, 500):
-            self.journal.append(
-                [Accepted(*each, keys(each[0])) for each in read[start : start + 500]]
-            )
+            self.journal.append([Accepted(*each, keys(each[0])) for each in read[start : start + 500]])
 
     def send(self, level, dev_eui=QUIET, age=0):
         self.f_cnt += 1
@@ -247,7 +245,7 @@ def test_killed_interrupted_twice_at_once_while_uplinks_come(town_and_store):
             killed.communicate()
         asked = town.reprocess("--restart")
         line = asked.stderr.readline()
-        assert re.fullmatch(r"reprocess: decoded 2000 of \d+ uplinks, \d+ a second, \d+ s left\n", line)
+        assert re.fullmatch(r"reprocess: decoded 2000 of \d+ uplinks\n", line), line
         asked.send_signal(signal.SIGINT)
         out, err = asked.communicate(timeout=60)
         assert asked.returncode == 1, err
