@@ -35,7 +35,11 @@ class LiveService:
                 stderr=log,
                 **options,
             )
-        wait_for(self.ready, 60, f"the service, see {self.log}")
+        wait_for(self.ready, 180, f"the service, see {self.log}")
+
+    @property
+    def runs(self):
+        return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self):
@@ -43,10 +47,10 @@ class LiveService:
 
     def stop(self, number=signal.SIGTERM):
         self._process.send_signal(number)
-        return self._process.wait(20)
+        return self._process.wait(60)
 
     def close(self):
-        if self._process is not None and self._process.poll() is None:
+        if self.runs:
             self._process.kill()
             self._process.wait()
 

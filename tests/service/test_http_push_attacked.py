@@ -80,8 +80,16 @@ class Door(LiveService):
         wire.sendall("\r\n".join(head).encode("latin-1") + b"\r\n\r\n")
         return wire
 
+    def mark(self):
+        """From here on `counters` and `refused` count."""
+        self.first = self.journal.last_seq()
+        self.before = len(self.journal.rejected(10**6))
+
     def counters(self):
-        return sorted(uplink.f_cnt for _, uplink, _ in self.journal.uplinks(0, 10**6))
+        return sorted(uplink.f_cnt for _, uplink, _ in self.journal.uplinks(self.first, 10**6))
+
+    def refused(self):
+        return len(self.journal.rejected(10**6)) - self.before
 
 
 def up(f_cnt):
@@ -97,12 +105,19 @@ def answer(wire):
     return int(got.split()[1]) if got else 0
 
 
-@pytest.fixture
-def door(tmp_path):
-    door = Door(tmp_path)
-    door.start()
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    door = Door(tmp_path_factory.mktemp("city"))
     yield door
     door.close()
+
+
+@pytest.fixture
+def door(service):
+    if not service.runs:
+        service.start()
+    service.mark()
+    return service
 
 
 def chunked(*parts):
@@ -116,8 +131,9 @@ def test_bodies_of_every_kind(door):
         assert answer(wire) == 204
     assert door.counters() == [1]
     assert door.push(up(2), content_type="text/plain; charset=latin-1")[0] == 204
-    assert door.push(up(3), content_type="multipart/form-data; boundary=x")[0] == 204
-    assert door.push(up(3), content_encoding="identity")[0] == 204
+    body = up(3)
+    assert door.push(body, content_type="multipart/form-data; boundary=x")[0] == 204
+    assert door.push(body, content_encoding="identity")[0] == 204
     assert door.counters() == [1, 2, 3]
 
     # packed: nobody unpacks it, and who sends it must hear of that, for it would count as taken
@@ -128,7 +144,7 @@ def test_bodies_of_every_kind(door):
         assert (code, headers["Accept-Encoding"]) == (415, "identity")
     for garbage in (b"", b"\0\xff" * 99, b"[" * 60_000, b'{"EUI": NaN}'):
         assert door.push(garbage)[0] == 204
-    assert len(door.journal.rejected()) == 4
+    assert door.refused() == 4
 
     # more than anybody sends: announced, or without end
     with door.begin(f"Content-Length: {10 << 30}") as wire:
@@ -152,7 +168,7 @@ def test_tokens_of_every_kind(door):
     with socket.create_connection(("127.0.0.1", door.port), 60) as wire:
         wire.sendall(b"POST /api/v1/uplinks/loriot HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
         assert answer(wire) == 401
-    assert (door.counters(), door.journal.rejected()) == ([], [])
+    assert (door.counters(), door.refused()) == ([], 0)
     assert "Traceback" not in door.log.read_text()
 
 
@@ -169,8 +185,9 @@ def test_who_stops_in_the_middle_holds_up_nobody(door):
     assert answer(in_time) == 204
     in_time.close()
     assert {answer(wire) for wire in slow} == {408}
-    for wire in slow:
-        assert wire.recv(1) == b"" or answer(wire) == 0  # closed: what comes after it is no request
+    for wire in slow:  # closed: what comes after it is no request
+        while wire.recv(65536):
+            pass
         wire.close()
     assert door.counters() == [1, 2]
     assert "Traceback" not in door.log.read_text()
@@ -204,17 +221,15 @@ def test_killed_just_after_2xx(door):
             with lock:
                 acknowledged.append(number)
 
-    for cycle in range(3):
-        threads = [threading.Thread(target=some, args=(10_000 * (8 * cycle + n),)) for n in range(8)]
-        before = len(acknowledged)
-        for thread in threads:
-            thread.start()
-        wait_for(lambda least=before + 40: len(acknowledged) >= least, 60)
-        door.stop(signal.SIGKILL)
-        for thread in threads:
-            thread.join()
-        assert set(acknowledged) <= set(door.counters())
-        door.start()
+    threads = [threading.Thread(target=some, args=(1000 * n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: len(acknowledged) >= 40, 60)
+    door.stop(signal.SIGKILL)
+    for thread in threads:
+        thread.join()
+    assert set(acknowledged) <= set(door.counters())
+    door.start()
     # what was not answered is sent again, and all the rest as well: each counts once
     assert {door.push(body)[0] for body in sent.values()} == {204}
     assert door.counters() == sorted(sent)
