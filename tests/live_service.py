@@ -1,4 +1,4 @@
-"""`stadtfunk serve` of a configuration of the test's own, as a process that can be killed and started again."""
+"""`stadtfunk serve` of a configuration of the test's own, as a process that can be killed and go on."""
 
 import json
 import signal

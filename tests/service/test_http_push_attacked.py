@@ -260,5 +260,5 @@ def test_stopped_while_somebody_waits(door):
     wait_for(lambda: not door.ready(), 60)
     assert door.stop() == 0
     waiting.join()
-    assert codes[0] in (0, 503)
+    assert not 200 <= codes[0] < 300
     assert door.counters() == []
