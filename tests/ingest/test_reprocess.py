@@ -120,6 +120,8 @@ class Dying:
             (self._city.journal, "correct"),
             (self._city.book, "begin_page"),
             (self._city.book, "end_page"),
+            (self._city.book, "delete"),
+            (self._city.book, "add"),
             (self._city.book, "clear_moved"),
             (self._city.store, "delete"),
             (self._city.store, "write"),
