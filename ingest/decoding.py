@@ -115,9 +115,8 @@ class Decoding:
             measured = tuple(self._measured(uplink, device, device.derive(decoded)))
         except Exception as error:  # noqa: BLE001 - a decoder's fault is a value, whatever it is
             return self._fault(device.type, uplink, error)
-        if device_type.dates and _has_own_time(uplink, measured):
-            return replace(uplink, codec_notes=_notes(Decoded(()), own_time=True)), measured
-        return uplink, measured
+        own_time = device_type.dates and _has_own_time(uplink, measured)
+        return _noted(uplink, _notes(Decoded(()), own_time=True) if own_time else b""), measured
 
     def _read_boxed(
         self,
@@ -194,7 +193,7 @@ class Decoding:
             notes = _notes(decoded, own_time=_has_own_time(uplink, measured))
         except Exception as error:  # noqa: BLE001 - one uplink's fault is not its neighbours'
             return self._fault(device_type.id, uplink, error)
-        return replace(uplink, codec_notes=notes) if notes else uplink, measured
+        return _noted(uplink, notes), measured
 
     def _fault(self, type_id: str, uplink: Uplink, error: Exception) -> Rejected:
         if not self.errors[type_id]:
@@ -229,6 +228,17 @@ def _has_own_time(uplink: Uplink, measured: Iterable[Measured]) -> bool:
 def no_time(read: Read | Rejected) -> bool:
     """Whether nothing but time was missing, so that it may be tried again at once."""
     return isinstance(read, Waiting) and read.after_s <= 0
+
+
+def _noted(uplink: Uplink, notes: bytes) -> Uplink:
+    """The uplink with these notes, in the place of those that another codec made."""
+    return uplink if uplink.codec_notes == notes else replace(uplink, codec_notes=notes)
+
+
+def refusal_notes(rejected: Rejected) -> bytes:
+    """Uplink.codec_notes of an uplink that is stored and decodes no longer: why, among the warnings."""
+    why = f"{rejected.reason}: {rejected.detail}"[:_MOST_WARNING]
+    return msgspec.json.encode({"unmapped": {}, "warnings": [why]})
 
 
 def _notes(decoded: Decoded, *, own_time: bool) -> bytes:

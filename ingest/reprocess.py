@@ -7,7 +7,7 @@ Last the refused uplinks that decode now. Every step can be repeated; the book s
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from devices.javascript.codec import WAITING
 from devices.measurement import Rejected
-from ingest.decoding import KILLED, Decoding, Read
+from ingest.decoding import KILLED, Decoding, Read, refusal_notes
 from ingest.dedup import keys
 from ingest.journal import Accepted, Corrected, Journal, RejectedRow, accept_still_refused
 from ingest.journal_record import pack_reading, unpack_readings
@@ -182,32 +182,33 @@ class Reprocess:
         full = not whole and len(found) == self._page
         page = _Page(found[-1].seq if full else limit, report)
         chosen = [row for row in found if row.uplink in self._selection]
-        results = self._decode([row.uplink for row in chosen])
-        self._learn(each.series for result in results if isinstance(result, tuple) for each in result)
-        for row, decoded in zip(chosen, results, strict=True):
+        results = self._read(row.uplink for row in chosen)
+        self._learn(each.series for read in results if not isinstance(read, Rejected) for each in read[1])
+        for row, read in zip(chosen, results, strict=True):
             page.report.uplinks += 1
-            self._compare(page, row, decoded)
+            self._compare(page, row, read)
         return page
-
-    def _decode(self, uplinks: Iterable[Uplink]) -> list[tuple[Measured, ...] | Rejected]:
-        return [each if isinstance(each, Rejected) else each[1] for each in self._read(uplinks)]
 
     def _read(self, uplinks: Iterable[Uplink]) -> list[Read | Rejected]:
         return self._decoding.readings_of(list(uplinks))
 
-    def _compare(self, page: _Page, row: _Row, decoded: tuple[Measured, ...] | Rejected) -> None:
-        if isinstance(decoded, Rejected):
-            if decoded.reason in _NOT_THE_PAYLOADS_FAULT:
+    def _compare(self, page: _Page, row: _Row, read: Read | Rejected) -> None:
+        if isinstance(read, Rejected):
+            if read.reason in _NOT_THE_PAYLOADS_FAULT:
                 page.report.kept += 1
                 return
-            if not len(row.readings):
-                return
-            page.report.note_rejected(row.uplink.dev_eui, decoded.reason)
-            decoded = ()
+            if len(row.readings):
+                page.report.note_rejected(row.uplink.dev_eui, read.reason)
+            read = replace(row.uplink, codec_notes=refusal_notes(read)), ()
+        uplink, decoded = read
         readings = self._readings(row.seq, decoded)
-        if readings.tobytes() == row.readings.tobytes():
+        noted = uplink.codec_notes != row.uplink.codec_notes
+        page.report.noted += noted
+        same = readings.tobytes() == row.readings.tobytes()
+        if noted or not same:
+            page.corrected.append(Corrected(row.seq, uplink, readings))
+        if same:
             return
-        page.corrected.append(Corrected(row.seq, row.uplink, readings))
         before, after = _points(row.readings), _points(readings)
         for point in sorted(before.keys() | after.keys()):
             if _bits(old := before.get(point)) == _bits(new := after.get(point)):
