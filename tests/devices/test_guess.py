@@ -169,7 +169,7 @@ class _Script:
             return Rejected("bad_payload", "four bytes")
         return (Measurement("air_temperature", float(payload[0])),)
 
-    def decode_many(self, frames, within_s=0):
+    def decode_many(self, frames, **_):
         return decode_each(self.decode, frames)
 
     def encode(self, _port, _values):
