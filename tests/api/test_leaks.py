@@ -7,6 +7,7 @@ PATHS or QUERIES says how to fill them.
 import base64
 import itertools
 import re
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -16,6 +17,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 from stream_listener import Listener
 
+import api
 from api.app import _application
 
 # public, not public, not there: the last two must not be told apart
@@ -138,6 +140,14 @@ def said(answer, repeated):
     for each in repeated:
         text = text.replace(each, "") if len(each) > 5 else text
     return text
+
+
+def test_every_answer_reads_through_the_view():
+    """`view.readings` and `view.latest()` hold back what comes later: the store itself holds back nothing."""
+    beside = {"visibility.py", "admin.py"}
+    for file in Path(api.__file__).parent.rglob("*.py"):
+        found = re.findall(r"services\.(?:store|latest)\b(?!\.listen)", file.read_text())
+        assert not found or file.name in beside, f"{file.name}: {found[0]}"
 
 
 def test_every_parameter_has_a_filling():
