@@ -161,9 +161,7 @@ class _Lexer:
         where = self._offset + at
         return Token(TokenKind.LITERAL, digits, where, Number(value, where)), match.end()
 
-    def _time(
-        self, match: re.Match[str], read: Callable[[str, int], Expression]
-    ) -> tuple[Token, int]:
+    def _time(self, match: re.Match[str], read: Callable[[str, int], Expression]) -> tuple[Token, int]:
         where = self._offset + match.start()
         try:
             literal = read(match[0], where)
@@ -188,7 +186,9 @@ class _Lexer:
                 except ValueError as error:
                     raise self._error(f"{inner!r} is no duration", start + 1, str(error)) from error
             case "datetime" | "datetimeoffset" | "date" | "time":
-                raise self._error(f"a time has no {prefix!r} and no quotes", at, "such as 2026-07-14T18:30:00Z")
+                raise self._error(
+                    f"a time has no {prefix!r} and no quotes", at, "such as 2026-07-14T18:30:00Z"
+                )
             case "and" | "or" | "not" | "eq" | "ne" | "gt" | "ge" | "lt" | "le" | "in":
                 return self._word(prefix, at), start
             case _:
@@ -203,7 +203,9 @@ class _Lexer:
         if match := _SRID.match(text):
             if int(match[1][:9]) != _WGS84:
                 raise self._error(
-                    f"geometries in SRID {match[1][:9]} are not served", at, "write WGS 84: longitude latitude"
+                    f"geometries in SRID {match[1][:9]} are not served",
+                    at,
+                    "write WGS 84: longitude latitude",
                 )
             text = text[match.end() :]
         try:
@@ -226,7 +228,9 @@ class _Lexer:
         for symbol, hint in _SYMBOLS:
             if self._text.startswith(symbol, at):
                 return self._error(f"{symbol!r} is no operator here", at, hint)
-        return self._error(f"{self._text[at]!r} cannot stand here", at, "texts stand in single quotes: 'Pegel'")
+        return self._error(
+            f"{self._text[at]!r} cannot stand here", at, "texts stand in single quotes: 'Pegel'"
+        )
 
     def _error(self, message: str, at: int, hint: str = "") -> BadRequestError:
         return BadRequestError(message, hint, at=self._offset + at, option=self._option)

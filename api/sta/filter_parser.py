@@ -72,7 +72,8 @@ _MEANT_FUNCTION = {
     "st_length": "did you mean geo.length?",
     "geo.within": "did you mean st_within?",
 }
-_LINKS = frozenset(link for entity_set in ENTITY_SETS.values() for link in entity_set.links)
+LINKS = frozenset(link for entity_set in ENTITY_SETS.values() for link in entity_set.links)
+"""Names of all links of the model."""
 
 
 def parse_filter(text: str, *, option: str = "$filter", offset: int = 0) -> Expression:
@@ -107,18 +108,18 @@ def path_segments(word: str) -> tuple[str, ...]:
     for index, segment in enumerate(segments):
         if segment == "id":
             segments[index] = "@iot.id"
-        if segment not in _LINKS:
+        if segment not in LINKS:
             break
     return tuple(segments)
 
 
-def check_text(text: str, option: str, offset: int = 0) -> None:
-    """Raises BadRequestError for a text that is empty, too long or not storable as UTF-8."""
+def check_text(text: str, name: str, *, option: str, offset: int = 0) -> None:
+    """Raises BadRequestError for a text of `name` that is empty, too long or not storable as UTF-8."""
     if not text.strip():
-        raise BadRequestError(f"{option} is empty", at=offset, option=option)
+        raise BadRequestError(f"{name} is empty", at=offset, option=option)
     if len(text) > MAX_LENGTH:
         raise BadRequestError(
-            f"{option} is longer than {MAX_LENGTH} characters",
+            f"{name} is longer than {MAX_LENGTH} characters",
             "ask in several requests, or with in (...) instead of many or",
             at=offset + MAX_LENGTH,
             option=option,
@@ -129,7 +130,7 @@ def check_text(text: str, option: str, offset: int = 0) -> None:
 
 
 def _parser(text: str, option: str, offset: int) -> "_Parser":
-    check_text(text, option, offset)
+    check_text(text, option, option=option, offset=offset)
     return _Parser(tokenize(text, option=option, offset=offset), option)
 
 
@@ -163,7 +164,9 @@ class _Parser:
         if order:
             raise self._error(f"expected asc, desc, a comma or the end, not {_shown(token)}", token)
         raise self._error(
-            f"expected an operator or the end, not {_shown(token)}", token, _operator_hint(token, self._before)
+            f"expected an operator or the end, not {_shown(token)}",
+            token,
+            _operator_hint(token, self._before),
         )
 
     @property
@@ -247,7 +250,8 @@ class _Parser:
         if len(arguments) not in counts:
             wanted = " or ".join(str(each) for each in sorted(counts))
             raise self._error(
-                f"{function} takes {wanted} argument{'' if counts == _ONE else 's'}, not {len(arguments)}", name
+                f"{function} takes {wanted} argument{'' if counts == _ONE else 's'}, not {len(arguments)}",
+                name,
             )
         return Call(function, tuple(arguments), name.at)
 
