@@ -20,7 +20,12 @@ from api.sta.expression import (
     Number,
     Text,
 )
+from api.sta.filter_names import OPERATORS
 from api.sta.times import parse_duration, parse_interval, parse_time, parse_time_of_day
+
+
+MAX_LENGTH = 8192
+"""Characters of an option's text."""
 
 
 class TokenKind(Enum):
@@ -51,7 +56,9 @@ _TIME_OF_DAY = re.compile(r"[0-9]{2}:[0-9:.]*")
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _QUOTED = re.compile(r"'[^']*(?:''[^']*)*'")
 _WORD = re.compile(r"[@$]?[^\W\d][\w.@:-]*(?:/[\w.@:$-]+)*")
+_MARK = re.compile(r"[(),-]")
 _REST_OF_WORD = re.compile(r"[\w.]*")
+_NO_PREFIXES = frozenset(OPERATORS) | {"not"}  # eq'x' is eq 'x'
 _SRID = re.compile(r"\s*SRID\s*=\s*([0-9]+)\s*;\s*", re.IGNORECASE)
 _WGS84 = 4326
 _INT64 = 2**63
@@ -96,6 +103,22 @@ def tokenize(text: str, *, option: str, offset: int = 0) -> list[Token]:
     return _Lexer(text, option, offset).tokens()
 
 
+def check_text(text: str, name: str, *, option: str, offset: int = 0) -> None:
+    """Raises BadRequestError for a text of `name` that is empty, too long or not storable as UTF-8."""
+    if not text.strip():
+        raise BadRequestError(f"{name} is empty", at=offset, option=option)
+    if len(text) > MAX_LENGTH:
+        raise BadRequestError(
+            f"{name} is longer than {MAX_LENGTH} characters",
+            "ask in several requests, or with in (...) instead of many or",
+            at=offset + MAX_LENGTH,
+            option=option,
+        )
+    for at, each in enumerate(text):
+        if "\ud800" <= each <= "\udfff":
+            raise BadRequestError("this is no character", at=offset + at, option=option)
+
+
 class _Lexer:
     def __init__(self, text: str, option: str, offset: int) -> None:
         self._text = text
@@ -115,25 +138,39 @@ class _Lexer:
         return found
 
     def _token(self, at: int) -> tuple[Token, int]:
-        text = self._text
-        if match := _INTERVAL.match(text, at):
-            return self._time(match, lambda each, where: Interval(*parse_interval(each), at=where))
-        if match := _INSTANT.match(text, at):
-            return self._time(match, lambda each, where: Instant(parse_time(each), where))
-        if match := _TIME_OF_DAY.match(text, at):
-            return self._time(match, lambda each, where: Duration(parse_time_of_day(each), where))
-        if match := _NUMBER.match(text, at):
-            return self._number(match)
-        if match := _QUOTED.match(text, at):
-            literal = Text(_unquote(match[0]), self._offset + at)
-            return Token(TokenKind.LITERAL, match[0], self._offset + at, literal), match.end()
-        if match := _WORD.match(text, at):
-            if text.startswith("'", match.end()):
-                return self._prefixed(match[0], at)
-            return self._word(match[0], at), match.end()
-        if text[at] in "(),-":
-            return Token(TokenKind.MARK, text[at], self._offset + at), at + 1
+        for pattern, read in (
+            (_INTERVAL, self._interval),
+            (_INSTANT, self._instant),
+            (_TIME_OF_DAY, self._time_of_day),
+            (_NUMBER, self._number),
+            (_QUOTED, self._quoted),
+            (_WORD, self._word_or_prefix),
+            (_MARK, self._mark),
+        ):
+            if match := pattern.match(self._text, at):
+                return read(match)
         raise self._unexpected(at)
+
+    def _interval(self, match: re.Match[str]) -> tuple[Token, int]:
+        return self._time(match, lambda text, at: Interval(*parse_interval(text), at=at))
+
+    def _instant(self, match: re.Match[str]) -> tuple[Token, int]:
+        return self._time(match, lambda text, at: Instant(parse_time(text), at))
+
+    def _time_of_day(self, match: re.Match[str]) -> tuple[Token, int]:
+        return self._time(match, lambda text, at: Duration(parse_time_of_day(text), at))
+
+    def _quoted(self, match: re.Match[str]) -> tuple[Token, int]:
+        at = self._offset + match.start()
+        return Token(TokenKind.LITERAL, match[0], at, Text(_unquote(match[0]), at)), match.end()
+
+    def _mark(self, match: re.Match[str]) -> tuple[Token, int]:
+        return Token(TokenKind.MARK, match[0], self._offset + match.start()), match.end()
+
+    def _word_or_prefix(self, match: re.Match[str]) -> tuple[Token, int]:
+        if self._text.startswith("'", match.end()) and match[0].lower() not in _NO_PREFIXES:
+            return self._prefixed(match[0], match.start())
+        return self._word(match[0], match.start()), match.end()
 
     def _word(self, word: str, at: int) -> Token:
         at += self._offset
@@ -189,8 +226,6 @@ class _Lexer:
                 raise self._error(
                     f"a time has no {prefix!r} and no quotes", at, "such as 2026-07-14T18:30:00Z"
                 )
-            case "and" | "or" | "not" | "eq" | "ne" | "gt" | "ge" | "lt" | "le" | "in":
-                return self._word(prefix, at), start
             case _:
                 raise self._error(
                     f"there are no texts of the kind {prefix!r}",

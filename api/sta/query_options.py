@@ -7,7 +7,9 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from api.sta.errors import BadRequestError, UnsupportedError
-from api.sta.filter_parser import LINKS, MAX_NESTING, check_text, parse_filter, parse_orderby, path_segments
+from api.sta.filter_lexer import check_text
+from api.sta.filter_names import LINKS, path_segments
+from api.sta.filter_parser import MAX_NESTING, parse_filter, parse_orderby
 from api.sta.options import Expansion, Options, ResultFormat
 from api.sta.url_path import close_names
 
@@ -34,7 +36,7 @@ _FORMATS = {each.value.lower(): each for each in ResultFormat}
 _PIECE = re.compile(r"'[^']*(?:''[^']*)*'|[(),;']")
 _EXPANSION = re.compile(r"([^()]*)(?:\((.*)\)[ \t\r\n]*)?", re.DOTALL)
 _SELECTABLE = re.compile(r"[@$]?[^\W\d][\w.@:-]*(?:/[\w.@:$-]+)*")
-_COUNT = re.compile(r"\+?[0-9]+")
+_COUNT = re.compile(r"[0-9]+")
 _DIGITS = 19
 
 
@@ -117,27 +119,29 @@ def _read(value: _Value, depth: int) -> Any:
     check_text(value.text, value.name, option=value.option, offset=value.at)
     match value.name:
         case "$filter":
-            return parse_filter(value.text, option=value.option, offset=value.at)
+            found: Any = parse_filter(value.text, option=value.option, offset=value.at)
         case "$orderby":
-            return parse_orderby(value.text, option=value.option, offset=value.at)
+            found = parse_orderby(value.text, option=value.option, offset=value.at)
         case "$expand":
-            return _expand(value, depth + 1)
+            found = _expand(value, depth + 1)
         case "$select":
-            return _select(value)
+            found = _select(value)
         case "$top" | "$skip":
-            return _number(value)
+            found = _number(value)
         case "$count":
-            return _boolean(value)
+            found = _boolean(value)
         case "$resultFormat":
-            return _format(value)
-    return value.text
+            found = _format(value)
+        case _:
+            found = value.text
+    return found
 
 
 def _number(value: _Value) -> int:
     text = value.text.strip()
     if not _COUNT.fullmatch(text):
         raise value.error(f"{value.name} is a whole number from 0, not {text[:40]!r}")
-    digits = text.lstrip("+0")
+    digits = text.lstrip("0")
     return min(int(digits or "0"), LARGEST) if len(digits) <= _DIGITS else LARGEST
 
 

@@ -25,11 +25,11 @@ def parse_path(path: str) -> ResourcePath:
     """What is behind /sta/v1.1 of an address, still percent-encoded (so a key may hold %2F).
 
     One / at the start and one at the end change nothing. `id` and `@iot.id` are the property "@iot.id"; keys
-    below a property are any text. $ref may follow one entity or many, $value a property. $count is no resource
-    of SensorThings, but `$count=true` an option.
+    below a property are any text. $ref may follow one entity or many, $value a property. $count is no
+    resource of SensorThings, but `$count=true` an option.
 
-    Raises NotFoundError, with close names as hint, for what the model has not, for an id that is no integer of
-    64 bits, and for steps behind many entities; BadRequestError for a path that is too long, deeper than
+    Raises NotFoundError, with close names as hint, for what the model has not, for an id that is no integer
+    of 64 bits, and for steps behind many entities; BadRequestError for a path that is too long, deeper than
     MAX_STEPS or no UTF-8.
     """
     if len(path) > MAX_LENGTH:
