@@ -23,7 +23,6 @@ from api.sta.expression import (
 from api.sta.filter_names import OPERATORS
 from api.sta.times import parse_duration, parse_interval, parse_time, parse_time_of_day
 
-
 MAX_LENGTH = 8192
 """Characters of an option's text."""
 
@@ -47,19 +46,23 @@ class Token:
     literal: Expression | None = None
 
 
-_BLANK = re.compile(r"[ \t\r\n]+")
+_BLANKS = (" ", "\t", "\r", "\n")
 _TIME = r"[0-9]{4}-[0-9A-Za-z:.+-]*(?: [0-9]{2}:[0-9:.]*[Zz]?)?(?: [0-9]{2}:[0-9]{2})?"
 _SPAN = r"P[0-9T][0-9A-Za-z.]*"
-_INTERVAL = re.compile(f"(?:{_TIME}|{_SPAN})/(?:{_TIME}|{_SPAN})")
-_INSTANT = re.compile(_TIME)
-_TIME_OF_DAY = re.compile(r"[0-9]{2}:[0-9:.]*")
-_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_QUOTED = re.compile(r"'[^']*(?:''[^']*)*'")
-_WORD = re.compile(r"[@$]?[^\W\d][\w.@:-]*(?:/[\w.@:$-]+)*")
-_MARK = re.compile(r"[(),-]")
+_QUOTE = r"'[^']*(?:''[^']*)*'"
+_QUOTED = re.compile(_QUOTE)
+_TOKEN = re.compile(
+    rf"(?P<interval>(?:{_TIME}|{_SPAN})/(?:{_TIME}|{_SPAN}))"
+    rf"|(?P<instant>{_TIME})"
+    r"|(?P<time_of_day>[0-9]{2}:[0-9:.]*)"
+    r"|(?P<number>[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
+    rf"|(?P<quoted>{_QUOTE})"
+    r"|(?P<word>[@$]?[^\W\d][\w.@:-]*(?:/[\w.@:$-]+)*)"
+    r"|(?P<mark>[(),-])"
+)
 _REST_OF_WORD = re.compile(r"[\w.]*")
-_NO_PREFIXES = frozenset(OPERATORS) | {"not"}  # eq'x' is eq 'x'
 _SRID = re.compile(r"\s*SRID\s*=\s*([0-9]+)\s*;\s*", re.IGNORECASE)
+_NO_PREFIXES = frozenset(OPERATORS) | {"not"}  # eq'x' is eq 'x'
 _WGS84 = 4326
 _INT64 = 2**63
 _INT64_DIGITS = 20
@@ -126,30 +129,31 @@ class _Lexer:
         self._offset = offset
 
     def tokens(self) -> list[Token]:
+        readers = {
+            "interval": self._interval,
+            "instant": self._instant,
+            "time_of_day": self._time_of_day,
+            "number": self._number,
+            "quoted": self._quoted,
+            "word": self._word_or_prefix,
+            "mark": self._mark,
+        }
         found: list[Token] = []
-        position = 0
+        position = self._behind_blanks(0)
         while position < len(self._text):
-            if blank := _BLANK.match(self._text, position):
-                position = blank.end()
-                continue
-            token, position = self._token(position)
+            match = _TOKEN.match(self._text, position)
+            if match is None or match.lastgroup is None:
+                raise self._unexpected(position)
+            token, position = readers[match.lastgroup](match)
             found.append(token)
+            position = self._behind_blanks(position)
         found.append(Token(TokenKind.END, "", self._offset + len(self._text)))
         return found
 
-    def _token(self, at: int) -> tuple[Token, int]:
-        for pattern, read in (
-            (_INTERVAL, self._interval),
-            (_INSTANT, self._instant),
-            (_TIME_OF_DAY, self._time_of_day),
-            (_NUMBER, self._number),
-            (_QUOTED, self._quoted),
-            (_WORD, self._word_or_prefix),
-            (_MARK, self._mark),
-        ):
-            if match := pattern.match(self._text, at):
-                return read(match)
-        raise self._unexpected(at)
+    def _behind_blanks(self, position: int) -> int:
+        while self._text.startswith(_BLANKS, position):
+            position += 1
+        return position
 
     def _interval(self, match: re.Match[str]) -> tuple[Token, int]:
         return self._time(match, lambda text, at: Interval(*parse_interval(text), at=at))

@@ -16,6 +16,8 @@ MAX_NESTING = 50
 MAX_HEIGHT = 100
 """Levels of an expression's tree: whoever walks it may recurse."""
 
+_NOT = (OPERATORS["and"] + OPERATORS["eq"]) / 2
+
 
 def parse_filter(text: str, *, option: str = "$filter", offset: int = 0) -> Expression:
     """Text of a $filter, percent-decoded. `offset`: where it begins in the text of `option`, for positions.
@@ -53,13 +55,13 @@ class _Parser:
         self._index = 0
 
     def expression(self) -> Expression:
-        found = self._expression(OPERATORS["or"], 0)
+        found = self._expression(0)
         self._check_height(found)
         return found
 
     def order(self) -> Order:
         key = self.expression()
-        word = self._next.text.lower() if self._next.kind is TokenKind.WORD else ""
+        word = self._word()
         if word in ("asc", "desc"):
             self._index += 1
         return Order(key, descending=word == "desc")
@@ -96,32 +98,28 @@ class _Parser:
         self._index += 1
         return token
 
-    def _operator(self) -> str:
-        word = self._next.text.lower() if self._next.kind is TokenKind.WORD else ""
-        return word if word in OPERATORS else ""
+    def _word(self) -> str:
+        return self._next.text.lower() if self._next.kind is TokenKind.WORD else ""
 
-    def _expression(self, least: int, depth: int) -> Expression:
-        left = self._operand(depth)
-        while (operator := self._operator()) and OPERATORS[operator] >= least:
-            token = self._next
-            self._index += 1
-            if operator == "in":
-                left = In(left, self._list(token, depth), token.at)
-            elif operator in ("and", "or"):
-                left = self._chain(left, operator, token, depth)
-            else:
-                right = self._expression(OPERATORS[operator] + 1, depth)
-                left = Binary(operator, left, right, token.at)
-        return left
-
-    def _chain(self, first: Expression, operator: str, token: Token, depth: int) -> Expression:
-        """All of `a or b or c ...`, as a balanced tree: hundreds of them are no deep one."""
-        operands, positions = [first], [token.at]
+    def _expression(self, depth: int) -> Expression:
+        """Operators wait in `stack` until a looser one comes: recursion happens for brackets only."""
+        stack = _Stack()
         while True:
-            operands.append(self._expression(OPERATORS[operator] + 1, depth))
-            if self._operator() != operator:
-                return _balanced(operator, operands, positions)
-            positions.append(self._next.at)
+            while self._word() == "not":
+                stack.push(_NOT, self._next)
+                self._index += 1
+            stack.operands.append(self._operand(depth + stack.nots))
+            while self._word() == "in":
+                stack.reduce(OPERATORS["in"])
+                token = self._next
+                self._index += 1
+                options = self._list(token, depth + stack.nots)
+                stack.operands.append(In(stack.operands.pop(), options, token.at))
+            power = OPERATORS.get(self._word())
+            if power is None:
+                return stack.result()
+            stack.reduce(power)
+            stack.push(power, self._next)
             self._index += 1
 
     def _operand(self, depth: int) -> Expression:
@@ -134,13 +132,11 @@ class _Parser:
         if token.kind is TokenKind.MARK and token.text == "-":
             return Negative(self._operand(depth + 1), token.at)
         if token.kind is TokenKind.MARK and token.text == "(":
-            inner = self._expression(OPERATORS["or"], depth + 1)
+            inner = self._expression(depth + 1)
             self._close(token)
             return inner
         if token.kind is TokenKind.WORD:
             word = token.text.lower()
-            if word == "not":
-                return Not(self._expression(OPERATORS["eq"], depth + 1), token.at)
             if self._next.kind is TokenKind.MARK and self._next.text == "(" and word not in OPERATORS:
                 return self._call(token, depth)
             if word not in OPERATORS and word != "$it":
@@ -176,9 +172,9 @@ class _Parser:
         return tuple(self._arguments(opening, depth))
 
     def _arguments(self, opening: Token, depth: int) -> list[Expression]:
-        found = [self._expression(OPERATORS["or"], depth + 1)]
+        found = [self._expression(depth + 1)]
         while self._take(","):
-            found.append(self._expression(OPERATORS["or"], depth + 1))
+            found.append(self._expression(depth + 1))
         self._close(opening, or_comma=True)
         return found
 
@@ -223,7 +219,46 @@ def _operands(expression: Expression) -> tuple[Expression, ...]:
     return ()
 
 
+class _Stack:
+    """Operands, and the operators between and before them that wait for a looser one."""
+
+    def __init__(self) -> None:
+        self.operands: list[Expression] = []
+        self.nots = 0
+        self._waiting: list[tuple[float, Token]] = []
+
+    def push(self, power: float, token: Token) -> None:
+        self._waiting.append((power, token))
+        self.nots += power == _NOT
+
+    def reduce(self, power: float) -> None:
+        """Applies what binds as tightly as `power` or tighter; a chain of and, of or, is applied as one."""
+        while self._waiting and (top := self._waiting[-1][0]) >= power:
+            if top == power and power <= OPERATORS["and"]:
+                return
+            self._apply()
+
+    def result(self) -> Expression:
+        while self._waiting:
+            self._apply()
+        return self.operands[0]
+
+    def _apply(self) -> None:
+        power, token = self._waiting.pop()
+        if power == _NOT:
+            self.nots -= 1
+            self.operands.append(Not(self.operands.pop(), token.at))
+            return
+        positions = [token.at]
+        while power <= OPERATORS["and"] and self._waiting and self._waiting[-1][0] == power:
+            positions.append(self._waiting.pop()[1].at)
+        operands = self.operands[-len(positions) - 1 :]
+        del self.operands[-len(positions) - 1 :]
+        self.operands.append(_balanced(token.text.lower(), operands, positions[::-1]))
+
+
 def _balanced(operator: str, operands: list[Expression], positions: list[int]) -> Expression:
+    """`a or b or c ...` as a tree as low as can be: hundreds of them are no deep one."""
     if len(operands) == 1:
         return operands[0]
     middle = (len(operands) + 1) // 2
