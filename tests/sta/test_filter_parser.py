@@ -169,7 +169,8 @@ def test_every_function_takes_its_number_of_arguments(function):
 
 STANDARD = """
     substringof endswith startswith length indexof substring tolower toupper trim concat
-    year month day hour minute second fractionalseconds date time totaloffsetminutes now mindatetime maxdatetime
+    year month day hour minute second fractionalseconds
+    date time totaloffsetminutes now mindatetime maxdatetime
     round floor ceiling geo.distance geo.length geo.intersects
     st_equals st_disjoint st_touches st_within st_overlaps st_crosses st_intersects st_contains st_relate
 """

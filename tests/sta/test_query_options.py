@@ -36,7 +36,10 @@ def equal(name, at, value, value_at):
         (f"$top={10**30}&$skip={'9' * 5000}", Options(top=LARGEST, skip=LARGEST)),
         (f"$top={'0' * 100}7", Options(top=7)),
         ("$select=name,properties/a, id", Options(select=(("name",), ("properties", "a"), ("@iot.id",)))),
-        ("$select=@iot.id,Datastreams,name,name", Options(select=(("@iot.id",), ("Datastreams",), ("name",)))),
+        (
+            "$select=@iot.id,Datastreams,name,name",
+            Options(select=(("@iot.id",), ("Datastreams",), ("name",))),
+        ),
         ("$select=*", Options()),
         ("$orderby=result", Options(orderby=(Order(Path(("result",))),))),
         (
@@ -71,21 +74,26 @@ def test_expansions():
         Expansion("Datastreams", at=0),
         Expansion("Locations", at=12),
     )
-    text = "Datastreams( $filter = name eq 'a);(,b''' ; $expand=Observations($top=1;$orderby=id desc),Sensor ) , Locations()"
+    text = (
+        "Datastreams( $filter = name eq 'a);(,b''' ; $expand=Observations($top=1;$orderby=id desc),Sensor ) ,"
+        " Locations()"
+    )
+    orders = (Order(Path(("@iot.id",), text.index("id desc")), descending=True),)
     below = (
-        Expansion(
-            "Observations", Options(top=1, orderby=(Order(Path(("@iot.id",), 79), descending=True),)), 51
-        ),
-        Expansion("Sensor", at=89),
+        Expansion("Observations", Options(top=1, orderby=orders), text.index("Observations")),
+        Expansion("Sensor", at=text.index("Sensor")),
     )
     assert parse_options([("$expand", text)]).expand == (
         Expansion("Datastreams", Options(filter=equal("name", 23, "a);(,b'", 31), expand=below), 0),
-        Expansion("Locations", at=100),
+        Expansion("Locations", at=text.index("Locations")),
     )
 
 
 def test_every_nested_option():
-    query = "$expand=Observations($filter=result eq 1;$expand=FeatureOfInterest;$select=@iot.id;$orderby=id;$skip=5;$top=10;$count=true)"
+    query = (
+        "$expand=Observations($filter=result eq 1;$expand=FeatureOfInterest;$select=@iot.id;"
+        "$orderby=id;$skip=5;$top=10;$count=true)"
+    )
     (expansion,) = parse_options(query).expand
     assert expansion.options == Options(
         filter=equal("result", 21, 1, 31),
@@ -169,7 +177,7 @@ def test_forms_of_expand_that_are_not_served_say_so(expand):
         ("$expand=Thing(", "$expand", 5, "never closed", ""),
         ("$expand=Thing)", "$expand", 5, "has no (", ""),
         ("$expand=Thing($top=1)Sensor", "$expand", 0, "comma", ""),
-        ("$expand=Thing($top=1)($top=2)", "$expand", 0, "", ""),
+        ("$expand=Thing($top=1)($top=2)", "$expand", 12, "has no (", ""),
         ("$expand=Thing(top=1)", "$expand", 6, "expected an option", "$top"),
         ("$expand=Thing($top)", "$expand", 6, "expected =", ""),
         ("$expand=Thing($top=1;;$skip=1)", "$expand", 13, "empty", ""),
