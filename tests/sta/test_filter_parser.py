@@ -19,7 +19,7 @@ from api.sta.expression import (
 )
 from api.sta.filter_lexer import MAX_LENGTH
 from api.sta.filter_names import FUNCTIONS
-from api.sta.filter_parser import MAX_HEIGHT, MAX_NESTING, parse_filter, parse_orderby
+from api.sta.filter_parser import MAX_HEIGHT, MAX_KEYS, MAX_NESTING, parse_filter, parse_orderby
 from api.sta.filter_text import format_expression
 from api.sta.options import Order
 
@@ -342,6 +342,7 @@ def test_orderby_has_several_keys():
         ("result descending", 7, "asc, desc, a comma or the end"),
         ("result desc asc", 12, "asc, desc, a comma or the end"),
         ("result)", 6, "has no ("),
+        ("a," * MAX_KEYS + "a", 2 * MAX_KEYS, "more than 32 keys"),
     ],
 )
 def test_errors_of_orderby(text, at, message):
@@ -349,3 +350,7 @@ def test_errors_of_orderby(text, at, message):
         parse_orderby(text)
     assert (caught.value.at, caught.value.option) == (at, "$orderby")
     assert message in caught.value.message
+
+
+def test_orderby_has_as_many_keys_as_the_limit():
+    assert len(parse_orderby(",".join("a" * MAX_KEYS))) == MAX_KEYS

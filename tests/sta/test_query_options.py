@@ -220,3 +220,39 @@ def test_many_paths_in_expand_are_merged():
         None,
         [("Datastreams", (None, [("Thing", (None, [])), ("Sensor", (None, []))]))],
     )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "$top=2147483647&$count=true&$expand=Locations($select=location),Datastreams($select=id,name;$top=100)",
+        (
+            "$filter=(geo.intersects(Locations/location,geography'Polygon ((7 50, 8 50, 8 51, 7 50))'))"
+            " and (name ne 'x')"
+        ),
+        (
+            "$filter=Datastreams/properties/serviceName%20eq%20%27GL_STA_Pegel%27&$expand=Locations,Datastreams"
+            "($filter=properties/layerName eq 'Wasserstand_15-Min';$expand=Observations"
+            "($top=1;$orderby=phenomenonTime%20desc),ObservedProperty)"
+        ),
+        (
+            "$filter=phenomenonTime gt 2026-07-14T10:00:00.000Z and phenomenonTime lt 2026-07-14T12:00:00.000Z"
+            "&$select=phenomenonTime,result&$orderby=phenomenonTime+desc&$resultFormat=dataArray&$top=1000"
+        ),
+        "$filter=during(phenomenonTime,2026-07-14T12:00:00Z/P1D) and not (result eq null)",
+        (
+            "$filter=day(phenomenonTime) eq 14 and date(phenomenonTime) ge 2026-07-14"
+            " and time(resultTime) lt 18:30:00"
+        ),
+        "$filter=phenomenonTime gt now() sub duration'PT15M'",
+        (
+            "$filter=substringof('Pegel',name) or indexof(tolower(name),'sülz') ge 0"
+            "&$orderby=geo.distance(Locations/location,geography'POINT (7.13 50.99)')"
+        ),
+        "$filter=st_relate(feature,geography'POLYGON ((7 50, 8 50, 8 51, 7 50))','T********')",
+        "$resultFormat=GeoJSON&$expand=Datastreams/Observations($top=1;$orderby=phenomenonTime desc)",
+    ],
+)
+def test_what_clients_and_portals_ask_is_read(query):
+    """Forms seen from QGIS, portals after Hamburg's example, dashboards and client libraries."""
+    assert parse_options(query) != Options()
