@@ -236,7 +236,7 @@ def test_many_paths_in_expand_are_merged():
             "($top=1;$orderby=phenomenonTime%20desc),ObservedProperty)"
         ),
         (
-            "$filter=phenomenonTime gt 2026-07-14T10:00:00.000Z and phenomenonTime lt 2026-07-14T12:00:00.000Z"
+            "$filter=phenomenonTime gt 2026-07-14T10:00:00.000Z and phenomenonTime lt 2026-07-14T12:00:00Z"
             "&$select=phenomenonTime,result&$orderby=phenomenonTime+desc&$resultFormat=dataArray&$top=1000"
         ),
         "$filter=during(phenomenonTime,2026-07-14T12:00:00Z/P1D) and not (result eq null)",
