@@ -16,7 +16,8 @@ class Scope:
     `datastreams`: ids, None for any. `begin_us` and `end_us`: every phenomenonTime wanted overlaps this span,
     both ends included, None for open. `limit`: that many of each Datastream in order of phenomenonTime are
     enough, the newest ones where `newest_first`; None: all are needed. `ids`, `features`: ids of Observations
-    and of FeaturesOfInterest, None for any.
+    and of FeaturesOfInterest, None for any; all Observations wanted have ids between `id_above` and `id_below`,
+    both excluded.
     """
 
     datastreams: Sequence[int] | None = None
@@ -26,6 +27,8 @@ class Scope:
     limit: int | None = None
     ids: Sequence[int] | None = None
     features: Sequence[int] | None = None
+    id_above: int | None = None
+    id_below: int | None = None
 
 
 class EntitySource(Protocol):
