@@ -7,7 +7,8 @@ from typing import Any
 
 from api.sta import links
 from api.sta.children import Children, few_by_parent, many_by_parent
-from api.sta.errors import BadRequestError, NotFoundError, TooManyError
+from api.sta.deadline import NARROW
+from api.sta.errors import NotFoundError, TooManyError
 from api.sta.json_texts import Texts, numbers, quote
 from api.sta.layout import Piece, Rows, layout, member, objects, unknown
 from api.sta.model import ENTITY_SETS, EntitySet, ToOne
@@ -15,7 +16,7 @@ from api.sta.options import Expansion, Options
 from api.sta.selection import Selection, select
 from api.sta.source import EntitySource, Scope
 from api.sta.sql import Sql, parameter, separated, sql
-from api.sta.statements import LATE, Statements
+from api.sta.statements import Statements
 from api.sta.target import ALIAS, Target, child_scope
 
 MOST_ROWS = 100_000
@@ -149,7 +150,7 @@ class Reading:
     def _take(self, count: int) -> None:
         self._left -= count
         if self._left < 0:
-            raise TooManyError(f"this is more than {MOST_ROWS} entities in one answer", LATE, option="$expand")
+            raise TooManyError(f"this is more than {MOST_ROWS} entities in one answer", NARROW, option="$expand")
 
 
 def place_behind(

@@ -77,7 +77,7 @@ def select(statements: Statements, entity_set: EntitySet, options: Options, scop
     if options.filter is not None:
         condition = statements.filter(options.filter, entity_set)
         if observations:
-            scope = overlap(scope, statements.scope(options.filter))
+            scope = overlap(scope, statements.scope(options.filter, entity_set))
     top = DEFAULT_TOP if options.top is None else options.top
     top = min(top, _MOST_OBSERVATIONS if observations else _MOST)
     keys = _keys(statements, entity_set, options, one_datastream=len(scope.datastreams or ()) == 1)
