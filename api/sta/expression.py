@@ -54,7 +54,10 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """An ISO 8601 duration, `duration'PT1H'`; years and months count as 365 and 30 days."""
+    """An ISO 8601 duration, `duration'PT1H'`; years and months count as 365 and 30 days.
+
+    Also what a time of day, `18:30:00`, means: what has passed since midnight.
+    """
 
     length_us: int
     at: int = 0

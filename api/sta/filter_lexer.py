@@ -20,7 +20,11 @@ from api.sta.expression import (
     Number,
     Text,
 )
+from api.sta.filter_names import OPERATORS
 from api.sta.times import parse_duration, parse_interval, parse_time, parse_time_of_day
+
+MAX_LENGTH = 8192
+"""Characters of an option's text."""
 
 
 class TokenKind(Enum):
@@ -42,17 +46,23 @@ class Token:
     literal: Expression | None = None
 
 
-_BLANK = re.compile(r"[ \t\r\n]+")
+_BLANKS = (" ", "\t", "\r", "\n")
 _TIME = r"[0-9]{4}-[0-9A-Za-z:.+-]*(?: [0-9]{2}:[0-9:.]*[Zz]?)?(?: [0-9]{2}:[0-9]{2})?"
 _SPAN = r"P[0-9T][0-9A-Za-z.]*"
-_INTERVAL = re.compile(f"(?:{_TIME}|{_SPAN})/(?:{_TIME}|{_SPAN})")
-_INSTANT = re.compile(_TIME)
-_TIME_OF_DAY = re.compile(r"[0-9]{2}:[0-9:.]*")
-_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_QUOTED = re.compile(r"'[^']*(?:''[^']*)*'")
-_WORD = re.compile(r"[@$]?[^\W\d][\w.@:-]*(?:/[\w.@:$-]+)*")
+_QUOTE = r"'[^']*(?:''[^']*)*'"
+_QUOTED = re.compile(_QUOTE)
+_TOKEN = re.compile(
+    rf"(?P<interval>(?:{_TIME}|{_SPAN})/(?:{_TIME}|{_SPAN}))"
+    rf"|(?P<instant>{_TIME})"
+    r"|(?P<time_of_day>[0-9]{2}:[0-9:.]*)"
+    r"|(?P<number>[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
+    rf"|(?P<quoted>{_QUOTE})"
+    r"|(?P<word>[@$]?[^\W\d][\w.@:-]*(?:/[\w.@:$-]+)*)"
+    r"|(?P<mark>[(),-])"
+)
 _REST_OF_WORD = re.compile(r"[\w.]*")
 _SRID = re.compile(r"\s*SRID\s*=\s*([0-9]+)\s*;\s*", re.IGNORECASE)
+_NO_PREFIXES = frozenset(OPERATORS) | {"not"}  # eq'x' is eq 'x'
 _WGS84 = 4326
 _INT64 = 2**63
 _INT64_DIGITS = 20
@@ -96,6 +106,22 @@ def tokenize(text: str, *, option: str, offset: int = 0) -> list[Token]:
     return _Lexer(text, option, offset).tokens()
 
 
+def check_text(text: str, name: str, *, option: str, offset: int = 0) -> None:
+    """Raises BadRequestError for a text of `name` that is empty, too long or not storable as UTF-8."""
+    if not text.strip():
+        raise BadRequestError(f"{name} is empty", at=offset, option=option)
+    if len(text) > MAX_LENGTH:
+        raise BadRequestError(
+            f"{name} is longer than {MAX_LENGTH} characters",
+            "ask in several requests, or with in (...) instead of many or",
+            at=offset + MAX_LENGTH,
+            option=option,
+        )
+    for at, each in enumerate(text):
+        if "\ud800" <= each <= "\udfff":
+            raise BadRequestError("this is no character", at=offset + at, option=option)
+
+
 class _Lexer:
     def __init__(self, text: str, option: str, offset: int) -> None:
         self._text = text
@@ -103,37 +129,52 @@ class _Lexer:
         self._offset = offset
 
     def tokens(self) -> list[Token]:
+        readers = {
+            "interval": self._interval,
+            "instant": self._instant,
+            "time_of_day": self._time_of_day,
+            "number": self._number,
+            "quoted": self._quoted,
+            "word": self._word_or_prefix,
+            "mark": self._mark,
+        }
         found: list[Token] = []
-        position = 0
+        position = self._behind_blanks(0)
         while position < len(self._text):
-            if blank := _BLANK.match(self._text, position):
-                position = blank.end()
-                continue
-            token, position = self._token(position)
+            match = _TOKEN.match(self._text, position)
+            if match is None or match.lastgroup is None:
+                raise self._unexpected(position)
+            token, position = readers[match.lastgroup](match)
             found.append(token)
+            position = self._behind_blanks(position)
         found.append(Token(TokenKind.END, "", self._offset + len(self._text)))
         return found
 
-    def _token(self, at: int) -> tuple[Token, int]:
-        text = self._text
-        if match := _INTERVAL.match(text, at):
-            return self._time(match, lambda each, where: Interval(*parse_interval(each), at=where))
-        if match := _INSTANT.match(text, at):
-            return self._time(match, lambda each, where: Instant(parse_time(each), where))
-        if match := _TIME_OF_DAY.match(text, at):
-            return self._time(match, lambda each, where: Duration(parse_time_of_day(each), where))
-        if match := _NUMBER.match(text, at):
-            return self._number(match)
-        if match := _QUOTED.match(text, at):
-            literal = Text(_unquote(match[0]), self._offset + at)
-            return Token(TokenKind.LITERAL, match[0], self._offset + at, literal), match.end()
-        if match := _WORD.match(text, at):
-            if text.startswith("'", match.end()):
-                return self._prefixed(match[0], at)
-            return self._word(match[0], at), match.end()
-        if text[at] in "(),-":
-            return Token(TokenKind.MARK, text[at], self._offset + at), at + 1
-        raise self._unexpected(at)
+    def _behind_blanks(self, position: int) -> int:
+        while self._text.startswith(_BLANKS, position):
+            position += 1
+        return position
+
+    def _interval(self, match: re.Match[str]) -> tuple[Token, int]:
+        return self._time(match, lambda text, at: Interval(*parse_interval(text), at=at))
+
+    def _instant(self, match: re.Match[str]) -> tuple[Token, int]:
+        return self._time(match, lambda text, at: Instant(parse_time(text), at))
+
+    def _time_of_day(self, match: re.Match[str]) -> tuple[Token, int]:
+        return self._time(match, lambda text, at: Duration(parse_time_of_day(text), at))
+
+    def _quoted(self, match: re.Match[str]) -> tuple[Token, int]:
+        at = self._offset + match.start()
+        return Token(TokenKind.LITERAL, match[0], at, Text(_unquote(match[0]), at)), match.end()
+
+    def _mark(self, match: re.Match[str]) -> tuple[Token, int]:
+        return Token(TokenKind.MARK, match[0], self._offset + match.start()), match.end()
+
+    def _word_or_prefix(self, match: re.Match[str]) -> tuple[Token, int]:
+        if self._text.startswith("'", match.end()) and match[0].lower() not in _NO_PREFIXES:
+            return self._prefixed(match[0], match.start())
+        return self._word(match[0], match.start()), match.end()
 
     def _word(self, word: str, at: int) -> Token:
         at += self._offset
@@ -161,9 +202,7 @@ class _Lexer:
         where = self._offset + at
         return Token(TokenKind.LITERAL, digits, where, Number(value, where)), match.end()
 
-    def _time(
-        self, match: re.Match[str], read: Callable[[str, int], Expression]
-    ) -> tuple[Token, int]:
+    def _time(self, match: re.Match[str], read: Callable[[str, int], Expression]) -> tuple[Token, int]:
         where = self._offset + match.start()
         try:
             literal = read(match[0], where)
@@ -188,9 +227,9 @@ class _Lexer:
                 except ValueError as error:
                     raise self._error(f"{inner!r} is no duration", start + 1, str(error)) from error
             case "datetime" | "datetimeoffset" | "date" | "time":
-                raise self._error(f"a time has no {prefix!r} and no quotes", at, "such as 2026-07-14T18:30:00Z")
-            case "and" | "or" | "not" | "eq" | "ne" | "gt" | "ge" | "lt" | "le" | "in":
-                return self._word(prefix, at), start
+                raise self._error(
+                    f"a time has no {prefix!r} and no quotes", at, "such as 2026-07-14T18:30:00Z"
+                )
             case _:
                 raise self._error(
                     f"there are no texts of the kind {prefix!r}",
@@ -203,7 +242,9 @@ class _Lexer:
         if match := _SRID.match(text):
             if int(match[1][:9]) != _WGS84:
                 raise self._error(
-                    f"geometries in SRID {match[1][:9]} are not served", at, "write WGS 84: longitude latitude"
+                    f"geometries in SRID {match[1][:9]} are not served",
+                    at,
+                    "write WGS 84: longitude latitude",
                 )
             text = text[match.end() :]
         try:
@@ -226,7 +267,9 @@ class _Lexer:
         for symbol, hint in _SYMBOLS:
             if self._text.startswith(symbol, at):
                 return self._error(f"{symbol!r} is no operator here", at, hint)
-        return self._error(f"{self._text[at]!r} cannot stand here", at, "texts stand in single quotes: 'Pegel'")
+        return self._error(
+            f"{self._text[at]!r} cannot stand here", at, "texts stand in single quotes: 'Pegel'"
+        )
 
     def _error(self, message: str, at: int, hint: str = "") -> BadRequestError:
         return BadRequestError(message, hint, at=self._offset + at, option=self._option)

@@ -1,78 +1,22 @@
 """$filter and $orderby to expressions: the grammar of OData 4 as far as SensorThings 1.1 takes it.
 
 Precedence, tightest first: `-` | mul div mod | add sub | gt ge lt le in | eq ne | not | and | or. So
-`not result lt 1` is not(result lt 1), as servers of the standard read it. Operators, functions, null, true and
-false may be written in any case. `$it/result` is `result`. OGC 18-088, section 9.3.3.5.
+`not result lt 1` is not(result lt 1), as servers of the standard read it. Operators, functions, null, true
+and false may be written in any case. `$it/result` is `result`. OGC 18-088, section 9.3.3.5.
 """
-
-import difflib
-from collections.abc import Mapping
-from types import MappingProxyType
 
 from api.sta.errors import BadRequestError
 from api.sta.expression import Binary, Call, Expression, In, Negative, Not, Path
-from api.sta.filter_lexer import Token, TokenKind, tokenize
-from api.sta.model import ENTITY_SETS
+from api.sta.filter_lexer import Token, TokenKind, check_text, tokenize
+from api.sta.filter_names import FUNCTIONS, OPERATORS, function_hint, operator_hint, path_segments
 from api.sta.options import Order
 
-MAX_LENGTH = 8192
-"""Characters of an option's text."""
 MAX_NESTING = 50
 """Parentheses, calls, not and - within one another; brackets of $expand."""
 MAX_HEIGHT = 100
 """Levels of an expression's tree: whoever walks it may recurse."""
 
-_ONE, _TWO, _THREE = frozenset({1}), frozenset({2}), frozenset({3})
-FUNCTIONS: Mapping[str, frozenset[int]] = MappingProxyType(
-    dict.fromkeys(("now", "mindatetime", "maxdatetime"), frozenset({0}))
-    | dict.fromkeys(("length", "tolower", "toupper", "trim", "round", "floor", "ceiling"), _ONE)
-    | dict.fromkeys(("year", "month", "day", "hour", "minute", "second"), _ONE)
-    | dict.fromkeys(("fractionalseconds", "date", "time", "totaloffsetminutes", "geo.length"), _ONE)
-    | dict.fromkeys(("substringof", "contains", "endswith", "startswith", "indexof", "concat"), _TWO)
-    | dict.fromkeys(("geo.distance", "geo.intersects"), _TWO)
-    | dict.fromkeys(("st_equals", "st_disjoint", "st_touches", "st_within", "st_overlaps"), _TWO)
-    | dict.fromkeys(("st_crosses", "st_intersects", "st_contains"), _TWO)
-    | dict.fromkeys(("before", "after", "meets", "during", "overlaps", "starts", "finishes"), _TWO)
-    | {"substring": frozenset({2, 3}), "st_relate": _THREE}
-)
-"""Functions of $filter in lower case, with the numbers of arguments they take.
-
-`before` to `finishes` compare times and intervals; they are an addition that FROST-Server has, too.
-"""
-
-_OR, _AND, _EQUALITY, _RELATION, _SUM, _PRODUCT = range(1, 7)
-_OPERATORS = (
-    {"or": _OR, "and": _AND}
-    | dict.fromkeys(("eq", "ne"), _EQUALITY)
-    | dict.fromkeys(("gt", "ge", "lt", "le", "in"), _RELATION)
-    | dict.fromkeys(("add", "sub"), _SUM)
-    | dict.fromkeys(("mul", "div", "mod"), _PRODUCT)
-)
-_MEANT_OPERATOR = {
-    "equals": "write eq",
-    "is": "write eq",
-    "plus": "write add",
-    "minus": "write sub",
-    "times": "write mul",
-    "like": "write contains(name, 'part'), startswith(...) or endswith(...)",
-    "contains": "write contains(name, 'part')",
-    "between": "write result ge 1 and result le 2",
-    "has": "write eq, or in with a list",
-    "asc": "an order belongs to $orderby",
-    "desc": "an order belongs to $orderby",
-}
-_MEANT_FUNCTION = {
-    "any": "a path through many entities already means: any of them",
-    "all": "a path through many entities means: any of them; use not for the opposite",
-    "lower": "did you mean tolower?",
-    "upper": "did you mean toupper?",
-    "ceil": "did you mean ceiling?",
-    "distance": "did you mean geo.distance?",
-    "st_distance": "did you mean geo.distance?",
-    "st_length": "did you mean geo.length?",
-    "geo.within": "did you mean st_within?",
-}
-_LINKS = frozenset(link for entity_set in ENTITY_SETS.values() for link in entity_set.links)
+_NOT = (OPERATORS["and"] + OPERATORS["eq"]) / 2
 
 
 def parse_filter(text: str, *, option: str = "$filter", offset: int = 0) -> Expression:
@@ -99,37 +43,8 @@ def parse_orderby(text: str, *, option: str = "$orderby", offset: int = 0) -> tu
     return tuple(orders)
 
 
-def path_segments(word: str) -> tuple[str, ...]:
-    """`Datastream/id` as ("Datastream", "@iot.id"): the id of an entity, but not a key `id` in properties."""
-    segments = word.split("/")
-    if segments[0] == "$it" and len(segments) > 1:
-        del segments[0]
-    for index, segment in enumerate(segments):
-        if segment == "id":
-            segments[index] = "@iot.id"
-        if segment not in _LINKS:
-            break
-    return tuple(segments)
-
-
-def check_text(text: str, option: str, offset: int = 0) -> None:
-    """Raises BadRequestError for a text that is empty, too long or not storable as UTF-8."""
-    if not text.strip():
-        raise BadRequestError(f"{option} is empty", at=offset, option=option)
-    if len(text) > MAX_LENGTH:
-        raise BadRequestError(
-            f"{option} is longer than {MAX_LENGTH} characters",
-            "ask in several requests, or with in (...) instead of many or",
-            at=offset + MAX_LENGTH,
-            option=option,
-        )
-    for at, each in enumerate(text):
-        if "\ud800" <= each <= "\udfff":
-            raise BadRequestError("this is no character", at=offset + at, option=option)
-
-
 def _parser(text: str, option: str, offset: int) -> "_Parser":
-    check_text(text, option, offset)
+    check_text(text, option, option=option, offset=offset)
     return _Parser(tokenize(text, option=option, offset=offset), option)
 
 
@@ -140,13 +55,13 @@ class _Parser:
         self._index = 0
 
     def expression(self) -> Expression:
-        found = self._expression(_OR, 0)
+        found = self._expression(0)
         self._check_height(found)
         return found
 
     def order(self) -> Order:
         key = self.expression()
-        word = self._next.text.lower() if self._next.kind is TokenKind.WORD else ""
+        word = self._word()
         if word in ("asc", "desc"):
             self._index += 1
         return Order(key, descending=word == "desc")
@@ -163,7 +78,9 @@ class _Parser:
         if order:
             raise self._error(f"expected asc, desc, a comma or the end, not {_shown(token)}", token)
         raise self._error(
-            f"expected an operator or the end, not {_shown(token)}", token, _operator_hint(token, self._before)
+            f"expected an operator or the end, not {_shown(token)}",
+            token,
+            _operator_hint(token, self._before),
         )
 
     @property
@@ -181,32 +98,28 @@ class _Parser:
         self._index += 1
         return token
 
-    def _operator(self) -> str:
-        word = self._next.text.lower() if self._next.kind is TokenKind.WORD else ""
-        return word if word in _OPERATORS else ""
+    def _word(self) -> str:
+        return self._next.text.lower() if self._next.kind is TokenKind.WORD else ""
 
-    def _expression(self, least: int, depth: int) -> Expression:
-        left = self._operand(depth)
-        while (operator := self._operator()) and _OPERATORS[operator] >= least:
-            token = self._next
-            self._index += 1
-            if operator == "in":
-                left = In(left, self._list(token, depth), token.at)
-            elif operator in ("and", "or"):
-                left = self._chain(left, operator, token, depth)
-            else:
-                right = self._expression(_OPERATORS[operator] + 1, depth)
-                left = Binary(operator, left, right, token.at)
-        return left
-
-    def _chain(self, first: Expression, operator: str, token: Token, depth: int) -> Expression:
-        """All of `a or b or c ...`, as a balanced tree: hundreds of them are no deep one."""
-        operands, positions = [first], [token.at]
+    def _expression(self, depth: int) -> Expression:
+        """Operators wait in `stack` until a looser one comes: recursion happens for brackets only."""
+        stack = _Stack()
         while True:
-            operands.append(self._expression(_OPERATORS[operator] + 1, depth))
-            if self._operator() != operator:
-                return _balanced(operator, operands, positions)
-            positions.append(self._next.at)
+            while self._word() == "not":
+                stack.push(_NOT, self._next)
+                self._index += 1
+            stack.operands.append(self._operand(depth + stack.nots))
+            while self._word() == "in":
+                stack.reduce(OPERATORS["in"])
+                token = self._next
+                self._index += 1
+                options = self._list(token, depth + stack.nots)
+                stack.operands.append(In(stack.operands.pop(), options, token.at))
+            power = OPERATORS.get(self._word())
+            if power is None:
+                return stack.result()
+            stack.reduce(power)
+            stack.push(power, self._next)
             self._index += 1
 
     def _operand(self, depth: int) -> Expression:
@@ -219,16 +132,14 @@ class _Parser:
         if token.kind is TokenKind.MARK and token.text == "-":
             return Negative(self._operand(depth + 1), token.at)
         if token.kind is TokenKind.MARK and token.text == "(":
-            inner = self._expression(_OR, depth + 1)
+            inner = self._expression(depth + 1)
             self._close(token)
             return inner
         if token.kind is TokenKind.WORD:
             word = token.text.lower()
-            if word == "not":
-                return Not(self._expression(_EQUALITY, depth + 1), token.at)
-            if self._next.kind is TokenKind.MARK and self._next.text == "(" and word not in _OPERATORS:
+            if self._next.kind is TokenKind.MARK and self._next.text == "(" and word not in OPERATORS:
                 return self._call(token, depth)
-            if word not in _OPERATORS and word != "$it":
+            if word not in OPERATORS and word != "$it":
                 return Path(path_segments(token.text), token.at)
         raise self._error(
             f"expected a value, a property or a function, not {_shown(token)}", token, _value_hint(token)
@@ -238,7 +149,7 @@ class _Parser:
         function = name.text.lower()
         counts = FUNCTIONS.get(function)
         if counts is None:
-            raise self._error(f"there is no function {name.text}", name, _function_hint(function))
+            raise self._error(f"there is no function {name.text}", name, function_hint(function))
         opening = self._next
         self._index += 1
         arguments: list[Expression] = []
@@ -247,7 +158,8 @@ class _Parser:
         if len(arguments) not in counts:
             wanted = " or ".join(str(each) for each in sorted(counts))
             raise self._error(
-                f"{function} takes {wanted} argument{'' if counts == _ONE else 's'}, not {len(arguments)}", name
+                f"{function} takes {wanted} argument{'' if counts == {1} else 's'}, not {len(arguments)}",
+                name,
             )
         return Call(function, tuple(arguments), name.at)
 
@@ -260,9 +172,9 @@ class _Parser:
         return tuple(self._arguments(opening, depth))
 
     def _arguments(self, opening: Token, depth: int) -> list[Expression]:
-        found = [self._expression(_OR, depth + 1)]
+        found = [self._expression(depth + 1)]
         while self._take(","):
-            found.append(self._expression(_OR, depth + 1))
+            found.append(self._expression(depth + 1))
         self._close(opening, or_comma=True)
         return found
 
@@ -307,7 +219,46 @@ def _operands(expression: Expression) -> tuple[Expression, ...]:
     return ()
 
 
+class _Stack:
+    """Operands, and the operators between and before them that wait for a looser one."""
+
+    def __init__(self) -> None:
+        self.operands: list[Expression] = []
+        self.nots = 0
+        self._waiting: list[tuple[float, Token]] = []
+
+    def push(self, power: float, token: Token) -> None:
+        self._waiting.append((power, token))
+        self.nots += power == _NOT
+
+    def reduce(self, power: float) -> None:
+        """Applies what binds as tightly as `power` or tighter; a chain of and, of or, is applied as one."""
+        while self._waiting and (top := self._waiting[-1][0]) >= power:
+            if top == power and power <= OPERATORS["and"]:
+                return
+            self._apply()
+
+    def result(self) -> Expression:
+        while self._waiting:
+            self._apply()
+        return self.operands[0]
+
+    def _apply(self) -> None:
+        power, token = self._waiting.pop()
+        if power == _NOT:
+            self.nots -= 1
+            self.operands.append(Not(self.operands.pop(), token.at))
+            return
+        positions = [token.at]
+        while power <= OPERATORS["and"] and self._waiting and self._waiting[-1][0] == power:
+            positions.append(self._waiting.pop()[1].at)
+        operands = self.operands[-len(positions) - 1 :]
+        del self.operands[-len(positions) - 1 :]
+        self.operands.append(_balanced(token.text.lower(), operands, positions[::-1]))
+
+
 def _balanced(operator: str, operands: list[Expression], positions: list[int]) -> Expression:
+    """`a or b or c ...` as a tree as low as can be: hundreds of them are no deep one."""
     if len(operands) == 1:
         return operands[0]
     middle = (len(operands) + 1) // 2
@@ -323,33 +274,17 @@ def _shown(token: Token) -> str:
     return repr(token.text if len(token.text) <= longest else token.text[:longest] + "...")
 
 
-def _operator_hint(token: Token, before: Token) -> str:
-    if token.kind is TokenKind.WORD:
-        word = token.text.lower()
-        if word in _MEANT_OPERATOR:
-            return _MEANT_OPERATOR[word]
-        if close := difflib.get_close_matches(word[:40], _OPERATORS, 1):
-            return f"did you mean {close[0]}?"
-    if token.kind is TokenKind.LITERAL and token.text.startswith("-"):
-        return "to subtract write sub"
-    if token.text == "-":
-        return "to subtract write sub"
-    if token.text == "(" and before.kind is TokenKind.WORD:
-        return _function_hint(before.text.lower())
-    if token.kind is TokenKind.LITERAL and token.text.startswith("'") and before.text.endswith("'"):
-        return "a ' within a text is doubled: 'Rat''s Keller'"
-    return "operators: eq ne gt ge lt le in and or add sub mul div mod"
-
-
 def _value_hint(token: Token) -> str:
-    if token.kind is TokenKind.WORD and token.text.lower() in _OPERATORS:
+    if token.kind is TokenKind.WORD and token.text.lower() in OPERATORS:
         return "an operator stands between two values: result gt 5"
     return ""
 
 
-def _function_hint(function: str) -> str:
-    last = function.rpartition("/")[2]
-    if last in _MEANT_FUNCTION:
-        return _MEANT_FUNCTION[last]
-    close = difflib.get_close_matches(last[:40], FUNCTIONS, 1)
-    return f"did you mean {close[0]}?" if close else f"functions: {', '.join(sorted(FUNCTIONS))}"
+def _operator_hint(token: Token, before: Token) -> str:
+    if token.text.startswith("-"):
+        return "to subtract write sub"
+    if token.text == "(" and before.kind is TokenKind.WORD:
+        return function_hint(before.text)
+    if token.text.startswith("'") and before.text.endswith("'"):
+        return "a ' within a text is doubled: 'Rat''s Keller'"
+    return operator_hint(token.text)

@@ -25,37 +25,41 @@ def format_expression(expression: Expression) -> str:
     """Text that parse_filter reads as the same expression, apart from positions; not percent-encoded."""
     match expression:
         case Not():
-            return f"not ({format_expression(expression.operand)})"
+            text = f"not ({format_expression(expression.operand)})"
         case Negative():
-            return f"-({format_expression(expression.operand)})"
+            text = f"-({format_expression(expression.operand)})"
         case Binary():
-            return f"{_operand(expression.left)} {expression.operator} {_operand(expression.right)}"
+            text = f"{_operand(expression.left)} {expression.operator} {_operand(expression.right)}"
         case In():
-            return f"{_operand(expression.operand)} in ({_list(expression.options)})"
+            text = f"{_operand(expression.operand)} in ({_list(expression.options)})"
         case Call():
-            return f"{expression.function}({_list(expression.arguments)})"
+            text = f"{expression.function}({_list(expression.arguments)})"
         case Path():
-            return "/".join(expression.segments)
-    return _literal(expression)
+            text = "/".join(expression.segments)
+        case _:
+            text = _literal(expression)
+    return text
 
 
 def _literal(literal: Null | Boolean | Number | Text | Instant | Interval | Duration | Geometry) -> str:
     match literal:
+        case Null():
+            text = "null"
         case Boolean():
-            return "true" if literal.value else "false"
+            text = "true" if literal.value else "false"
         case Number():
-            return repr(literal.value)
+            text = repr(literal.value)
         case Text():
-            return _quoted(literal.value)
+            text = _quoted(literal.value)
         case Instant():
-            return format_us(literal.time_us)
+            text = format_us(literal.time_us)
         case Interval():
-            return f"{format_us(literal.begin_us)}/{format_us(literal.end_us)}"
+            text = f"{format_us(literal.begin_us)}/{format_us(literal.end_us)}"
         case Duration():
-            return f"duration'{format_duration(literal.length_us)}'"
+            text = f"duration'{format_duration(literal.length_us)}'"
         case Geometry():
-            return f"geography{_quoted(literal.wkt)}"
-    return "null"
+            text = f"geography{_quoted(literal.wkt)}"
+    return text
 
 
 def _operand(expression: Expression) -> str:

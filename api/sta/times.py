@@ -29,7 +29,10 @@ def parse_time(text: str) -> int:
 
 
 def parse_interval(text: str) -> tuple[int, int]:
-    """`begin/end`, `begin/duration` or `duration/end` as µs since the epoch. Raises ValueError with a hint."""
+    """`begin/end`, `begin/duration` or `duration/end` as µs since the epoch.
+
+    Raises ValueError with a hint.
+    """
     first, slash, second = text.partition("/")
     if not slash:
         raise ValueError("an interval is two times with a / between")
