@@ -17,7 +17,6 @@ from api.sta.sql_geometry import geometry_functions
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
-_TIME_OF_DAY = re.compile(r"(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 DAY_US = 86_400_000_000
@@ -39,22 +38,6 @@ def time_of(text: str) -> int | None:
         return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
     except (ValueError, OverflowError, AttributeError):
         return None
-
-
-def span_of(text: str) -> tuple[int, int] | None:
-    """Begin and end, both µs since the epoch, of one time or of two with a slash between."""
-    times = [time_of(each) for each in text.split("/", 1)]
-    begin, end = times[0], times[-1]
-    return None if begin is None or end is None or end < begin else (begin, end)
-
-
-def time_of_day(text: str) -> int | None:
-    """µs since midnight of `18:30`, `18:30:00` or `18:30:00.5`."""
-    match = _TIME_OF_DAY.fullmatch(text)
-    if match is None:
-        return None
-    seconds = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
-    return seconds * 1_000_000 + int((match[4] or "").ljust(6, "0"))
 
 
 def _moment(time_us: int) -> datetime:
@@ -171,6 +154,7 @@ FUNCTIONS: Mapping[str, tuple[int, Callable[..., Any]]] = MappingProxyType({
     "sta_minute": (1, lambda time_us: _moment(time_us).minute),
     "sta_second": (1, lambda time_us: _moment(time_us).second),
     "sta_fraction": (1, lambda time_us: int(time_us) % 1_000_000 / 1_000_000),
+    "sta_offset": (1, lambda _: 0),
     "sta_date": (1, lambda time_us: int(time_us) // DAY_US * DAY_US),
     "sta_time_of_day": (1, lambda time_us: int(time_us) % DAY_US),
 })  # fmt: skip

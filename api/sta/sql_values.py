@@ -11,7 +11,8 @@ from enum import StrEnum
 
 from api.sta.errors import BadRequestError
 from api.sta.sql import Sql, parameter, sql
-from api.sta.sql_functions import number_of, span_of, time_of_day
+from api.sta.sql_functions import number_of
+from api.sta.times import parse_interval, parse_time, parse_time_of_day
 
 
 class What(StrEnum):
@@ -101,6 +102,11 @@ def as_number(operand: Operand) -> Sql:
     """Read as a number."""
     if operand.number is not None:
         return operand.number
+    if isinstance(operand.literal, str):
+        value = number_of(operand.literal)
+        if value is None:
+            raise BadRequestError(f"the text {operand.literal!r} is no number", at=operand.at)
+        return parameter(value)
     if operand.what is What.TEXT:
         return sql("sta_number(", operand.sql, ")")
     if operand.what in NUMBERS or operand.what is What.NULL:
@@ -133,9 +139,14 @@ def as_time(operand: Operand) -> Operand:
     if operand.type is not None:
         return time(sql("sta_time(", as_text(operand), ")"), at=operand.at)
     if isinstance(operand.literal, str):
-        span = span_of(operand.literal)
-        if span is not None:
-            return time(parameter(span[0]), parameter(span[1]), operand.at)
+        try:
+            if "/" in operand.literal:
+                begin, end = parse_interval(operand.literal)
+                return time(parameter(begin), parameter(end), operand.at)
+            return time(parameter(parse_time(operand.literal)), at=operand.at)
+        except ValueError as error:
+            message = f"the text {operand.literal!r} is no time"
+            raise BadRequestError(message, str(error), at=operand.at) from None
     raise wrong(operand, "a time such as 2026-07-14T18:30:00Z")
 
 
@@ -144,9 +155,11 @@ def as_duration(operand: Operand) -> Sql:
     if operand.what in {What.DURATION, What.NULL}:
         return operand.sql
     if isinstance(operand.literal, str):
-        microseconds = time_of_day(operand.literal)
-        if microseconds is not None:
-            return parameter(microseconds)
+        try:
+            return parameter(parse_time_of_day(operand.literal))
+        except ValueError as error:
+            message = f"the text {operand.literal!r} is no time of day"
+            raise BadRequestError(message, str(error), at=operand.at) from None
     raise wrong(operand, "a duration")
 
 
@@ -168,8 +181,3 @@ def tagged(operand: Operand) -> Sql:
     if operand.what is What.BOOLEAN:
         return sql("'boolean',", operand.sql)
     raise wrong(operand, "a number, text or condition")
-
-
-def literal_number(operand: Operand) -> int | float | None:
-    """The number a literal says, as a text too."""
-    return number_of(operand.literal) if isinstance(operand.literal, str) else operand.literal
