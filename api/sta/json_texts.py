@@ -46,7 +46,7 @@ def instants(times_us: Column) -> Texts:
 def _instants(times_us: Column) -> list[str]:
     if not times_us:
         return []
-    stamps = np.array(times_us, dtype="M8[us]")
+    stamps = np.array(times_us, dtype=np.int64).view("M8[us]")
     try:
         text = orjson.dumps(stamps, option=_TIMES).decode()
     except TypeError:  # the very end of the year 9999, and what follows

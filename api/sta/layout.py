@@ -140,7 +140,7 @@ def unknown(entity_set: EntitySet, name: str, option: str) -> BadRequestError:
 class Rows:
     """Assembled JSON texts, of all rows in one list: `width` of them make a row."""
 
-    def __init__(self, cells: Sequence[str], width: int, count: int, *, loose: bool) -> None:
+    def __init__(self, cells: list[str], width: int, count: int, *, loose: bool) -> None:
         self._cells = cells
         self._width = width
         self._count = count
@@ -154,7 +154,10 @@ class Rows:
         end = self._count if end is None else end
         if self._loose:
             return ",".join(self._tidy(each) for each in range(start, end))
-        return "".join(self._cells[start * self._width : end * self._width])[1:]
+        cells = self._cells[start * self._width : end * self._width]
+        if cells:
+            cells[0] = cells[0][1:]
+        return "".join(cells)
 
     def _tidy(self, row: int) -> str:
         text = "".join(self._cells[row * self._width : (row + 1) * self._width])
@@ -204,6 +207,8 @@ def objects(shown: Layout, rows: Sequence[tuple[Any, ...]], base: str, expanded:
 def member(name: str, values: Texts, *, always: bool = False) -> list[Piece]:
     """A member of every row's object; left out where None, or null where it is there always."""
     start = f",{quote(name)}:"
+    if not any(values):  # a text is never empty, so each is None
+        return [f"{start}null"] if always else []
     if None not in values:
         return [start, values]  # type: ignore[list-item]  # there is no None among them
     if always:

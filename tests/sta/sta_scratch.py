@@ -59,9 +59,11 @@ class Scratch:
 
     def span(self, datastream):
         of = f"FROM observations AS s WHERE s.datastream_id = {datastream}"
-        begin = f"(SELECT s.phenomenon_begin {of} ORDER BY s.phenomenon_begin LIMIT 1)"
-        end = f"(SELECT max(coalesce(s.phenomenon_end, s.phenomenon_begin)) {of})"
-        return Sql(begin), Sql(end)
+        last = "ORDER BY s.phenomenon_begin DESC LIMIT 1"
+        return (
+            Sql(f"(SELECT s.phenomenon_begin {of} ORDER BY s.phenomenon_begin LIMIT 1)"),
+            Sql(f"(SELECT coalesce(s.phenomenon_end, s.phenomenon_begin) {of} {last})"),
+        )
 
     def insert(self, table, *rows):
         columns = COLUMNS[table]
