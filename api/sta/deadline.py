@@ -15,9 +15,9 @@ _TOO_MUCH = ("too large", "too many", "too big", "stack overflow", "too deep", "
 
 
 @contextmanager
-def bounded(connection: sqlite3.Connection, longest_s: float = LONGEST_S) -> Iterator[None]:
+def bounded(connection: sqlite3.Connection) -> Iterator[None]:
     """Run statements until a deadline; raises BadRequestError where one does not end by then."""
-    end = time.monotonic() + longest_s
+    end = time.monotonic() + LONGEST_S
     connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
     try:
         yield

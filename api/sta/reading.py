@@ -20,7 +20,9 @@ from api.sta.statements import Statements
 from api.sta.target import ALIAS, Target, child_scope
 
 MOST_ROWS = 100_000
-"""Entities in one answer, expanded ones too."""
+"""Entities read for one answer, expanded ones too."""
+MOST_CHARACTERS = 32 << 20
+"""Of one answer: an entity that is read once can be shown in many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,9 @@ class Reading:
             at = selection.shown.to_one[link.name]
             ids = [row[at] for row in rows]
             texts = self._by_id(target, [each for each in dict.fromkeys(ids) if each is not None], options)
-            return member(link.name, [texts.get(each) for each in ids])
+            found_texts = [texts.get(each) for each in ids]
+            self._bound(found_texts)
+            return member(link.name, found_texts)
         parents = [row[0] for row in rows]
         inner = select(self.statements, target, options, child_scope(entity_set, link, parents))
         by_parent = many_by_parent if target.name == "Observations" else few_by_parent
@@ -108,6 +112,12 @@ class Reading:
         path = f"{self.base}/{entity_set.name}"
         nexts: Texts = [self._next(f"{path}({each})/{link.name}", options, inner, found, each) for each in parents]
         return [*pieces, *member(f"{link.name}@iot.nextLink", nexts)]
+
+    def _bound(self, texts: Texts) -> None:
+        if sum(len(each) for each in texts if each is not None) > MOST_CHARACTERS:
+            raise TooManyError(
+                f"this is more than {MOST_CHARACTERS >> 20} MB in one answer", NARROW, option="$expand"
+            )
 
     def _next(
         self, address: str, options: Options, selection: Selection, found: Children, parent: int

@@ -6,7 +6,7 @@ import requests
 import uvicorn
 from servers import wait_for
 from sta_scratch import Scratch, fill
-from sta_town import town_of
+from sta_town import TOKEN, town_of
 
 from api.app import close_streams
 
@@ -66,3 +66,29 @@ def sta(source, tmp_path_factory):
             client = Client(address)
             yield client
             client.session.close()
+
+
+@pytest.fixture
+def token():
+    return TOKEN
+
+
+@pytest.fixture
+def other_source(tmp_path):
+    """A source without anything in it."""
+    return Scratch(tmp_path / "other.db")
+
+
+@pytest.fixture
+def other_town(source, tmp_path):
+    """Starts towns with other services; they end with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(**changes):
+            town = stack.enter_context(town_of(tmp_path, sta=lambda _: source))
+            town.changes |= changes
+            client = Client(stack.enter_context(served(town.app())))
+            stack.callback(client.session.close)
+            return client
+
+        yield start

@@ -45,6 +45,7 @@ class Scratch:
     @contextmanager
     def _open(self):
         with closing(sqlite3.connect(self._path)) as connection, connection:
+            connection.execute("PRAGMA synchronous = OFF")
             yield connection
 
     @contextmanager
@@ -124,4 +125,13 @@ def fill(source, *, streams=3, each=12):
         result = (number * 7 % 11) / 2 if number % 5 else number
         rows.append((number + 1, begin, None, result, None, begin + 1_000, None, None, None, None, stream, 1))
     source.insert("observations", *rows)
+    hour = T0 + 60 * MINUTE
+    source.insert(
+        "observations",
+        (1001, T0, T0 + 15 * MINUTE, None, "true", None, {"flag": 1}, T0, hour, None, 2, 2),
+        (1002, hour, None, "voll, \"sehr\"\n'", None, hour, None, None, None, {"art": "a"}, 2, 2),
+        (1003, hour, None, None, '{"a":[1,null]}', hour, None, None, None, None, 2, 2),
+        (1004, hour, None, None, None, hour, None, None, None, None, 2, 2),
+        (1005, hour, None, 0.1 + 0.2, None, hour, None, None, None, None, 2, 2),
+    )
     return source
