@@ -118,7 +118,11 @@ def _base(request: Request, view: View) -> str:
 def _raw_path(request: Request) -> str:
     """The path as it came: a decoded one no longer tells %2F from /."""
     raw: bytes | None = request.scope.get("raw_path")
-    return quote(request.scope["path"]) if raw is None else quote(raw.partition(b"?")[0], safe="%/$,()'=:;@!*+&~")
+    return (
+        quote(request.scope["path"])
+        if raw is None
+        else quote(raw.partition(b"?")[0], safe="%/$,()'=:;@!*+&~")
+    )
 
 
 def _settings(view: View) -> dict[str, Any]:

@@ -89,7 +89,8 @@ def _collection(reading: Reading, target: Target, asked: Asked) -> Answer:
             entities = orjson.loads(f"[{made}]")
             next_link = _next_link(page, asked)
             return Answer(
-                feature_collection(target.entity_set, entities, count=page.count, next_link=next_link), GEOJSON
+                feature_collection(target.entity_set, entities, count=page.count, next_link=next_link),
+                GEOJSON,
             )
         case ResultFormat.CSV:
             body = csv_table(target.entity_set, options, orjson.loads(f"[{made}]"))

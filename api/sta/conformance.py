@@ -22,7 +22,11 @@ _WRITING = (
 READING: Sequence[str] = (
     f"{_REQUIREMENT}/datamodel",
     f"{_REQUIREMENT}/datamodel/entity-control-information/common-control-information",
-    *(f"{_REQUIREMENT}/datamodel/{each}/{part}" for each in _ENTITIES for part in ("properties", "relations")),
+    *(
+        f"{_REQUIREMENT}/datamodel/{each}/{part}"
+        for each in _ENTITIES
+        for part in ("properties", "relations")
+    ),
     f"{_REQUIREMENT}/resource-path/resource-path-to-entities",
     f"{_REQUIREMENT}/request-data",
     *(f"{_REQUIREMENT}/request-data/{each}" for each in _REQUEST_DATA),

@@ -12,7 +12,15 @@ from api.sta.layout import ID
 from api.sta.model import ENTITY_SETS, EntitySet, Kind
 
 _GEOMETRIES = {
-    *("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection"),
+    *(
+        "Point",
+        "MultiPoint",
+        "LineString",
+        "MultiLineString",
+        "Polygon",
+        "MultiPolygon",
+        "GeometryCollection",
+    ),
 }
 
 

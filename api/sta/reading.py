@@ -110,7 +110,9 @@ class Reading:
             pieces += [f',"{link.name}@iot.count":', numbers([found.counts.get(each, 0) for each in parents])]
         pieces += [f',"{link.name}":[', lists, "]"]
         path = f"{self.base}/{entity_set.name}"
-        nexts: Texts = [self._next(f"{path}({each})/{link.name}", options, inner, found, each) for each in parents]
+        nexts: Texts = [
+            self._next(f"{path}({each})/{link.name}", options, inner, found, each) for each in parents
+        ]
         return [*pieces, *member(f"{link.name}@iot.nextLink", nexts)]
 
     def _bound(self, texts: Texts) -> None:
@@ -152,15 +154,15 @@ class Reading:
     def _count(self, target: Target, selection: Selection) -> int:
         from_ = self.statements.table(target.entity_set, selection.everything)
         condition = selection.where(target.condition, page=False)
-        counted = self.statements.rows(
-            sql("SELECT count(*) FROM ", from_, f" AS {ALIAS} WHERE ", condition)
-        )
+        counted = self.statements.rows(sql("SELECT count(*) FROM ", from_, f" AS {ALIAS} WHERE ", condition))
         return int(counted[0][0])
 
     def _take(self, count: int) -> None:
         self._left -= count
         if self._left < 0:
-            raise TooManyError(f"this is more than {MOST_ROWS} entities in one answer", NARROW, option="$expand")
+            raise TooManyError(
+                f"this is more than {MOST_ROWS} entities in one answer", NARROW, option="$expand"
+            )
 
 
 def place_behind(

@@ -73,9 +73,13 @@ def values_of(text: str, count: int) -> list[Any]:
         values = orjson.loads(base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4)))
     except (ValueError, binascii.Error):
         values = None
-    plain = isinstance(values, list) and all(each is None or isinstance(each, int | float | str) for each in values)
+    plain = isinstance(values, list) and all(
+        each is None or isinstance(each, int | float | str) for each in values
+    )
     if not plain or len(values) != count or (values and not isinstance(values[-1], int)):
         raise BadRequestError(
-            "this token belongs to no page of this query", "follow @iot.nextLink as it is", option="$skiptoken"
+            "this token belongs to no page of this query",
+            "follow @iot.nextLink as it is",
+            option="$skiptoken",
         )
     return list(values)

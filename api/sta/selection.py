@@ -130,7 +130,12 @@ def _keys(
             keys.append(replace(_TIME, descending=each.descending))
         else:
             keys.append(Key(statements.key(each.key, entity_set), each.descending))
-    if not keys and one_datastream and statements.source.ids_follow_time and entity_set.name == "Observations":
+    if (
+        not keys
+        and one_datastream
+        and statements.source.ids_follow_time
+        and entity_set.name == "Observations"
+    ):
         keys.append(_TIME)
     return [*keys, replace(_ID, descending=bool(keys) and keys[-1].descending)]
 

@@ -57,9 +57,7 @@ def find(connection: sqlite3.Connection, source: EntitySource, steps: Sequence[S
     return target
 
 
-def table(
-    connection: sqlite3.Connection, source: EntitySource, entity_set: EntitySet, scope: Scope
-) -> Sql:
+def table(connection: sqlite3.Connection, source: EntitySource, entity_set: EntitySet, scope: Scope) -> Sql:
     """What entities of a set are selected from."""
     if entity_set.name == "Observations":
         return source.observations(connection, scope)
@@ -112,5 +110,7 @@ def _one(connection: sqlite3.Connection, source: EntitySource, among: Target, id
         (*rows.parameters, id_, *among.condition.parameters),
     ).fetchone()
     if found is None:
-        raise NotFoundError(f"there is no {path}" if "/" not in among.path else f"there is no {among.path}({id_})")
+        raise NotFoundError(
+            f"there is no {path}" if "/" not in among.path else f"there is no {among.path}({id_})"
+        )
     return Target(among.entity_set, Sql(f"{ALIAS}.id = ?", (id_,)), scope, path, id_)

@@ -129,7 +129,7 @@ def fill(source, *, streams=3, each=12):
     source.insert(
         "observations",
         (1001, T0, T0 + 15 * MINUTE, None, "true", None, {"flag": 1}, T0, hour, None, 2, 2),
-        (1002, hour, None, "voll, \"sehr\"\n'", None, hour, None, None, None, {"art": "a"}, 2, 2),
+        (1002, hour, None, 'voll, "sehr"\n\'', None, hour, None, None, None, {"art": "a"}, 2, 2),
         (1003, hour, None, None, '{"a":[1,null]}', hour, None, None, None, None, 2, 2),
         (1004, hour, None, None, None, hour, None, None, None, None, 2, 2),
         (1005, hour, None, 0.1 + 0.2, None, hour, None, None, None, None, 2, 2),

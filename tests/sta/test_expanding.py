@@ -93,7 +93,12 @@ def test_an_expansion_is_what_its_own_address_shows(sta, data):
     st.integers(0, 2),
 )
 def test_the_next_link_of_an_expansion_goes_on_where_it_ends(sta, orderby, filter_, top, skip):
-    given_ = {"$orderby": orderby, "$filter": filter_, "$select": "id,result", "$expand": "Datastream($select=id)"}
+    given_ = {
+        "$orderby": orderby,
+        "$filter": filter_,
+        "$select": "id,result",
+        "$expand": "Datastream($select=id)",
+    }
     options = [f"{key}={value}" for key, value in given_.items() if value]
     for stream in sta.json(
         f"Datastreams?$select=id&$expand=Observations({';'.join([*options, f'$top={top};$skip={skip}'])})"
@@ -103,14 +108,18 @@ def test_the_next_link_of_an_expansion_goes_on_where_it_ends(sta, orderby, filte
         assert link is None or len(walked) == top
         if link:
             walked += sta.walk(link)
-        whole = sta.json(f"Datastreams({stream['@iot.id']})/Observations?$top=1000&{'&'.join(options)}")["value"]
+        whole = sta.json(f"Datastreams({stream['@iot.id']})/Observations?$top=1000&{'&'.join(options)}")[
+            "value"
+        ]
         assert walked == whole[skip:]
 
 
 def test_options_of_an_expansion_survive_in_its_next_link(sta):
     inner = "$select=name;$top=1;$count=true;$filter=name ne 'a;b&c=d+e(1)';$orderby=name desc"
     (thing,) = sta.json(
-        f"Things?$top=1&$expand=Datastreams({inner.replace('&', '%26').replace('+', '%2B')})".replace(" ", "%20")
+        f"Things?$top=1&$expand=Datastreams({inner.replace('&', '%26').replace('+', '%2B')})".replace(
+            " ", "%20"
+        )
     )["value"]
     assert thing["Datastreams@iot.count"] == 2
     assert thing["Datastreams"] == [{"name": "Tausch"}]
@@ -122,7 +131,9 @@ def test_a_datastream_with_its_newest_observation(sta):
     streams = sta.json("Datastreams?$expand=Observations($top=1;$orderby=phenomenonTime desc)")["value"]
     assert [len(each["Observations"]) for each in streams] == [1, 1, 0, 1]
     for stream in streams:
-        newest = sta.json(f"Datastreams({stream['@iot.id']})/Observations?$orderby=phenomenonTime desc&$top=1")
+        newest = sta.json(
+            f"Datastreams({stream['@iot.id']})/Observations?$orderby=phenomenonTime desc&$top=1"
+        )
         assert stream["Observations"] == newest["value"]
 
 
@@ -137,7 +148,11 @@ def test_more_than_an_answer_can_hold_is_refused(other_town, monkeypatch):
     monkeypatch.setattr("api.sta.reading.MOST_ROWS", 20)
     client = other_town()
     assert client.get("Observations?$top=20").status_code == 200
-    for query in ("Observations?$top=21", "Datastreams?$expand=Observations", "Things?$expand=Datastreams/Observations"):
+    for query in (
+        "Observations?$top=21",
+        "Datastreams?$expand=Observations",
+        "Things?$expand=Datastreams/Observations",
+    ):
         answer = client.get(query)
         assert answer.status_code == 400, query
         assert "more than 20 entities" in answer.json()["detail"]
@@ -147,7 +162,9 @@ def test_few_entities_that_would_be_shown_very_often_are_refused(other_source, o
     other_source.insert("things", (1, "t", "", None))
     other_source.insert("sensors", (1, "s", "", "", '""'))
     other_source.insert("observed_properties", (1, "p", "", ""))
-    other_source.insert("datastreams", *((each, "d", "", "", "{}", None, None, 1, 1, 1) for each in range(1, 21)))
+    other_source.insert(
+        "datastreams", *((each, "d", "", "", "{}", None, None, 1, 1, 1) for each in range(1, 21))
+    )
     client = other_town(sta=lambda _: other_source)
     assert client.get("Things?$expand=Datastreams/Thing/Datastreams").status_code == 200
     answer = client.get(f"Things?$expand={'/'.join(['Datastreams', 'Thing'] * 12)}")

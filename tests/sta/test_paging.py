@@ -8,17 +8,44 @@ from hypothesis import strategies as st
 from sta_scratch import MINUTE, T0
 
 ORDERS = [
-    *("", "id", "id desc", "phenomenonTime", "phenomenonTime desc", "result", "result desc", "resultTime desc"),
+    *(
+        "",
+        "id",
+        "id desc",
+        "phenomenonTime",
+        "phenomenonTime desc",
+        "result",
+        "result desc",
+        "resultTime desc",
+    ),
     *("result desc,phenomenonTime", "phenomenonTime desc,result", "result,id desc", "resultTime,result desc"),
     *("Datastream/name desc,phenomenonTime", "Datastream/properties/serviceName", "parameters/art desc"),
     *("validTime", "validTime desc", "resultTime,id"),
 ]
 FILTERS = [
-    *("", "result gt 2", "result lt 3 or id gt 1000", "Datastream/id eq 2", "phenomenonTime ge 2026-07-14T18:35:00Z"),
+    *(
+        "",
+        "result gt 2",
+        "result lt 3 or id gt 1000",
+        "Datastream/id eq 2",
+        "phenomenonTime ge 2026-07-14T18:35:00Z",
+    ),
     *("resultTime eq null", "not (result gt 2)", "Datastream/Thing/name eq 'Pegel Strunde'", "result eq 99"),
 ]
-PATHS = ["Observations", "Datastreams(1)/Observations", "Datastreams(2)/Observations", "FeaturesOfInterest(2)/Observations"]
-THINGS = ["", "name", "name desc", "properties/assetID", "properties/assetID desc,name", "description,id desc"]
+PATHS = [
+    "Observations",
+    "Datastreams(1)/Observations",
+    "Datastreams(2)/Observations",
+    "FeaturesOfInterest(2)/Observations",
+]
+THINGS = [
+    "",
+    "name",
+    "name desc",
+    "properties/assetID",
+    "properties/assetID desc,name",
+    "description,id desc",
+]
 
 
 def address(path, **options):
@@ -32,7 +59,11 @@ def ids(entities):
 
 @settings(max_examples=60)
 @given(
-    st.sampled_from(PATHS), st.sampled_from(ORDERS), st.sampled_from(FILTERS), st.integers(1, 50), st.integers(0, 5)
+    st.sampled_from(PATHS),
+    st.sampled_from(ORDERS),
+    st.sampled_from(FILTERS),
+    st.integers(1, 50),
+    st.integers(0, 5),
 )
 def test_walking_the_pages_gives_each_entity_once_in_order(sta, path, orderby, filter_, top, skip):
     whole = sta.json(address(path, orderby=orderby, filter=filter_, top=10_000, count="true"))
@@ -56,7 +87,9 @@ def test_so_do_sets_whose_keys_are_texts_or_absent(sta, orderby, top, path):
 
 
 def test_the_order_is_that_of_the_keys(sta):
-    found = sta.json("Observations?$filter=id lt 1000&$orderby=result desc,phenomenonTime asc&$top=100")["value"]
+    found = sta.json("Observations?$filter=id lt 1000&$orderby=result desc,phenomenonTime asc&$top=100")[
+        "value"
+    ]
     keys = [(-each["result"], each["phenomenonTime"], each["@iot.id"]) for each in found]
     assert len(found) == 36
     assert keys == sorted(keys)
@@ -75,9 +108,9 @@ def test_the_next_page_keeps_every_other_option(sta):
 
 
 def test_what_an_address_may_not_hold_is_encoded_in_the_next_page(sta):
-    link = sta.json('Things?$filter=name ne "x" or name ne \'a"<b>\\|^`{}\'&$top=1'.replace('name ne "x" or ', ""))[
-        "@iot.nextLink"
-    ]
+    link = sta.json(
+        'Things?$filter=name ne "x" or name ne \'a"<b>\\|^`{}\'&$top=1'.replace('name ne "x" or ', "")
+    )["@iot.nextLink"]
     assert not set(link) & set(' "<>\\|^`{}')
     assert len(sta.walk(link)) == 2
 

@@ -58,7 +58,7 @@ def test_what_is_absent_is_left_out_but_for_the_times_that_the_standard_wants(st
 
 @pytest.mark.parametrize(
     ("id_", "result"),
-    [(1001, True), (1002, "voll, \"sehr\"\n'"), (1003, {"a": [1, None]}), (1004, None), (1005, 0.1 + 0.2)],
+    [(1001, True), (1002, 'voll, "sehr"\n\''), (1003, {"a": [1, None]}), (1004, None), (1005, 0.1 + 0.2)],
 )
 def test_a_result_is_what_was_measured(sta, id_, result):
     assert sta.json(f"Observations({id_})")["result"] == result
@@ -95,7 +95,9 @@ def test_a_datastream_knows_when_its_observations_were(sta):
 def test_links_lead_to_the_entities_that_belong(sta, path, ids):
     assert [each["@iot.id"] for each in sta.json(path)["value"]] == ids
     linked = sta.json(f"{path}/$ref")["value"]
-    target = {"Things": "Things", "Locations": "Locations"}.get(path.rpartition("/")[2]) or path.rpartition("/")[2]
+    target = {"Things": "Things", "Locations": "Locations"}.get(path.rpartition("/")[2]) or path.rpartition(
+        "/"
+    )[2]
     assert linked == [{"@iot.selfLink": f"{sta.base}/{target}({each})"} for each in ids]
 
 
