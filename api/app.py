@@ -32,6 +32,7 @@ from api.routes import (
     registration,
     scale,
     silences,
+    sta,
     stations,
     stream,
     subscription_pages,
@@ -72,6 +73,7 @@ _ROUTERS = (
     subscriptions,
     subscription_pages,
     console,
+    sta,
     pages,
 )
 

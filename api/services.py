@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from alerts.areal_rain import AreaRain
 from alerts.areas import Areas
@@ -28,6 +29,8 @@ from alerts.texts.texts import Texts
 from alerts.watch.outages import Sight
 from alerts.web_push.browser import PushServices
 from api.limits import CallerLimit
+from api.sta.source import EntitySource
+from api.sta.writer import Writer
 from devices.catalogue import Catalogue
 from devices.properties import ObservedProperty
 from devices.registration import Registration
@@ -40,6 +43,9 @@ from ingest.journal import Journal
 from ingest.latest import LatestValues
 from ingest.neighbours.official_warning import Official
 from ingest.store import Store
+
+if TYPE_CHECKING:
+    from api.visibility import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,8 @@ class Services:
     `pushes`: network servers that send by HTTP, by name. `device_events`: what they tell beside uplinks.
     `audit`: where decisions and operators' entries are noted.
     `inbox`: devices that nobody has registered; `registration`: where they are.
+    `sta`: what SensorThings serves to a caller, who is an operator or not; `sta_writer`: takes what is written
+    to it where it is writable; `sta_mqtt`: addresses of brokers that tell of new entities.
     """
 
     city: City
@@ -163,3 +171,6 @@ class Services:
     device_events: DeviceEventLog | None = None
     inbox: Inbox | None = None
     registration: Registration | None = None
+    sta: "Callable[[View], EntitySource] | None" = None
+    sta_writer: Writer | None = None
+    sta_mqtt: Sequence[str] = ()

@@ -14,8 +14,10 @@ class Scope:
     """Which Observations a query can touch at most: a hint, the query filters for itself.
 
     `datastreams`: ids, None for any. `begin_us` and `end_us`: every phenomenonTime wanted overlaps this span,
-    both ends included, None for open. `limit`: that many in order of phenomenonTime are enough, of the newest
-    ones where `newest_first`; None: all are needed.
+    both ends included, None for open. `limit`: that many of each Datastream in order of phenomenonTime are
+    enough, the newest ones where `newest_first`; None: all are needed. `ids`, `features`: ids of Observations
+    and of FeaturesOfInterest, None for any; all Observations wanted have ids between `id_above` and `id_below`,
+    both excluded.
     """
 
     datastreams: Sequence[int] | None = None
@@ -23,12 +25,20 @@ class Scope:
     end_us: int | None = None
     newest_first: bool = False
     limit: int | None = None
+    ids: Sequence[int] | None = None
+    features: Sequence[int] | None = None
+    id_above: int | None = None
+    id_below: int | None = None
 
 
 class EntitySource(Protocol):
-    """Entities as tables of schema.sql, for one kind of caller. Thread-safe."""
+    """Entities as tables of schema.sql, for one kind of caller. Thread-safe.
+
+    `ids_follow_time`: among the Observations of one Datastream a greater id means a later phenomenonTime.
+    """
 
     writable: bool
+    ids_follow_time: bool
 
     def read(self) -> AbstractContextManager[sqlite3.Connection]:
         """A connection that sees one state of everything; for one thread, until the context ends.
