@@ -8,10 +8,12 @@ Only a row for which the filter is true matches. Conditions are split at and/or 
 by an index: those behind links become `id IN (SELECT ...)` where that means the same, else EXISTS.
 """
 
+import contextlib
 import sqlite3
 import time
+from collections.abc import Iterator
 
-from api.sta.errors import BadRequestError
+from api.sta.errors import BadRequestError, StaError
 from api.sta.expression import (
     Binary,
     Boolean,
@@ -59,10 +61,11 @@ def compile_filter(  # noqa: PLR0913 - what a filter is read over
 
     Raises BadRequestError for a name there is not, for kinds that never meet, and for what is too large.
     """
-    frame = frame_of(expression, entity_set, alias, source, connection, now_us)
-    found = condition(expression, frame, compile_value)
-    _check(found, frame, expression.at)
-    return found
+    with naming("$filter"):
+        frame = frame_of(expression, entity_set, alias, source, connection, now_us)
+        found = condition(expression, frame, compile_value)
+        _check(found, frame, expression.at)
+        return found
 
 
 def compile_key(  # noqa: PLR0913 - what a key is read over
@@ -78,10 +81,21 @@ def compile_key(  # noqa: PLR0913 - what a key is read over
 
     Raises BadRequestError as compile_filter does, and for a path over a link to many.
     """
-    frame = frame_of(expression, entity_set, alias, source, connection, now_us)
-    found = compile_value(expression, frame).sql
-    _check(found, frame, expression.at)
-    return found
+    with naming("$orderby"):
+        frame = frame_of(expression, entity_set, alias, source, connection, now_us)
+        found = compile_value(expression, frame).sql
+        _check(found, frame, expression.at)
+        return found
+
+
+@contextlib.contextmanager
+def naming(option: str) -> Iterator[None]:
+    """Within it, errors say which option they are of."""
+    try:
+        yield
+    except StaError as error:
+        error.option = error.option or option
+        raise
 
 
 def frame_of(  # noqa: PLR0913 - what an expression is read over
