@@ -37,10 +37,10 @@ from api.sta.sql import Sql, parameter, separated, sql
 from api.sta.sql_calls import arithmetic, call, negative
 from api.sta.sql_compare import OPERATORS, compare, is_in
 from api.sta.sql_joins import condition
-from api.sta.sql_paths import Frame, compile_path
+from api.sta.sql_paths import Frame, check_ends, compile_path
 from api.sta.sql_values import Operand, What, as_condition, null, number, text
 from api.sta.sql_values import time as time_operand
-from api.sta.trees import chained, height
+from api.sta.trees import chained, height, paths
 
 _MAX_HEIGHT = 100
 _MAX_TEXT = 400_000
@@ -109,6 +109,8 @@ def frame_of(  # noqa: PLR0913 - what an expression is read over
     """The frame for an expression that is not too deep. `now_us`: what now() is, None for the clock."""
     if height(expression) > _MAX_HEIGHT:
         raise BadRequestError("nested too deep", "take out parentheses", at=expression.at)
+    for path in paths(expression):
+        check_ends(path, entity_set)
     return Frame(entity_set, alias, source, connection, time.time_ns() // 1000 if now_us is None else now_us)
 
 
@@ -176,7 +178,7 @@ def _literal(expression: Expression) -> Operand:  # noqa: PLR0911 - one case for
         case Null():
             return null(at)
         case Boolean():
-            return Operand(What.BOOLEAN, Sql("1" if expression.value else "0"), at)
+            return Operand(What.BOOLEAN, parameter(int(expression.value)), at)
         case Number():
             return number(expression.value, at)
         case Text():

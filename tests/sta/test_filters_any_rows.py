@@ -172,7 +172,7 @@ CONTENTS = rows()
 
 
 @given(contents=CONTENTS, asked=SETS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_filter_finds_what_reading_row_by_row_finds(contents, asked):
     name, expression = asked
     with closing(filled(contents)) as connection:
