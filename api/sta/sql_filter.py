@@ -8,10 +8,12 @@ Only a row for which the filter is true matches. Conditions are split at and/or 
 by an index: those behind links become `id IN (SELECT ...)` where that means the same, else EXISTS.
 """
 
+import contextlib
 import sqlite3
 import time
+from collections.abc import Iterator
 
-from api.sta.errors import BadRequestError
+from api.sta.errors import BadRequestError, StaError
 from api.sta.expression import (
     Binary,
     Boolean,
@@ -35,10 +37,10 @@ from api.sta.sql import Sql, parameter, separated, sql
 from api.sta.sql_calls import arithmetic, call, negative
 from api.sta.sql_compare import OPERATORS, compare, is_in
 from api.sta.sql_joins import condition
-from api.sta.sql_paths import Frame, compile_path
+from api.sta.sql_paths import Frame, check_ends, compile_path
 from api.sta.sql_values import Operand, What, as_condition, null, number, text
 from api.sta.sql_values import time as time_operand
-from api.sta.trees import chained, height
+from api.sta.trees import chained, height, paths
 
 _MAX_HEIGHT = 100
 _MAX_TEXT = 400_000
@@ -59,10 +61,11 @@ def compile_filter(  # noqa: PLR0913 - what a filter is read over
 
     Raises BadRequestError for a name there is not, for kinds that never meet, and for what is too large.
     """
-    frame = frame_of(expression, entity_set, alias, source, connection, now_us)
-    found = condition(expression, frame, compile_value)
-    _check(found, frame, expression.at)
-    return found
+    with naming("$filter"):
+        frame = frame_of(expression, entity_set, alias, source, connection, now_us)
+        found = condition(expression, frame, compile_value)
+        _check(found, frame, expression.at)
+        return found
 
 
 def compile_key(  # noqa: PLR0913 - what a key is read over
@@ -78,10 +81,21 @@ def compile_key(  # noqa: PLR0913 - what a key is read over
 
     Raises BadRequestError as compile_filter does, and for a path over a link to many.
     """
-    frame = frame_of(expression, entity_set, alias, source, connection, now_us)
-    found = compile_value(expression, frame).sql
-    _check(found, frame, expression.at)
-    return found
+    with naming("$orderby"):
+        frame = frame_of(expression, entity_set, alias, source, connection, now_us)
+        found = compile_value(expression, frame).sql
+        _check(found, frame, expression.at)
+        return found
+
+
+@contextlib.contextmanager
+def naming(option: str) -> Iterator[None]:
+    """Within it, errors say which option they are of."""
+    try:
+        yield
+    except StaError as error:
+        error.option = error.option or option
+        raise
 
 
 def frame_of(  # noqa: PLR0913 - what an expression is read over
@@ -95,6 +109,8 @@ def frame_of(  # noqa: PLR0913 - what an expression is read over
     """The frame for an expression that is not too deep. `now_us`: what now() is, None for the clock."""
     if height(expression) > _MAX_HEIGHT:
         raise BadRequestError("nested too deep", "take out parentheses", at=expression.at)
+    for path in paths(expression):
+        check_ends(path, entity_set)
     return Frame(entity_set, alias, source, connection, time.time_ns() // 1000 if now_us is None else now_us)
 
 
@@ -162,7 +178,7 @@ def _literal(expression: Expression) -> Operand:  # noqa: PLR0911 - one case for
         case Null():
             return null(at)
         case Boolean():
-            return Operand(What.BOOLEAN, Sql("1" if expression.value else "0"), at)
+            return Operand(What.BOOLEAN, parameter(int(expression.value)), at)
         case Number():
             return number(expression.value, at)
         case Text():

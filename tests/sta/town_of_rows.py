@@ -146,5 +146,5 @@ def plan(connection, name, expression, order=""):
     """Lines of the query plan of a filter."""
     found = compile_filter(expression, ENTITY_SETS[name], "e", TableSource(), connection)
     table = ENTITY_SETS[name].table
-    statement = f"EXPLAIN QUERY PLAN SELECT e.id FROM {table} AS e WHERE {found.text} {order}"
+    statement = f"EXPLAIN QUERY PLAN SELECT e.* FROM {table} AS e WHERE {found.text} {order}"
     return [row[3] for row in connection.execute(statement, found.parameters)]
