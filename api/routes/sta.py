@@ -29,11 +29,9 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "As OGC 18-088 describes", "content": _CONTENT},
     304: {"description": "You have it"},
     **errors(400, 401, 404, 422),
-    **{
-        501: {
-            **errors(400)[400],
-            "description": "An option of OData that SensorThings has, and that is not served here",
-        }
+    501: {
+        **errors(400)[400],
+        "description": "An option of OData that SensorThings has, and that is not served here",
     },
 }
 

@@ -19,8 +19,8 @@ NESTED = st.fixed_dictionaries(
 )
 CHAINS = [
     *([name, link] for name, each in ENTITY_SETS.items() for link in each.links),
-    *("Things Datastreams Observations".split(), "Observations Datastream Thing Locations".split()),
-    *("Locations Things Datastreams Sensor".split(), "FeaturesOfInterest Observations Datastream".split()),
+    *(["Things", "Datastreams", "Observations"], ["Observations", "Datastream", "Thing", "Locations"]),
+    *(["Locations", "Things", "Datastreams", "Sensor"], ["FeaturesOfInterest", "Observations", "Datastream"]),
 ]
 
 
