@@ -1,7 +1,8 @@
 """$filter and $orderby as SQL over a set's rows.
 
 A path over a link to many asks for any of the rows behind it; all that an expression says over the same link
-it says of the same row, as FROST reads it: `Datastreams/name eq 'a' and Datastreams/id eq 3` is one Datastream.
+it says of the same row, as FROST reads it: `Datastreams/name eq 'a' and Datastreams/id eq 3` is one
+Datastream.
 Without any row behind the link, what is asked of one is null: `Datastreams/id eq null` are Things without.
 
 Only a row for which the filter is true matches. Conditions are split at and/or so that each reaches its rows
@@ -98,7 +99,7 @@ def naming(option: str) -> Iterator[None]:
         raise
 
 
-def frame_of(  # noqa: PLR0913 - what an expression is read over
+def frame_of(  # noqa: PLR0913, PLR0917 - what an expression is read over
     expression: Expression,
     entity_set: EntitySet,
     alias: str,

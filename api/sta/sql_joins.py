@@ -1,4 +1,4 @@
-"""Conditions that reach over links: which rows are joined for them, and how SQLite gets at those by an index."""
+"""Conditions that reach over links: which rows are joined for them, and how an index leads there."""
 
 import dataclasses
 from collections.abc import Callable, Iterable
@@ -74,7 +74,7 @@ def _behind(link: Link, expression: Expression, frame: Frame, compile_value: Com
         rows = sql(f"{link.table} AS {pairs} JOIN ", rows, f" ON {name}.id = {pairs}.{link.theirs}")
     if target.name == "Observations" or _reaches_observations(expression, target):
         return sql("EXISTS (SELECT 1 FROM ", rows, f" WHERE {key} = {own} AND ", found, ")")
-    return sql(f"{own} IN (SELECT {key} FROM ", rows, " WHERE ", found, ")")
+    return sql(f"{own} IN (SELECT {key} FROM ", rows, " WHERE ", found, ")")  # noqa: S608 - names of the model
 
 
 def _reaches_observations(expression: Expression, entity_set: EntitySet) -> bool:
@@ -96,7 +96,7 @@ def _only_ids(all_paths: list[Path]) -> bool:
 
 
 def _exists(expression: Expression, many: set[tuple[str, ...]], frame: Frame, compile_value: Compile) -> Sql:
-    """That there are rows behind links to many for which the expression is true; no row at all is one of NULL."""
+    """That there are rows behind links to many for which the expression is true; no row is one of NULL."""
     if len(many) > _JOINS:
         raise BadRequestError("reaches over too many links at once", "split it", at=expression.at)
     rows = _Rows(frame)
@@ -187,7 +187,9 @@ def _needs(expression: Expression, prefix: tuple[str, ...]) -> bool:
     return _unknown_without(expression, prefix)
 
 
-def _unknown_without(expression: Expression, prefix: tuple[str, ...]) -> bool:
+def _unknown_without(  # noqa: PLR0911 - one return for each node
+    expression: Expression, prefix: tuple[str, ...]
+) -> bool:
     """That the expression is NULL without a row behind `prefix`."""
     match expression:
         case Path():

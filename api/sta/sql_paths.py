@@ -65,7 +65,8 @@ def check_ends(path: Path, entity_set: EntitySet) -> None:
     """Raises BadRequestError where a path names an entity, not a value of one."""
     if len(links_of(path, entity_set)) == len(path.segments):
         link = path.segments[-1]
-        raise BadRequestError(f"{link} is a link, not a value", f"name a property of it: {link}/id", at=path.at)
+        hint = f"name a property of it: {link}/id"
+        raise BadRequestError(f"{link} is a link, not a value", hint, at=path.at)
 
 
 def many_of(path: Path, entity_set: EntitySet) -> tuple[tuple[str, ...], ...]:
@@ -138,8 +139,11 @@ def _span(property_: Property, datastream: Sql, at: int, frame: Frame) -> Operan
         return time(begin, end, at)
     relation, name = frame.source.observations(frame.connection, Scope()), frame.name()
     bounds = [
-        sql(f"(SELECT {bound}({name}.result_time) FROM ", relation, f" AS {name}"
-            f" WHERE {name}.datastream_id = {datastream.text})")
+        sql(
+            f"(SELECT {bound}({name}.result_time) FROM ",  # noqa: S608 - names of the model
+            relation,
+            f" AS {name} WHERE {name}.datastream_id = {datastream.text})",
+        )
         for bound in ("min", "max")
     ]  # fmt: skip
     return time(bounds[0], bounds[1], at)

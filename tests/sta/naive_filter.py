@@ -1,26 +1,13 @@
-"""What a filter means, row by row: tries every choice of rows behind links to many. Nothing shared with the SQL."""
+"""What a filter means, row by row: every choice of rows behind links to many is tried."""
 
 import datetime as dt
-import itertools
 import json
 import math
 import operator
 import re
 
 from api.sta.expression import (
-    Binary,
-    Boolean,
-    Call,
-    Duration,
-    In,
-    Instant,
-    Interval,
-    Negative,
-    Not,
-    Null,
-    Number,
     Path,
-    Text,
 )
 from api.sta.model import ENTITY_SETS, Between, Kind, ToMany, ToOne
 
@@ -65,7 +52,7 @@ def many(expression, entity_set):
     return set().union(*(many(each, entity_set) for each in below)) if below else set()
 
 
-def choices(world, pairs, entity_set, row, prefixes, chosen):
+def choices(world, pairs, entity_set, row, prefixes, chosen):  # noqa: PLR0913, PLR0917 - recursion
     if not prefixes:
         yield chosen
         return
@@ -300,9 +287,11 @@ class Reader:
         value = moment(arguments[0])
         if value is None:
             return ("time" if name == "date" else "integer"), None
-        at = dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=value[0])
+        at = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=value[0])
         if name == "date":
-            midnight = at.replace(hour=0, minute=0, second=0, microsecond=0) - dt.datetime(1970, 1, 1)
+            midnight = at.replace(hour=0, minute=0, second=0, microsecond=0) - dt.datetime(
+                1970, 1, 1, tzinfo=dt.UTC
+            )
             return "time", (midnight // dt.timedelta(microseconds=1),) * 2
         return "integer", getattr(at, name)
 

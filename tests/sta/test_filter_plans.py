@@ -23,10 +23,12 @@ PLANS = [
     ("Things", "id in (7, 8)", ["SEARCH e USING INTEGER PRIMARY KEY (rowid=?)"]),
     (
         "Observations",
-        "Datastream/id eq 1 and phenomenonTime ge 2026-01-01T00:00:00Z and phenomenonTime lt 2026-01-02T00:00:00Z",
+        "Datastream/id eq 1 and phenomenonTime ge 2026-01-01 and phenomenonTime lt 2026-01-02",
         [
-            "SEARCH e USING INDEX observations_of_datastream"
-            " (datastream_id=? AND phenomenon_begin>? AND phenomenon_begin<?)"
+            (
+                "SEARCH e USING INDEX observations_of_datastream"
+                " (datastream_id=? AND phenomenon_begin>? AND phenomenon_begin<?)"
+            )
         ],
     ),
 ]

@@ -57,7 +57,8 @@ def rows(draw):
         result = draw(json_values)
         plain = isinstance(result, int | float | str) and not isinstance(result, bool)
         return {
-            "id": id_, "phenomenon_begin": begin, "phenomenon_end": end, "result_time": draw(st.none() | moments),
+            "id": id_, "phenomenon_begin": begin, "phenomenon_end": end,
+            "result_time": draw(st.none() | moments),
             "result": result if plain else None, "result_json": None if plain else json.dumps(result),
             "parameters": _stored(draw(properties)), "datastream_id": datastream, "feature_id": 1,
         }  # fmt: skip
@@ -66,7 +67,8 @@ def rows(draw):
         "things": [common(id_) for id_ in things],
         "locations": [{**common(id_), "encoding_type": "g", "location": "{}"} for id_ in (1, 2)],
         "things_locations": [
-            {"thing_id": thing, "location_id": location} for thing, location in draw(st.sets(pairs, max_size=3))
+            {"thing_id": thing, "location_id": location}
+            for thing, location in draw(st.sets(pairs, max_size=3))
         ],
         "sensors": [{**common(1), "encoding_type": "t", "metadata": '"m"'}],
         "observed_properties": [{**common(1), "definition": "d"}],
@@ -131,7 +133,8 @@ def filters(name):
         | paths(name, "time")
     )  # fmt: skip
     time_values = time_leaf | anything | st.builds(
-        Binary, st.sampled_from(["add", "sub"]), time_leaf, st.integers(-3, 3).map(lambda h: Duration(h * HOUR))
+        Binary, st.sampled_from(["add", "sub"]), time_leaf,
+        st.integers(-3, 3).map(lambda h: Duration(h * HOUR)),
     ) | time_leaf.map(lambda each: Call("date", (each,)))  # fmt: skip
     number_leaf = numbers.map(Number) | paths(name, "number") | anything
     number_values = st.recursive(
