@@ -3,8 +3,8 @@
 from typing import Any
 from urllib.parse import quote
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from api.caller import AnyCaller
 from api.problems import Problem
@@ -26,6 +26,8 @@ from api.visibility import View
 
 ROOT = "/sta/v1.1"
 router = APIRouter(tags=["SensorThings"])
+MOST_AT_ONCE = 8
+"""Requests that are worked on: slow ones wait for each other, and keep nobody else from a thread."""
 _CACHE = "public, max-age=30"
 MOST_BYTES = 16 << 20
 """Of a body."""
@@ -73,17 +75,22 @@ async def write(request: Request, view: AnyCaller) -> Response:
         body += chunk
         if len(body) > MOST_BYTES:
             raise Problem(413, f"more than {MOST_BYTES >> 20} MB", "send less at a time")
-    return await run_in_threadpool(_write, request, view, writer, bytes(body))
+    return await to_thread.run_sync(_write, request, view, writer, bytes(body), limiter=_places(request))
 
 
 async def _read(request: Request, view: View) -> Response:
     source = _source(view)
-    made = await run_in_threadpool(_answer, request, view, source)
+    made = await to_thread.run_sync(_answer, request, view, source, limiter=_places(request))
     cache = "no-cache" if source.writable else _CACHE
     next_ = f'<{made.next_link}>; rel="next"' if made.next_link else None
     if made.body is None:
         return Response(status_code=204, headers={**common_headers(view, cache)})
     return respond(request, view, made.body, media_type=made.media_type, cache=cache, links=[next_])
+
+
+def _places(request: Request) -> CapacityLimiter:
+    limiter: CapacityLimiter = request.app.state.sta_places
+    return limiter
 
 
 def _answer(request: Request, view: View, source: EntitySource) -> Answer:

@@ -106,7 +106,9 @@ class Reading:
         found = by_parent(self.statements, link, inner, parents, self._left, counted=bool(options.count))
         self._take(len(found.rows))
         made = self._objects(target, options, inner, found.rows)
-        lists = [made.joined(*found.spans.get(each, (0, 0))) for each in parents]
+        shown = {each: made.joined(*span) for each, span in found.spans.items()}
+        lists = [shown.get(each, "") for each in parents]
+        self._bound(lists)
         pieces: list[Piece] = []
         if options.count:
             pieces += [f',"{link.name}@iot.count":', numbers([found.counts.get(each, 0) for each in parents])]
@@ -117,7 +119,7 @@ class Reading:
         ]
         return [*pieces, *member(f"{link.name}@iot.nextLink", nexts)]
 
-    def _bound(self, texts: Texts) -> None:
+    def _bound(self, texts: Sequence[str | None]) -> None:
         if sum(len(each) for each in texts if each is not None) > MOST_CHARACTERS:
             raise TooManyError(
                 f"this is more than {MOST_CHARACTERS >> 20} MB in one answer", NARROW, option="$expand"

@@ -40,7 +40,8 @@ class Frugal(Scratch):
                 conditions.append(condition)
                 parameters.append(bound)
         place = f"PARTITION BY datastream_id ORDER BY phenomenon_begin {'DESC' if scope.newest_first else ''}"
-        found = f"SELECT *, row_number() OVER ({place}) AS place FROM observations WHERE {' AND '.join(conditions)}"
+        numbered = f"SELECT *, row_number() OVER ({place}) AS place FROM observations"
+        found = f"{numbered} WHERE {' AND '.join(conditions)}"
         limit = -1 if scope.limit is None else scope.limit
         return Sql(f"(SELECT * FROM ({found}) WHERE ? < 0 OR place <= ?)", (*parameters, limit, limit))
 
@@ -59,7 +60,9 @@ def sources(tmp_path_factory):
         for place in range(40):
             begin = T0 + place * QUARTER
             end = begin + QUARTER if stream == 2 else None
-            rows.append((stream * 1000 + place, begin, end, place * 7 % 11, *[None] * 6, stream, 1 + stream % 2))
+            rows.append(
+                (stream * 1000 + place, begin, end, place * 7 % 11, *[None] * 6, stream, 1 + stream % 2)
+            )
     whole.insert("observations", *rows)
     frugal = Frugal.__new__(Frugal)
     frugal._path = path
@@ -88,7 +91,10 @@ OPTIONS = st.fixed_dictionaries(
         "$filter": st.sampled_from(
             [
                 *("result gt 5", "phenomenonTime ge 2026-07-14T20:30:00Z", "id gt 1010 and id lt 4020"),
-                *("Datastream/id eq 2 and phenomenonTime lt 2026-07-14T20:30:00Z", "Datastream/name eq 'Regen'"),
+                *(
+                    "Datastream/id eq 2 and phenomenonTime lt 2026-07-14T20:30:00Z",
+                    "Datastream/name eq 'Regen'",
+                ),
                 *("not (phenomenonTime ge 2026-07-14T20:30:00Z)", "FeatureOfInterest/id eq 2"),
             ]
         ),
