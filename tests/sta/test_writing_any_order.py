@@ -239,4 +239,4 @@ class Writing(RuleBasedStateMachine):
 
 
 TestWritingInAnyOrder = Writing.TestCase
-TestWritingInAnyOrder.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
+TestWritingInAnyOrder.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
