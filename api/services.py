@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from alerts.areal_rain import AreaRain
 from alerts.areas import Areas
@@ -29,6 +30,7 @@ from alerts.watch.outages import Sight
 from alerts.web_push.browser import PushServices
 from api.limits import CallerLimit
 from api.public_rule import PublicRule
+from api.sta.writer import Writer
 from api.terms import Terms
 from devices.catalogue import Catalogue
 from devices.properties import ObservedProperty
@@ -42,6 +44,10 @@ from ingest.journal import Journal
 from ingest.latest import LatestValues
 from ingest.neighbours.official_warning import Official
 from ingest.store import Store
+
+if TYPE_CHECKING:
+    from api.sta.source import EntitySource
+    from api.visibility import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,8 @@ class Services:
     `pushes`: network servers that send by HTTP, by name. `device_events`: what they tell beside uplinks.
     `audit`: where decisions and operators' entries are noted.
     `inbox`: devices that nobody has registered; `registration`: where they are.
+    `sta`: what SensorThings serves to a caller, who is an operator or not, None for none; `sta_writer`: takes
+    what is written to it where that is possible; `sta_mqtt`: addresses of brokers that tell of new entities.
     """
 
     city: City
@@ -165,6 +173,9 @@ class Services:
     device_events: DeviceEventLog | None = None
     inbox: Inbox | None = None
     registration: Registration | None = None
+    sta: "Callable[[View], EntitySource] | None" = None
+    sta_writer: Writer | None = None
+    sta_mqtt: Sequence[str] = ()
 
     def rule(self, property_: str) -> PublicRule:
         """What the city decides about a property; without a word of it, what is not internal is public."""

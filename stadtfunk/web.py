@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def services_of(service: "Service") -> Services:
     """Everything that the routes read, and what they may ask for."""
-    settings = service.settings
+    settings, scratch = service.settings, service.scratch
     return Services(
         city=City(
             name=settings.city.name,
@@ -69,6 +69,8 @@ def services_of(service: "Service") -> Services:
         device_events=service.device_events,
         inbox=Inbox(service.journal, lambda: service.registry.current, service.own_types),
         registration=_registration(service),
+        sta=(lambda _: scratch.source) if scratch else None,
+        sta_writer=scratch.writer if scratch else None,
     )
 
 
