@@ -39,7 +39,8 @@ class DeviceType:
     `id` maker-model in lower case; `interval_s` the usual seconds between uplinks; `wraps` the count at which
     a counter starts again at 0, by property, in its unit; `required` properties whose absence operators must
     hear of after `required_missing` uplinks in a row; `f_ports` those that carry readings, empty: any;
-    `sha256` of the type file, or of codec and map; `sandboxed`: one uplink can take as long as a sandbox
+    `sha256` of the type file, or of codec and map; `dates`: it says of some values when they were measured;
+    `sandboxed`: one uplink can take as long as a sandbox
     allows.
     """
 
@@ -61,6 +62,7 @@ class DeviceType:
     vectors: tuple[Vector, ...] = ()
     required_missing: int = 3
     sandboxed: bool = False
+    dates: bool = False
 
     def decode(self, f_port: int, payload: bytes) -> tuple[Measurement, ...] | Rejected:
         """The measurements of one uplink, in the units of their properties; never raises on any bytes."""
@@ -187,4 +189,5 @@ def _device_type(
         caveats=type_file.caveats,
         source=type_file.source,
         vectors=vectors,
+        dates=any(each.clock is not None for each in codec.readouts()),
     )

@@ -9,7 +9,6 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +20,7 @@ from devices.decoded import Decoded
 from devices.errors import DeviceTypeError, Fault
 from devices.flat import TooManyFieldsError, flat, plain_text
 from devices.format import Name, Strict, Text
+from devices.instant import rfc3339_us
 from devices.measurement import Measurement, Quality, Rejected
 from devices.properties import Kind, ObservedProperty, Theme, observed_properties
 from devices.units import conversion, ucum
@@ -250,17 +250,12 @@ _MILLISECONDS = 100_000_000_000
 def _time_us(raw: Any) -> int | None:
     """µs since the epoch of seconds or milliseconds since then or an RFC 3339 text; None of anything else."""
     if isinstance(raw, str):
-        try:
-            when = datetime.fromisoformat(raw)
-        except ValueError:
-            return None
-        return None if when.tzinfo is None else (when - _EPOCH) // timedelta(microseconds=1)
+        return rfc3339_us(raw)
     if isinstance(raw, bool) or not isinstance(raw, int | float) or not 0 < raw < _MILLISECONDS * 1000:
         return None
     return round(raw * (1_000 if raw >= _MILLISECONDS else 1_000_000))
 
 
-_EPOCH = datetime.fromtimestamp(0, UTC)
 _UNREADABLE = math.nan
 
 

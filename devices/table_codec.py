@@ -16,6 +16,7 @@ from devices.table_plan import (
     MatchPlan,
     OptionalPlan,
     Plan,
+    RecordsPlan,
     TlvPlan,
     inside,
     plan_type,
@@ -85,7 +86,7 @@ def _variants(plan: Plan) -> list[tuple[Group, ...]]:
     return variants
 
 
-def _optional(step: FlaggedPlan | TlvPlan | OptionalPlan) -> list[Group]:
+def _optional(step: FlaggedPlan | TlvPlan | OptionalPlan | RecordsPlan) -> list[Group]:
     return [group for plan in inside(step) if (group := tuple(walk(plan)))]
 
 

@@ -100,9 +100,12 @@ class Decoding:
             decoded = device_type.decode(uplink.f_port, uplink.payload)
             if isinstance(decoded, Rejected):
                 return decoded
-            return uplink, tuple(self._measured(uplink, device, device.derive(decoded)))
+            measured = tuple(self._measured(uplink, device, device.derive(decoded)))
         except Exception as error:  # noqa: BLE001 - a decoder's fault is a value, whatever it is
             return self._fault(device.type, uplink, error)
+        if device_type.dates and _has_own_time(uplink, measured):
+            return replace(uplink, codec_notes=_notes(Decoded(()), own_time=True)), measured
+        return uplink, measured
 
     def _read_boxed(
         self, uplinks: Sequence[Uplink], boxed: Mapping[str, list[int]], found: list[Read | Rejected]
@@ -142,7 +145,7 @@ class Decoding:
         try:
             device = self._registry.current.devices[uplink.dev_eui]
             measured = tuple(self._measured(uplink, device, device.derive(decoded.measurements)))
-            notes = _notes(decoded, own_time=any(each.time_us != uplink.time_us for each in measured))
+            notes = _notes(decoded, own_time=_has_own_time(uplink, measured))
         except Exception as error:  # noqa: BLE001 - one uplink's fault is not its neighbours'
             return self._fault(device_type.id, uplink, error)
         return replace(uplink, codec_notes=notes) if notes else uplink, measured
@@ -171,6 +174,10 @@ class Decoding:
                     self.times_corrected += 1
             series = self._series(device.station, each.property, each.channel, device.dev_eui)
             yield Measured(series, time_us, value, int(quality))
+
+
+def _has_own_time(uplink: Uplink, measured: Iterable[Measured]) -> bool:
+    return any(each.time_us != uplink.time_us for each in measured)
 
 
 def _notes(decoded: Decoded, *, own_time: bool) -> bytes:

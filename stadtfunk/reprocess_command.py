@@ -22,11 +22,11 @@ from alerts.scale import load_scale
 from devices.catalogue import Catalogue
 from devices.device_list import normalise_dev_eui
 from devices.errors import DevicesError
+from devices.instant import rfc3339_us
 from devices.javascript.sandbox import Sandbox
 from devices.registry import Registry, RegistryFile
 from ingest.decoding import Decoding
 from ingest.errors import IngestError
-from ingest.event_time import rfc3339_us
 from ingest.reprocess import Outcome, Progress, Reprocess, Selection
 from ingest.reprocess_book import FILE, Book
 from ingest.reprocess_report import Changes, Example

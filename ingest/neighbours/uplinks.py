@@ -13,10 +13,10 @@ import orjson
 from devices.catalogue import DeviceType
 from devices.decoded import Decoded, Frame, decode_each
 from devices.errors import DeviceTypeError, Fault
+from devices.instant import EARLIEST_US, rfc3339_us
 from devices.measurement import Measurement, Quality, Rejected
 from devices.properties import observed_properties
 from devices.table_encoder import Values
-from ingest.event_time import EARLIEST_US, rfc3339_us
 from ingest.neighbours.dwd_cap import PROPERTY
 from ingest.neighbours.fields import number, table, text
 from ingest.neighbours.observed import MINUTE_US, Observed
