@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from api import problems
@@ -99,6 +100,7 @@ def create_app(
     app.state.book = book
     app.state.stream = hub
     app.state.downloads = readings.Downloads()
+    app.state.sta_places = CapacityLimiter(sta.MOST_AT_ONCE)
     app.state.pages = pages.Pages(services, installed(node_modules))
     app.add_middleware(Headers, basemap=services.basemap, now=lambda: format_us(services.clock()))
     return app

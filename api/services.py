@@ -29,7 +29,6 @@ from alerts.texts.texts import Texts
 from alerts.watch.outages import Sight
 from alerts.web_push.browser import PushServices
 from api.limits import CallerLimit
-from api.sta.source import EntitySource
 from api.sta.writer import Writer
 from devices.catalogue import Catalogue
 from devices.properties import ObservedProperty
@@ -45,6 +44,7 @@ from ingest.neighbours.official_warning import Official
 from ingest.store import Store
 
 if TYPE_CHECKING:
+    from api.sta.source import EntitySource
     from api.visibility import View
 
 
@@ -125,8 +125,8 @@ class Services:
     `pushes`: network servers that send by HTTP, by name. `device_events`: what they tell beside uplinks.
     `audit`: where decisions and operators' entries are noted.
     `inbox`: devices that nobody has registered; `registration`: where they are.
-    `sta`: what SensorThings serves to a caller, who is an operator or not; `sta_writer`: takes what is written
-    to it where it is writable; `sta_mqtt`: addresses of brokers that tell of new entities.
+    `sta`: what SensorThings serves to a caller, who is an operator or not, None for none; `sta_writer`: takes
+    what is written to it where that is possible; `sta_mqtt`: addresses of brokers that tell of new entities.
     """
 
     city: City

@@ -112,7 +112,7 @@ class SqliteStore:
 
     def rows(self, schema: str) -> str:
         """What to select readings from where the file is attached as `schema` (see `Attachable`)."""
-        return f"(SELECT series, time AS time_us, value, quality FROM {schema}.readings)"
+        return f"(SELECT series, time AS time_us, value, quality FROM {schema}.readings)"  # noqa: S608 - the caller's own name
 
     def numbers(self) -> Mapping[Series, int]:
         """The number that stands for each series in `rows`."""

@@ -79,8 +79,10 @@ class Attachable(Protocol):
     path: Path
 
     def rows(self, schema: str) -> str:
-        """What to select from where the file is attached as `schema`: a (SELECT ...) of series, time_us, value,
-        quality, which is found by series and time and read in order of time without sorting."""  # noqa: D205, D209 - one thought
+        """A (SELECT ...) of series, time_us, value, quality, where the file is attached as `schema`.
+
+        Readings are found by series and time, and read in order of time without sorting.
+        """
 
     def numbers(self) -> Mapping[Series, int]:
         """The number that stands for each series in `rows`; a series keeps it."""

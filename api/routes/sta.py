@@ -3,8 +3,8 @@
 from typing import Any
 from urllib.parse import quote
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from api.caller import AnyCaller
 from api.problems import Problem
@@ -21,6 +21,8 @@ from api.visibility import View
 
 ROOT = "/sta/v1.1"
 router = APIRouter(tags=["SensorThings"])
+MOST_AT_ONCE = 8
+"""Requests that are worked on: slow ones wait for each other, and keep nobody else from a thread."""
 _CACHE = "public, max-age=30"
 _READS = "GET, HEAD, OPTIONS"
 _WRITES = ["POST", "PATCH", "PUT", "DELETE"]
@@ -29,11 +31,9 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "As OGC 18-088 describes", "content": _CONTENT},
     304: {"description": "You have it"},
     **errors(400, 401, 404, 422),
-    **{
-        501: {
-            **errors(400)[400],
-            "description": "An option of OData that SensorThings has, and that is not served here",
-        }
+    501: {
+        **errors(400)[400],
+        "description": "An option of OData that SensorThings has, and that is not served here",
     },
 }
 
@@ -63,17 +63,22 @@ async def write(request: Request, view: AnyCaller) -> Response:
         error = NotAllowedError("this SensorThings API is for reading", "use GET")
         raise _problem(error, {"Allow": allowed})
     body = await request.body()
-    return await run_in_threadpool(_write, request, writer, body)
+    return await to_thread.run_sync(_write, request, view, writer, body, limiter=_places(request))
 
 
 async def _read(request: Request, view: View) -> Response:
     source = _source(view)
-    made = await run_in_threadpool(_answer, request, view, source)
+    made = await to_thread.run_sync(_answer, request, view, source, limiter=_places(request))
     cache = "no-cache" if source.writable else _CACHE
     next_ = f'<{made.next_link}>; rel="next"' if made.next_link else None
     if made.body is None:
         return Response(status_code=204, headers={**common_headers(view, cache)})
     return respond(request, view, made.body, media_type=made.media_type, cache=cache, links=[next_])
+
+
+def _places(request: Request) -> CapacityLimiter:
+    limiter: CapacityLimiter = request.app.state.sta_places
+    return limiter
 
 
 def _answer(request: Request, view: View, source: EntitySource) -> Answer:
@@ -93,12 +98,11 @@ def _answer(request: Request, view: View, source: EntitySource) -> Answer:
         raise _problem(error) from error
 
 
-def _write(request: Request, writer: Writer, body: bytes) -> Response:
-    view_base = str(request.base_url).rstrip("/")
+def _write(request: Request, view: View, writer: Writer, body: bytes) -> Response:
     try:
         path = parse_path(_raw_path(request).partition(ROOT)[2])
         kind = request.headers.get("content-type", "")
-        done = writer.write(Change(request.method, path, kind, body, view_base + ROOT))
+        done = writer.write(Change(request.method, path, kind, body, _base(request, view) + ROOT))
     except StaError as error:
         raise _problem(error) from error
     headers = {"Cache-Control": PRIVATE, **({"Location": done.location} if done.location else {})}

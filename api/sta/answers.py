@@ -28,8 +28,10 @@ GEOJSON = "application/geo+json"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request. `base`: the service root's address without a slash at its end; `address`: its own, and `query`
-    as it came, both percent-encoded."""  # noqa: D205, D209 - one thought
+    """A request. `base`: the service root's address without a slash at its end.
+
+    `address`: its own, and `query` as it came, both percent-encoded.
+    """
 
     base: str
     address: str

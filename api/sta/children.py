@@ -1,13 +1,13 @@
 """What an expansion shows of each of many entities: as many statements as that needs, and no more."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from api.sta.json_texts import numbers
 from api.sta.model import ENTITY_SETS, Between, ToMany
 from api.sta.selection import Selection
-from api.sta.sql import Sql, parameter, sql
+from api.sta.sql import parameter, sql
 from api.sta.statements import Statements
 from api.sta.target import ALIAS
 
@@ -86,11 +86,11 @@ def few_by_parent(  # noqa: PLR0913 - what a statement is made of
         parent = f"pairs.{link.own}"
         from_ = f"{link.table} AS pairs JOIN {table} AS {ALIAS} ON {ALIAS}.id = pairs.{link.theirs}"
     ids = parameter(f"[{','.join(numbers(list(dict.fromkeys(parents))))}]")
-    condition = sql(f"{parent} IN (SELECT value FROM json_each(", ids, "))")
+    condition = sql(parent, " IN (SELECT value FROM json_each(", ids, "))")
     rows = statements.rows(
         sql(
-            "SELECT * FROM (SELECT ", selection.columns(), f", {parent} AS parent, row_number() OVER",
-            f" (PARTITION BY {parent} ORDER BY ", selection.order(), f") AS place FROM {from_} WHERE ",
+            "SELECT * FROM (SELECT ", selection.columns(), ", ", parent, " AS parent, row_number() OVER",
+            " (PARTITION BY ", parent, " ORDER BY ", selection.order(), ") AS place FROM ", from_, " WHERE ",
             selection.where(condition), ") WHERE place > ", parameter(selection.skip), " AND place <= ",
             parameter(selection.skip + selection.top + 1), " ORDER BY parent, place LIMIT ",
             parameter(most + len(parents) + 1),
@@ -105,6 +105,6 @@ def few_by_parent(  # noqa: PLR0913 - what a statement is made of
         start = end
     if counted:
         where = selection.where(condition, page=False)
-        count = sql(f"SELECT {parent}, count(*) FROM {from_} WHERE ", where, " GROUP BY 1")
+        count = sql("SELECT ", parent, ", count(*) FROM ", from_, " WHERE ", where, " GROUP BY 1")
         found.counts = dict(statements.rows(count))
     return found

@@ -1,4 +1,4 @@
-"""A city as a source of SensorThings entities: its registry and observed properties, and the readings it keeps."""
+"""A city as a source of SensorThings entities: its registry, observed properties and stored readings."""
 
 import sqlite3
 import threading

@@ -37,7 +37,7 @@ class CityDatabase:
         for table, rows in tables.items():
             if rows:
                 marks = ", ".join("?" * len(rows[0]))
-                self._keeper.executemany(f"INSERT INTO {table} VALUES({marks})", rows)  # noqa: S608 - names of ours
+                self._keeper.executemany(f"INSERT INTO {table} VALUES({marks})", rows)
         self._keeper.execute("COMMIT")
 
     def borrow(self) -> sqlite3.Connection | None:

@@ -1,4 +1,4 @@
-"""Numbers for a city's entities, the same on every replica and after every reinstall, without a table of them."""
+"""Ids of a city's entities, without a table of them: the same on every replica, after every reinstall."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
@@ -16,7 +16,7 @@ _ENTITY_BITS = 52
 
 
 class ObservationId(NamedTuple):
-    """What an Observation's id says: the journal's number of its series, and the millisecond it falls into."""
+    """What an Observation's id says: the journal's number of its series, and its millisecond."""
 
     series: int
     first_us: int

@@ -69,7 +69,7 @@ class Loader:
         points = self._checked(self._points(wanted, scope))
         while chunk := list(islice(points, _CHUNK)):
             self._connection.executemany(
-                f"INSERT OR IGNORE INTO {table} VALUES(?, ?, ?, ?)",  # noqa: S608 - a name of ours
+                f"INSERT OR IGNORE INTO {table} VALUES(?, ?, ?, ?)",
                 [(wanted[each.series][0], each.time_us, each.value, each.quality) for each in chunk],
             )
         return table

@@ -1,4 +1,4 @@
-"""A city as rows of schema.sql: stations, places, device types, properties and Datastreams that a caller sees."""
+"""A city as rows of schema.sql: what a caller sees of stations, device types, properties and series."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -286,7 +286,7 @@ def _point(station: Station) -> dict[str, Any]:
 
 
 def _described(known: DeviceType) -> tuple[str, str]:
-    """encodingType and metadata of a device type: what its file names as source, a link where it begins with one."""
+    """Kind (encodingType) and metadata of a device type: a link where its source begins with one."""
     first = known.source.split()[0].rstrip(",;") if known.source.strip() else ""
     if first.startswith(("https://", "http://")):
         return ("application/pdf" if first.lower().endswith(".pdf") else "text/html"), first

@@ -1,4 +1,4 @@
-"""What a city's Datastreams are called and how they count: units, types of Observations, service and layer names."""
+"""What a city's Datastreams are called: units, types of Observations, names of services and layers."""
 
 from typing import NamedTuple
 

@@ -43,7 +43,7 @@ MQTT_UPDATES = f"{_REQUIREMENT}/receive-updates-via-mqtt/receive-updates"
 
 
 def root(base: str, settings: dict[str, Any], *, writable: bool) -> dict[str, Any]:
-    """The root document; `settings` are more members of serverSettings, their `conformance` more requirements.
+    """The root document; `settings`: more members of serverSettings, their `conformance` more requirements.
 
     OGC 18-088, section 9.1.
     """

@@ -46,6 +46,7 @@ class Token:
     literal: Expression | None = None
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _BLANKS = (" ", "\t", "\r", "\n")
 _TIME = r"[0-9]{4}-[0-9A-Za-z:.+-]*(?: [0-9]{2}:[0-9:.]*[Zz]?)?(?: [0-9]{2}:[0-9]{2})?"
 _SPAN = r"P[0-9T][0-9A-Za-z.]*"
@@ -117,9 +118,8 @@ def check_text(text: str, name: str, *, option: str, offset: int = 0) -> None:
             at=offset + MAX_LENGTH,
             option=option,
         )
-    for at, each in enumerate(text):
-        if "\ud800" <= each <= "\udfff":
-            raise BadRequestError("this is no character", at=offset + at, option=option)
+    if match := _SURROGATE.search(text):
+        raise BadRequestError("this is no character", at=offset + match.start(), option=option)
 
 
 class _Lexer:

@@ -15,6 +15,8 @@ MAX_NESTING = 50
 """Parentheses, calls, not and - within one another; brackets of $expand."""
 MAX_HEIGHT = 100
 """Levels of an expression's tree: whoever walks it may recurse."""
+MAX_KEYS = 32
+"""Keys of an $orderby."""
 
 _NOT = (OPERATORS["and"] + OPERATORS["eq"]) / 2
 
@@ -38,6 +40,8 @@ def parse_orderby(text: str, *, option: str = "$orderby", offset: int = 0) -> tu
     parser = _parser(text, option, offset)
     orders = [parser.order()]
     while parser.comma():
+        if len(orders) == MAX_KEYS:
+            raise parser.too_many_keys()
         orders.append(parser.order())
     parser.end(order=True)
     return tuple(orders)
@@ -68,6 +72,9 @@ class _Parser:
 
     def comma(self) -> bool:
         return self._take(",") is not None
+
+    def too_many_keys(self) -> BadRequestError:
+        return self._error(f"$orderby has more than {MAX_KEYS} keys", self._next)
 
     def end(self, *, order: bool = False) -> None:
         token = self._next

@@ -10,12 +10,12 @@ from api.sta.children import Children, few_by_parent, many_by_parent
 from api.sta.deadline import NARROW
 from api.sta.errors import NotFoundError, TooManyError
 from api.sta.json_texts import Texts, numbers, quote
-from api.sta.layout import Piece, Rows, layout, member, objects, unknown
+from api.sta.layout import Piece, Rows, member, objects, unknown
 from api.sta.model import ENTITY_SETS, EntitySet, ToOne
 from api.sta.options import Expansion, Options
 from api.sta.selection import Selection, select
 from api.sta.source import EntitySource, Scope
-from api.sta.sql import Sql, parameter, separated, sql
+from api.sta.sql import parameter, separated, sql
 from api.sta.statements import Statements
 from api.sta.target import ALIAS, Target, child_scope
 
@@ -23,11 +23,12 @@ MOST_ROWS = 100_000
 """Entities read for one answer, expanded ones too."""
 MOST_CHARACTERS = 32 << 20
 """Of one answer: an entity that is read once can be shown in many."""
+_ANY = Scope()
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Part of a collection. `rows` have the selection's columns; `place`: options that lead to the next page."""
+    """Part of a collection. `rows` have the selection's columns; `place`: options that the next page has."""
 
     selection: Selection
     rows: Sequence[tuple[Any, ...]]
@@ -67,7 +68,8 @@ class Reading:
 
     def entity(self, target: Target, options: Options) -> str:
         """One entity as a JSON object; raises NotFoundError where it has gone."""
-        texts = self._by_id(target.entity_set, [target.id or 0], options, target.scope)
+        own = replace(options, filter=None)  # a filter is for many
+        texts = self._by_id(target.entity_set, [target.id or 0], own, target.scope)
         if not texts:
             raise NotFoundError(f"there is no {target.path}")
         return next(iter(texts.values()))
@@ -104,7 +106,9 @@ class Reading:
         found = by_parent(self.statements, link, inner, parents, self._left, counted=bool(options.count))
         self._take(len(found.rows))
         made = self._objects(target, options, inner, found.rows)
-        lists = [made.joined(*found.spans.get(each, (0, 0))) for each in parents]
+        shown = {each: made.joined(*span) for each, span in found.spans.items()}
+        lists = [shown.get(each, "") for each in parents]
+        self._bound(lists)
         pieces: list[Piece] = []
         if options.count:
             pieces += [f',"{link.name}@iot.count":', numbers([found.counts.get(each, 0) for each in parents])]
@@ -115,7 +119,7 @@ class Reading:
         ]
         return [*pieces, *member(f"{link.name}@iot.nextLink", nexts)]
 
-    def _bound(self, texts: Texts) -> None:
+    def _bound(self, texts: Sequence[str | None]) -> None:
         if sum(len(each) for each in texts if each is not None) > MOST_CHARACTERS:
             raise TooManyError(
                 f"this is more than {MOST_CHARACTERS >> 20} MB in one answer", NARROW, option="$expand"
@@ -131,7 +135,7 @@ class Reading:
         return quote(links.next_of_expansion(address, options, place))
 
     def _by_id(
-        self, entity_set: EntitySet, ids: Sequence[int], options: Options, scope: Scope = Scope()
+        self, entity_set: EntitySet, ids: Sequence[int], options: Options, scope: Scope = _ANY
     ) -> dict[int, str]:
         """Entities with these ids as JSON objects."""
         options = replace(options, orderby=(), skip=0, top=None, skip_token=None)

@@ -8,7 +8,7 @@ from api.sta.expression import Binary, Expression
 from api.sta.model import ENTITY_SETS, EntitySet, Kind
 from api.sta.source import EntitySource, Scope
 from api.sta.sql import sql
-from api.sta.sql_filter import compile_value, frame_of
+from api.sta.sql_filter import compile_value, frame_of, naming
 from api.sta.sql_joins import condition
 from api.sta.sql_paths import Frame, links_of
 from api.sta.trees import chained, joined, paths, without_first
@@ -31,9 +31,10 @@ def scope_of(
     """
     if expression is None or entity_set.name != "Observations":
         return Scope()
-    frame = frame_of(expression, entity_set, "_scope", source, connection, now_us)
-    scope = bounds_of(expression, frame, compile_value)
-    return dataclasses.replace(scope, datastreams=_datastreams(expression, frame))
+    with naming("$filter"):
+        frame = frame_of(expression, entity_set, "_scope", source, connection, now_us)
+        scope = bounds_of(expression, frame, compile_value)
+        return dataclasses.replace(scope, datastreams=_datastreams(expression, frame))
 
 
 def _datastreams(expression: Expression, frame: Frame) -> tuple[int, ...] | None:

@@ -1,6 +1,6 @@
-"""The statement that selects a page of entities: what is shown, which of them, in which order, from where on."""
+"""What selects a page of entities: what is shown, which of them, in which order, from where on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -109,8 +109,9 @@ def overlap(one: Scope, other: Scope) -> Scope:
         known = set(theirs)
         return [each for each in mine if each in known]
 
-    def tightest(choose: Any, *bounds: int | None) -> int | None:
-        return choose((each for each in bounds if each is not None), default=None)
+    def tightest(choose: Callable[[list[int]], int], *bounds: int | None) -> int | None:
+        known = [each for each in bounds if each is not None]
+        return choose(known) if known else None
 
     return Scope(
         datastreams=both(one.datastreams, other.datastreams),
@@ -127,7 +128,7 @@ def _keys(
     statements: Statements, entity_set: EntitySet, options: Options, *, one_datastream: bool
 ) -> Sequence[Key]:
     """Keys that tell any two rows apart: the id comes last."""
-    keys = []
+    keys: list[Key] = []
     for each in options.orderby:
         if isinstance(each.key, Path) and each.key.segments == (ID,):
             return [*keys, replace(_ID, descending=each.descending)]

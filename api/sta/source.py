@@ -15,10 +15,10 @@ class Scope:
 
     `datastreams`: ids, None for any. `begin_us` and `end_us`: every phenomenonTime wanted overlaps this span,
     both ends included, None for open. `limit`: that many of each Datastream in order of phenomenonTime are
-    enough, the newest ones where `newest_first`; None: all are needed. `ids`, `features`: ids of Observations
-    and of FeaturesOfInterest, None for any; all Observations wanted have ids between `id_above` and `id_below`,
-    both excluded. `by_id`: where no Datastreams and features are named, the first `limit` of all together in
-    order of their ids are enough, or the last ones.
+    enough, the newest ones where `newest_first`; None: all are needed. `ids`, `features`: of Observations and
+    of FeaturesOfInterest, None for any; `id_above` and `id_below`: every id wanted is between them, both ends
+    excluded. `by_id`: where no Datastreams and features are named, the first `limit` of all together in order
+    of their ids are enough, or the last ones.
     """
 
     datastreams: Sequence[int] | None = None

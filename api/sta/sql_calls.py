@@ -112,7 +112,9 @@ def _with_time(operator: str, left: Operand, right: Operand, at: int) -> Operand
     )  # fmt: skip
 
 
-def call(function: str, arguments: Sequence[Operand], now_us: int, at: int) -> Operand:
+def call(  # noqa: PLR0911 - one return for each shape of function
+    function: str, arguments: Sequence[Operand], now_us: int, at: int
+) -> Operand:
     """A function of the standard with arguments in the number it takes."""
     moments = {"now": now_us, "mindatetime": _MIN_US, "maxdatetime": _MAX_US}
     if function in moments:

@@ -1,8 +1,8 @@
 """Comparisons in SQL, each true, false or unknown (NULL).
 
-What is absent compares as unknown with anything but the literal null. Numbers and texts that read as numbers
-meet as numbers. Where only the row knows the kind of a JSON value: values of different kinds are not equal and
-have no order (unknown); two texts are equal as texts, and in order as numbers where both are.
+What is absent compares as unknown with anything but the literal null. Numbers and texts that read as
+numbers meet as numbers. Where only the row knows the kind of a JSON value: values of different kinds are not
+equal and have no order (unknown); two texts are equal as texts, and in order as numbers where both are.
 Times: `a lt b` where a has ended when b begins, `a le b` where it neither begins nor ends later than b;
 `eq` where both begin and end together. Ends are open, an instant begins and ends at its time.
 """
@@ -47,7 +47,7 @@ def is_in(operand: Operand, options: list[Operand], at: int) -> Operand:
     return Operand(What.BOOLEAN, sql("(", separated(" OR ", each), ")"), at)
 
 
-def _compare(operator: str, left: Operand, right: Operand) -> Sql:
+def _compare(operator: str, left: Operand, right: Operand) -> Sql:  # noqa: PLR0911 - one return for each case
     kinds = {left.what, right.what}
     if What.NULL in kinds:
         return _with_null(operator, left if right.what is What.NULL else right)

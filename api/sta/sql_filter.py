@@ -1,17 +1,20 @@
 """$filter and $orderby as SQL over a set's rows.
 
 A path over a link to many asks for any of the rows behind it; all that an expression says over the same link
-it says of the same row, as FROST reads it: `Datastreams/name eq 'a' and Datastreams/id eq 3` is one Datastream.
+it says of the same row, as FROST reads it: `Datastreams/name eq 'a' and Datastreams/id eq 3` is one
+Datastream.
 Without any row behind the link, what is asked of one is null: `Datastreams/id eq null` are Things without.
 
 Only a row for which the filter is true matches. Conditions are split at and/or so that each reaches its rows
 by an index: those behind links become `id IN (SELECT ...)` where that means the same, else EXISTS.
 """
 
+import contextlib
 import sqlite3
 import time
+from collections.abc import Iterator
 
-from api.sta.errors import BadRequestError
+from api.sta.errors import BadRequestError, StaError
 from api.sta.expression import (
     Binary,
     Boolean,
@@ -35,10 +38,10 @@ from api.sta.sql import Sql, parameter, separated, sql
 from api.sta.sql_calls import arithmetic, call, negative
 from api.sta.sql_compare import OPERATORS, compare, is_in
 from api.sta.sql_joins import condition
-from api.sta.sql_paths import Frame, compile_path
+from api.sta.sql_paths import Frame, check_ends, compile_path
 from api.sta.sql_values import Operand, What, as_condition, null, number, text
 from api.sta.sql_values import time as time_operand
-from api.sta.trees import chained, height
+from api.sta.trees import chained, height, paths
 
 _MAX_HEIGHT = 100
 _MAX_TEXT = 400_000
@@ -59,10 +62,11 @@ def compile_filter(  # noqa: PLR0913 - what a filter is read over
 
     Raises BadRequestError for a name there is not, for kinds that never meet, and for what is too large.
     """
-    frame = frame_of(expression, entity_set, alias, source, connection, now_us)
-    found = condition(expression, frame, compile_value)
-    _check(found, frame, expression.at)
-    return found
+    with naming("$filter"):
+        frame = frame_of(expression, entity_set, alias, source, connection, now_us)
+        found = condition(expression, frame, compile_value)
+        _check(found, frame, expression.at)
+        return found
 
 
 def compile_key(  # noqa: PLR0913 - what a key is read over
@@ -78,13 +82,24 @@ def compile_key(  # noqa: PLR0913 - what a key is read over
 
     Raises BadRequestError as compile_filter does, and for a path over a link to many.
     """
-    frame = frame_of(expression, entity_set, alias, source, connection, now_us)
-    found = compile_value(expression, frame).sql
-    _check(found, frame, expression.at)
-    return found
+    with naming("$orderby"):
+        frame = frame_of(expression, entity_set, alias, source, connection, now_us)
+        found = compile_value(expression, frame).sql
+        _check(found, frame, expression.at)
+        return found
 
 
-def frame_of(  # noqa: PLR0913 - what an expression is read over
+@contextlib.contextmanager
+def naming(option: str) -> Iterator[None]:
+    """Within it, errors say which option they are of."""
+    try:
+        yield
+    except StaError as error:
+        error.option = error.option or option
+        raise
+
+
+def frame_of(  # noqa: PLR0913, PLR0917 - what an expression is read over
     expression: Expression,
     entity_set: EntitySet,
     alias: str,
@@ -95,6 +110,8 @@ def frame_of(  # noqa: PLR0913 - what an expression is read over
     """The frame for an expression that is not too deep. `now_us`: what now() is, None for the clock."""
     if height(expression) > _MAX_HEIGHT:
         raise BadRequestError("nested too deep", "take out parentheses", at=expression.at)
+    for path in paths(expression):
+        check_ends(path, entity_set)
     return Frame(entity_set, alias, source, connection, time.time_ns() // 1000 if now_us is None else now_us)
 
 
@@ -162,7 +179,7 @@ def _literal(expression: Expression) -> Operand:  # noqa: PLR0911 - one case for
         case Null():
             return null(at)
         case Boolean():
-            return Operand(What.BOOLEAN, Sql("1" if expression.value else "0"), at)
+            return Operand(What.BOOLEAN, parameter(int(expression.value)), at)
         case Number():
             return number(expression.value, at)
         case Text():

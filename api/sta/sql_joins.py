@@ -1,4 +1,4 @@
-"""Conditions that reach over links: which rows are joined for them, and how SQLite gets at those by an index."""
+"""Conditions that reach over links: which rows are joined for them, and how an index leads there."""
 
 import dataclasses
 from collections.abc import Callable, Iterable
@@ -20,14 +20,22 @@ _JOINS = 32
 
 def condition(expression: Expression, frame: Frame, compile_value: Compile) -> Sql:
     """A condition that is 1 exactly where the expression is true; else 0 or NULL."""
+    all_paths = list(paths(expression))
+    first = _common_link(all_paths, frame.entity_set)
+    if first is not None and not (isinstance(first, ToOne) and _only_ids(all_paths)):
+        always = isinstance(first, ToOne) and first.required
+        if always or _needs(expression, (first.name,)):
+            return _behind(first, without_first(expression, 1), frame, compile_value)
     parts = chained(expression)
+    if isinstance(expression, Binary) and expression.operator == "and":
+        parts = tuple(joined("and", group) for group in _groups(parts, frame.entity_set))
     if isinstance(expression, Binary) and len(parts) > 1:
-        if expression.operator == "and":
-            parts = tuple(joined("and", group) for group in _groups(parts, frame.entity_set))
-        if len(parts) > 1:
-            each = (condition(part, frame, compile_value) for part in parts)
-            return sql("(", separated(f" {expression.operator.upper()} ", each), ")")
-    return _one(joined("and", parts), frame, compile_value)
+        each = (condition(part, frame, compile_value) for part in parts)
+        return sql("(", separated(f" {expression.operator.upper()} ", each), ")")
+    many = {each for path in all_paths for each in many_of(path, frame.entity_set)}
+    if not many:
+        return as_condition(compile_value(expression, frame))
+    return _exists(expression, many, frame, compile_value)
 
 
 def _groups(parts: Iterable[Expression], entity_set: EntitySet) -> list[tuple[Expression, ...]]:
@@ -45,27 +53,34 @@ def _groups(parts: Iterable[Expression], entity_set: EntitySet) -> list[tuple[Ex
     return [tuple(members) for _, members in groups]
 
 
-def _one(expression: Expression, frame: Frame, compile_value: Compile) -> Sql:
-    """Like `condition`, for what cannot be split."""
-    all_paths = list(paths(expression))
-    many = {each for path in all_paths for each in many_of(path, frame.entity_set)}
-    first = _common_link(all_paths, frame.entity_set)
-    if (
-        isinstance(first, ToOne)
-        and not _only_ids(all_paths)
-        and (first.required or _needs(expression, (first.name,)))
-    ):
-        target = ENTITY_SETS[first.target]
-        name = frame.name()
-        inner = dataclasses.replace(frame, entity_set=target, alias=name)
-        found = condition(without_first(expression, 1), inner, compile_value)
-        return sql(
-            f"{frame.alias}.{first.column} IN (SELECT {name}.id FROM {target.table} AS {name} WHERE ",
-            found, ")",
-        )  # fmt: skip
-    if not many:
-        return as_condition(compile_value(expression, frame))
-    return _exists(expression, first, many, frame, compile_value)
+def _behind(link: Link, expression: Expression, frame: Frame, compile_value: Compile) -> Sql:
+    """That there is a row behind a link for which the expression, read over that row, is true.
+
+    Rows of metadata are few: those it is true for are found first, and led back by the link. Observations are
+    many: looked for from the row, as far as needed.
+    """
+    target, name = ENTITY_SETS[link.target], frame.name()
+    inner = dataclasses.replace(frame, entity_set=target, alias=name)
+    found = condition(expression, inner, compile_value)
+    scope = bounds_of(expression, inner, compile_value) if target.name == "Observations" else Scope()
+    rows, own = sql(frame.relation(target, scope), f" AS {name}"), f"{frame.alias}.id"
+    if isinstance(link, ToOne):
+        key, own = f"{name}.id", f"{frame.alias}.{link.column}"
+    elif isinstance(link, ToMany):
+        key = f"{name}.{link.column}"
+    else:
+        pairs = frame.name()
+        key = f"{pairs}.{link.own}"
+        rows = sql(f"{link.table} AS {pairs} JOIN ", rows, f" ON {name}.id = {pairs}.{link.theirs}")
+    if target.name == "Observations" or _reaches_observations(expression, target):
+        return sql("EXISTS (SELECT 1 FROM ", rows, f" WHERE {key} = {own} AND ", found, ")")
+    return sql(f"{own} IN (SELECT {key} FROM ", rows, " WHERE ", found, ")")  # noqa: S608 - names of the model
+
+
+def _reaches_observations(expression: Expression, entity_set: EntitySet) -> bool:
+    return any(
+        link.target == "Observations" for path in paths(expression) for link in links_of(path, entity_set)
+    )
 
 
 def _common_link(all_paths: list[Path], entity_set: EntitySet) -> Link | None:
@@ -80,14 +95,8 @@ def _only_ids(all_paths: list[Path]) -> bool:
     return all(len(path.segments) == 2 and path.segments[1] in {ID, "id"} for path in all_paths)  # noqa: PLR2004 - link, id
 
 
-def _exists(
-    expression: Expression,
-    first: Link | None,
-    many: set[tuple[str, ...]],
-    frame: Frame,
-    compile_value: Compile,
-) -> Sql:
-    """That there are rows behind links to many for which the expression is true."""
+def _exists(expression: Expression, many: set[tuple[str, ...]], frame: Frame, compile_value: Compile) -> Sql:
+    """That there are rows behind links to many for which the expression is true; no row is one of NULL."""
     if len(many) > _JOINS:
         raise BadRequestError("reaches over too many links at once", "split it", at=expression.at)
     rows = _Rows(frame)
@@ -96,26 +105,21 @@ def _exists(
         rows.reach(prefix, scope, needed=_needs(expression, prefix))
     inner = dataclasses.replace(frame, joined={**frame.joined, **rows.joined})
     found = as_condition(compile_value(expression, inner))
-    if rows.needed and isinstance(first, ToMany | Between) and not _has_observations(many, frame):
-        return sql(f"{frame.alias}.id IN (SELECT {rows.key} FROM ", *rows.tables, " WHERE ", found, ")")
-    if rows.needed:
-        return sql("EXISTS (SELECT 1 FROM ", *rows.tables, f" WHERE {rows.correlation} AND ", found, ")")
-    return sql("EXISTS (SELECT 1 FROM (SELECT 1)", *rows.tables, " WHERE ", found, ")")
+    return sql("EXISTS (SELECT 1 FROM ", *rows.tables, " WHERE ", *rows.tied, found, ")")
 
 
 class _Rows:
     """Tables joined to a frame's row, in the order they stand behind FROM.
 
-    `needed`: without a row behind the first link nothing is true, so that FROM begins with it; `correlation`
-    then ties it to the frame's row, whose id is its column `key`.
+    Where nothing is true without a row behind the first link, FROM begins with it, and `tied` ties it to the
+    frame's row; else with a row of nothing.
     """
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
         self.joined: dict[tuple[str, ...], str] = {}
         self.tables: list[Sql] = []
-        self.needed = False
-        self.key = self.correlation = ""
+        self.tied: list[Sql] = []
 
     def reach(self, prefix: tuple[str, ...], scope: Scope, *, needed: bool) -> None:
         """Join what the last link of `prefix` leads to, and what lies between."""
@@ -144,17 +148,13 @@ class _Rows:
 
     def _table(self, relation: Sql, name: str, key: str, other: str, *, needed: bool) -> None:
         if not self.tables and needed:
-            self.needed, self.key, self.correlation = True, key, f"{key} = {other}"
+            self.tied.append(Sql(f"{key} = {other} AND "))
             self.tables.append(sql(relation, f" AS {name}"))
             return
+        if not self.tables:
+            self.tables.append(Sql("(SELECT 1)"))
         join = " JOIN " if needed else " LEFT JOIN "
         self.tables.append(sql(join, relation, f" AS {name} ON {key} = {other}"))
-
-
-def _has_observations(many: Iterable[tuple[str, ...]], frame: Frame) -> bool:
-    return any(
-        link.target == "Observations" for prefix in many for link in links_of(Path(prefix), frame.entity_set)
-    )
 
 
 def _scope(expression: Expression, prefix: tuple[str, ...], frame: Frame, compile_value: Compile) -> Scope:
@@ -187,7 +187,9 @@ def _needs(expression: Expression, prefix: tuple[str, ...]) -> bool:
     return _unknown_without(expression, prefix)
 
 
-def _unknown_without(expression: Expression, prefix: tuple[str, ...]) -> bool:
+def _unknown_without(  # noqa: PLR0911 - one return for each node
+    expression: Expression, prefix: tuple[str, ...]
+) -> bool:
     """That the expression is NULL without a row behind `prefix`."""
     match expression:
         case Path():

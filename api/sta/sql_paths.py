@@ -61,6 +61,14 @@ def links_of(path: Path, entity_set: EntitySet) -> tuple[Link, ...]:
     return tuple(links)
 
 
+def check_ends(path: Path, entity_set: EntitySet) -> None:
+    """Raises BadRequestError where a path names an entity, not a value of one."""
+    if len(links_of(path, entity_set)) == len(path.segments):
+        link = path.segments[-1]
+        hint = f"name a property of it: {link}/id"
+        raise BadRequestError(f"{link} is a link, not a value", hint, at=path.at)
+
+
 def many_of(path: Path, entity_set: EntitySet) -> tuple[tuple[str, ...], ...]:
     """Beginnings of a path that end with a link to many, the shortest first."""
     links = links_of(path, entity_set)
@@ -83,11 +91,6 @@ def compile_path(path: Path, frame: Frame) -> Operand:
     entity_set = ENTITY_SETS[links[-1].target] if links else frame.entity_set
     rest = path.segments[len(links) :]
     at = path.at + sum(len(each) + 1 for each in path.segments[: len(links)])
-    if not rest:
-        raise BadRequestError(
-            f"{path.segments[-1]} is a link, not a value", f"name a property of it: {path.segments[-1]}/id",
-            at=path.at,
-        )  # fmt: skip
     if rest[0] in {ID, "id"}:
         if len(rest) > 1:
             raise BadRequestError("an id has no parts", at=at)
@@ -136,8 +139,11 @@ def _span(property_: Property, datastream: Sql, at: int, frame: Frame) -> Operan
         return time(begin, end, at)
     relation, name = frame.source.observations(frame.connection, Scope()), frame.name()
     bounds = [
-        sql(f"(SELECT {bound}({name}.result_time) FROM ", relation, f" AS {name}"
-            f" WHERE {name}.datastream_id = {datastream.text})")
+        sql(
+            f"(SELECT {bound}({name}.result_time) FROM ",  # noqa: S608 - names of the model
+            relation,
+            f" AS {name} WHERE {name}.datastream_id = {datastream.text})",
+        )
         for bound in ("min", "max")
     ]  # fmt: skip
     return time(bounds[0], bounds[1], at)

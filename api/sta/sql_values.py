@@ -1,8 +1,8 @@
 """What a part of an expression is as SQL, and how one kind of value is read as another.
 
-A value of JSON (`result`, `properties/…`) is known by its row only. Read as a number it is the number, or that
-of a text which is one from first to last character; as a text, time or boolean only what JSON has as such.
-Anything else reads as NULL: unknown.
+A value of JSON (`result`, `properties/…`) is known by its row only. Read as a number it is the number, or
+that of a text which is one from first to last character; as a text, time or boolean only what JSON has as
+such. Anything else reads as NULL: unknown.
 """
 
 import math

@@ -18,7 +18,7 @@ _LARGEST = (1 << 63) - 1
 class Target:
     """Entities of a set for which `condition` holds, over the alias ALIAS; one of them, or all.
 
-    `scope`: the Observations these can be, where that is the set. `path`: their canonical path below the root.
+    `scope`: the Observations these can be, where that is the set. `path`: their shortest path below the root.
     """
 
     entity_set: EntitySet

@@ -64,7 +64,7 @@ def paths(expression: Expression) -> Iterator[Path]:
         waiting += operands(each)
 
 
-def without_first(expression: Expression, count: int) -> Expression:
+def without_first(expression: Expression, count: int) -> Expression:  # noqa: PLR0911 - one for each node
     """The expression with the first segments of every path taken off."""
     match expression:
         case Path():

@@ -61,11 +61,11 @@ def source(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def sta(source, tmp_path_factory):
-    with town_of(tmp_path_factory.mktemp("town"), sta=lambda _: source) as town:
-        with served(town.app()) as address:
-            client = Client(address)
-            yield client
-            client.session.close()
+    folder = tmp_path_factory.mktemp("town")
+    with town_of(folder, sta=lambda _: source) as town, served(town.app()) as address:
+        client = Client(address)
+        yield client
+        client.session.close()
 
 
 @pytest.fixture

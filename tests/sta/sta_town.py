@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "api"))
 
-from small_town import TOKEN, Town  # noqa: E402 - of the folder added above
+from small_town import TOKEN, Town
 
 __all__ = ["TOKEN", "town_of"]
 

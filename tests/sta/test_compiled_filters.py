@@ -92,6 +92,22 @@ CASES = [
     ("Locations", "geo.length(location) gt 0.5", [2]),
     ("Locations", "location/type eq 'Point'", [1]),
     ("Locations", "Things/Datastreams/Observations/result gt 11", [1]),
+    ("Locations", "st_relate(location, geography'POINT (7.1 51)', 'T*F**FFF*')", [1]),
+    ("Locations", "st_disjoint(location, geography'POINT (0 0)')", [1, 2]),
+    ("Locations", "geo.intersects(location, geography'LINESTRING (6 51.5, 8 51.5)')", [2]),
+    ("Locations", "st_equals(location, geography'POINT (7.1 51)') eq null", [3]),
+    ("Observations", "during(phenomenonTime, 2026-01-01T01:00:00Z/2026-01-01T03:00:00Z)", [2, 3]),
+    ("Observations", "overlaps(phenomenonTime, 2026-01-01T02:30:00Z/2026-01-01T03:30:00Z)", [3, 4]),
+    ("Observations", "meets(phenomenonTime, 2026-01-01T03:00:00Z/2026-01-01T04:00:00Z)", [3, 4, 5]),
+    ("Observations", "starts(phenomenonTime, 2026-01-01T02:00:00Z/2026-01-01T09:00:00Z)", [3]),
+    ("Observations", "finishes(phenomenonTime, 2026-01-01T00:00:00Z/2026-01-01T03:00:00Z)", [3, 4]),
+    ("Observations", "before(phenomenonTime, 2026-01-01T01:00:00Z)", [1]),
+    ("Observations", "after(phenomenonTime, 2026-01-01T08:00:00Z)", [10]),
+    (
+        "Observations",
+        "fractionalseconds(phenomenonTime) eq 0 and totaloffsetminutes(resultTime) eq 0",
+        [1, 2, 3, 5, 6, 7, 9, 10],
+    ),
 ]
 
 

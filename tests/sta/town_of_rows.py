@@ -27,7 +27,7 @@ class TableSource:
     def read(self):
         raise NotImplementedError
 
-    def observations(self, connection, scope):
+    def observations(self, connection, scope):  # noqa: ARG002 - the protocol
         self.scopes.append(scope)
         return Sql("observations")
 
@@ -42,7 +42,7 @@ class TableSource:
 class NarrowSource(TableSource):
     """Has no more Observations than the scope asks for."""
 
-    def observations(self, connection, scope):
+    def observations(self, connection, scope):  # noqa: ARG002 - the protocol
         self.scopes.append(scope)
         conditions, parameters = ["1"], []
         if scope.datastreams is not None:
@@ -66,9 +66,10 @@ def empty_town():
 
 
 def insert(connection, table, rows):
-    for row in rows:
+    for contents in rows:
         row = {
-            key: json.dumps(value) if isinstance(value, dict | list) else value for key, value in row.items()
+            key: json.dumps(value) if isinstance(value, dict | list) else value
+            for key, value in contents.items()
         }
         columns = ", ".join(row)
         connection.execute(
@@ -97,7 +98,8 @@ def town():
         named(3, "Kaputt", encoding_type="text/plain", location={"type": "Nowhere"}),
     ])  # fmt: skip
     insert(connection, "things_locations", [
-        {"thing_id": 1, "location_id": 1}, {"thing_id": 2, "location_id": 2}, {"thing_id": 2, "location_id": 3},
+        {"thing_id": 1, "location_id": 1}, {"thing_id": 2, "location_id": 2},
+        {"thing_id": 2, "location_id": 3},
     ])  # fmt: skip
     insert(connection, "historical_locations", [{"id": 1, "time": T0, "thing_id": 1}])
     insert(connection, "locations_historical_locations", [{"location_id": 1, "historical_location_id": 1}])
@@ -132,7 +134,7 @@ def relation(connection, source, name, scope=None):
     return Sql(ENTITY_SETS[name].table)
 
 
-def ids(connection, name, expression, *, source=None, scope=None, now_us=None):
+def ids(connection, name, expression, *, source=None, scope=None, now_us=None):  # noqa: PLR0913 - options
     """Ids of a set's rows for which an expression is true."""
     source = source or TableSource()
     found = compile_filter(expression, ENTITY_SETS[name], "e", source, connection, now_us=now_us)
@@ -146,5 +148,5 @@ def plan(connection, name, expression, order=""):
     """Lines of the query plan of a filter."""
     found = compile_filter(expression, ENTITY_SETS[name], "e", TableSource(), connection)
     table = ENTITY_SETS[name].table
-    statement = f"EXPLAIN QUERY PLAN SELECT e.id FROM {table} AS e WHERE {found.text} {order}"
+    statement = f"EXPLAIN QUERY PLAN SELECT e.* FROM {table} AS e WHERE {found.text} {order}"
     return [row[3] for row in connection.execute(statement, found.parameters)]
