@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -208,6 +208,14 @@ class CitySource:
             return parts[0]
         return sql("(SELECT * FROM ", parts[0], " UNION ALL SELECT * FROM ", parts[1], ")")
 
+    def datastreams(self, connection: sqlite3.Connection, numbers: Collection[int]) -> Mapping[int, int]:
+        """Datastreams by the numbers of their series, of those that the caller sees."""
+        rows = connection.execute(
+            "SELECT number, datastream_id FROM city_series WHERE number IN (SELECT value FROM json_each(?))",
+            (orjson.dumps(sorted(numbers)).decode(),),
+        )
+        return dict(rows.fetchall())
+
     def span(self, datastream: str) -> tuple[Sql, Sql]:
         """Expressions for a Datastream's first begin and last end."""
         of = f"FROM city_series AS s WHERE s.datastream_id = {datastream} AND s.special = 1"
@@ -256,7 +264,7 @@ class CitySource:
         }
         for column, wanted in asked.items():
             if wanted is not None:
-                conditions.append(f"{column} IN (SELECT value FROM json_each(?))")
+                conditions.append(f"{column} IN (SELECT value FROM json_each(?))")  # noqa: S608 - columns of ours
                 parameters.append(orjson.dumps(list(wanted)).decode())
         rows = connection.execute(
             f"SELECT number, interval_us FROM city_series WHERE {' AND '.join(conditions)}",  # noqa: S608 - columns of ours

@@ -132,7 +132,7 @@ def _limited(rows: str, key: str, low: Sql, high: Sql, scope: Scope) -> tuple[Sq
     # an interval that ends within the span begins before it: it comes too, and takes nobody's place
     begin = low if scope.newest_first else sql(low, " + s.interval_us")
     edge = sql(
-        f"(SELECT t.time_us FROM {rows} AS t WHERE t.series = s.{key} AND t.time_us >= ", begin,
+        f"(SELECT t.time_us FROM {rows} AS t WHERE t.series = s.{key} AND t.time_us >= ", begin,  # noqa: S608 - of ours
         " AND t.time_us <= ", high, f" ORDER BY t.time_us {way} LIMIT 1 OFFSET ",
         parameter(max(0, scope.limit - 1)), ")",
     )  # fmt: skip

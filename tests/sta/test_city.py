@@ -13,8 +13,6 @@ from devices.registry import load_registry
 from ingest.errors import StoreError
 from ingest.store import Query
 
-CODE, NOTHING = 4, None
-
 
 @pytest.fixture
 def town(tmp_path):
@@ -85,7 +83,9 @@ def test_a_datastream_is_what_portals_ask_for(source):
 
 
 def test_each_direction_is_a_datastream_of_its_own(source):
-    found = ask(source, "Datastreams", "$filter=properties/property eq 'vehicle_count'&$expand=Thing")["value"]
+    found = ask(source, "Datastreams", "$filter=properties/property eq 'vehicle_count'&$expand=Thing")[
+        "value"
+    ]
     assert {each["properties"]["richtung"] for each in found} == {"in", "out"}
     assert {each["properties"]["layerName"] for each in found} == {"Anzahl_Kfz_Zaehlstelle"}
     assert all(each["observationType"].endswith("OM_CountObservation") for each in found)
@@ -185,7 +185,9 @@ def test_a_series_that_the_store_learns_later_shows_when_it_has_it(town):
     cities, view = Cities(), view_of(town)
     before = town.journal.last_seq()
     town.journal.append([town.uplink(LEVEL, T0 + MINUTE, ("water_temperature", 9.5))])
-    (stream,) = ask(cities(view), "Datastreams", "$filter=properties/property eq 'water_temperature'")["value"]
+    (stream,) = ask(cities(view), "Datastreams", "$filter=properties/property eq 'water_temperature'")[
+        "value"
+    ]
     path = f"Datastreams({stream['@iot.id']})/Observations"
     assert ask(cities(view), path)["value"] == []
     town.store.write(town.journal.series(), town.journal.read(before, 10)[1])
@@ -221,13 +223,11 @@ def test_a_store_that_is_away_is_no_reason_to_hide_the_stations(town):
 def test_many_threads_read_while_the_registry_changes(town):
     cities, faults = Cities(), []
     things = {4, 3}
-    fewer = load_registry(
-        None,
-        [
-            {"lat": 50.9, "lon": 7.1, "dev_eui": f"{i:016x}", "type": "decentlab-dl-mbx", "station": f"s{i}", "public": True}
-            for i in range(3)
-        ],
-    )  # fmt: skip
+    rows = [
+        {"dev_eui": f"{i:016x}", "type": "decentlab-dl-mbx", "station": f"s{i}", "public": True}
+        for i in range(3)
+    ]
+    fewer = load_registry(None, [{"lat": 50.9, "lon": 7.1, **row} for row in rows])
     views = [view_of(town)]
     town.registry = fewer
     views.append(view_of(town))

@@ -76,11 +76,11 @@ def same(rows, asked, operator, other):
             if any(f"{{{name}}}" in path + query and not known[name] for name in SETS):
                 continue
             chosen = {name: each[len(rows) % len(each)] if each else 0 for name, each in known.items()}
-            path, query = path.format(**chosen), query.format(**chosen)
-            expected = walk(copied, path, query)
-            assert walk(source, path, query) == expected
+            question = path.format(**chosen), query.format(**chosen)
+            expected = walk(copied, *question)
+            assert walk(source, *question) == expected
             with other(town, view) as second:
-                assert walk(second, path, query) == expected
+                assert walk(second, *question) == expected
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
@@ -113,9 +113,11 @@ def test_influxdb_is_answered_from_like_sqlite(influxd, rows, asked, operator):
 
 @pytest.mark.parametrize(("path", "query"), ASKED)
 def test_each_question_has_the_answer_of_tables(path, query):
-    rows = [(at, minute, (at + minute) % 7 / 2, 1) for at in range(len(SERIES)) for minute in range(at, 25, 2)]
+    rows = [
+        (at, minute, (at + minute) % 7 / 2, 1) for at in range(len(SERIES)) for minute in range(at, 25, 2)
+    ]
 
     def other(_, view):
-        return contextlib.nullcontext(source_of(view, special=lambda _, series: True))
+        return contextlib.nullcontext(source_of(view, special=lambda *_: True))
 
     same(rows, [(path, query)], None, other)
