@@ -135,12 +135,17 @@ class Cities:
             numbers=numbers,
             special=lambda series: self._is_special(view, series),
         ).rows()
-        database = CityDatabase(rows.tables, store.path if isinstance(store, Attachable) else None)
+        if isinstance(store, Attachable):
+            database = CityDatabase(rows.tables, store.path, store.rows(READINGS))
+        else:
+            database = CityDatabase(rows.tables)
         now = time.monotonic()
         return _Snapshot(database, view.registry, rows.series, known, rows.stored, now, now - begun)
 
     def _measures_since(self, view: View, store: Store) -> Callable[[str], int]:
-        """Since when stations measure: the time of their first reading, or now."""
+        """Since when stations measure: their first reading, or now (an attached file says it later)."""
+        if isinstance(store, Attachable):
+            return lambda _: view.services.clock()
         by_station: dict[str, list[Series]] = {}
         for series in view.book.all():
             by_station.setdefault(series.station, []).append(series)
