@@ -43,9 +43,13 @@ class Selection:
         """What is selected."""
         return self.shown.entity_set
 
+    def _all_columns(self) -> list[Sql]:
+        shown = self.shown.columns
+        return [*shown, *(each.value for each in self.keys if each.value not in shown)]
+
     def columns(self) -> Sql:
-        """What to select: the layout's columns, then the keys'."""
-        return separated(", ", [*self.shown.columns, *(each.value for each in self.keys)])
+        """What to select: the layout's columns, then those of keys that are not among them."""
+        return separated(", ", self._all_columns())
 
     def order(self) -> Sql:
         """What stands behind ORDER BY."""
@@ -62,8 +66,8 @@ class Selection:
 
     def key_values(self, row: Sequence[Any]) -> Sequence[Any]:
         """The keys of a selected row."""
-        start = len(self.shown.columns)
-        return row[start : start + len(self.keys)]
+        columns = self._all_columns()
+        return [row[columns.index(each.value)] for each in self.keys]
 
     def token(self, row: Sequence[Any]) -> str | None:
         """Token of the page that follows a row; None where it can have none."""
