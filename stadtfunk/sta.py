@@ -61,6 +61,9 @@ def endpoints(settings: Settings) -> list[str]:
 
 def faults(settings: Settings) -> Iterator[Fault]:
     """What is wrong with [sta]."""
+    if settings.sta.mqtt and settings.standby is not None:
+        problem = "both instances would publish every Observation"
+        yield Fault(str(settings.source), "sta.mqtt", problem, "leave it to the first instance")
     if settings.sta.mqtt and not settings.api.url:
         problem = "messages hold links, and nobody knows their beginning"
         yield Fault(

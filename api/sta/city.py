@@ -185,13 +185,22 @@ class CitySource:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection to one state of the tables and the readings, for one thread."""
+        """A connection to one state of the tables and the readings, for one thread.
+
+        Raises StoreError where the store had to be asked and did not answer.
+        """
         snapshot, connection = self._borrow()
+        faults: list[StoreError] = []
         try:
-            self._prepare(snapshot, connection)
+            self._prepare(snapshot, connection, faults)
             connection.execute("BEGIN")
             self._requests[id(connection)] = snapshot, Loader(connection, self._store)
             yield connection
+        except sqlite3.OperationalError:
+            # SQLite tells only that a function has failed
+            if faults:
+                raise faults[0] from None
+            raise
         finally:
             self._requests.pop(id(connection), None)
             snapshot.database.give_back(connection)
@@ -235,14 +244,23 @@ class CitySource:
             return stored
         return _either("min", first, stored[0].text), _either("max", last, stored[1].text)
 
-    def _prepare(self, snapshot: _Snapshot, connection: sqlite3.Connection) -> None:
+    def _prepare(self, snapshot: _Snapshot, connection: sqlite3.Connection, faults: list[StoreError]) -> None:
         if self._attached is not None and not self._cities.has_specials:
             return
         for name, last in (("city_first", False), ("city_last", True)):
-            connection.create_function(name, 1, self._end_of(snapshot, last=last))
+            connection.create_function(name, 1, self._end_of(snapshot, faults, last=last))
 
-    def _end_of(self, snapshot: _Snapshot, *, last: bool) -> Callable[[int], int | None]:
-        return lambda number: self._ends.of(self._store, snapshot.series[number], last=last)
+    def _end_of(
+        self, snapshot: _Snapshot, faults: list[StoreError], *, last: bool
+    ) -> Callable[[int], int | None]:
+        def end(number: int) -> int | None:
+            try:
+                return self._ends.of(self._store, snapshot.series[number], last=last)
+            except StoreError as fault:
+                faults.append(fault)
+                raise
+
+        return end
 
     @staticmethod
     def _one_series(connection: sqlite3.Connection, scope: Scope) -> OneSeries | None:
