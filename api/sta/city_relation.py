@@ -141,9 +141,14 @@ def _of_all(rows: str, key: str, condition: str, bounds: tuple[Sql, Sql], scope:
     low, high = _bounds(scope, "g")
     way = "DESC" if scope.newest_first else "ASC"
     begin = low if scope.newest_first else sql(low, " + g.interval_us")
+    # those that begin where the page before ended may all have been on it, or all be wanted
+    above = (
+        " AND t.time_us > " if scope.begin_us is not None and not scope.newest_first else " AND t.time_us >= "
+    )
+    below = " AND t.time_us < " if scope.end_us is not None and scope.newest_first else " AND t.time_us <= "
     edge = sql(
         f"(SELECT a.edge FROM (SELECT (SELECT t.time_us FROM {rows} AS t WHERE t.series = g.{key}",  # noqa: S608 - of ours
-        " AND t.time_us >= ", begin, " AND t.time_us <= ", high, f" ORDER BY t.time_us {way} LIMIT 1)",
+        above, begin, below, high, f" ORDER BY t.time_us {way} LIMIT 1)",
         " - g.interval_us AS edge FROM city_series AS g WHERE ", condition.replace("s.", "g."),
         f") AS a WHERE a.edge IS NOT NULL ORDER BY a.edge {way} LIMIT 1 OFFSET ",
         parameter(max(0, scope.limit - 1)), ")",
