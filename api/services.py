@@ -122,7 +122,8 @@ class Services:
     `silences`: what staff need not hear of, `unsilence(id)` tells of what one held back that has ended.
     `city_warnings`: the city's own, in force, proposed and ended in the last 24 hours; `office` decides about
     them. `cap`: their
-    documents, None where no sender is configured; `cap_url`: what links in the feed begin with, "" as asked.
+    documents, None where no sender is configured; `cap_url`: what links in the feed begin with, "" as asked;
+    `url`: what other links begin with.
     `mailings(limit, before)`: what residents were sent, newest first, on from an id.
     `pushes`: network servers that send by HTTP, by name. `device_events`: what they tell beside uplinks.
     `audit`: where decisions and operators' entries are noted.
@@ -169,6 +170,7 @@ class Services:
     silences: Silences | None = None
     unsilence: Callable[[str], None] = lambda _: None
     cap_url: str = ""
+    url: str = ""
     pushes: Mapping[str, PushDoor] = field(default_factory=dict)
     device_events: DeviceEventLog | None = None
     inbox: Inbox | None = None

@@ -82,6 +82,23 @@ class View:
         """Stored readings as this caller may see them: query() and latest() of a store."""
         return self._public if self.operator is None else self.services.store
 
+    @property
+    def stored(self) -> Store:
+        """All that is stored, for who shows of it only what this caller sees `as_stored`."""
+        return self.services.store
+
+    def as_stored(self, series: Series) -> bool:
+        """Whether this caller sees the readings of a series just as they are stored, if at all."""
+        rule = self.services.rule(series.property)
+        return self.operator is not None or not (rule.shifted or rule.round_to)
+
+    @property
+    def all_as_stored(self) -> bool:
+        """Whether that holds for every property."""
+        return self.operator is not None or not any(
+            each.shifted or each.round_to for each in self.services.rules.values()
+        )
+
     def station(self, id_: str) -> Station:
         """One station; raises Problem 404 where there is none or it is not public."""
         if id_ not in self.stations:

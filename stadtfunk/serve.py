@@ -55,7 +55,9 @@ def bind(host: str, port: int) -> socket.socket:
     """A listening address, taken before anything starts. Raises StartError."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family)
+        # asyncio sends small answers without delay (TCP_NODELAY) only where a socket says that it is TCP;
+        # with Nagle's algorithm an answer in two parts waits 40 ms for the client's delayed acknowledgement
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)

@@ -10,6 +10,7 @@ from ingest.inbox import Inbox
 from ingest.neighbours import dwd_cap
 from stadtfunk.neighbours import neighbour_faults
 from stadtfunk.open_data import public_rules
+from stadtfunk.sta import endpoints
 
 if TYPE_CHECKING:
     from stadtfunk.service import Service
@@ -62,6 +63,7 @@ def services_of(service: "Service") -> Services:
         office=service.office,
         cap=service.cap if settings.cap.sender else None,
         cap_url=settings.cap.url,
+        url=settings.api.url,
         audit=service.audit,
         silences=service.silences,
         unsilence=service.outbox.unsilence,
@@ -69,8 +71,9 @@ def services_of(service: "Service") -> Services:
         device_events=service.device_events,
         inbox=Inbox(service.journal, lambda: service.registry.current, service.own_types),
         registration=_registration(service),
-        sta=(lambda _: scratch.source) if scratch else None,
+        sta=(lambda _: scratch.source) if scratch else service.cities,
         sta_writer=scratch.writer if scratch else None,
+        sta_mqtt=endpoints(settings),
     )
 
 

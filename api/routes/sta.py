@@ -145,7 +145,7 @@ def _source(view: View) -> EntitySource:
 
 
 def _base(request: Request, view: View) -> str:
-    return view.services.cap_url.rstrip("/") or str(request.base_url).rstrip("/")
+    return view.services.url.rstrip("/") or str(request.base_url).rstrip("/")
 
 
 def _raw_path(request: Request) -> str:
@@ -159,9 +159,8 @@ def _raw_path(request: Request) -> str:
 
 
 def _settings(view: View) -> dict[str, Any]:
-    city, brokers = view.services.city, view.services.sta_mqtt
-    said = {"license": city.license, "attribution": city.attribution}
-    settings: dict[str, Any] = {name: value for name, value in said.items() if value}
+    brokers = view.services.sta_mqtt
+    settings: dict[str, Any] = {name: value for name, value in view.terms_of().members().items() if value}
     if brokers:
         settings |= {MQTT_UPDATES: {"endpoints": list(brokers)}, "conformance": [MQTT_UPDATES]}
     return settings

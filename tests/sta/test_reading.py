@@ -288,7 +288,7 @@ def test_without_a_source_there_is_no_sensorthings(other_town):
 
 
 def test_addresses_are_those_of_the_configuration_where_it_has_some(other_town):
-    client = other_town(cap_url="https://daten.example.org/")
+    client = other_town(url="https://daten.example.org/")
     assert client.json()["value"][0]["url"] == "https://daten.example.org/sta/v1.1/Things"
     page = client.json("Things?$top=1")
     assert page["@iot.nextLink"].startswith("https://daten.example.org/sta/v1.1/Things?$top=1&$skiptoken=")
