@@ -39,6 +39,7 @@ from api.routes import (
     uplinks,
     warnings,
 )
+from api.routes.downloads import Downloads
 from api.routes.openapi import DESCRIPTION, complete
 from api.services import Services
 from api.stream import HEARTBEAT_S, Stream
@@ -96,7 +97,7 @@ def create_app(
     app.state.services = services
     app.state.book = book
     app.state.stream = hub
-    app.state.downloads = readings.Downloads()
+    app.state.downloads = Downloads()
     app.state.pages = pages.Pages(services, installed(node_modules))
     app.add_middleware(Headers, basemap=services.basemap, now=lambda: format_us(services.clock()))
     return app
