@@ -175,9 +175,9 @@ def busy(tmp_path_factory):
     """A town with gaps, resets and months of silence."""
     town = Town(tmp_path_factory.mktemp("busy"))
     uplinks, count = [], 0.0
-    for i in range(400):
-        count = 0.0 if i % 97 == 96 else count + i % 7
-        at = T0 + i * 17 * MINUTE + (i // 90) * 35 * 24 * HOUR + (i // 50) * 9 * HOUR
+    for i in range(120):
+        count = 0.0 if i % 37 == 36 else count + i % 7
+        at = T0 + i * 17 * MINUTE + (i // 50) * 32 * 24 * HOUR + (i // 25) * 9 * HOUR
         uplinks.append(town.uplink(COUNTER, at, ("vehicle_count", count, "in", 1 if i % 11 else 4)))
         uplinks.append(town.uplink(RAIN, at + MINUTE, ("precipitation", i / 10)))
     town.keep(*uplinks)
@@ -191,14 +191,14 @@ def busy(tmp_path_factory):
 SPAN = f"from=2026-07-01T00:00:00Z&aggregate={','.join(aggregate_answer.FUNCTIONS)}"
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    interval=st.sampled_from(["PT15M", "PT1H", "PT6H", "P1D", "P1W", "P1M", "P1Y"]),
+    interval=st.sampled_from(["PT1H", "PT6H", "P1D", "P1W", "P1M", "P1Y"]),
     order=st.sampled_from(["asc", "desc"]),
-    limit=st.integers(20, 400),
-    cells=st.sampled_from([1, 4, 37, 5000]),
-    readings=st.sampled_from([1, 3000, 200_000]),
-    page=st.sampled_from([10, 500_000]),
+    limit=st.integers(60, 400),
+    cells=st.sampled_from([30, 37, 5000]),
+    readings=st.sampled_from([3000, 200_000]),
+    page=st.sampled_from([50, 500_000]),
 )
 def test_neither_pages_nor_blocks_change_an_interval(busy, interval, order, limit, cells, readings, page):
     address = f"{READINGS}?{SPAN}&interval={interval}&order="
@@ -208,7 +208,7 @@ def test_neither_pages_nor_blocks_change_an_interval(busy, interval, order, limi
         patch.setattr(source, "_MOST_CELLS", cells)
         patch.setattr(source, "_MOST_READINGS", readings)
         patch.setattr(aggregate_answer, "_MOST_READINGS", page)
-        few = interval not in {"PT15M", "PT1H"}
+        few = interval != "PT1H"
         pages = follow(busy, f"{address}{order}&limit={limit if not few else limit // 20}")
         streamed = busy.get(f"{address}{order}&limit=all").json()["items"]
     joined = [item for each in pages for item in each]
