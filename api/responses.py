@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from fastapi import Request, Response
 
-from api.formats import MEDIA_TYPES, Encoder, Format, Item, Layout
+from api.encoders import AnyFormat, encoder, media_type
+from api.formats import Item, Layout
 from api.visibility import View
 
 PRIVATE = "private, no-store"
@@ -32,7 +33,7 @@ def respond(  # noqa: PLR0913 - what an HTTP answer is made of
 def collection(  # noqa: PLR0913 - what an HTTP answer is made of
     request: Request,
     view: View,
-    form: Format,
+    form: AnyFormat,
     *,
     items: Sequence[Item],
     layout: Layout,
@@ -41,9 +42,9 @@ def collection(  # noqa: PLR0913 - what an HTTP answer is made of
     open_data: bool = True,
 ) -> Response:
     """One page of a collection in the format asked for; open data carries its licence."""
-    body = Encoder(form, layout, view.services.city if open_data else None).whole(items)
-    media_type = MEDIA_TYPES[form]
-    return respond(request, view, body, media_type=media_type, cache=cache, links=[link], open_data=open_data)
+    body = encoder(form, layout, view.services.city if open_data else None).whole(items)
+    type_ = media_type(form)
+    return respond(request, view, body, media_type=type_, cache=cache, links=[link], open_data=open_data)
 
 
 def common_headers(

@@ -13,7 +13,8 @@ from api.aggregates.expected import Spacing, per_second
 from api.aggregates.interval import read_interval
 from api.aggregates.kernel import Summary
 from api.aggregates.source import Aggregation, Place, Position, Row, Source, Span
-from api.formats import MEDIA_TYPES, Encoder, Layout
+from api.encoders import encoder, media_type
+from api.formats import Layout
 from api.paging import bad_cursor, decode_cursor, link_next
 from api.problems import Problem
 from api.responses import collection, common_headers
@@ -57,14 +58,14 @@ async def aggregated(
 
         async def body() -> AsyncIterator[bytes]:
             with downloads:
-                encoder = Encoder(query.f, layout, view.services.city)
-                yield encoder.head()
+                writer = encoder(query.f, layout, view.services.city)
+                yield writer.head()
                 async for items in iterate_in_threadpool(wanted.all(after)):
-                    yield encoder.chunk(items)
-                yield encoder.tail()
+                    yield writer.chunk(items)
+                yield writer.tail()
 
         headers = common_headers(view, "no-store")
-        return StreamingResponse(body(), headers=headers, media_type=MEDIA_TYPES[query.f])
+        return StreamingResponse(body(), headers=headers, media_type=media_type(query.f))
     items, last = await run_in_threadpool(wanted.page, after, query.limit)
     return collection(
         request,

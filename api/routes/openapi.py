@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from api.encoders import PARQUET
 from api.formats import MEDIA_TYPES, Format
 from api.problems import MEDIA_TYPE
 from api.schemas.envelope import Collection, Internal, ProblemDetails
@@ -47,12 +48,14 @@ def errors(*codes: int) -> dict[int | str, dict[str, Any]]:
 
 
 def collection_of(
-    model: type, *, geojson: bool = True, open_data: bool = True
+    model: type, *, geojson: bool = True, open_data: bool = True, parquet: bool = False
 ) -> dict[int | str, dict[str, Any]]:
     """The answers of a collection of this kind of item; operators' collections are no open data."""
     content: dict[str, Any] = {MEDIA_TYPES[Format.CSV].partition(";")[0]: {"schema": {"type": "string"}}}
     if geojson:
         content[MEDIA_TYPES[Format.GEOJSON]] = {"schema": _FEATURES}
+    if parquet:
+        content[PARQUET] = {"schema": {"type": "string", "format": "binary"}}
     headers = {
         "Link": {"schema": {"type": "string"}, "description": 'rel="next": the next page (RFC 8288)'},
         "ETag": {"schema": {"type": "string"}},

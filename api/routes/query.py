@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from api.encoders import AnyFormat
 from api.formats import Format
 from api.problems import Problem
 from api.rfc3339 import parse_us
@@ -57,6 +58,7 @@ class ReadingsQuery(_Query):
     property: PropertyNames = []
     from_: Time = Field(default=None, alias="from")
     to: Time = None
+    f: Annotated[AnyFormat, Field(description="format of the answer")] = Format.JSON  # type: ignore[assignment]  # a wider choice
     order: Annotated[Literal["asc", "desc"], Field(description="oldest or newest first")] = "asc"
     limit: Annotated[
         Limit | Literal["all"], Field(description="items on a page; `all` streams the whole span on one page")

@@ -9,7 +9,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from api.caller import AnyCaller
-from api.formats import MEDIA_TYPES, Encoder, Layout
+from api.encoders import encoder, media_type
+from api.formats import Layout
 from api.paging import Key, bad_cursor, decode_cursor, link_next, page
 from api.problems import Problem
 from api.responses import collection, common_headers
@@ -50,7 +51,9 @@ async def latest(request: Request, view: AnyCaller, query: Annotated[LatestQuery
     )
 
 
-@router.get("/readings", response_class=Response, responses={**collection_of(Reading), **errors(503)})
+@router.get(
+    "/readings", response_class=Response, responses={**collection_of(Reading, parquet=True), **errors(503)}
+)
 async def readings(request: Request, view: AnyCaller, query: Annotated[ReadingsQuery, Query()]) -> Response:
     """Readings with from <= time < to, in the order of their times.
 
@@ -95,18 +98,18 @@ def _stream(
 
     async def body() -> AsyncIterator[bytes]:
         with downloads:
-            encoder = Encoder(form, layout, view.services.city)
-            yield encoder.head()
+            writer = encoder(form, layout, view.services.city)
+            yield writer.head()
             query: StoreQuery | None = replace(wanted, limit=_CHUNK)
             while query is not None:
                 points = await run_in_threadpool(_fetch, store, query)
-                yield encoder.chunk(reading_items(view, _of(points, qualities)))
+                yield writer.chunk(reading_items(view, _of(points, qualities)))
                 full = len(points) == _CHUNK
                 query = replace(query, after=(points[-1].time_us, points[-1].series)) if full else None
-            yield encoder.tail()
+            yield writer.tail()
 
     downloads.admit()
-    return StreamingResponse(body(), headers=common_headers(view, "no-store"), media_type=MEDIA_TYPES[form])
+    return StreamingResponse(body(), headers=common_headers(view, "no-store"), media_type=media_type(form))
 
 
 def newest_by_place(points: Iterable[Point]) -> dict[tuple[str, str, str], Point]:

@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -121,7 +122,7 @@ def test_a_cell_is_what_its_readings_say(points):
     cells = Cells(edges, ["air_temperature"] * 3)
     cells.add(*(np.array([p[i] for p in points], k) for i, k in enumerate((np.int64, np.int64, np.float64))))
     found = cells.summary([0, 2])
-    for i, (begin, end) in enumerate(zip(edges, edges[1:], strict=False)):
+    for i, (begin, end) in enumerate(pairwise(edges)):
         own = [value for column, time, value in points if column != 1 and begin < time <= end]
         assert found.count[i] == len(own)
         if own:

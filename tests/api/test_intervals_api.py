@@ -193,14 +193,17 @@ SPAN = f"from=2026-07-01T00:00:00Z&aggregate={','.join(aggregate_answer.FUNCTION
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    interval=st.sampled_from(["PT1H", "PT6H", "P1D", "P1W", "P1M", "P1Y"]),
-    order=st.sampled_from(["asc", "desc"]),
-    limit=st.integers(60, 400),
-    cells=st.sampled_from([30, 37, 5000]),
-    readings=st.sampled_from([3000, 200_000]),
-    page=st.sampled_from([50, 500_000]),
+    asked=st.tuples(
+        st.sampled_from(["PT1H", "PT6H", "P1D", "P1W", "P1M", "P1Y"]),
+        st.sampled_from(["asc", "desc"]),
+        st.integers(60, 400),
+    ),
+    sizes=st.tuples(
+        st.sampled_from([30, 37, 5000]), st.sampled_from([3000, 200_000]), st.sampled_from([50, 500_000])
+    ),
 )
-def test_neither_pages_nor_blocks_change_an_interval(busy, interval, order, limit, cells, readings, page):
+def test_neither_pages_nor_blocks_change_an_interval(busy, asked, sizes):
+    (interval, order, limit), (cells, readings, page) = asked, sizes
     address = f"{READINGS}?{SPAN}&interval={interval}&order="
     whole = follow(busy, f"{address}asc&limit=10000")
     whole = [item for each in whole for item in each]
