@@ -8,6 +8,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from api import problems
+from api.byte_cache import ByteCache
+from api.compression import Compression, Conditional
 from api.headers import Headers
 from api.rfc3339 import format_us
 from api.routes import (
@@ -78,12 +80,16 @@ _ROUTERS = (
 
 
 def create_app(
-    services: Services, *, node_modules: Path = NODE_MODULES, heartbeat_s: float = HEARTBEAT_S
+    services: Services,
+    *,
+    node_modules: Path = NODE_MODULES,
+    heartbeat_s: float = HEARTBEAT_S,
+    kept_s: float = 0.0,
 ) -> FastAPI:
     """The application over its services.
 
     Its lifespan starts and stops the live stream. A server that shuts down calls `close_streams`
-    first, because it waits for every open answer.
+    first, because it waits for every open answer. `kept_s`: how long the byte cache keeps an answer.
     """
     book = SeriesBook(services.journal)
     hub = Stream(services, book, heartbeat_s)
@@ -99,6 +105,10 @@ def create_app(
     app.state.stream = hub
     app.state.downloads = Downloads()
     app.state.pages = pages.Pages(services, installed(node_modules))
+    app.add_middleware(Compression)
+    if kept_s:
+        app.add_middleware(ByteCache, kept_s=kept_s)
+    app.add_middleware(Conditional)
     app.add_middleware(Headers, basemap=services.basemap, now=lambda: format_us(services.clock()))
     return app
 

@@ -25,7 +25,7 @@ def respond(  # noqa: PLR0913 - what an HTTP answer is made of
     """The body, or 304 where the client has these very bytes. What an operator gets is never cached."""
     etag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
     headers = {"ETag": etag, **common_headers(view, cache, links, open_data=open_data)}
-    if _matches(request.headers.get("if-none-match"), etag):
+    if matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type=media_type)
 
@@ -61,7 +61,7 @@ def common_headers(
     }
 
 
-def _matches(if_none_match: str | None, etag: str) -> bool:
+def matches(if_none_match: str | None, etag: str) -> bool:
     """Whether If-None-Match names the ETag (RFC 9110: the comparison is weak)."""
     if if_none_match is None:
         return False

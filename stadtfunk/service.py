@@ -21,6 +21,7 @@ from alerts.incidents.board import IncidentBoard
 from alerts.liveness.progress import EngineWatch
 from alerts.watch.required import RequiredWatch
 from api.app import create_app
+from api.byte_cache import KEPT_S
 from devices.errors import DevicesError
 from devices.javascript.sandbox import Sandbox
 from devices.registry import RegistryFile
@@ -291,7 +292,7 @@ class Service:
 
     def app(self) -> FastAPI:
         """The web application over the running parts."""
-        return create_app(services_of(self))
+        return create_app(services_of(self), kept_s=KEPT_S)
 
     def health(self) -> Mapping[str, Health]:
         """Every part's own word on how it is."""
