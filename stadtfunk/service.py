@@ -290,9 +290,9 @@ class Service:
     def _feeders(self) -> tuple[Part, ...]:
         return (self.intake, *self.storages.values(), *self.consumers, self.neighbours)
 
-    def app(self) -> FastAPI:
-        """The web application over the running parts."""
-        return create_app(services_of(self), kept_s=KEPT_S)
+    def app(self, kept_s: float = KEPT_S) -> FastAPI:
+        """The web application over the running parts; `kept_s`: how long it keeps a public answer."""
+        return create_app(services_of(self), kept_s=kept_s)
 
     def health(self) -> Mapping[str, Health]:
         """Every part's own word on how it is."""
