@@ -11,6 +11,7 @@ from api import problems
 from api.byte_cache import ByteCache
 from api.compression import Compression, Conditional
 from api.headers import Headers
+from api.request_limit import RequestLimit
 from api.rfc3339 import format_us
 from api.routes import (
     admin,
@@ -85,11 +86,13 @@ def create_app(
     node_modules: Path = NODE_MODULES,
     heartbeat_s: float = HEARTBEAT_S,
     kept_s: float = 0.0,
+    per_minute: int = 0,
 ) -> FastAPI:
     """The application over its services.
 
     Its lifespan starts and stops the live stream. A server that shuts down calls `close_streams`
     first, because it waits for every open answer. `kept_s`: how long the byte cache keeps an answer.
+    `per_minute`: requests from one address, 0 for any number.
     """
     book = SeriesBook(services.journal)
     hub = Stream(services, book, heartbeat_s)
@@ -109,6 +112,8 @@ def create_app(
     if kept_s:
         app.add_middleware(ByteCache, kept_s=kept_s)
     app.add_middleware(Conditional)
+    if per_minute:
+        app.add_middleware(RequestLimit, per_minute=per_minute, tokens=services.tokens)
     app.add_middleware(Headers, basemap=services.basemap, now=lambda: format_us(services.clock()))
     return app
 

@@ -21,6 +21,7 @@ from workload import wait
 from ingest.journal import Accepted
 from ingest.reading import READING, Measured, Series
 from ingest.uplink import TimeSource, Uplink
+from stadtfunk.serve import bind
 from stadtfunk.service import Service
 from stadtfunk.settings_file import load_settings
 
@@ -71,7 +72,7 @@ def measure(scale: float) -> Report:
             report.notes.append(f"{title}: {len(bodies[what]):,} bytes")
         service.latest.stop()
         service.stop()
-    report.notes.append("CPU of the server's thread; responses are compared byte by byte before")
+    report.notes.append("CPU of the thread of the server; ten percent of the requests before count not")
     return report
 
 
@@ -114,7 +115,7 @@ def filled(folder: Path) -> Service:
 def serving(app: ASGIApp) -> Iterator["Client"]:
     """A client of a server with this application in a thread of its own."""
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, server_header=False))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with bind("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, args=([listener],), name="server")
         thread.start()
         wait(lambda: server.started, "the server does not start")

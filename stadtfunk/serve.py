@@ -55,7 +55,8 @@ def bind(host: str, port: int) -> socket.socket:
     """A listening address, taken before anything starts. Raises StartError."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family)
+        # named, or asyncio leaves Nagle's algorithm on: an answer's body then waits 40 ms for its head
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)

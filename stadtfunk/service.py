@@ -292,7 +292,8 @@ class Service:
 
     def app(self, kept_s: float = KEPT_S) -> FastAPI:
         """The web application over the running parts; `kept_s`: how long it keeps a public answer."""
-        return create_app(services_of(self), kept_s=kept_s)
+        per_minute = self.settings.api.requests_per_minute
+        return create_app(services_of(self), kept_s=kept_s, per_minute=per_minute)
 
     def health(self) -> Mapping[str, Health]:
         """Every part's own word on how it is."""

@@ -31,12 +31,16 @@ class Token(Table):
 
 
 class ApiTable(Table):
-    """Where the API listens, `url` where people open it, and who may see what operators see."""
+    """Where the API listens, `url` where people open it, and who may see what operators see.
+
+    `requests_per_minute`: from one address, 0 for any number.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     url: Annotated[str, AfterValidator(optional_url)] = ""
     trusted_proxies: tuple[Annotated[str, AfterValidator(network)], ...] = ("127.0.0.1", "::1")
+    requests_per_minute: int = Field(default=600, ge=0)
     token: tuple[Token, ...] = ()
     basemap_url: str | None = None
     basemap_attribution: str = ""
