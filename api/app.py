@@ -15,6 +15,7 @@ from api.request_limit import RequestLimit
 from api.rfc3339 import format_us
 from api.routes import (
     admin,
+    archive,
     areas,
     audit,
     cap,
@@ -53,6 +54,7 @@ _ROUTERS = (
     stations,
     catchments,
     readings,
+    archive,
     warnings,
     city_warnings,
     official_warnings,

@@ -14,6 +14,7 @@ from api.responses import matches
 Coding: TypeAlias = Literal["br", "gzip", ""]
 _LEAST_BYTES = 1024
 _LONG = 1 << 16
+_PART = 206
 _BR_QUALITY = 4
 _GZIP_LEVEL = 6
 _GZIP_WINDOW = 31
@@ -211,7 +212,8 @@ def _packs_well(start: Message) -> bool:
     headers: dict[bytes, bytes] = dict(start["headers"])
     kind = headers.get(b"content-type", b"").decode("latin-1")
     return (
-        kind.startswith(_PACKED_WELL)
+        start["status"] != _PART
+        and kind.startswith(_PACKED_WELL)
         and not kind.startswith(_NEVER)
         and b"content-encoding" not in headers
         and b"no-transform" not in headers.get(b"cache-control", b"")

@@ -3,11 +3,13 @@
 from typing import TYPE_CHECKING
 
 from alerts.areal_rain import ArealRain
+from api.archive import Archive
 from api.services import BaseMap, City, PushDoor, Services, TokenHash
 from devices.properties import observed_properties
 from devices.registration import Registration
 from ingest.inbox import Inbox
 from ingest.neighbours import dwd_cap
+from ingest.sqlite_file import sqlite_path
 from stadtfunk.neighbours import neighbour_faults
 
 if TYPE_CHECKING:
@@ -68,6 +70,9 @@ def services_of(service: "Service") -> Services:
         device_events=service.device_events,
         inbox=Inbox(service.journal, lambda: service.registry.current, service.own_types),
         registration=_registration(service),
+        archive=Archive(
+            sqlite_path(settings.journal.url).with_name("archive"), settings.open_data.close_after_h
+        ),
     )
 
 

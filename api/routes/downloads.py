@@ -1,5 +1,7 @@
 """How many long answers run at once."""
 
+from collections.abc import AsyncIterator
+
 from api.problems import Problem
 
 
@@ -16,6 +18,12 @@ class Downloads:
             raise Problem(
                 503, "too many long downloads at once", "try again in a minute", {"Retry-After": "60"}
             )
+
+    async def held(self, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The parts of an answer that counts while it is sent."""
+        with self:
+            async for part in parts:
+                yield part
 
     def __enter__(self) -> None:
         self._running += 1

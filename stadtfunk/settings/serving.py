@@ -47,7 +47,8 @@ class ApiTable(Table):
 
 
 class OpenData(Table):
-    """Licence and attribution that every public payload carries."""
+    """Licence and attribution of every public payload; `close_after_h`: from a day's end to its last word."""
 
     license: str = "http://dcat-ap.de/def/licenses/dl-zero-de/2.0"
     attribution: str = ""
+    close_after_h: float = Field(default=48.0, ge=1, le=8760)
