@@ -20,7 +20,7 @@ OPERATORS = 10
 """So many times as many for who has an operator's token."""
 _WINDOW_S = 60.0
 _MOST_KEPT = 100_000
-_NEVER = (
+NEVER_REFUSED = (
     *("/livez", "/readyz", "/metrics", "/api/v1/uplinks", "/api/v1/stream", "/assets/"),
     *("/api/v1/warnings", "/api/v1/city-warnings", "/api/v1/official-warnings", "/cap/", "/compat/nina/"),
 )
@@ -127,4 +127,4 @@ class RequestLimit:
 
 def _is_free(scope: Scope) -> bool:
     path: str = scope["path"]
-    return path.startswith(_NEVER) or (path in _PLAIN and not scope["query_string"])
+    return path.startswith(NEVER_REFUSED) or (path in _PLAIN and not scope["query_string"])
