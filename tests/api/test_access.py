@@ -41,6 +41,9 @@ RESIDENTS = [path for path in openapi()["paths"] if path.startswith("/api/v1/sub
 # takes POST only, with a token of its own: test_http_push.py
 NETWORK_SERVERS = ["/api/v1/uplinks/{server}"]
 PLACES = {
+    "{property_name}": "water_level",
+    "{day}": "2026-07-14",
+    "{form}": "csv",
     "{station_id}": "regen-gierath",
     "{warning_id}": "starkregen:regen-gierath:1",
     "{name}": "stadtfunk.053780004004.w1.2",
