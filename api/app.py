@@ -9,10 +9,14 @@ from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from api import problems
+from api.byte_cache import ByteCache
+from api.compression import Compression, Conditional
 from api.headers import Headers
+from api.request_limit import RequestLimit
 from api.rfc3339 import format_us
 from api.routes import (
     admin,
+    archive,
     areas,
     audit,
     cap,
@@ -41,6 +45,7 @@ from api.routes import (
     uplinks,
     warnings,
 )
+from api.routes.downloads import Downloads
 from api.routes.openapi import DESCRIPTION, complete
 from api.services import Services
 from api.stream import HEARTBEAT_S, Stream
@@ -51,6 +56,7 @@ _ROUTERS = (
     stations,
     catchments,
     readings,
+    archive,
     warnings,
     city_warnings,
     official_warnings,
@@ -80,12 +86,18 @@ _ROUTERS = (
 
 
 def create_app(
-    services: Services, *, node_modules: Path = NODE_MODULES, heartbeat_s: float = HEARTBEAT_S
+    services: Services,
+    *,
+    node_modules: Path = NODE_MODULES,
+    heartbeat_s: float = HEARTBEAT_S,
+    kept_s: float = 0.0,
+    per_minute: int = 0,
 ) -> FastAPI:
     """The application over its services.
 
     Its lifespan starts and stops the live stream. A server that shuts down calls `close_streams`
-    first, because it waits for every open answer.
+    first, because it waits for every open answer. `kept_s`: how long the byte cache keeps an answer.
+    `per_minute`: requests from one address, 0 for any number.
     """
     book = SeriesBook(services.journal)
     hub = Stream(services, book, heartbeat_s)
@@ -99,9 +111,15 @@ def create_app(
     app.state.services = services
     app.state.book = book
     app.state.stream = hub
-    app.state.downloads = readings.Downloads()
+    app.state.downloads = Downloads()
     app.state.sta_places = CapacityLimiter(sta.MOST_AT_ONCE)
     app.state.pages = pages.Pages(services, installed(node_modules))
+    app.add_middleware(Compression)
+    if kept_s:
+        app.add_middleware(ByteCache, kept_s=kept_s)
+    app.add_middleware(Conditional)
+    if per_minute:
+        app.add_middleware(RequestLimit, per_minute=per_minute, tokens=services.tokens)
     app.add_middleware(Headers, basemap=services.basemap, now=lambda: format_us(services.clock()))
     return app
 

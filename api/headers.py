@@ -9,7 +9,7 @@ from api.problems import Problem
 from api.services import BaseMap
 from api.session import HEADER
 
-_EXPOSED = "ETag, Link, Stadtfunk-Now, Retry-After"
+_EXPOSED = "ETag, Link, Stadtfunk-Now, Retry-After, RateLimit, RateLimit-Policy"
 _PREFLIGHT = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"GET, HEAD"),

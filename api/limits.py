@@ -34,7 +34,7 @@ class CallerLimit:
 
     def count(self, request: Request) -> None:
         """Count a request. Raises BusyError for one too many."""
-        caller = hashlib.blake2b(_network(request.client.host if request.client else ""), key=self._key)
+        caller = hashlib.blake2b(network(request.client.host if request.client else ""), key=self._key)
         who = caller.digest()
         with self._lock:
             passed_s = self._now_s() - self._began_s
@@ -49,7 +49,8 @@ class CallerLimit:
             self._counts[who] = count + 1
 
 
-def _network(host: str) -> bytes:
+def network(host: str) -> bytes:
+    """The IPv4 address or IPv6 /64 of a host, or its name."""
     try:
         ip = ipaddress.ip_address(host)
     except ValueError:

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from fastapi import Request, Response
 
-from api.formats import MEDIA_TYPES, Encoder, Format, Item, Layout
+from api.encoders import AnyFormat, encoder, media_type
+from api.formats import Item, Layout
 from api.terms import TermsOfAnswer
 from api.visibility import View
 
@@ -26,7 +27,7 @@ def respond(  # noqa: PLR0913 - what an HTTP answer is made of
     """The body, or 304 where the client has these very bytes. What an operator gets is never cached."""
     etag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
     headers = {"ETag": etag, **common_headers(view, cache, links, open_data=open_data, terms=terms)}
-    if _matches(request.headers.get("if-none-match"), etag):
+    if matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type=media_type)
 
@@ -34,7 +35,7 @@ def respond(  # noqa: PLR0913 - what an HTTP answer is made of
 def collection(  # noqa: PLR0913 - what an HTTP answer is made of
     request: Request,
     view: View,
-    form: Format,
+    form: AnyFormat,
     *,
     items: Sequence[Item],
     layout: Layout,
@@ -51,8 +52,8 @@ def collection(  # noqa: PLR0913 - what an HTTP answer is made of
     return respond(
         request,
         view,
-        Encoder(form, layout, terms).whole(items),
-        media_type=MEDIA_TYPES[form],
+        encoder(form, layout, terms).whole(items),
+        media_type=media_type(form),
         cache=cache,
         links=[link],
         open_data=open_data,
@@ -78,7 +79,7 @@ def common_headers(
     }
 
 
-def _matches(if_none_match: str | None, etag: str) -> bool:
+def matches(if_none_match: str | None, etag: str) -> bool:
     """Whether If-None-Match names the ETag (RFC 9110: the comparison is weak)."""
     if if_none_match is None:
         return False

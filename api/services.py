@@ -28,6 +28,7 @@ from alerts.subscriptions.words import Words
 from alerts.texts.texts import Texts
 from alerts.watch.outages import Sight
 from alerts.web_push.browser import PushServices
+from api.archive import Archive
 from api.limits import CallerLimit
 from api.public_rule import PublicRule
 from api.sta.writer import Writer
@@ -130,6 +131,7 @@ class Services:
     `inbox`: devices that nobody has registered; `registration`: where they are.
     `sta`: what SensorThings serves to a caller, who is an operator or not, None for none; `sta_writer`: takes
     what is written to it where that is possible; `sta_mqtt`: addresses of brokers that tell of new entities.
+    `archive`: files of days that are closed; without one no day ever is.
     """
 
     city: City
@@ -178,6 +180,7 @@ class Services:
     sta: "Callable[[View], EntitySource] | None" = None
     sta_writer: Writer | None = None
     sta_mqtt: Sequence[str] = ()
+    archive: Archive | None = None
 
     def rule(self, property_: str) -> PublicRule:
         """What the city decides about a property; without a word of it, what is not internal is public."""

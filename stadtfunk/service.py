@@ -21,6 +21,7 @@ from alerts.incidents.board import IncidentBoard
 from alerts.liveness.progress import EngineWatch
 from alerts.watch.required import RequiredWatch
 from api.app import create_app
+from api.byte_cache import KEPT_S
 from api.services import Services
 from api.sta.errors import StorageError
 from devices.errors import DevicesError
@@ -302,9 +303,10 @@ class Service:
     def _feeders(self) -> tuple[Part, ...]:
         return (self.intake, *self.storages.values(), *self.consumers, self.neighbours)
 
-    def app(self) -> FastAPI:
-        """The web application over the running parts."""
-        return create_app(self.services())
+    def app(self, kept_s: float = KEPT_S) -> FastAPI:
+        """The web application over the running parts; `kept_s`: how long it keeps a public answer."""
+        per_minute = self.settings.api.requests_per_minute
+        return create_app(self.services(), kept_s=kept_s, per_minute=per_minute)
 
     def services(self) -> Services:
         """What the web application is given."""

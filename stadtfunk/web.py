@@ -3,11 +3,13 @@
 from typing import TYPE_CHECKING
 
 from alerts.areal_rain import ArealRain
+from api.archive import Archive
 from api.services import BaseMap, City, PushDoor, Services, TokenHash
 from devices.properties import observed_properties
 from devices.registration import Registration
 from ingest.inbox import Inbox
 from ingest.neighbours import dwd_cap
+from ingest.sqlite_file import sqlite_path
 from stadtfunk.neighbours import neighbour_faults
 from stadtfunk.open_data import public_rules
 from stadtfunk.sta import endpoints
@@ -74,6 +76,9 @@ def services_of(service: "Service") -> Services:
         sta=(lambda _: scratch.source) if scratch else service.cities,
         sta_writer=scratch.writer if scratch else None,
         sta_mqtt=endpoints(settings),
+        archive=Archive(
+            sqlite_path(settings.journal.url).with_name("archive"), settings.open_data.close_after_h
+        ),
     )
 
 

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from api.encoders import PARQUET
 from api.formats import MEDIA_TYPES, Format
 from api.problems import MEDIA_TYPE
+from api.request_limit import NEVER_REFUSED
 from api.schemas.envelope import Collection, Internal, ProblemDetails
 from api.subscription_bodies import schemas
 
@@ -47,12 +49,14 @@ def errors(*codes: int) -> dict[int | str, dict[str, Any]]:
 
 
 def collection_of(
-    model: type, *, geojson: bool = True, open_data: bool = True
+    model: type, *, geojson: bool = True, open_data: bool = True, parquet: bool = False
 ) -> dict[int | str, dict[str, Any]]:
     """The answers of a collection of this kind of item; operators' collections are no open data."""
     content: dict[str, Any] = {MEDIA_TYPES[Format.CSV].partition(";")[0]: {"schema": {"type": "string"}}}
     if geojson:
         content[MEDIA_TYPES[Format.GEOJSON]] = {"schema": _FEATURES}
+    if parquet:
+        content[PARQUET] = {"schema": {"type": "string", "format": "binary"}}
     headers = {
         "Link": {"schema": {"type": "string"}, "description": 'rel="next": the next page (RFC 8288)'},
         "ETag": {"schema": {"type": "string"}},
@@ -66,8 +70,11 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     """Add the problem's schema, which the routes refer to; titles from the routes' docstrings."""
     schema = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     document["components"]["schemas"] |= {**schemas(), "Problem": schema}
-    for operations in document["paths"].values():
+    refused = {str(code): each for code, each in errors(429).items()}
+    for path, operations in document["paths"].items():
         for operation in operations.values():
+            if not path.startswith(NEVER_REFUSED):
+                operation["responses"] = {**refused, **operation["responses"]}
             summary, _, more = operation["description"].partition("\n")
             operation["summary"], operation["description"] = summary.rstrip("."), more.strip()
     return document

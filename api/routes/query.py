@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from api.encoders import AnyFormat
 from api.formats import Format
 from api.problems import Problem
 from api.rfc3339 import parse_us
@@ -57,10 +58,41 @@ class ReadingsQuery(_Query):
     property: PropertyNames = []
     from_: Time = Field(default=None, alias="from")
     to: Time = None
+    f: Annotated[AnyFormat, Field(description="format of the answer")] = Format.JSON  # type: ignore[assignment]  # a wider choice
     order: Annotated[Literal["asc", "desc"], Field(description="oldest or newest first")] = "asc"
     limit: Annotated[
         Limit | Literal["all"], Field(description="items on a page; `all` streams the whole span on one page")
     ] = DEFAULT_LIMIT
+    quality: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[12349](,[12349])*$",
+            max_length=20,
+            description="only readings with these flags; without it all, and in intervals the good ones",
+            examples=["1,2"],
+        ),
+    ] = None
+    interval: Annotated[
+        str | None,
+        Field(max_length=10, description="one item for each interval (ISO 8601)", examples=["PT1H"]),
+    ] = None
+    aggregate: Annotated[
+        str | None,
+        Field(
+            max_length=60,
+            description="what to say of an interval: mean, min, max, sum, count, last; default by the kind",
+            examples=["mean,min,max"],
+        ),
+    ] = None
+    timezone: Annotated[
+        str | None,
+        Field(max_length=60, description="whose days intervals follow; default the city's"),
+    ] = None
+
+
+def flags(query: ReadingsQuery) -> frozenset[int] | None:
+    """The quality flags asked for, None: no word of it."""
+    return None if query.quality is None else frozenset(map(int, query.quality.split(",")))
 
 
 def moment(parameter: str, text: str | None) -> int | None:

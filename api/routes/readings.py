@@ -2,21 +2,23 @@
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
 from api.caller import AnyCaller
-from api.formats import MEDIA_TYPES, Encoder, Format, Layout
+from api.encoders import encoder, media_type
+from api.formats import Layout
 from api.paging import Key, bad_cursor, decode_cursor, link_next, page
 from api.problems import Problem
 from api.public_readings import PublicReadings
 from api.responses import collection, common_headers
 from api.rfc3339 import format_us
+from api.routes.aggregate_answer import aggregated
 from api.routes.openapi import collection_of, errors
-from api.routes.query import LatestQuery, ReadingsQuery, moment
+from api.routes.query import LatestQuery, ReadingsQuery, flags, moment
 from api.routes.reading_item import reading_items, reading_layout
 from api.schemas.measurements import Reading
 from api.terms import TermsOfAnswer
@@ -25,10 +27,14 @@ from ingest.reading import Series
 from ingest.store import Point, Store
 from ingest.store import Query as StoreQuery
 
+if TYPE_CHECKING:
+    from api.routes.downloads import Downloads
+
 router = APIRouter(prefix="/api/v1", tags=["readings"])
 _CACHE = "public, max-age=30"
 _DAY_US = 86_400_000_000
 _CHUNK = 5_000
+_MOST_SEEN = 100_000
 
 
 @router.get("/readings/latest", response_class=Response, responses=collection_of(Reading))
@@ -53,7 +59,9 @@ async def latest(request: Request, view: AnyCaller, query: Annotated[LatestQuery
     )
 
 
-@router.get("/readings", response_class=Response, responses={**collection_of(Reading), **errors(503)})
+@router.get(
+    "/readings", response_class=Response, responses={**collection_of(Reading, parquet=True), **errors(503)}
+)
 async def readings(request: Request, view: AnyCaller, query: Annotated[ReadingsQuery, Query()]) -> Response:
     """Readings with from <= time < to, in the order of their times.
 
@@ -63,9 +71,13 @@ async def readings(request: Request, view: AnyCaller, query: Annotated[ReadingsQ
     from_us = moment("from", query.from_)
     if from_us is None:
         from_us = (view.services.clock() if to_us is None else to_us) - _DAY_US
+    if query.interval is None and (query.aggregate or query.timezone):
+        raise Problem(400, "aggregate and timezone say how intervals are", "name one, such as interval=PT1H")
     if to_us is not None and from_us > to_us:
         raise Problem(400, f"from {query.from_} is later than to {query.to}", "exchange from and to")
     series = await run_in_threadpool(view.series, query.station, query.property)
+    if query.interval is not None:
+        return await aggregated(request, view, query, series, (from_us, to_us))
     wanted = StoreQuery(
         series,
         from_us,
@@ -75,11 +87,10 @@ async def readings(request: Request, view: AnyCaller, query: Annotated[ReadingsQ
     )
     layout = reading_layout(view)
     if query.limit == "all":
-        return _stream(request, view, query.f, wanted, layout)
-    found = await run_in_threadpool(_fetch, view.readings, replace(wanted, limit=query.limit + 1))
-    more = len(found) > query.limit
-    chosen = found[: query.limit]
-    last = _key(view.book, chosen[-1]) if more else None
+        return _stream(request, view, query, wanted, layout)
+    wanted = replace(wanted, limit=query.limit)
+    chosen, final = await run_in_threadpool(_page, view.readings, wanted, flags(query))
+    last = _key(view.book, final) if final else None
     link = link_next(request, last, **{"from": format_us(from_us)})
     return collection(
         request,
@@ -94,48 +105,27 @@ async def readings(request: Request, view: AnyCaller, query: Annotated[ReadingsQ
 
 
 def _stream(
-    request: Request, view: View, form: Format, wanted: StoreQuery, layout: Layout
+    request: Request, view: View, asked: ReadingsQuery, wanted: StoreQuery, layout: Layout
 ) -> StreamingResponse:
     """The whole span in bounded memory: a chunk is in memory, never the answer."""
     downloads: Downloads = request.app.state.downloads
-    store, terms = view.readings, _terms(view, wanted)
+    store, form, qualities, terms = view.readings, asked.f, flags(asked), _terms(view, wanted)
 
     async def body() -> AsyncIterator[bytes]:
         with downloads:
-            encoder = Encoder(form, layout, terms)
-            yield encoder.head()
+            writer = encoder(form, layout, terms)
+            yield writer.head()
             query: StoreQuery | None = replace(wanted, limit=_CHUNK)
             while query is not None:
                 points = await run_in_threadpool(_fetch, store, query)
-                yield encoder.chunk(reading_items(view, points))
+                yield writer.chunk(reading_items(view, _of(points, qualities)))
                 full = len(points) == _CHUNK
                 query = replace(query, after=(points[-1].time_us, points[-1].series)) if full else None
-            yield encoder.tail()
+            yield writer.tail()
 
     downloads.admit()
     headers = common_headers(view, "no-store", terms=terms)
-    return StreamingResponse(body(), headers=headers, media_type=MEDIA_TYPES[form])
-
-
-class Downloads:
-    """How many long answers run at once; each holds a thread and the store's file while it reads."""
-
-    def __init__(self, most: int = 4) -> None:
-        self._most = most
-        self._running = 0
-
-    def admit(self) -> None:
-        """Raises Problem 503 when there are enough."""
-        if self._running >= self._most:
-            raise Problem(
-                503, "too many long downloads at once", "try again in a minute", {"Retry-After": "60"}
-            )
-
-    def __enter__(self) -> None:
-        self._running += 1
-
-    def __exit__(self, *_: object) -> None:
-        self._running -= 1
+    return StreamingResponse(body(), headers=headers, media_type=media_type(form))
 
 
 def newest_by_place(points: Iterable[Point]) -> dict[tuple[str, str, str], Point]:
@@ -158,6 +148,30 @@ def _terms(view: View, wanted: StoreQuery) -> TermsOfAnswer:
 
 def _fetch(store: PublicReadings | Store, query: StoreQuery) -> list[Point]:
     return list(store.query(query)) if query.series else []
+
+
+def _page(
+    store: PublicReadings | Store, wanted: StoreQuery, qualities: frozenset[int] | None
+) -> tuple[list[Point], Point | None]:
+    """At most `limit` points of these qualities, and the one to go on behind; None at the end."""
+    if qualities is None:
+        found = _fetch(store, replace(wanted, limit=wanted.limit + 1))
+        more = len(found) > wanted.limit
+        return found[: wanted.limit], found[wanted.limit - 1] if more else None
+    found, point, seen = [], None, 0
+    if wanted.series:
+        # what is rare must not make one page read everything
+        for point in store.query(replace(wanted, limit=_MOST_SEEN)):
+            seen += 1
+            if point.quality in qualities:
+                found.append(point)
+                if len(found) == wanted.limit:
+                    return found, point
+    return found, point if seen == _MOST_SEEN else None
+
+
+def _of(points: list[Point], qualities: frozenset[int] | None) -> list[Point]:
+    return points if qualities is None else [point for point in points if point.quality in qualities]
 
 
 def _key(book: SeriesBook, point: Point) -> Key:

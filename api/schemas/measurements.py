@@ -65,6 +65,16 @@ class Catchment(BaseModel):
     stations: list[str] = Field(description="Its gauges")
 
 
+class ArchivedDay(BaseModel):
+    """Files of one property on one day of the city's calendar."""
+
+    property: str = Field(examples=["water_level"])
+    date: str = Field(examples=["2026-07-14"])
+    closed: bool = Field(description="The files never change any more")
+    csv: str = Field(examples=["/api/v1/archive/water_level/2026-07-14.csv"])
+    parquet: str = Field(examples=["/api/v1/archive/water_level/2026-07-14.parquet"])
+
+
 class Property(BaseModel):
     """What can be observed."""
 

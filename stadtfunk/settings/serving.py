@@ -43,19 +43,24 @@ class Token(Table):
 
 
 class ApiTable(Table):
-    """Where the API listens, `url` where people open it, and who may see what operators see."""
+    """Where the API listens, `url` where people open it, and who may see what operators see.
+
+    `requests_per_minute`: from one address, 0 for any number.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     url: Annotated[str, AfterValidator(optional_url)] = ""
     trusted_proxies: tuple[Annotated[str, AfterValidator(network)], ...] = ("127.0.0.1", "::1")
+    requests_per_minute: int = Field(default=600, ge=0)
     token: tuple[Token, ...] = ()
     basemap_url: str | None = None
     basemap_attribution: str = ""
 
 
 class OpenData(Table):
-    """Licence and attribution that every public payload carries."""
+    """Licence and attribution of every public payload; `close_after_h`: from a day's end to its last word."""
 
     license: str = "http://dcat-ap.de/def/licenses/dl-zero-de/2.0"
     attribution: str = ""
+    close_after_h: float = Field(default=48.0, ge=1, le=8760)

@@ -44,6 +44,9 @@ NETWORK_SERVERS = ["/api/v1/uplinks/{server}"]
 # what a source of its own shows: tests/sta
 SENSORTHINGS = [path for path in openapi()["paths"] if path.startswith("/sta/")]
 PLACES = {
+    "{property_name}": "water_level",
+    "{day}": "2026-07-14",
+    "{form}": "csv",
     "{station_id}": "regen-gierath",
     "{warning_id}": "starkregen:regen-gierath:1",
     "{name}": "stadtfunk.053780004004.w1.2",

@@ -1,0 +1,1 @@
+"""Readings summed up over intervals of a clock or a calendar, streamed."""
