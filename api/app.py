@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from api import problems
+from api.dcat.documents import Catalogue
 from api.headers import Headers
 from api.rfc3339 import format_us
 from api.routes import (
@@ -18,6 +19,7 @@ from api.routes import (
     catchments,
     city_warnings,
     console,
+    dcat,
     device_events,
     drill,
     inbox,
@@ -56,6 +58,7 @@ _ROUTERS = (
     areas,
     cap,
     mobility,
+    dcat,
     stream,
     admin,
     device_events,
@@ -96,6 +99,7 @@ def create_app(
     app.state.services = services
     app.state.book = book
     app.state.stream = hub
+    app.state.catalogue = Catalogue()
     app.state.downloads = readings.Downloads()
     app.state.pages = pages.Pages(services, installed(node_modules))
     app.add_middleware(Headers, basemap=services.basemap, now=lambda: format_us(services.clock()))

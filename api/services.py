@@ -27,6 +27,7 @@ from alerts.subscriptions.words import Words
 from alerts.texts.texts import Texts
 from alerts.watch.outages import Sight
 from alerts.web_push.browser import PushServices
+from api.dcat.publisher import Publisher
 from api.limits import CallerLimit
 from devices.catalogue import Catalogue
 from devices.properties import ObservedProperty
@@ -119,6 +120,7 @@ class Services:
     `pushes`: network servers that send by HTTP, by name. `device_events`: what they tell beside uplinks.
     `audit`: where decisions and operators' entries are noted.
     `inbox`: devices that nobody has registered; `registration`: where they are.
+    `publisher`: what the catalogue of the open data says of the city.
     """
 
     city: City
@@ -163,3 +165,4 @@ class Services:
     device_events: DeviceEventLog | None = None
     inbox: Inbox | None = None
     registration: Registration | None = None
+    publisher: Publisher = field(default_factory=Publisher)

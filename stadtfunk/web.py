@@ -8,6 +8,7 @@ from devices.properties import observed_properties
 from devices.registration import Registration
 from ingest.inbox import Inbox
 from ingest.neighbours import dwd_cap
+from stadtfunk.dcat import publisher_of
 from stadtfunk.neighbours import neighbour_faults
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def services_of(service: "Service") -> Services:
         device_events=service.device_events,
         inbox=Inbox(service.journal, lambda: service.registry.current, service.own_types),
         registration=_registration(service),
+        publisher=publisher_of(settings),
     )
 
 
