@@ -62,7 +62,7 @@ class Contents:
 
 
 class FirstReadings:
-    """When each group of series begins, asked of the store once an hour; what it last said while it is away."""
+    """When groups of series begin, asked of the store once an hour; what it last said while it is away."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -133,7 +133,7 @@ def _themes(view: View, paths: Collection[str], first: FirstReadings) -> Iterabl
 def _readings(
     view: View, theme: str, text: DatasetText, properties: Sequence[str], paths: Collection[str]
 ) -> Iterable[Offer]:
-    """The forms of a theme's readings; properties under terms of their own have distributions of their own."""
+    """The forms of a theme's readings; properties under other terms have distributions of their own."""
     common = terms_of(view.services)
     groups: dict[Terms, list[str]] = {}
     for name in properties:

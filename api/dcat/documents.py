@@ -11,7 +11,7 @@ from api.dcat.contents import Contents, FirstReadings
 from api.dcat.graph import Page, graph
 
 _MOST = 32
-"""Written pages that are kept: three forms of a few pages; an address somebody made up must not fill memory."""
+"""Written pages that are kept; addresses that somebody made up must not fill the memory."""
 
 
 class Rdf(StrEnum):

@@ -1,4 +1,4 @@
-"""The catalogue as a graph, after DCAT-AP.de 3.0. Every node has an IRI: the same facts make the same bytes."""
+"""The catalogue as a graph, after DCAT-AP.de 3.0. Every node has an IRI: same facts, same bytes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -72,6 +72,9 @@ class _Writer:
         for predicate, value in pairs:
             if value is not None:
                 self._graph.add((subject, predicate, value))
+                # who checks the classes of values does not look up other people's vocabularies
+                if predicate in v.CLASSES:
+                    self._graph.add((value, RDF.type, v.CLASSES[predicate]))
 
     def _words(self, subject: URIRef, predicate: URIRef, de: str, en: str) -> None:
         self._add(subject, (predicate, Literal(de, lang="de")), (predicate, Literal(en, lang="en")))
@@ -112,6 +115,7 @@ class _Writer:
             (FOAF.homepage, URIRef(f"{self._base}/")),
             (DCAT.themeTaxonomy, v.THEMES),
             (DCTERMS.spatial, self._city()),
+            (DCTERMS.modified, _newest(datasets)),
             *((DCAT.dataset, self._names[dataset.name]) for dataset in datasets),
             *((DCAT.service, self._names[each.name]) for each in self._contents.interfaces),
         )
@@ -124,8 +128,8 @@ class _Writer:
         self._words(
             node,
             DCTERMS.title,
-            f"{text.title_de} – {self._contents.city}",
-            f"{text.title_en} – {self._contents.city}",
+            f"{text.title_de}: {self._contents.city}",
+            f"{text.title_en}: {self._contents.city}",
         )
         self._words(node, DCTERMS.description, text.description_de, text.description_en)
         self._add(
@@ -278,6 +282,11 @@ class _Writer:
 def page_address(base: str, page: Page) -> str:
     """Address of a page."""
     return f"{base}{page.path}?page={page.number}&limit={page.size}"
+
+
+def _newest(datasets: Sequence[Dataset]) -> Literal | None:
+    days = [each.newest for each in datasets if each.newest is not None]
+    return Literal(max(days)) if days else None
 
 
 def _iri(text: str) -> URIRef | None:

@@ -1,4 +1,4 @@
-"""In which forms, and at which addresses, a dataset can be had. Only what this service has is in a catalogue."""
+"""In which forms, and at which addresses, a dataset can be had, as far as this service has them."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -29,6 +29,6 @@ class DatasetText(BaseModel):
 
 @cache
 def dataset_texts() -> Mapping[str, DatasetText]:
-    """By theme (or WARNINGS, OFFICIAL), in the order of the file; `device` has none: it is never open data."""
+    """By theme (or WARNINGS, OFFICIAL), in the file's order; `device` has none: it is never open data."""
     raw = tomllib.loads(Path(__file__).with_name("datasets.toml").read_text(encoding="utf-8"))
     return MappingProxyType(TypeAdapter(dict[str, DatasetText]).validate_python(raw))

@@ -1,6 +1,6 @@
 """Names of the vocabularies that the catalogue speaks."""
 
-from rdflib import Namespace, URIRef
+from rdflib import DCAT, DCTERMS, SKOS, Namespace, URIRef
 
 DCATAP = Namespace("http://data.europa.eu/r5r/")
 DCATDE = Namespace("http://dcat-ap.de/def/dcatde/")
@@ -23,3 +23,19 @@ REGIONAL_KEY = Namespace("http://dcat-ap.de/def/politicalGeocoding/regionalKey/"
 MUNICIPALITY = URIRef("http://dcat-ap.de/def/politicalGeocoding/Level/municipality")
 LOCAL_AUTHORITY = URIRef("http://purl.org/adms/publishertype/LocalAuthority")
 MEDIA_TYPE = Namespace("https://www.iana.org/assignments/media-types/")
+ELI = Namespace("http://data.europa.eu/eli/ontology#")
+
+CLASSES = {
+    DCTERMS.license: DCTERMS.LicenseDocument,
+    DCTERMS.accessRights: DCTERMS.RightsStatement,
+    DCTERMS.language: DCTERMS.LinguisticSystem,
+    DCTERMS.format: DCTERMS.MediaTypeOrExtent,
+    DCTERMS.accrualPeriodicity: DCTERMS.Frequency,
+    DCTERMS.type: SKOS.Concept,
+    DCAT.mediaType: DCTERMS.MediaType,
+    DCAT.theme: SKOS.Concept,
+    DCATAP.availability: SKOS.Concept,
+    DCATAP.hvdCategory: SKOS.Concept,
+    DCATAP.applicableLegislation: ELI.LegalResource,
+}
+"""What the values of a property are, where they are members of somebody's vocabulary."""

@@ -68,7 +68,7 @@ def json_ld(request: Request, view: AnyCaller, query: _Paged) -> Response:
 
 def preferred(accept: str) -> Rdf:
     """What an Accept header likes best (RFC 9110, 12.5.1); Turtle where it names nothing we have."""
-    quality = {form: 0.0 for form in Rdf}
+    quality = dict.fromkeys(Rdf, 0.0)
     for part in accept.split(","):
         kind, *parameters = (each.strip().lower() for each in part.split(";"))
         for form, media_type in RDF_TYPES.items():
