@@ -30,14 +30,16 @@ def main():
     except RDFParserException as error:
         found["errors"].append(str(error))
     for each in found["datasets"]:
-        found["errors"] += [f"{each['guid']}: no {key}" for key in ("guid", "title", "notes") if not each[key]]
+        found["errors"] += [
+            f"{each['guid']}: no {key}" for key in ("guid", "title", "notes") if not each[key]
+        ]
         found["errors"] += [
             f"{each['guid']}: {resource['name']}: no {key}"
             for resource in each["resources"]
             for key in ("url", "format", "license")
             if not resource[key]
         ]
-    print(json.dumps(found, ensure_ascii=False))
+    print(json.dumps(found, ensure_ascii=False))  # noqa: T201 - the answer of this script
 
 
 def _read(source):
