@@ -5,7 +5,8 @@ from collections import OrderedDict
 from enum import StrEnum
 
 import orjson
-from rdflib import Graph
+from lxml import etree
+from rdflib import RDF, Graph
 
 from api.dcat.contents import Contents, FirstReadings
 from api.dcat.graph import Page, graph
@@ -57,16 +58,20 @@ def write(written: Graph, form: Rdf) -> bytes:
     if form is Rdf.TURTLE:
         return written.serialize(format="turtle", encoding="utf-8")
     if form is Rdf.XML:
-        # its writer keeps the order in which a graph was filled
-        ordered = Graph(bind_namespaces="none")
-        for prefix, namespace in sorted(written.namespaces()):
-            ordered.bind(prefix, namespace)
-        for triple in sorted(written):
-            ordered.add(triple)
-        return ordered.serialize(format="xml", encoding="utf-8")
+        return _xml_in_order(written.serialize(format="xml", encoding="utf-8"))
     nodes = orjson.loads(written.serialize(format="json-ld", auto_compact=True))
     nodes["@graph"] = sorted((_in_order(node) for node in nodes["@graph"]), key=lambda node: str(node["@id"]))
     return orjson.dumps(nodes, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+
+
+def _xml_in_order(document: bytes) -> bytes:
+    """Its writer goes by a set, which each process orders anew."""
+    root = etree.fromstring(document)
+    root[:] = sorted(root, key=lambda node: str(node.get(f"{{{RDF}}}about")))
+    for node in root:
+        node[:] = sorted(node, key=etree.tostring)
+    etree.indent(root)
+    return etree.tostring(root, encoding="utf-8", xml_declaration=True)
 
 
 def _in_order(node: dict[str, object]) -> dict[str, object]:
