@@ -12,6 +12,7 @@ from alerts.kernels.parking import CarPark
 from api.citykey.forms import decimal, numbers, plain
 from api.dcat.texts import dataset_texts
 from api.visibility import View
+from devices.measurement import Quality
 from devices.registry import Station
 from ingest.store import Point
 
@@ -123,7 +124,9 @@ def _item(view: View, place: Place, zone: ZoneInfo) -> dict[str, Any]:
     values = [
         point
         for point in _newest(place.points)
-        if point.value is not None and view.properties[point.series.property].kind != "counter"
+        if point.value is not None
+        and point.quality != Quality.FAIL
+        and view.properties[point.series.property].kind != "counter"
     ]
     times = [point.time_us for point in values]
     if place.park is not None:
