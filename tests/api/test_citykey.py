@@ -43,7 +43,7 @@ def fault(app, kind, value, at=""):  # noqa: C901, PLR0911 - one line a kind
     kind, gson = kind.removesuffix("?"), app == "android"
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind in {"int", "long"}:
-        whole = isinstance(value, int) and number or (gson and isinstance(value, str) and value.isdigit())
+        whole = (isinstance(value, int) and number) or (gson and isinstance(value, str) and value.isdigit())
         return "" if whole and abs(int(value)) < 2 ** (31 if kind == "int" else 63) else f"{at}: {value!r}"
     if kind == "number":
         return "" if number else f"{at}: {value!r}"

@@ -11,7 +11,10 @@ from shapes import problems
 from small_town import LEVEL, MINUTE, SECRETS, T0, TOKEN
 from starlette.testclient import TestClient
 
+import api.dcat.contents as facts
 from api.dcat.publisher import Publisher
+from api.dcat.terms import Terms, terms_of
+from api.dcat.vocabulary import DCATDE
 from api.routes.dcat import preferred
 from devices.properties import observed_properties
 from ingest.errors import StoreError
@@ -124,6 +127,29 @@ def test_addresses_stay_when_stations_come_and_go(city):
     identifiers = {str(each) for each in before.objects(None, DCTERMS.identifier)}
     assert identifiers == {str(each) for each in after.objects(None, DCTERMS.identifier)}
     assert not isomorphic(before, after)  # the box is larger, and there is a property more
+
+
+def test_a_property_under_terms_of_its_own_has_distributions_of_its_own(city, monkeypatch):
+    own = Terms("http://dcat-ap.de/def/licenses/dl-by-de/2.0", "Wasserverband")
+    monkeypatch.setattr(
+        facts,
+        "terms_of",
+        lambda services, name=None: own if name == "water_temperature" else terms_of(services),
+    )
+    city.measure(LEVEL, T0 + MINUTE, ("water_temperature", 11.0))
+    graph = catalogue_of(city)
+    form = URIRef("http://testserver/dcat/catalog#level-readings-csv")
+    licences = {
+        str(graph.value(each, DCAT.accessURL)).partition("?")[2]: str(graph.value(each, DCTERMS.license))
+        for each in (form, form + "-water_temperature")
+    }
+    assert licences == {
+        "property=water_level&f=csv": "http://dcat-ap.de/def/licenses/dl-zero-de/2.0",
+        "property=water_temperature&f=csv": own.license,
+    }
+    assert [
+        str(each) for each in graph.objects(form + "-water_temperature", DCATDE.licenseAttributionByText)
+    ] == ["Wasserverband"]
 
 
 def test_its_own_base_stands_before_the_address_somebody_asks_with(city):
