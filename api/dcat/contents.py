@@ -91,7 +91,7 @@ _MOST = 100
 
 
 def contents(view: View, publisher: Publisher, paths: Collection[str], first: FirstReadings) -> Contents:
-    """The facts, for what this view sees; `paths`: the addresses that the application answers."""
+    """The facts, for what this view sees; `paths`: what the application has (interfaces.py)."""
     services = view.services
     city = services.city
     return Contents(

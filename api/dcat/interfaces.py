@@ -1,4 +1,7 @@
-"""In which forms, and at which addresses, a dataset can be had, as far as this service has them."""
+"""In which forms, and at which addresses, a dataset can be had, as far as this service has them.
+
+`paths` is what it has: the paths that it answers, and the media types of its readings.
+"""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +9,6 @@ from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from api.dcat.texts import OFFICIAL, WARNINGS, DatasetText
-from api.formats import Format
 
 _STA = "/sta/v1.1"
 _STA_STANDARD = "http://www.opengis.net/spec/iot_sensing/1.1"
@@ -97,7 +99,7 @@ def _has(name: str, paths: Collection[str]) -> bool:
 def reading_forms(text: DatasetText, properties: Sequence[str], paths: Collection[str]) -> Iterator[Form]:
     """Forms of the readings of some properties."""
     wanted = [("property", name) for name in properties]
-    for form in _reading_kinds():
+    for form in _reading_kinds(paths):
         query = urlencode([*wanted, ("f", form)])
         yield replace(
             _native("readings", "Messwerte", "Readings", form, f"/api/v1/readings?{query}"),
@@ -106,7 +108,7 @@ def reading_forms(text: DatasetText, properties: Sequence[str], paths: Collectio
     for form in ("csv", "json", "geojson"):
         address = f"/api/v1/readings/latest?{urlencode([*wanted, ('f', form)])}"
         yield _native("latest", "Neueste Messwerte", "Latest readings", form, address)
-    yield from _days(properties, paths)
+    yield from _days(paths)
     if _has(SENSORTHINGS, paths):
         yield _sensorthings(text)
 
@@ -194,21 +196,11 @@ def _parking(paths: Collection[str]) -> Iterator[Form]:
         )
 
 
-def _days(properties: Sequence[str], paths: Collection[str]) -> Iterator[Form]:
-    """Files of whole days: one listing of them for each property."""
-    if "/api/v1/archive/{property}" not in paths:
-        return
-    for name in properties:
-        yield Form(
-            f"days-{name}",
-            f"Tagesdateien {name} (CSV)",
-            f"Files of whole days {name} (CSV)",
-            "CSV",
-            "text/csv",
-            f"/api/v1/archive/{name}",
-            standard=_CSV_STANDARD,
-            service=NATIVE,
-        )
+def _days(paths: Collection[str]) -> Iterator[Form]:
+    """Files of whole days, by their listing."""
+    if "/api/v1/archive" in paths:
+        address = "/api/v1/archive?f=csv"
+        yield _native("days", "Dateien ganzer Tage, Liste", "Files of whole days, list", "csv", address)
 
 
 def _sensorthings(text: DatasetText) -> Form:
@@ -255,6 +247,5 @@ _KINDS = {
 }
 
 
-def _reading_kinds() -> list[str]:
-    known = {each.value for each in Format}
-    return [name for name in _KINDS if name in known]
+def _reading_kinds(paths: Collection[str]) -> list[str]:
+    return [name for name, kind in _KINDS.items() if kind.media_type in paths]

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.caller import AnyCaller
@@ -89,12 +89,18 @@ def _weight(parameters: list[str]) -> float:
     return 1.0
 
 
+def _offered(app: FastAPI) -> frozenset[str]:
+    """The paths there are, and the media types of readings: what a distribution can be."""
+    paths = app.openapi()["paths"]
+    return frozenset((*paths, *paths["/api/v1/readings"]["get"]["responses"]["200"]["content"]))
+
+
 def _respond(request: Request, view: View, query: PageQuery, form: Rdf) -> Response:
     """A page of what the public sees, whoever asks: harvesters pass a catalogue on."""
     services = view.services
     public = View(services, view.book)
     catalogue: Catalogue = request.app.state.catalogue
-    found = contents(public, services.publisher, request.app.openapi()["paths"].keys(), catalogue.first)
+    found = contents(public, services.publisher, _offered(request.app), catalogue.first)
     base = services.publisher.base or str(request.base_url).rstrip("/")
     page = Page(query.page, query.limit, request.url.path)
     last = page.last(found.datasets)

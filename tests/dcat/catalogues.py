@@ -13,8 +13,9 @@ BASE = "https://sensoren.stadt.example"
 ZERO = Terms("http://dcat-ap.de/def/licenses/dl-zero-de/2.0", "Stadt Bergisch Gladbach")
 BY = Terms("http://dcat-ap.de/def/licenses/dl-by-de/2.0", "Stadtwerke Bergisch Gladbach")
 PATHS = {
-    *("/api/v1/readings", "/api/v1/archive/{property}", "/sta/v1.1", "/cap/feed.atom"),
+    *("/api/v1/readings", "/api/v1/archive", "/sta/v1.1", "/cap/feed.atom"),
     *("/parkapi/v3/parking-sites", "/datex2/parking.json"),
+    *("text/csv", "application/json", "application/geo+json", "application/vnd.apache.parquet"),
 }
 PUBLISHER = Publisher(
     name="Stadt Bergisch Gladbach",
