@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from api import problems
@@ -35,6 +36,7 @@ from api.routes import (
     registration,
     scale,
     silences,
+    sta,
     stations,
     stream,
     subscription_pages,
@@ -77,6 +79,7 @@ _ROUTERS = (
     subscriptions,
     subscription_pages,
     console,
+    sta,
     pages,
 )
 
@@ -103,6 +106,7 @@ def create_app(
     app.state.stream = hub
     app.state.catalogue = Catalogue()
     app.state.downloads = readings.Downloads()
+    app.state.sta_places = CapacityLimiter(sta.MOST_AT_ONCE)
     app.state.pages = pages.Pages(services, installed(node_modules))
     app.add_middleware(Headers, basemap=services.basemap, now=lambda: format_us(services.clock()))
     return app

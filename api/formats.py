@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from api.services import City
+from api.terms import TermsOfAnswer
 
 Item: TypeAlias = Mapping[str, Any]
 
@@ -44,13 +44,13 @@ class Layout:
 class Encoder:
     """Writes one collection: head, any number of chunks of items, tail; nothing is kept between them.
 
-    `city` None: no open data, so without licence and attribution.
+    `terms` None: no open data, so without licence and attribution.
     """
 
-    def __init__(self, form: Format, layout: Layout, city: City | None) -> None:
+    def __init__(self, form: Format, layout: Layout, terms: TermsOfAnswer | None) -> None:
         self._form = form
         self._layout = layout
-        self._city = city
+        self._terms = terms
         self._comma = b""
 
     def head(self) -> bytes:
@@ -76,23 +76,21 @@ class Encoder:
         """What stands behind the last item: licence and attribution (CSV has no place for them)."""
         if self._form is Format.CSV:
             return b""
-        return b"]," + orjson.dumps(_terms(self._city))[1:]
+        return b"]," + orjson.dumps(_members(self._terms))[1:]
 
     def whole(self, items: Sequence[Item]) -> bytes:
         """A collection in one piece."""
         return self.head() + self.chunk(items) + self.tail()
 
 
-def document(item: Item, city: City | None) -> bytes:
+def document(item: Item, terms: TermsOfAnswer | None) -> bytes:
     """A single item as JSON, with the licence and attribution every payload carries (see Encoder)."""
-    return orjson.dumps({**item, **_terms(city)})
+    return orjson.dumps({**item, **_members(terms)})
 
 
-def _terms(city: City | None) -> dict[str, str | None]:
+def _members(terms: TermsOfAnswer | None) -> dict[str, Any]:
     """Under which terms; both null for what is no open data."""
-    if city is None:
-        return {"license": None, "attribution": None}
-    return {"license": city.license, "attribution": city.attribution}
+    return {"license": None, "attribution": None} if terms is None else terms.members()
 
 
 def _feature(item: Item, layout: Layout) -> dict[str, Any]:

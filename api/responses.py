@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from fastapi import Request, Response
 
 from api.formats import MEDIA_TYPES, Encoder, Format, Item, Layout
+from api.terms import TermsOfAnswer
 from api.visibility import View
 
 PRIVATE = "private, no-store"
@@ -20,10 +21,11 @@ def respond(  # noqa: PLR0913 - what an HTTP answer is made of
     cache: str = "no-cache",
     links: Sequence[str | None] = (),
     open_data: bool = True,
+    terms: TermsOfAnswer | None = None,
 ) -> Response:
     """The body, or 304 where the client has these very bytes. What an operator gets is never cached."""
     etag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
-    headers = {"ETag": etag, **common_headers(view, cache, links, open_data=open_data)}
+    headers = {"ETag": etag, **common_headers(view, cache, links, open_data=open_data, terms=terms)}
     if _matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type=media_type)
@@ -39,20 +41,36 @@ def collection(  # noqa: PLR0913 - what an HTTP answer is made of
     cache: str,
     link: str | None = None,
     open_data: bool = True,
+    terms: TermsOfAnswer | None = None,
 ) -> Response:
-    """One page of a collection in the format asked for; open data carries its licence."""
-    body = Encoder(form, layout, view.services.city if open_data else None).whole(items)
-    media_type = MEDIA_TYPES[form]
-    return respond(request, view, body, media_type=media_type, cache=cache, links=[link], open_data=open_data)
+    """One page of a collection in the format asked for.
+
+    Open data carries its licence: `terms`, where they are not those of all open data.
+    """
+    terms = (terms or view.terms) if open_data else None
+    return respond(
+        request,
+        view,
+        Encoder(form, layout, terms).whole(items),
+        media_type=MEDIA_TYPES[form],
+        cache=cache,
+        links=[link],
+        open_data=open_data,
+        terms=terms,
+    )
 
 
 def common_headers(
-    view: View, cache: str, links: Sequence[str | None] = (), *, open_data: bool = True
+    view: View,
+    cache: str,
+    links: Sequence[str | None] = (),
+    *,
+    open_data: bool = True,
+    terms: TermsOfAnswer | None = None,
 ) -> Mapping[str, str]:
     """Headers of every answer with data; open data links its licence where that is named by its address."""
-    license_ = view.services.city.license if open_data else ""
-    licence = f'<{license_}>; rel="license"' if license_.startswith(("http://", "https://")) else None
-    link = ", ".join(each for each in (*links, licence) if each)
+    licences = (terms or view.terms).links() if open_data else []
+    link = ", ".join(each for each in (*links, *licences) if each)
     return {
         "Cache-Control": PRIVATE if view.operator is not None else cache,
         "Vary": "Authorization",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from alerts.areal_rain import AreaRain
 from alerts.areas import Areas
@@ -29,6 +30,9 @@ from alerts.watch.outages import Sight
 from alerts.web_push.browser import PushServices
 from api.dcat.publisher import Publisher
 from api.limits import CallerLimit
+from api.public_rule import PublicRule
+from api.sta.writer import Writer
+from api.terms import Terms
 from devices.catalogue import Catalogue
 from devices.properties import ObservedProperty
 from devices.registration import Registration
@@ -41,6 +45,10 @@ from ingest.journal import Journal
 from ingest.latest import LatestValues
 from ingest.neighbours.official_warning import Official
 from ingest.store import Store
+
+if TYPE_CHECKING:
+    from api.sta.source import EntitySource
+    from api.visibility import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +116,8 @@ class Services:
     `decide` takes a person's decision or raises DecisionRefusedError.
     `health` maps the parts of the service to their state; `loss_window` says, per network server, in which
     window an uplink can be lost before it reaches us ("" values are left out). `deliveries(limit, after)`:
-    receipts of alerts, newest first, on from the (seq, channel) of the last one seen. `overrides` are the
-    city's decisions by property. `levels(station)`: what its level gauges are heading for.
+    receipts of alerts, newest first, on from the (seq, channel) of the last one seen. `rules` are the city's
+    decisions by property. `levels(station)`: what its level gauges are heading for.
     `areal_rain(stations)`: area id to its rain over areal_rain.HOURS, from the gauges at these stations.
     `official`: an authority's warnings, None where no source is configured.
     `silences`: what staff need not hear of, `unsilence(id)` tells of what one held back that has ended.
@@ -121,6 +129,8 @@ class Services:
     `audit`: where decisions and operators' entries are noted.
     `inbox`: devices that nobody has registered; `registration`: where they are.
     `publisher`: what the catalogue of the open data says of the city.
+    `sta`: what SensorThings serves to a caller, who is an operator or not, None for none; `sta_writer`: takes
+    what is written to it where that is possible; `sta_mqtt`: addresses of brokers that tell of new entities.
     """
 
     city: City
@@ -141,7 +151,7 @@ class Services:
     metrics: Callable[[], bytes]
     clock: Callable[[], int]
     tokens: Sequence[TokenHash] = ()
-    overrides: Mapping[str, bool] = field(default_factory=dict)
+    rules: Mapping[str, PublicRule] = field(default_factory=dict)
     basemap: BaseMap | None = None
     levels: Callable[[str], Sequence[LevelOutlook]] = lambda _: ()
     drills: Drills | None = None
@@ -166,3 +176,24 @@ class Services:
     inbox: Inbox | None = None
     registration: Registration | None = None
     publisher: Publisher = field(default_factory=Publisher)
+    sta: "Callable[[View], EntitySource] | None" = None
+    sta_writer: Writer | None = None
+    sta_mqtt: Sequence[str] = ()
+
+    def rule(self, property_: str) -> PublicRule:
+        """What the city decides about a property; without a word of it, what is not internal is public."""
+        rule = self.rules.get(property_)
+        if rule is not None:
+            return rule
+        known = self.properties.get(property_)
+        return PublicRule(public=known is not None and not known.internal)
+
+    @property
+    def terms(self) -> Terms:
+        """Licence and attribution of what is public, unless a property has its own."""
+        return Terms(self.city.license, self.city.attribution)
+
+    def terms_of(self, property_: str) -> Terms:
+        """Licence and attribution of the readings of a property, wherever they are given out."""
+        rule, common = self.rule(property_), self.terms
+        return Terms(rule.license or common.license, rule.attribution or common.attribution)

@@ -1,6 +1,7 @@
-"""Live changes for everyone who listens: one ring of messages, each listener with a position of its own.
+"""Live changes for everyone who listens: a ring of messages, each listener with a position of its own.
 
 Nothing is queued per listener, so a slow one costs no memory: who falls out of the ring is told to read anew.
+The public and operators have a ring each: what the public must not know of leaves no gap in its numbers.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
@@ -37,29 +38,60 @@ _MOST_LISTENERS = 2_000
 
 @dataclass(slots=True)
 class _Message:
-    """What changed at one moment; written out once for the public and once for operators."""
+    """What changed at one moment for one audience; written out once."""
 
     number: int
-    points: tuple[Point, ...]
-    warnings: tuple[Warning, ...]
-    city: tuple[CityWarning, ...] = ()
-    city_public: tuple[CityWarning, ...] = ()
-    written: dict[bool, bytes] = field(default_factory=dict)
+    points: Sequence[Point]
+    warnings: Sequence[Warning]
+    city: Sequence[CityWarning]
+    written: bytes = b""
+
+
+class _Ring:
+    """The latest messages for one audience. An id is `<this ring>-<number of the message>`."""
+
+    def __init__(self) -> None:
+        self.run = secrets.token_hex(4)
+        self.messages: deque[_Message] = deque(maxlen=_KEPT)
+        self.last = 0
+
+    def add(self, points: Sequence[Point], warnings: Sequence[Warning], city: Sequence[CityWarning]) -> None:
+        if points or warnings or city:
+            self.last += 1
+            self.messages.append(_Message(self.last, points, warnings, city))
+
+    def after(self, position: int) -> list[_Message]:
+        newer = self.last - position
+        return list(self.messages)[-newer:] if newer else []
+
+    def lost(self, position: int) -> bool:
+        """Whether something newer than a position is not known any more."""
+        return bool(self.messages) and position < self.messages[0].number - 1
+
+    def position(self, last_event_id: str | None) -> int | None:
+        run, _, number = (last_event_id or "").partition("-")
+        if run != self.run or not (number.isascii() and number.isdigit()):
+            return None
+        position = int(number)
+        return position if position <= self.last and not self.lost(position) else None
+
+    def event(self, name: str, data: object, number: int | None = None) -> bytes:
+        id_ = b"" if number is None else f"id: {self.run}-{number}\n".encode()
+        return id_ + b"event: " + name.encode() + b"\ndata: " + orjson.dumps(data) + b"\n\n"
 
 
 class Stream:
     """The hub between the threads that learn something and the listeners of one event loop.
 
-    An id is `<start of the service>-<number>`: after a restart, or too long away, a listener gets `reset`.
+    After a restart, or too long away, a listener gets `reset`. What the public sees later or coarser than it
+    is measured never comes by stream.
     """
 
     def __init__(self, services: Services, book: SeriesBook, heartbeat_s: float = HEARTBEAT_S) -> None:
         self._services = services
         self._book = book
         self._heartbeat_s = heartbeat_s
-        self._run = secrets.token_hex(4)
-        self._ring: deque[_Message] = deque(maxlen=_KEPT)
-        self._last = 0
+        self._public, self._operators = _Ring(), _Ring()
         self._lock = threading.Lock()
         self._points: dict[Series, Point] = {}
         self._warnings: dict[str, Warning] = {}
@@ -136,9 +168,13 @@ class Stream:
                 warnings, self._warnings = tuple(self._warnings.values()), {}
                 city, self._city = tuple(self._city.values()), {}
             if points or warnings or city:
-                self._last += 1
-                public = tuple(each for each in city if self._is_news(each))
-                self._ring.append(_Message(self._last, points, warnings, city, public))
+                view = View(self._services, self._book)
+                self._public.add(
+                    view.arrived(points),
+                    warnings_seen(view, warnings),
+                    [each for each in city if self._is_news(each)],
+                )
+                self._operators.add(points, warnings, city)
                 async with self._grown:
                     self._grown.notify_all()
                 await asyncio.sleep(_GATHER_S)
@@ -162,71 +198,53 @@ class Stream:
 
     async def listen(self, operator: str | None, last_event_id: str | None) -> AsyncIterator[bytes]:
         """Server-sent events for one listener, from its Last-Event-ID on where that is still known."""
-        found = self._position(last_event_id)
-        position = self._last if found is None else found
+        ring = self._public if operator is None else self._operators
+        found = ring.position(last_event_id)
+        position = ring.last if found is None else found
         clock = asyncio.get_running_loop().time
         due = clock() + self._heartbeat_s
         self.listeners += 1
         try:
-            yield b"retry: 3000\n" + self._event("hello", {"now": self._now()}, position)
+            yield b"retry: 3000\n" + ring.event("hello", {"now": self._now()}, position)
             if last_event_id and found is None:
-                yield self._event("reset", {"now": self._now()}, position)
+                yield ring.event("reset", {"now": self._now()}, position)
             while not self._closed:
-                if self._ring and position < self._ring[0].number - 1:
-                    position = self._last
-                    yield self._event("reset", {"now": self._now()}, position)
-                for message in self._after(position):
+                if ring.lost(position):
+                    position = ring.last
+                    yield ring.event("reset", {"now": self._now()}, position)
+                for message in ring.after(position):
                     position = message.number
-                    if written := self._write(message, operator):
-                        yield written
+                    yield self._write(ring, message, operator)
                 if clock() >= due:
                     due = clock() + self._heartbeat_s
-                    yield self._event("heartbeat", {"now": self._now()}, position)
-                await self._wait(position, due - clock())
+                    yield ring.event("heartbeat", {"now": self._now()}, position)
+                await self._wait(ring, position, due - clock())
         finally:
             self.listeners -= 1
 
-    def _after(self, position: int) -> list[_Message]:
-        newer = self._last - position
-        return list(self._ring)[-newer:] if newer else []
-
-    async def _wait(self, position: int, timeout_s: float) -> None:
+    async def _wait(self, ring: _Ring, position: int, timeout_s: float) -> None:
         """Until something is newer than the position, or the time is up."""
         with contextlib.suppress(TimeoutError):
             async with self._grown, asyncio.timeout(timeout_s):
-                await self._grown.wait_for(lambda: self._last > position or self._closed)
+                await self._grown.wait_for(lambda: ring.last > position or self._closed)
 
-    def _position(self, last_event_id: str | None) -> int | None:
-        run, _, number = (last_event_id or "").partition("-")
-        if run != self._run or not (number.isascii() and number.isdigit()):
-            return None
-        position = int(number)
-        oldest = self._ring[0].number - 1 if self._ring else self._last
-        return position if oldest <= position <= self._last else None
-
-    def _write(self, message: _Message, operator: str | None) -> bytes:
-        key = operator is not None
-        if key not in message.written:
+    def _write(self, ring: _Ring, message: _Message, operator: str | None) -> bytes:
+        if not message.written:
             view = View(self._services, self._book, operator)
-            readings = reading_items(view, (point for point in message.points if view.sees(point.series)))
-            warnings = [warning_item(view, each) for each in warnings_seen(view, message.warnings)]
-            if operator is None:
-                city = [city_warning_item(view, each) for each in message.city_public]
-            else:
-                city = [course_item(view, each) for each in message.city]
-            events = [("city_warning", city), ("warnings", warnings), ("readings", readings)]
+            item = city_warning_item if operator is None else course_item
+            events = [
+                ("city_warning", [item(view, each) for each in message.city]),
+                ("warnings", [warning_item(view, each) for each in message.warnings]),
+                ("readings", reading_items(view, message.points)),
+            ]
             now = self._now()
             # the id stands at the last event only: whoever is cut off between the two hears both again
             present = [(name, items) for name, items in events if items]
-            message.written[key] = b"".join(
-                self._event(name, {"now": now, "items": items}, message.number if i == len(present) else None)
+            message.written = b"".join(
+                ring.event(name, {"now": now, "items": items}, message.number if i == len(present) else None)
                 for i, (name, items) in enumerate(present, 1)
             )
-        return message.written[key]
-
-    def _event(self, name: str, data: object, number: int | None = None) -> bytes:
-        id_ = b"" if number is None else f"id: {self._run}-{number}\n".encode()
-        return id_ + b"event: " + name.encode() + b"\ndata: " + orjson.dumps(data) + b"\n\n"
+        return message.written
 
     def _now(self) -> str:
         return format_us(self._services.clock())

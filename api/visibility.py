@@ -1,26 +1,38 @@
 """Who may see what: nothing is public unless the configuration says so."""
 
+import contextlib
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from api.problems import not_found
+from api.public_readings import PublicReadings
+from api.public_rule import PublicRule
 from api.services import Services
-from devices.properties import ObservedProperty
+from api.terms import TermsOfAnswer, terms_alone, terms_of_all
+from devices.properties import Kind, ObservedProperty
 from devices.registry import Registry, Station
+from ingest.errors import StoreError
 from ingest.journal import Journal
 from ingest.reading import Series
+from ingest.store import Point, Store
+
+_FRESH_US = 30_000_000
 
 
 class SeriesBook:
-    """The journal's series with their numbers, read as they are added."""
+    """The journal's series with their numbers, read as they are added.
+
+    `newest`: of those that are public later or coarser, the newest the public could see, and when.
+    """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._lock = threading.Lock()
         self._series: list[Series] = []
         self._numbers: dict[Series, int] = {}
+        self.newest: dict[Series, tuple[int, Point | None]] = {}
 
     def all(self) -> Sequence[Series]:
         """Every series; the index is its number."""
@@ -56,10 +68,19 @@ class View:
     @cached_property
     def properties(self) -> Mapping[str, ObservedProperty]:
         """Observed properties this caller may read, by name."""
-        known, overrides = self.services.properties, self.services.overrides
+        known = self.services.properties
         if self.operator is not None:
             return known
-        return {name: each for name, each in known.items() if overrides.get(name, not each.internal)}
+        return {name: each for name, each in known.items() if self.services.rule(name).public}
+
+    @cached_property
+    def _public(self) -> PublicReadings:
+        return PublicReadings(self.services.store, self._shown, self.services.clock)
+
+    @property
+    def readings(self) -> PublicReadings | Store:
+        """Stored readings as this caller may see them: query() and latest() of a store."""
+        return self._public if self.operator is None else self.services.store
 
     def station(self, id_: str) -> Station:
         """One station; raises Problem 404 where there is none or it is not public."""
@@ -79,6 +100,52 @@ class View:
             series.station in self.stations and series.property in self.properties
         )
 
+    def live(self, *names: str) -> bool:
+        """Whether this caller sees what is made from these properties as it comes.
+
+        The first is what it is about and has to be public; the others it is made from.
+        """
+        if self.operator is not None:
+            return True
+        return self.services.rule(names[0]).public and not any(map(self.shifted, names))
+
+    def shifted(self, name: str) -> bool:
+        """Whether this caller sees a property later or coarser than it is measured."""
+        return self.operator is None and self.services.rule(name).shifted
+
+    def rounded(self, name: str, value: float) -> float:
+        """A value of a property as finely as this caller may see it."""
+        return value if self.operator is not None else self.services.rule(name).rounded(value)
+
+    def arrived(self, points: Iterable[Point]) -> list[Point]:
+        """What this caller may see at once of points that have just come."""
+        return list(points) if self.operator is not None else list(self._public.live(points))
+
+    def latest(
+        self, stations: Collection[str] | None = None, properties: Collection[str] | None = None
+    ) -> list[Point]:
+        """The newest point of each series this caller may read, of some stations and properties, or of all.
+
+        What is public later or coarser is read from the store, at most every 30 seconds.
+        """
+        newest = self.services.latest.latest(stations, properties)
+        if self.operator is not None:
+            return newest
+        later = [
+            each.series for each in newest if self.sees(each.series) and self.shifted(each.series.property)
+        ]
+        return [*self._public.live(newest), *self._newest(later)]
+
+    @cached_property
+    def terms(self) -> TermsOfAnswer:
+        """Licence and attribution of what is no reading."""
+        return terms_alone(self.services.terms)
+
+    def terms_of(self, properties: Iterable[str] = ()) -> TermsOfAnswer:
+        """Licence and attribution of an answer with readings of these properties; of none named, of all."""
+        names = sorted(set(properties) or self.properties)
+        return terms_of_all({name: self.services.terms_of(name) for name in names})
+
     def series(self, stations: Iterable[str] = (), properties: Iterable[str] = ()) -> list[Series]:
         """Series this caller may read, of these stations and properties (none named: of all).
 
@@ -92,7 +159,33 @@ class View:
             if (not wanted_stations or series.station in wanted_stations)
             and (not wanted_properties or series.property in wanted_properties)
             and self.sees(series)
+            and self._begun(series)
         ]
+
+    def _newest(self, series: Sequence[Series]) -> list[Point]:
+        """The newest visible of what is public later or coarser, as of now or a little before."""
+        now_us, known = self.services.clock(), self.book.newest
+        old = [each for each in series if each not in known or not 0 <= now_us - known[each][0] < _FRESH_US]
+        with contextlib.suppress(StoreError):
+            found = {point.series: point for point in self._public.latest(old)}
+            known.update((each, (now_us, found.get(each))) for each in old)
+        return [
+            point
+            for each in series
+            if each in known and known[each][0] <= now_us and (point := known[each][1]) is not None
+        ]
+
+    def _begun(self, series: Series) -> bool:
+        """Whether this caller can know of a series: not before its first delay is over."""
+        if not self.shifted(series.property):
+            return True
+        as_of_us, point = self.book.newest.get(series, (0, None))
+        return (point is not None and as_of_us <= self.services.clock()) or bool(self._newest([series]))
+
+    def _shown(self, series: Series) -> tuple[PublicRule, Kind] | None:
+        if series.station not in self.stations or series.property not in self.properties:
+            return None
+        return self.services.rule(series.property), self.properties[series.property].kind
 
     def locate(self, item: Mapping[str, Any]) -> tuple[float, float] | None:
         """Longitude and latitude of what an item's `station` is, where it has them."""

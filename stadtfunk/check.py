@@ -19,7 +19,7 @@ from devices.catalogue import Catalogue, DeviceType
 from devices.errors import DevicesError, Fault
 from devices.registry import Registry, load_registry
 from ingest.sqlite_file import sqlite_path
-from stadtfunk import cap, dcat, displays, heartbeats, network_servers, routing, standby
+from stadtfunk import cap, dcat, displays, heartbeats, network_servers, open_data, routing, standby
 from stadtfunk.channels import channel_advice, channel_faults
 from stadtfunk.errors import ConfigError
 from stadtfunk.javascript_types import examined_types, named_types
@@ -185,6 +185,7 @@ def _residents_advice(settings: Settings) -> Iterator[str]:
 
 def _advice(settings: Settings, catalogue: Mapping[str, DeviceType], registry: Registry) -> Iterator[str]:
     yield from network_servers.advice(settings)
+    yield from open_data.advice(settings, registry, catalogue)
     yield from _not_writable("journal.url", settings.journal.url)
     yield from _not_writable("store.url", settings.store.url)
     yield from channel_advice(settings)

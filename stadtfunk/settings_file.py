@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from devices.errors import Fault
-from devices.properties import observed_properties
+from devices.properties import THEMES, observed_properties
 from ingest.broker import client_id, read_broker_url
 from ingest.neighbours.sources import KINDS
 from ingest.sqlite_file import sqlite_path
@@ -155,21 +155,15 @@ def _known_keys(where: tuple[int | str, ...]) -> list[str]:
         if isinstance(part, int):
             continue
         field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        arguments = [
-            each
-            for each in (getattr(field.annotation, "__args__", ()) if field else ())
-            if each is not type(None)
-        ]
-        model = (
-            arguments[-2 if arguments and arguments[-1] is ... else -1]
-            if arguments
-            else field and field.annotation
-        )
+        if field is None:  # a name of the city's own: [property.NAME]
+            continue
+        arguments = [each for each in getattr(field.annotation, "__args__", ()) if each is not type(None)]
+        model = arguments[-2 if arguments and arguments[-1] is ... else -1] if arguments else field.annotation
     return [key for key in getattr(model, "model_fields", {}) if key != "source"]
 
 
 def _crosswise(file: str, settings: Settings) -> Iterator[Fault]:
-    if not (settings.devices.file or settings.device or settings.neighbour):
+    if not (settings.devices.file or settings.device or settings.neighbour or settings.sta.write):
         yield Fault(file, "devices", "no devices", 'add [devices] file = "devices.csv" or [[device]] tables')
     yield from _repeated(file, "network_server", [s.name for s in settings.network_server])
     yield from _one_token(file, settings)
@@ -182,18 +176,39 @@ def _crosswise(file: str, settings: Settings) -> Iterator[Fault]:
     yield from _neighbours(file, settings)
     yield from _one_session(file, settings)
     yield from _one_status(file, settings)
-    known = observed_properties()
-    for name in settings.property:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
+    yield from _named(file, settings)
+    yield from _scratch(file, settings)
+
+
+def _scratch(file: str, settings: Settings) -> Iterator[Fault]:
+    """Who may write is a suite of tests, and a city's data is not for that."""
+    if not settings.sta.write:
+        return
+    for table, entries in (("network_server", settings.network_server), ("neighbour", settings.neighbour)):
+        if entries:
             yield Fault(
                 file,
-                f"property.{name}",
-                "no such observed property",
-                f"did you mean {close[0]}?" if close else "`stadtfunk devices` lists them",
+                "sta.write",
+                f"true beside [[{table}]]: nobody writes to a city's data",
+                "set it to false, or write a configuration of its own for a scratch instance",
             )
-    if settings.sta.write:
-        yield Fault(file, "sta.write", "writing through SensorThings is not built yet", "set it to false")
+
+
+def _named(file: str, settings: Settings) -> Iterator[Fault]:
+    """Properties and themes there are none of: what was to be kept back would be public."""
+    for key, name, known, remedy in (
+        *(
+            ("property", name, tuple(observed_properties()), "`stadtfunk devices` lists them")
+            for name in settings.property
+        ),
+        *(("theme", name, THEMES, f"there are {', '.join(THEMES)}") for name in settings.theme),
+    ):
+        if name not in known:
+            what = "observed property" if key == "property" else key
+            close = difflib.get_close_matches(name, known, n=1)
+            yield Fault(
+                file, f"{key}.{name}", f"no such {what}", f"did you mean {close[0]}?" if close else remedy
+            )
 
 
 def _neighbours(file: str, settings: Settings) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ from ingest.inbox import Inbox
 from ingest.neighbours import dwd_cap
 from stadtfunk.dcat import publisher_of
 from stadtfunk.neighbours import neighbour_faults
+from stadtfunk.open_data import public_rules
 
 if TYPE_CHECKING:
     from stadtfunk.service import Service
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def services_of(service: "Service") -> Services:
     """Everything that the routes read, and what they may ask for."""
-    settings = service.settings
+    settings, scratch = service.settings, service.scratch
     return Services(
         city=City(
             name=settings.city.name,
@@ -48,7 +49,7 @@ def services_of(service: "Service") -> Services:
         metrics=service.metrics.render,
         clock=service.clock,
         tokens=[TokenHash(token.name, token.hash) for token in settings.api.token],
-        overrides={name: table.public for name, table in settings.property.items()},
+        rules=public_rules(settings),
         basemap=BaseMap(settings.api.basemap_url, settings.api.basemap_attribution)
         if settings.api.basemap_url
         else None,
@@ -70,6 +71,8 @@ def services_of(service: "Service") -> Services:
         inbox=Inbox(service.journal, lambda: service.registry.current, service.own_types),
         registration=_registration(service),
         publisher=publisher_of(settings),
+        sta=(lambda _: scratch.source) if scratch else None,
+        sta_writer=scratch.writer if scratch else None,
     )
 
 

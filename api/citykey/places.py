@@ -11,6 +11,7 @@ from alerts.kernels.counts import SiteCounts
 from alerts.kernels.parking import CarPark
 from api.citykey.forms import decimal, numbers, plain
 from api.dcat.texts import dataset_texts
+from api.routes.mobility import count_items, is_shown, may_count, site_item
 from api.visibility import View
 from devices.measurement import Quality
 from devices.registry import Station
@@ -20,7 +21,6 @@ _EARTH_M = 6_371_008.8
 _SHOWN = 3
 _PARKING = "parking"
 _NO_DATA = "keine aktuellen Daten"
-_HOUR_MIN = 60
 _COUNTED = {"vehicle": "Fahrzeuge", "bicycle": "Fahrräder", "people": "Personen"}
 
 
@@ -101,14 +101,14 @@ def pois(
 def _places(view: View) -> Iterable[Place]:
     """By theme in the order of the groups: a station with several has one for each."""
     points: dict[tuple[str, str], list[Point]] = {}
-    for point in view.services.latest.latest():
+    for point in view.latest():
         if view.sees(point.series):
             theme: str = view.properties[point.series.property].theme
             points.setdefault((theme, point.series.station), []).append(point)
-    parks = {park.station: park for park in view.services.parking()}
+    parks = {park.station: park for park in view.services.parking() if is_shown(view, park)}
     sites: dict[str, list[SiteCounts]] = {}
     for site in view.services.traffic():
-        if site.site.property in view.properties:
+        if site.site.property in view.properties and may_count(view, site.site.property, "PT1H"):
             sites.setdefault(site.site.station, []).append(site)
     for theme in _CATEGORIES:
         for id_, station in sorted(view.stations.items()):
@@ -130,10 +130,10 @@ def _item(view: View, place: Place, zone: ZoneInfo) -> dict[str, Any]:
     ]
     times = [point.time_us for point in values]
     if place.park is not None:
-        subtitle = _spaces(place.park)
+        subtitle = _spaces(view, place.park)
         times = [] if place.park.newest_us is None else [place.park.newest_us]
     else:
-        passed = [_passed(site) for site in place.sites if _last_hour(site) is not None]
+        passed = filter(None, (_passed(view, site) for site in place.sites))
         times += [site.newest_us for site in place.sites]
         shown = [*passed, *(_measured(view, point) for point in values)][:_SHOWN]
         subtitle = ", ".join(shown) or _NO_DATA
@@ -163,22 +163,21 @@ def _newest(points: Sequence[Point]) -> list[Point]:
     return [newest[key] for key in sorted(newest)]
 
 
-def _spaces(park: CarPark) -> str:
-    if park.newest_us is None:
+def _spaces(view: View, park: CarPark) -> str:
+    item = site_item(view, park)
+    if item["free"] is None:
         return _NO_DATA
-    return f"{park.free} frei" if park.capacity is None else f"{park.free} von {park.capacity} frei"
+    return f"{item['free']} von {item['capacity']} frei"
 
 
-def _last_hour(site: SiteCounts) -> int | None:
-    """How many passed in the newest whole hour; None where none is over."""
-    hours = [each for each in site.counts(_HOUR_MIN) if each.end_us <= site.newest_us]
-    return hours[-1].count if hours else None
-
-
-def _passed(site: SiteCounts) -> str:
+def _passed(view: View, site: SiteCounts) -> str:
+    """How many passed in the newest whole hour; "" where none is over."""
+    hours = count_items(view, site, "PT1H", None)
+    if not hours:
+        return ""
     what = _COUNTED.get(site.site.property.partition("_")[0], "Vorbeikommende")
     channel = f" ({site.site.channel})" if site.site.channel else ""
-    return f"{_last_hour(site)} {what} je Stunde{channel}"
+    return f"{hours[-1]['value']} {what} je Stunde{channel}"
 
 
 def _clock(time_us: int, zone: ZoneInfo) -> str:

@@ -12,6 +12,7 @@ from api.dcat.publisher import Publisher
 from api.dcat.terms import Terms, listed, terms_of
 from api.dcat.texts import OFFICIAL, WARNINGS, DatasetText, dataset_texts
 from api.rfc3339 import EPOCH
+from api.routes.mobility import is_shown
 from api.visibility import View
 from devices.registry import Station
 from ingest.errors import StoreError
@@ -76,7 +77,7 @@ class FirstReadings:
         if now_us - asked_us < _FRESH_US:
             return first_us
         try:
-            points = list(view.services.store.query(Query(series, limit=1)))
+            points = list(view.readings.query(Query(series, limit=1)))
         except StoreError:
             return first_us
         first_us = points[0].time_us if points else None
@@ -94,6 +95,8 @@ def contents(view: View, publisher: Publisher, paths: Collection[str], first: Fi
     """The facts, for what this view sees; `paths`: what the application has (interfaces.py)."""
     services = view.services
     city = services.city
+    if services.sta is None:
+        paths = {path for path in paths if not path.startswith("/sta")}
     return Contents(
         city=city.name,
         ars=city.ars,
@@ -111,7 +114,8 @@ def _themes(view: View, paths: Collection[str], first: FirstReadings) -> Iterabl
     day = _calendar(view)
     newest = _newest(view, [each for group in series.values() for each in group])
     # free spaces are open data also where what single spaces tell is not
-    parks = {park.station for park in view.services.parking()} & view.stations.keys()
+    parks = {park.station for park in view.services.parking() if is_shown(view, park)}
+    parks &= view.stations.keys()
     for theme, text in dataset_texts().items():
         group = series.get(theme, [])
         stations = {each.station for each in group} | (parks if theme == "parking" else set())
@@ -180,7 +184,7 @@ def _newest(view: View, series: Sequence[Series]) -> Mapping[str, int]:
     """Time of the newest reading by theme, of what this view sees."""
     seen = set(series)
     newest: dict[str, int] = {}
-    for point in view.services.latest.latest():
+    for point in view.latest():
         if point.series in seen:
             theme = view.properties[point.series.property].theme
             newest[theme] = max(newest.get(theme, point.time_us), point.time_us)

@@ -44,6 +44,7 @@ def listed(license_: str) -> str:
     return plain if plain.startswith(("http://", "https://")) else ""
 
 
-def terms_of(services: Services, property_: str | None = None) -> Terms:  # noqa: ARG001 - the city has one for all
+def terms_of(services: Services, property_: str | None = None) -> Terms:
     """Under which terms a property is public; None: what is no property."""
-    return Terms(listed(services.city.license), services.city.attribution)
+    terms = services.terms if property_ is None else services.terms_of(property_)
+    return Terms(listed(terms.license), terms.attribution)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from alerts.areal_rain import HOURS, NOTHING, AreaRain
 from alerts.areas import Area
+from alerts.kernels.plan import RAIN_COUNTER, RAIN_DEPTH
 from alerts.scale import rank
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 from api.caller import AnyCaller
@@ -45,7 +46,7 @@ def areas(request: Request, view: AnyCaller, query: Annotated[AreasQuery, Query(
     after = decode_cursor(query.cursor, str)
     real = [each for each in view.services.board.snapshot().in_force if not each.exercise]
     in_force = warnings_seen(view, real)
-    rain = view.services.areal_rain(view.stations)
+    rain = view.services.areal_rain(view.stations if view.live(RAIN_DEPTH, RAIN_COUNTER) else {})
     items = [_item(view, area, in_force, rain.get(area.id, ())) for area in sorted(found, key=lambda a: a.id)]
     if query.f is Format.CSV:
         items = [{**item, "name_de": item["name"]["de"], "name_en": item["name"]["en"]} for item in items]
@@ -53,7 +54,14 @@ def areas(request: Request, view: AnyCaller, query: Annotated[AreasQuery, Query(
     forms = {area.id: area.geometry for area in found}
     layout = Layout(_COLUMNS, nowhere, lambda item: forms[item["id"]])
     return collection(
-        request, view, query.f, items=chosen, layout=layout, cache=_CACHE, link=link_next(request, last)
+        request,
+        view,
+        query.f,
+        items=chosen,
+        layout=layout,
+        cache=_CACHE,
+        link=link_next(request, last),
+        terms=view.terms_of([RAIN_DEPTH]),
     )
 
 
@@ -70,16 +78,16 @@ def _item(view: View, area: Area, in_force: Sequence[Warning], rain: Sequence[Ar
         "severity": worst,
         "warnings": [warning.id for warning in here],
         **{
-            f"rain_{hours}h_mm": _rain(found)
+            f"rain_{hours}h_mm": _rain(view, found)
             for hours, found in zip(HOURS, rain or (NOTHING,) * len(HOURS), strict=True)
         },
     }
 
 
-def _rain(found: AreaRain) -> dict[str, Any]:
+def _rain(view: View, found: AreaRain) -> dict[str, Any]:
     return {
-        "mean": None if found.mean is None else round(found.mean, 2),
-        "max": None if found.max is None else round(found.max, 2),
+        "mean": None if found.mean is None else round(view.rounded(RAIN_DEPTH, found.mean), 2),
+        "max": None if found.max is None else round(view.rounded(RAIN_DEPTH, found.max), 2),
         "gauges": found.gauges,
         "completeness": round(found.completeness, 3),
     }

@@ -134,7 +134,7 @@ async def city_warning(request: Request, view: AnyCaller, city_warning_id: Warni
     found = next((each for each in heard if each.id == city_warning_id), None)
     if found is None:
         raise not_found("warning of the city", city_warning_id)
-    return respond(request, view, document(city_warning_item(view, found), view.services.city), cache=_CACHE)
+    return respond(request, view, document(city_warning_item(view, found), view.terms), cache=_CACHE)
 
 
 @staff_router.get(

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from alerts.kernels.counts import SiteCounts
 from alerts.kernels.parking import CarPark
+from alerts.kernels.plan import SPACES, VEHICLES
 from api.caller import AnyCaller
 from api.formats import Item, Layout
 from api.paging import Key, decode_cursor, link_next, page
@@ -19,8 +20,11 @@ from api.visibility import View
 
 router = APIRouter(prefix="/api/v1", tags=["parking and traffic"])
 _CACHE = "public, max-age=30"
+OCCUPANCY = "parking_occupancy"
+"""What a car park as a whole tells is public as this property is."""
 Interval = Literal["PT5M", "PT15M", "PT1H"]
 _MINUTES: dict[str, int] = {"PT5M": 5, "PT15M": 15, "PT1H": 60}
+_MINUTE_US = 60_000_000
 _PARKING_COLUMNS = (
     *("station", "name", "capacity", "occupied", "free", "time", "sensors_known", "sensors_total"),
 )
@@ -40,13 +44,24 @@ class TrafficQuery(LatestQuery):
 async def parking(request: Request, view: AnyCaller, query: Annotated[StationQuery, Query()]) -> Response:
     """Free spaces of every car park."""
     wanted = {view.station(id_).id for id_ in query.station} or view.stations.keys()
-    sites = {site.station: site for site in view.services.parking() if site.station in wanted}
+    sites = {
+        site.station: site
+        for site in view.services.parking()
+        if site.station in wanted and is_shown(view, site)
+    }
     after = decode_cursor(query.cursor, str)
     chosen, last = page(sorted(sites), lambda id_: (id_,), after, query.limit)
-    items = [_site(view, sites[id_]) for id_ in chosen]
+    items = [site_item(view, sites[id_]) for id_ in chosen]
     layout = Layout(_PARKING_COLUMNS, view.locate)
     return collection(
-        request, view, query.f, items=items, layout=layout, cache=_CACHE, link=link_next(request, last)
+        request,
+        view,
+        query.f,
+        items=items,
+        layout=layout,
+        cache=_CACHE,
+        link=link_next(request, last),
+        terms=view.terms_of([OCCUPANCY]),
     )
 
 
@@ -62,32 +77,60 @@ def traffic(request: Request, view: AnyCaller, query: Annotated[TrafficQuery, Qu
         for each in view.services.traffic()
         if each.site.station in stations and each.site.property in properties
         for interval in intervals
-        for item in _counts(each, interval, from_us)
+        if may_count(view, each.site.property, interval)
+        for item in count_items(view, each, interval, from_us)
     ]
     items.sort(key=_key)
     after = decode_cursor(query.cursor, str, str, str, int, str)
     chosen, last = page(items, _key, after, query.limit)
     layout = Layout(_TRAFFIC_COLUMNS, view.locate)
     return collection(
-        request, view, query.f, items=chosen, layout=layout, cache=_CACHE, link=link_next(request, last)
+        request,
+        view,
+        query.f,
+        items=chosen,
+        layout=layout,
+        cache=_CACHE,
+        link=link_next(request, last),
+        terms=view.terms_of({item["property"] for item in items}),
     )
 
 
-def _site(view: View, park: CarPark) -> Item:
+def is_shown(view: View, park: CarPark) -> bool:
+    """A car park is what its sensors say this moment: it cannot be told later, only not at all."""
+    return view.live(OCCUPANCY, SPACES if park.source == "spaces" else VEHICLES)
+
+
+def may_count(view: View, property_: str, interval: str) -> bool:
+    """Counts of as long or longer than the public may know them.
+
+    What passed between two readings is spread over the time between, so a count of long ago can follow from a
+    reading of now: with a delay there are none.
+    """
+    if view.operator is not None:
+        return True
+    rule = view.services.rule(property_)
+    length = _MINUTES[interval] * _MINUTE_US
+    return not rule.delay_us and (not rule.coarsen_us or length % rule.coarsen_us == 0)
+
+
+def site_item(view: View, park: CarPark) -> Item:
+    """A car park as this caller may see it."""
     silent = park.newest_us is None
+    occupied = min(round(view.rounded(OCCUPANCY, park.occupied)), park.capacity)
     return {
         "station": park.station,
         "name": view.stations[park.station].name,
         "capacity": park.capacity,
-        "occupied": None if silent else park.occupied,
-        "free": None if silent else park.free,
+        "occupied": None if silent else occupied,
+        "free": None if silent else park.capacity - occupied,
         "time": None if park.newest_us is None else format_us(park.newest_us),
         "sensors_known": park.sensors_heard,
         "sensors_total": park.sensors,
     }
 
 
-def _counts(each: SiteCounts, interval: str, from_us: int | None) -> list[Item]:
+def count_items(view: View, each: SiteCounts, interval: str, from_us: int | None) -> list[Item]:
     """Finished intervals: the newest reading is not older than their end."""
     finished = [count for count in each.counts(_MINUTES[interval]) if count.end_us <= each.newest_us]
     chosen = finished[-1:] if from_us is None else [count for count in finished if count.start_us >= from_us]
@@ -98,7 +141,7 @@ def _counts(each: SiteCounts, interval: str, from_us: int | None) -> list[Item]:
             "channel": each.site.channel,
             "interval": interval,
             "time": format_us(count.end_us),
-            "value": count.count,
+            "value": round(view.rounded(each.site.property, count.count)),
             "completeness": round(count.completeness, 3),
         }
         for count in chosen

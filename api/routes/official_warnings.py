@@ -1,21 +1,21 @@
 """/api/v1/official-warnings: what the Deutscher Wetterdienst warns of here, in its own words."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from api.caller import AnyCaller
-from api.formats import MEDIA_TYPES, Encoder, Layout
+from api.formats import Layout
 from api.paging import decode_cursor, link_next, page
 from api.problems import Problem
-from api.responses import respond
+from api.responses import collection
 from api.rfc3339 import format_us
 from api.routes.openapi import collection_of, errors
 from api.routes.query import CollectionQuery
 from api.routes.stations import nowhere
 from api.schemas.warnings import OfficialWarning as Schema
+from api.terms import Terms, terms_alone
 from api.visibility import View
 from ingest.neighbours.dwd_cap import FRESH_US
 from ingest.neighbours.official_warning import Official, OfficialWarning
@@ -66,16 +66,16 @@ async def official_warnings(
     after = decode_cursor(query.cursor, int)
     keyed = list(enumerate(official_items(view, official)))
     chosen, last = page(keyed, lambda each: (each[0],), after, query.limit)
-    # the source and the licence are DWD's, whatever the city's own data stand under
-    terms = replace(view.services.city, license=_LICENSE, attribution=SOURCE)
-    return respond(
+    return collection(
         request,
         view,
-        Encoder(query.f, _LAYOUT, terms).whole([item for _, item in chosen]),
-        media_type=MEDIA_TYPES[query.f],
+        query.f,
+        items=[item for _, item in chosen],
+        layout=_LAYOUT,
         cache=_CACHE,
-        links=[link_next(request, last), f'<{_LICENSE}>; rel="license"'],
-        open_data=False,
+        link=link_next(request, last),
+        # the source and the licence are DWD's, whatever the city's own data stand under
+        terms=terms_alone(Terms(_LICENSE, SOURCE)),
     )
 
 

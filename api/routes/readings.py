@@ -12,12 +12,14 @@ from api.caller import AnyCaller
 from api.formats import MEDIA_TYPES, Encoder, Format, Layout
 from api.paging import Key, bad_cursor, decode_cursor, link_next, page
 from api.problems import Problem
+from api.public_readings import PublicReadings
 from api.responses import collection, common_headers
 from api.rfc3339 import format_us
 from api.routes.openapi import collection_of, errors
 from api.routes.query import LatestQuery, ReadingsQuery, moment
 from api.routes.reading_item import reading_items, reading_layout
 from api.schemas.measurements import Reading
+from api.terms import TermsOfAnswer
 from api.visibility import SeriesBook, View
 from ingest.reading import Series
 from ingest.store import Point, Store
@@ -34,14 +36,20 @@ async def latest(request: Request, view: AnyCaller, query: Annotated[LatestQuery
     """The newest reading of every station, property and channel."""
     stations = {view.station(id_).id for id_ in query.station} or None
     properties = {view.property(name).name for name in query.property} or None
-    points = view.services.latest.latest(stations, properties)
-    newest = newest_by_place(point for point in points if view.sees(point.series))
+    newest = newest_by_place(await run_in_threadpool(view.latest, stations, properties))
     points = [newest[key] for key in sorted(newest)]
     after = decode_cursor(query.cursor, str, str, str)
     chosen, last = page(points, _place_key, after, query.limit)
     items, layout = reading_items(view, chosen), reading_layout(view)
     return collection(
-        request, view, query.f, items=items, layout=layout, cache=_CACHE, link=link_next(request, last)
+        request,
+        view,
+        query.f,
+        items=items,
+        layout=layout,
+        cache=_CACHE,
+        link=link_next(request, last),
+        terms=view.terms_of(properties or {point.series.property for point in points}),
     )
 
 
@@ -68,13 +76,20 @@ async def readings(request: Request, view: AnyCaller, query: Annotated[ReadingsQ
     layout = reading_layout(view)
     if query.limit == "all":
         return _stream(request, view, query.f, wanted, layout)
-    found = await run_in_threadpool(_fetch, view.services.store, replace(wanted, limit=query.limit + 1))
+    found = await run_in_threadpool(_fetch, view.readings, replace(wanted, limit=query.limit + 1))
     more = len(found) > query.limit
     chosen = found[: query.limit]
     last = _key(view.book, chosen[-1]) if more else None
     link = link_next(request, last, **{"from": format_us(from_us)})
     return collection(
-        request, view, query.f, items=reading_items(view, chosen), layout=layout, cache=_CACHE, link=link
+        request,
+        view,
+        query.f,
+        items=reading_items(view, chosen),
+        layout=layout,
+        cache=_CACHE,
+        link=link,
+        terms=_terms(view, wanted),
     )
 
 
@@ -83,11 +98,11 @@ def _stream(
 ) -> StreamingResponse:
     """The whole span in bounded memory: a chunk is in memory, never the answer."""
     downloads: Downloads = request.app.state.downloads
-    store = view.services.store
+    store, terms = view.readings, _terms(view, wanted)
 
     async def body() -> AsyncIterator[bytes]:
         with downloads:
-            encoder = Encoder(form, layout, view.services.city)
+            encoder = Encoder(form, layout, terms)
             yield encoder.head()
             query: StoreQuery | None = replace(wanted, limit=_CHUNK)
             while query is not None:
@@ -98,7 +113,8 @@ def _stream(
             yield encoder.tail()
 
     downloads.admit()
-    return StreamingResponse(body(), headers=common_headers(view, "no-store"), media_type=MEDIA_TYPES[form])
+    headers = common_headers(view, "no-store", terms=terms)
+    return StreamingResponse(body(), headers=headers, media_type=MEDIA_TYPES[form])
 
 
 class Downloads:
@@ -136,7 +152,11 @@ def _place_key(point: Point) -> tuple[str, str, str]:
     return point.series.station, point.series.property, point.series.channel
 
 
-def _fetch(store: Store, query: StoreQuery) -> list[Point]:
+def _terms(view: View, wanted: StoreQuery) -> TermsOfAnswer:
+    return view.terms_of(series.property for series in wanted.series)
+
+
+def _fetch(store: PublicReadings | Store, query: StoreQuery) -> list[Point]:
     return list(store.query(query)) if query.series else []
 
 

@@ -16,7 +16,7 @@ _CACHE = "public, max-age=300"
 @router.get("/api/v1/scale", response_class=Response, responses={200: {"model": ScaleTable}, **errors(401)})
 def scale(request: Request, view: AnyCaller) -> Response:
     """The one scale of this city: severity, audience, colour and words of every level."""
-    return respond(request, view, document(_item(view.services.scale), view.services.city), cache=_CACHE)
+    return respond(request, view, document(_item(view.services.scale), view.terms), cache=_CACHE)
 
 
 @router.get("/assets/scale.css", include_in_schema=False)

@@ -64,14 +64,14 @@ def station(request: Request, view: AnyCaller, station_id: Annotated[str, Path(m
     view.station(station_id)
     observed = _observed(view).get(station_id, ())
     item = _item(view, station_id, observed)
-    if LEVEL in observed:
+    if LEVEL in observed and view.live(LEVEL):
         item["levels"] = level_items(view.services.levels(station_id), view.services.clock())
-    return respond(request, view, document(item, view.services.city), cache=_CACHE_LEVELS)
+    return respond(request, view, document(item, view.terms), cache=_CACHE_LEVELS)
 
 
 @router.get("/properties", response_class=Response, responses=collection_of(Property, geojson=False))
 def properties(request: Request, view: AnyCaller, query: Annotated[CollectionQuery, Query()]) -> Response:
-    """Observed properties: names, units, labels."""
+    """Observed properties: names, units, labels; on what terms, how late and how finely they are public."""
     items = [
         {
             "name": each.name,
@@ -80,15 +80,41 @@ def properties(request: Request, view: AnyCaller, query: Annotated[CollectionQue
             "theme": each.theme,
             "label": {"de": each.name_de, "en": each.name_en},
             "decimals": each.decimals,
+            **_rule(view, each.name),
         }
         for _, each in sorted(view.properties.items())
     ]
     after = decode_cursor(query.cursor, str)
     chosen, last = page(items, lambda item: (str(item["name"]),), after, query.limit)
-    layout = Layout(("name", "unit", "kind", "theme", "decimals"), nowhere)
+    layout = Layout(
+        (
+            "name",
+            "unit",
+            "kind",
+            "theme",
+            "decimals",
+            "license",
+            "attribution",
+            "delay_s",
+            "coarsen_s",
+            "round",
+        ),
+        nowhere,
+    )
     return collection(
         request, view, query.f, items=chosen, layout=layout, cache=_CACHE, link=link_next(request, last)
     )
+
+
+def _rule(view: View, name: str) -> dict[str, Any]:
+    rule, terms = view.services.rule(name), view.services.terms_of(name)
+    return {
+        "license": terms.license,
+        "attribution": terms.attribution,
+        "delay_s": rule.delay_us / 1e6,
+        "coarsen_s": rule.coarsen_us / 1e6,
+        "round": rule.round_to or None,
+    }
 
 
 def _observed(view: View) -> Mapping[str, Sequence[str]]:

@@ -57,4 +57,4 @@ async def warning(
     found = view.services.board.get(warning_id)
     if found is None or not warnings_seen(view, [found]):
         raise not_found("warning", warning_id)
-    return respond(request, view, document(warning_item(view, found), view.services.city), cache=_CACHE)
+    return respond(request, view, document(warning_item(view, found), view.terms), cache=_CACHE)

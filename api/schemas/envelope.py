@@ -21,11 +21,22 @@ class Internal(Items[Item], Generic[Item]):
     attribution: None
 
 
+class TermsOfPart(BaseModel):
+    """Licence and attribution of some of the properties in an answer."""
+
+    license: str = Field(examples=["http://dcat-ap.de/def/licenses/dl-by-de/2.0"])
+    attribution: str = Field(examples=["Stadtwerke"])
+    properties: list[str] = Field(examples=[["vehicle_count"]])
+
+
 class Collection(Items[Item], Generic[Item]):
     """One page of open data; the next one is in the Link header."""
 
-    license: str = Field(examples=["http://dcat-ap.de/def/licenses/dl-zero-de/2.0"])
+    license: str | None = Field(
+        examples=["http://dcat-ap.de/def/licenses/dl-zero-de/2.0"], description="null: see `terms`"
+    )
     attribution: str = Field(examples=["Stadt Bergisch Gladbach"])
+    terms: list[TermsOfPart] = Field(default=[], description="Only where not all stands under the same")
 
 
 class ProblemDetails(BaseModel):

@@ -74,6 +74,15 @@ class Property(BaseModel):
     theme: str = Field(examples=["level"])
     label: Text = Field(examples=[{"de": "Wasserstand", "en": "Water level"}])
     decimals: int = Field(description="How many decimals a person gets to see")
+    license: str = Field(description="Of its readings")
+    attribution: str = Field(
+        description="Whom to name with its readings", examples=["Stadt Bergisch Gladbach"]
+    )
+    delay_s: float = Field(description="Readings are public only so many seconds after their time")
+    coarsen_s: float = Field(
+        description="Not 0: public is one value for every interval of this length, at its end"
+    )
+    round: float | None = Field(description="Public values are multiples of this")
 
 
 class Parking(BaseModel):

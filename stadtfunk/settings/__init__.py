@@ -13,9 +13,9 @@ from stadtfunk.settings.measuring import (
     JournalTable,
     NeighbourTable,
     NetworkServer,
-    PropertyTable,
     StoreTable,
 )
+from stadtfunk.settings.publishing import PropertyTable, ThemeTable
 from stadtfunk.settings.residents import SubscriptionsTable, WebPushTable
 from stadtfunk.settings.serving import ApiTable, DcatTable, OpenData, StaTable
 from stadtfunk.settings.table import Table
@@ -69,6 +69,7 @@ class Settings(Table):
     devices: DevicesTable = DevicesTable()
     device: tuple[dict[str, Any], ...] = ()
     property: dict[str, PropertyTable] = Field(default_factory=dict)
+    theme: dict[str, ThemeTable] = Field(default_factory=dict)
     alerts: AlertsTable = AlertsTable()
     cap: CapTable = CapTable()
     leitstelle: LeitstelleTable = LeitstelleTable()

@@ -127,9 +127,3 @@ class DevicesTable(Table):
     repository: Path | None = None
     maps: tuple[Path, ...] = ()
     required_missing: int = Field(default=3, ge=1, le=1000)
-
-
-class PropertyTable(Table):
-    """What the city decides about one observed property."""
-
-    public: bool

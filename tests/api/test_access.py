@@ -4,6 +4,7 @@ from starlette.testclient import TestClient
 
 from api.app import openapi
 from api.headers import content_security_policy
+from api.public_rule import PublicRule
 from api.services import BaseMap
 from ingest.health import Health
 
@@ -40,6 +41,8 @@ OTHER_OPERATORS = [
 RESIDENTS = [path for path in openapi()["paths"] if path.startswith("/api/v1/subscriptions")]
 # takes POST only, with a token of its own: test_http_push.py
 NETWORK_SERVERS = ["/api/v1/uplinks/{server}"]
+# what a source of its own shows: tests/sta
+SENSORTHINGS = [path for path in openapi()["paths"] if path.startswith("/sta/")]
 PLACES = {
     "{station_id}": "regen-gierath",
     "{warning_id}": "starkregen:regen-gierath:1",
@@ -51,7 +54,8 @@ PLACES = {
 PUBLIC = sorted(
     path
     for path in openapi()["paths"]
-    if path not in [*OPERATORS, *OTHER_OPERATORS, *RESIDENTS, *NETWORK_SERVERS] and path != "/api/v1/stream"
+    if path not in [*OPERATORS, *OTHER_OPERATORS, *RESIDENTS, *NETWORK_SERVERS, *SENSORTHINGS]
+    and path != "/api/v1/stream"
 )
 
 
@@ -86,7 +90,7 @@ def test_a_wrong_token_never_silently_becomes_the_public(client, address):
 
 def test_every_route_of_the_application_is_in_this_test(city):
     described = set(city.app().openapi()["paths"])
-    others = {*RESIDENTS, *NETWORK_SERVERS, "/api/v1/stream"}
+    others = {*RESIDENTS, *NETWORK_SERVERS, *SENSORTHINGS, "/api/v1/stream"}
     assert described == {*PUBLIC, *OPERATORS, *OTHER_OPERATORS, *others}
     assert len(PUBLIC) >= 11
     assert not [path for path in PUBLIC if "admin" in path]
@@ -127,7 +131,7 @@ def test_the_same_secrets_are_there_for_operators(operator):
 
 
 def test_a_city_decides_about_each_property(city):
-    city.changes["overrides"] = {"battery_voltage": True, "precipitation": False}
+    city.changes["rules"] = {"battery_voltage": PublicRule(), "precipitation": PublicRule(public=False)}
     with TestClient(city.app()) as client:
         seen = {item["property"] for item in client.get("/api/v1/readings").json()["items"]}
         assert "battery_voltage" in seen

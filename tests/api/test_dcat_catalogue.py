@@ -15,6 +15,7 @@ import api.dcat.contents as facts
 from api.dcat.publisher import Publisher
 from api.dcat.terms import Terms, terms_of
 from api.dcat.vocabulary import DCATDE
+from api.public_rule import PublicRule
 from api.routes.dcat import preferred
 from devices.properties import observed_properties
 from ingest.errors import StoreError
@@ -93,14 +94,14 @@ def test_nothing_in_it_is_internal_whoever_asks(client, operator, form):
 
 
 def test_a_theme_that_is_not_public_has_no_dataset(city):
-    city.changes["overrides"] = {"water_level": False}
+    city.changes["rules"] = {"water_level": PublicRule(public=False)}
     assert "level" not in datasets(catalogue_of(city))
     city.changes["official_public"] = False
     assert "official-warnings" not in datasets(catalogue_of(city))
 
 
 def test_batteries_are_no_dataset_even_where_they_are_public(city):
-    city.changes["overrides"] = {"battery_voltage": True}
+    city.changes["rules"] = {"battery_voltage": PublicRule(public=True)}
     graph = catalogue_of(city)
     assert "device" not in datasets(graph)
     assert not any("battery" in str(each) for triple in graph for each in triple)

@@ -5,6 +5,7 @@ from small_town import MINUTE
 from starlette.testclient import TestClient
 
 from alerts.outlook import BasinOutlook, LevelOutlook, MarkOutlook, SpillwayOutlook, Wave
+from api.public_rule import PublicRule
 from api.routes.level_item import sentence
 from api.schemas.levels import StationNow
 
@@ -99,7 +100,7 @@ def test_a_station_carries_its_outlook(city):
 
 def test_who_may_not_read_the_level_reads_no_outlook(city):
     city.changes["levels"] = lambda _: [outlook(city.now_us)]
-    city.changes["overrides"] = {"water_level": False}
+    city.changes["rules"] = {"water_level": PublicRule(public=False)}
     with TestClient(city.app()) as client:
         assert "levels" not in client.get("/api/v1/stations/strunde-gierath").json()
         assert client.get("/api/v1/stations/geheim-pegel").status_code == 404

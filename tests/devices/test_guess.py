@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from devices.catalogue import load_catalogue
@@ -52,6 +52,7 @@ def _sent(draw):
         optional = [group for group in optional if not any(each.clock for each in group)]
         chosen = [group for group in optional if draw(st.booleans())]
         if not always and not chosen:
+            assume(optional)  # a port that only brings what was logged has no value of now
             chosen = optional[:1]
         values = {}
         for readout in (*always, *(each for group in chosen for each in group)):
@@ -168,7 +169,7 @@ class _Script:
             return Rejected("bad_payload", "four bytes")
         return (Measurement("air_temperature", float(payload[0])),)
 
-    def decode_many(self, frames):
+    def decode_many(self, frames, **_):
         return decode_each(self.decode, frames)
 
     def encode(self, _port, _values):
@@ -231,8 +232,8 @@ def test_a_search_stops_between_two_payloads_and_goes_on_where_it_ended():
     rests = []
     while search.untried:
         before = len(codec.tried)
-        steps = iter((False, True))
-        search.go_on(lambda steps=steps: next(steps))
+        steps = iter((False,))
+        search.go_on(lambda steps=steps: next(steps, True))
         assert len(codec.tried) - before <= 1, "one step, one payload of a script"
         rests.append(search.untried)
     assert len(rests) > 9 + 48
@@ -298,7 +299,6 @@ LABEL_DECIDES = {
     "dingtek-dc413": "the same layout as the manhole sensor of its maker, which reads two values more",
     "dragino-llds12": "the same layout as the soil sensor of its maker, whose limits are wider",
     "dragino-lwl03a": "it looks at a sixth of its bytes, the soil sensor of its maker at more of them",
-    "milesight-em500-udl": "the same layout as its smaller sister, whose range is shorter",
 }
 
 

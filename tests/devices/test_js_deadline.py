@@ -282,7 +282,7 @@ def test_many_threads_run_while_others_kill_the_worker_and_one_stops(monkeypatch
             answers.append((number, sandbox.run(source, sent, within_s=0.3)))
 
     def kill():
-        while not ended.wait(chance.uniform(0.0, 0.4)):
+        while not ended.wait(chance.uniform(0.0, 1.5)):  # a busy machine takes long to start one
             for each in started[-1:]:
                 each.send_signal(signal.SIGKILL)
 
@@ -290,6 +290,11 @@ def test_many_threads_run_while_others_kill_the_worker_and_one_stops(monkeypatch
     for each in threads:
         each.start()
     time.sleep(3.0)
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not any(
+        each.data for _, outcomes in answers.copy() for each in outcomes
+    ):
+        time.sleep(0.2)
     sandbox.stop()
     ended.set()
     for each in threads:

@@ -22,7 +22,7 @@ def saying(*warnings, value=1.0, unmapped=None, age_s=0, rejected=None):
     """A sandboxed codec that says the same of every frame."""
     measured = Measurement(LEVEL, value, Quality.GOOD, "", T0 - age_s * S if age_s else None)
     said = rejected or Decoded((measured,), unmapped or {}, warnings)
-    toy = SimpleNamespace(id="toy", decode_many=lambda frames, within_s=0: [said for _ in frames], sandboxed=True)
+    toy = SimpleNamespace(id="toy", decode_many=lambda frames, **_: [said for _ in frames], sandboxed=True)
     devices = {EUIS[0]: InstalledDevice(EUIS[0], "toy", "s")}
     return Decoding(SimpleNamespace(current=Registry(devices, {})), {"toy": toy}, sandbox_s=60)
 

@@ -1,6 +1,7 @@
 """What every store does, shown on each of them."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from storage_samples import CARS_IN, CARS_OUT, LEVEL, RAIN, SERIES, T0, points, readings
 
+from api.public_readings import PublicReadings
+from api.public_rule import PublicRule
 from ingest.errors import StoreError
 from ingest.reading import READING, Series
 from ingest.store import Point, Query
@@ -222,3 +225,39 @@ def test_a_store_that_does_not_exist_says_what_to_do(tmp_path):
     (tmp_path / "noise.db").write_bytes(random.randbytes(9000))
     with pytest.raises(StoreError, match="restore it from a backup"):
         open_store(f"sqlite://{tmp_path}/noise.db")
+
+
+def test_the_public_s_intervals_are_the_same_whatever_the_store(new_store):
+    store = new_store()
+    hour = 3_600_000_000
+    begin = -T0 % hour  # of an hour, µs after T0
+    store.write(
+        SERIES,
+        readings(
+            (0, begin + 1, 1.5),
+            (0, begin + hour, 2.0),
+            (0, begin + hour + 1, 4.0),
+            (1, begin + 5, 10.0),
+            (1, begin + 6, 20.0),
+            (2, begin + 7, 7.0),
+        ),
+    )
+    rules = {RAIN: ("count", hour), LEVEL: ("gauge", hour), CARS_IN: ("counter", 0)}
+
+    def shown(series):
+        kind, coarsen_us = rules[series]
+        return PublicRule(coarsen_us=coarsen_us, delay_us=hour), kind
+
+    first, second = (T0 + begin + n * hour for n in (1, 2))
+    view = PublicReadings(store, shown, lambda: second + hour)
+    wanted = Query(list(rules))
+    found = [
+        Point(CARS_IN, T0 + begin + 7, 7.0, 1),
+        Point(RAIN, first, 3.5, 1),
+        Point(LEVEL, first, 15.0, 1),
+        Point(RAIN, second, None, 9),
+    ]
+    assert list(view.query(wanted)) == found
+    assert list(view.query(replace(wanted, descending=True))) == found[::-1]
+    assert list(view.query(replace(wanted, after=(first, RAIN), limit=1))) == found[2:3]
+    assert list(view.latest(list(rules))) == [found[3], found[2], found[0]]
