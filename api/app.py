@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from api import problems
 from api.byte_cache import ByteCache
 from api.compression import Compression, Conditional
+from api.dcat.documents import Catalogue
 from api.headers import Headers
 from api.request_limit import RequestLimit
 from api.rfc3339 import format_us
@@ -22,7 +23,9 @@ from api.routes import (
     cap,
     catchments,
     city_warnings,
+    citykey,
     console,
+    dcat,
     device_events,
     drill,
     inbox,
@@ -64,6 +67,8 @@ _ROUTERS = (
     areas,
     cap,
     mobility,
+    dcat,
+    citykey,
     stream,
     admin,
     device_events,
@@ -111,6 +116,7 @@ def create_app(
     app.state.services = services
     app.state.book = book
     app.state.stream = hub
+    app.state.catalogue = Catalogue()
     app.state.downloads = Downloads()
     app.state.sta_places = CapacityLimiter(sta.MOST_AT_ONCE)
     app.state.pages = pages.Pages(services, installed(node_modules))

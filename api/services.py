@@ -29,6 +29,7 @@ from alerts.texts.texts import Texts
 from alerts.watch.outages import Sight
 from alerts.web_push.browser import PushServices
 from api.archive import Archive
+from api.dcat.publisher import Publisher
 from api.limits import CallerLimit
 from api.public_rule import PublicRule
 from api.sta.writer import Writer
@@ -129,6 +130,7 @@ class Services:
     `pushes`: network servers that send by HTTP, by name. `device_events`: what they tell beside uplinks.
     `audit`: where decisions and operators' entries are noted.
     `inbox`: devices that nobody has registered; `registration`: where they are.
+    `publisher`: what the catalogue of the open data says of the city.
     `sta`: what SensorThings serves to a caller, who is an operator or not, None for none; `sta_writer`: takes
     what is written to it where that is possible; `sta_mqtt`: addresses of brokers that tell of new entities.
     `archive`: files of days that are closed; without one no day ever is.
@@ -177,6 +179,7 @@ class Services:
     device_events: DeviceEventLog | None = None
     inbox: Inbox | None = None
     registration: Registration | None = None
+    publisher: Publisher = field(default_factory=Publisher)
     sta: "Callable[[View], EntitySource] | None" = None
     sta_writer: Writer | None = None
     sta_mqtt: Sequence[str] = ()

@@ -19,7 +19,7 @@ from devices.catalogue import Catalogue, DeviceType
 from devices.errors import DevicesError, Fault
 from devices.registry import Registry, load_registry
 from ingest.sqlite_file import sqlite_path
-from stadtfunk import cap, displays, heartbeats, network_servers, open_data, routing, sta, standby
+from stadtfunk import cap, dcat, displays, heartbeats, network_servers, open_data, routing, sta, standby
 from stadtfunk.channels import channel_advice, channel_faults
 from stadtfunk.errors import ConfigError
 from stadtfunk.javascript_types import examined_types, named_types
@@ -192,6 +192,7 @@ def _advice(settings: Settings, catalogue: Mapping[str, DeviceType], registry: R
     if settings.standby is None:  # what belongs to the first alone
         yield from _residents_advice(settings)
         yield from cap.advice(settings)
+        yield from dcat.advice(settings, registry)
     if not settings.api.token:
         yield "no [[api.token]]: operators' pages answer 403; `stadtfunk token NAME` makes one"
     if not any(station.public for station in registry.stations.values()):

@@ -10,6 +10,7 @@ from devices.registration import Registration
 from ingest.inbox import Inbox
 from ingest.neighbours import dwd_cap
 from ingest.sqlite_file import sqlite_path
+from stadtfunk.dcat import publisher_of
 from stadtfunk.neighbours import neighbour_faults
 from stadtfunk.open_data import public_rules
 from stadtfunk.sta import endpoints
@@ -74,6 +75,7 @@ def services_of(service: "Service") -> Services:
         inbox=Inbox(service.journal, lambda: service.registry.current, service.own_types),
         registration=_registration(service),
         sta=(lambda _: scratch.source) if scratch else service.cities,
+        publisher=publisher_of(settings),
         sta_writer=scratch.writer if scratch else None,
         sta_mqtt=endpoints(settings),
         archive=Archive(

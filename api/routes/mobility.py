@@ -47,11 +47,11 @@ async def parking(request: Request, view: AnyCaller, query: Annotated[StationQue
     sites = {
         site.station: site
         for site in view.services.parking()
-        if site.station in wanted and _is_shown(view, site)
+        if site.station in wanted and is_shown(view, site)
     }
     after = decode_cursor(query.cursor, str)
     chosen, last = page(sorted(sites), lambda id_: (id_,), after, query.limit)
-    items = [_site(view, sites[id_]) for id_ in chosen]
+    items = [site_item(view, sites[id_]) for id_ in chosen]
     layout = Layout(_PARKING_COLUMNS, view.locate)
     return collection(
         request,
@@ -77,8 +77,8 @@ def traffic(request: Request, view: AnyCaller, query: Annotated[TrafficQuery, Qu
         for each in view.services.traffic()
         if each.site.station in stations and each.site.property in properties
         for interval in intervals
-        if _may_count(view, each.site.property, interval)
-        for item in _counts(view, each, interval, from_us)
+        if may_count(view, each.site.property, interval)
+        for item in count_items(view, each, interval, from_us)
     ]
     items.sort(key=_key)
     after = decode_cursor(query.cursor, str, str, str, int, str)
@@ -96,12 +96,12 @@ def traffic(request: Request, view: AnyCaller, query: Annotated[TrafficQuery, Qu
     )
 
 
-def _is_shown(view: View, park: CarPark) -> bool:
+def is_shown(view: View, park: CarPark) -> bool:
     """A car park is what its sensors say this moment: it cannot be told later, only not at all."""
     return view.live(OCCUPANCY, SPACES if park.source == "spaces" else VEHICLES)
 
 
-def _may_count(view: View, property_: str, interval: str) -> bool:
+def may_count(view: View, property_: str, interval: str) -> bool:
     """Counts of as long or longer than the public may know them.
 
     What passed between two readings is spread over the time between, so a count of long ago can follow from a
@@ -114,7 +114,8 @@ def _may_count(view: View, property_: str, interval: str) -> bool:
     return not rule.delay_us and (not rule.coarsen_us or length % rule.coarsen_us == 0)
 
 
-def _site(view: View, park: CarPark) -> Item:
+def site_item(view: View, park: CarPark) -> Item:
+    """A car park as this caller may see it."""
     silent = park.newest_us is None
     occupied = min(round(view.rounded(OCCUPANCY, park.occupied)), park.capacity)
     return {
@@ -129,7 +130,7 @@ def _site(view: View, park: CarPark) -> Item:
     }
 
 
-def _counts(view: View, each: SiteCounts, interval: str, from_us: int | None) -> list[Item]:
+def count_items(view: View, each: SiteCounts, interval: str, from_us: int | None) -> list[Item]:
     """Finished intervals: the newest reading is not older than their end."""
     finished = [count for count in each.counts(_MINUTES[interval]) if count.end_us <= each.newest_us]
     chosen = finished[-1:] if from_us is None else [count for count in finished if count.start_us >= from_us]

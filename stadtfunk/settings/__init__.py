@@ -17,7 +17,7 @@ from stadtfunk.settings.measuring import (
 )
 from stadtfunk.settings.publishing import PropertyTable, ThemeTable
 from stadtfunk.settings.residents import SubscriptionsTable, WebPushTable
-from stadtfunk.settings.serving import ApiTable, OpenData, StaTable
+from stadtfunk.settings.serving import ApiTable, DcatTable, OpenData, StaTable
 from stadtfunk.settings.table import Table
 
 __all__ = [
@@ -79,6 +79,7 @@ class Settings(Table):
     sta: StaTable = StaTable()
     api: ApiTable = ApiTable()
     open_data: OpenData = OpenData()
+    dcat: DcatTable = DcatTable()
     subscriptions: SubscriptionsTable | None = None
     web_push: WebPushTable | None = None
 

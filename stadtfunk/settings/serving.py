@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field
 
 from stadtfunk.settings.addresses import mqtt_url, network, optional_url
@@ -64,3 +65,31 @@ class OpenData(Table):
     license: str = "http://dcat-ap.de/def/licenses/dl-zero-de/2.0"
     attribution: str = ""
     close_after_h: float = Field(default=48.0, ge=1, le=8760)
+
+
+def _contributor(value: str) -> str:
+    if value and not re.fullmatch(r"http://dcat-ap\.de/def/contributors/\w+", value):
+        message = "expected an IRI of GovData's list, such as http://dcat-ap.de/def/contributors/openNRW"
+        raise ValueError(message)
+    return value
+
+
+def _mail(value: str) -> str:
+    try:
+        return validate_email(value, check_deliverability=False).normalized if value else ""
+    except EmailNotValidError:
+        raise ValueError("expected an address such as opendata@stadt.example") from None
+
+
+class DcatTable(Table):
+    """Who publishes the open data, for the catalogue that Open.NRW and GovData harvest.
+
+    `base`: what its IRIs begin with, where that is not [api] url.
+    """
+
+    contributor_id: Annotated[str, AfterValidator(_contributor)] = ""
+    publisher: str = ""
+    homepage: Annotated[str, AfterValidator(optional_url)] = ""
+    contact_name: str = ""
+    contact_mail: Annotated[str, AfterValidator(_mail)] = ""
+    base: Annotated[str, AfterValidator(optional_url)] = ""

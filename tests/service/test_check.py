@@ -225,3 +225,52 @@ def test_areas_are_checked_with_their_stations(check, tmp_path):
     code, said = check(GOOD, more='[alerts]\nareas = "none.geojson"')
     assert code == 1
     assert "cannot be read" in said
+
+
+PUBLIC = "dev_eui,type,station,lat,lon,public\n70b3d57ba0000001,decentlab-dl-tbrg,a,51,7,true\n"
+DCAT = """
+[dcat]
+contributor_id = "http://dcat-ap.de/def/contributors/openNRW"
+contact_mail = "opendata@stadt.example"
+[api]
+url = "https://sensoren.stadt.example"
+"""
+ARS = GOOD.replace('"Teststadt"', '"Teststadt"\nars = "053780004004"')
+
+
+def test_what_the_catalogue_lacks_for_govdata_is_told_in_one_line(check):
+    code, said = check(GOOD, PUBLIC, more="")
+    assert code == 0
+    [line] = [each for each in said.splitlines() if "GovData" in each]
+    for key in ("[city] ars", "[api] url", "[dcat] contributor_id", "[dcat] contact_mail"):
+        assert key in line
+    assert "GovData" not in check(GOOD, DEVICES, more="")[1]
+    assert "GovData" not in check(ARS, PUBLIC, more=DCAT)[1]
+
+
+@pytest.mark.parametrize(
+    ("terms", "lacks"),
+    [
+        ('license = "fragen Sie uns"', "[open_data] license"),
+        ('license = "http://dcat-ap.de/def/licenses/dl-by-de/2.0"', "[open_data] attribution"),
+    ],
+)
+def test_a_licence_that_govdata_does_not_know_is_told(check, terms, lacks):
+    said = check(ARS, PUBLIC, more=f"{DCAT}[open_data]\n{terms}\n")[1]
+    assert f"catalogue lacks {lacks}" in said
+
+
+@pytest.mark.parametrize(
+    ("wrong", "key"),
+    [
+        ('contributor_id = "openNRW"', "dcat.contributor_id"),
+        ('contact_mail = "opendata"', "dcat.contact_mail"),
+        ('base = "sensoren.stadt.example"', "dcat.base"),
+        ('homepage = "stadt"', "dcat.homepage"),
+        ('mail = "opendata@stadt.example"', "dcat.mail"),
+    ],
+)
+def test_a_publisher_that_cannot_be_one_is_a_fault(check, wrong, key):
+    code, said = check(GOOD, more=f"[dcat]\n{wrong}\n")
+    assert code == 1
+    assert key in said
