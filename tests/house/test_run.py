@@ -118,7 +118,7 @@ def test_another_python_makes_another_environment(checkout):
 def test_tests_need_more_than_the_demo_and_keep_what_is_there(checkout):
     checkout.run("demo")
     checkout.installs()
-    assert checkout.run("test", "-k", "x")[1] == "pytest -k x\n"
+    assert checkout.run("test", "-k", "x")[1] == "pytest --numprocesses 3 --dist loadfile -k x\n"
     installs = checkout.installs()
     assert "-r requirements-dev.txt" in installs
     assert "venv" not in installs.replace(".venv", "")
