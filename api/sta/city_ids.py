@@ -45,8 +45,9 @@ def entity_ids(kind: str, keys: Iterable[Sequence[str]]) -> Mapping[tuple[str, .
 def observation_id(series: int, time_us: int) -> int:
     """The id of a series' reading: 22 bits for the series, 41 for the milliseconds since 2000.
 
-    Two readings of one series in one millisecond would share it: LoRaWAN has no such pace. Raises ValueError
-    for a time or a number that it has no room for.
+    Readings of one series in one millisecond share it, and only the first is an Observation: no device on
+    LoRaWAN has such a pace, but a backlog without times of its own arrives so. Raises ValueError for a time
+    or a number that it has no room for.
     """
     if not FIRST_US <= time_us <= LAST_US or not 0 <= series < 1 << _SERIES_BITS:
         raise ValueError(f"series {series} at {time_us} µs has no id")

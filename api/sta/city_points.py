@@ -4,6 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TypeAlias
 
@@ -25,6 +26,8 @@ _SHORT_US = 3_600_000_000
 """Many readings of so short a time are asked for together."""
 _LAST_GOOD_S, _FIRST_GOOD_S = 30.0, 600.0
 _MANY = 50_000
+_ID_US = 1_000
+"""Readings of one series within so short a time share an id, see city_ids."""
 
 
 class Ends:
@@ -128,17 +131,22 @@ class Loader:
         left = limit
         for series in sorted(wanted, key=lambda each: wanted[each][0], reverse=scope.newest_first):
             self._hurry()
+            known = None
             for point in self._of(series, wanted, scope, left):
-                left -= 1
+                left -= point.time_us // _ID_US != known
+                known = point.time_us // _ID_US
                 yield point
             if left <= 0:
                 return
 
     def _some_of_each(self, wanted: Wanted, scope: Scope, limit: int) -> Iterator[Point]:
-        lacking = dict.fromkeys(wanted, limit)
+        # one more than wanted: of the last one all that shares its id has to be there
+        lacking = dict.fromkeys(wanted, limit + 1)
         if len(wanted) > _AT_ONCE and scope.newest_first:
-            for point in self._all(wanted, scope, min(MOST_POINTS // 2, 2 * limit * len(wanted))):
-                lacking[point.series] -= 1
+            known: dict[Series, int] = {}
+            for point in self._all(wanted, scope, min(MOST_POINTS // 2, 2 * (limit + 1) * len(wanted))):
+                lacking[point.series] -= point.time_us // _ID_US != known.get(point.series)
+                known[point.series] = point.time_us // _ID_US
                 yield point
         for series, left in lacking.items():
             if left > 0:
@@ -155,8 +163,20 @@ class Loader:
                 yield from self._store.query(Query((series,), low, min(begin, high + 1), MOST_POINTS))
             low = begin
         if low <= high:
-            query = Query((series,), low, high + 1, limit, descending=scope.newest_first)
-            yield from self._store.query(query)
+            yield from self._ids_of(Query((series,), low, high + 1, limit + 1, descending=scope.newest_first))
+
+    def _ids_of(self, query: Query) -> Iterator[Point]:
+        """Points of one series until they have as many ids as the limit: of all but the last one, all of it."""
+        left, known = query.limit, None
+        while left > 0:
+            points = list(self._store.query(query))
+            for point in points:
+                left -= point.time_us // _ID_US != known
+                known = point.time_us // _ID_US
+            yield from points
+            if len(points) < query.limit:
+                return
+            query = replace(query, after=(points[-1].time_us, points[-1].series))
 
 
 def _span(number: int, interval_us: int, scope: Scope) -> tuple[int, int]:

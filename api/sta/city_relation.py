@@ -45,7 +45,7 @@ def of_series(rows: str, one: OneSeries, scope: Scope) -> Sql:
         ", r.time_us AS result_time, ", _QUALITY, ", NULL AS valid_begin, NULL AS valid_end,",
         " NULL AS parameters, ", parameter(one.datastream_id), " AS datastream_id, ",
         parameter(one.feature_id), f" AS feature_id FROM {rows} AS r WHERE r.series = ",
-        parameter(one.stored), " AND r.time_us BETWEEN ", low, " AND ", high, ")",
+        parameter(one.stored), " AND r.time_us BETWEEN ", low, " AND ", high, _alone(rows, "r"), ")",
     )  # fmt: skip
 
 
@@ -89,7 +89,8 @@ def of_scope(rows: str, key: str, condition: str, scope: Scope) -> Sql:
         _result("s.shape"), ", r.time_us AS result_time, ", _QUALITY,
         ", NULL AS valid_begin, NULL AS valid_end, NULL AS parameters, s.datastream_id AS datastream_id,",
         " s.feature_id AS feature_id FROM ", first, f" CROSS JOIN {rows} AS r ON r.series = s.{key} WHERE ",
-        separated(" AND ", conditions), " AND r.time_us >= ", low, " AND r.time_us <= ", high, order, ")",
+        separated(" AND ", conditions), " AND r.time_us >= ", low, " AND r.time_us <= ", high,
+        _alone(rows, "r"), order, ")",
     )  # fmt: skip
 
 
@@ -148,7 +149,7 @@ def _of_all(rows: str, key: str, condition: str, bounds: tuple[Sql, Sql], scope:
     below = " AND t.time_us < " if scope.end_us is not None and scope.newest_first else " AND t.time_us <= "
     edge = sql(
         f"(SELECT a.edge FROM (SELECT (SELECT t.time_us FROM {rows} AS t WHERE t.series = g.{key}",  # noqa: S608 - of ours
-        above, begin, below, high, f" ORDER BY t.time_us {way} LIMIT 1)",
+        above, begin, below, high, _alone(rows, "t"), f" ORDER BY t.time_us {way} LIMIT 1)",
         " - g.interval_us AS edge FROM city_series AS g WHERE ", condition.replace("s.", "g."),
         f") AS a WHERE a.edge IS NOT NULL ORDER BY a.edge {way} LIMIT 1 OFFSET ",
         parameter(max(0, scope.limit - 1)), ")",
@@ -166,12 +167,20 @@ def _limited(rows: str, key: str, low: Sql, high: Sql, scope: Scope) -> tuple[Sq
     begin = low if scope.newest_first else sql(low, " + s.interval_us")
     edge = sql(
         f"(SELECT t.time_us FROM {rows} AS t WHERE t.series = s.{key} AND t.time_us >= ", begin,  # noqa: S608 - of ours
-        " AND t.time_us <= ", high, f" ORDER BY t.time_us {way} LIMIT 1 OFFSET ",
+        " AND t.time_us <= ", high, _alone(rows, "t"), f" ORDER BY t.time_us {way} LIMIT 1 OFFSET ",
         parameter(max(0, scope.limit - 1)), ")",
     )  # fmt: skip
     if scope.newest_first:
         return sql("coalesce(", edge, ", ", low, ")"), high
     return low, sql("coalesce(", edge, ", ", high, ")")
+
+
+def _alone(rows: str, alias: str) -> str:
+    """Leaves out what shares its series, its millisecond and so its id with an earlier reading."""
+    return (
+        f" AND NOT EXISTS (SELECT 1 FROM {rows} AS same WHERE same.series = {alias}.series"  # noqa: S608 - of ours
+        f" AND same.time_us >= {alias}.time_us / 1000 * 1000 AND same.time_us < {alias}.time_us)"
+    )
 
 
 def _result(shape: str) -> str:

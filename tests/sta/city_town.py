@@ -37,7 +37,7 @@ def town_with(folder, rows):
     town = Town(folder)
     accepted = []
     for at, minute, value, quality in rows:
-        time_us = T0 + minute * MINUTE
+        time_us = T0 + round(minute * MINUTE)
         measured = Measured(SERIES[at], time_us, math.nan if value is None else value, quality)
         accepted.append(replace(town.uplink(SERIES[at].dev_eui, time_us), readings=(measured,)))
     if accepted:

@@ -203,6 +203,26 @@ def test_times_before_2000_and_after_2069_are_no_observations(tmp_path):
     assert stream["phenomenonTime"] == "2026-07-14T18:30:00Z/2026-07-14T18:30:00Z"
 
 
+@pytest.mark.parametrize("apart", [False, True])
+def test_of_readings_in_one_millisecond_the_first_is_an_observation(tmp_path, apart):
+    """As a backlog without times of its own arrives: no id comes twice, and every page goes on."""
+    burst_us = [0, 400, 900, 1_000, 1_999, 2_000, 2_001, 2_002, 2_003, 2_004, 5_000, 7_777]
+    rows = [(2, each / MINUTE, float(each), 1) for each in burst_us]
+    options = {"special": lambda *_: True} if apart else {}
+    with town_with(tmp_path, rows) as town:
+        source = source_of(view_of(town), **options)
+        stream = only(source, "Datastreams")["@iot.id"]
+        for path in ("Observations", f"Datastreams({stream})/Observations"):
+            for order in ("", "&$orderby=phenomenonTime", "&$orderby=phenomenonTime desc"):
+                pages = walk(source, path, f"$count=true&$top=1{order}")
+                found = [each for page in pages for each in page["value"]]
+                assert sorted(each["result"] for each in found) == [0.0, 1_000.0, 2_000.0, 5_000.0, 7_777.0]
+                assert len({each["@iot.id"] for each in found}) == len(found)
+                assert {page["@iot.count"] for page in pages} == {5}
+        for each in found:
+            assert ask(source, f"Observations({each['@iot.id']})")["result"] == each["result"]
+
+
 class Broken:
     """A store that is away."""
 
