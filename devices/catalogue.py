@@ -1,6 +1,7 @@
 """The catalogue of device types: ours, and those of further folders."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,8 +26,11 @@ class Codec(Protocol):
     def decode(self, f_port: int, payload: bytes) -> tuple[Measurement, ...] | Rejected:
         """The measurements of one uplink; never raises on any bytes."""
 
-    def decode_many(self, frames: Sequence[Frame]) -> list[Decoded | Rejected]:
-        """What the codec makes of each frame, in their order; never raises on any bytes."""
+    def decode_many(self, frames: Sequence[Frame], *, within_s: float = math.inf) -> list[Decoded | Rejected]:
+        """What the codec makes of each frame, in their order; never raises on any bytes.
+
+        A sandbox gives `Waiting` where these seconds were not enough; the first frame has its limit anyway.
+        """
 
     def encode(self, f_port: int, values: Values) -> bytes:
         """The payload that decodes to these values; raises DeviceTypeError where there is none."""
@@ -39,7 +43,8 @@ class DeviceType:
     `id` maker-model in lower case; `interval_s` the usual seconds between uplinks; `wraps` the count at which
     a counter starts again at 0, by property, in its unit; `required` properties whose absence operators must
     hear of after `required_missing` uplinks in a row; `f_ports` those that carry readings, empty: any;
-    `sha256` of the type file, or of codec and map; `sandboxed`: one uplink can take as long as a sandbox
+    `sha256` of the type file, or of codec and map; `dates`: it says of some values when they were measured;
+    `sandboxed`: one uplink can take as long as a sandbox
     allows.
     """
 
@@ -61,14 +66,15 @@ class DeviceType:
     vectors: tuple[Vector, ...] = ()
     required_missing: int = 3
     sandboxed: bool = False
+    dates: bool = False
 
     def decode(self, f_port: int, payload: bytes) -> tuple[Measurement, ...] | Rejected:
         """The measurements of one uplink, in the units of their properties; never raises on any bytes."""
         return self.codec.decode(f_port, payload)
 
-    def decode_many(self, frames: Sequence[Frame]) -> list[Decoded | Rejected]:
+    def decode_many(self, frames: Sequence[Frame], *, within_s: float = math.inf) -> list[Decoded | Rejected]:
         """All that the codec makes of each frame, in their order; never raises on any bytes."""
-        return self.codec.decode_many(frames)
+        return self.codec.decode_many(frames, within_s=within_s)
 
     def encode(self, f_port: int, values: Values) -> bytes:
         """The payload that decodes to these values.
@@ -187,4 +193,5 @@ def _device_type(
         caveats=type_file.caveats,
         source=type_file.source,
         vectors=vectors,
+        dates=any(each.clock is not None for each in codec.readouts()),
     )

@@ -1,5 +1,6 @@
 """Reads the list of installed devices (CSV as Excel writes it, or TOML tables) into checked rows."""
 
+import codecs
 import contextlib
 import csv
 import difflib
@@ -218,6 +219,9 @@ def decoded(raw: bytes) -> str:
 
 def csv_rows(file: str, raw: bytes) -> list[RawRow]:
     """The rows of a CSV list. Raises RegistryError when it as a whole cannot be read."""
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        problem = 'is UTF-16, what Excel calls "Unicode text"'
+        raise RegistryError(Fault(file, "file", problem, 'save it as "CSV UTF-8"'))
     return [(file, place, row) for place, row in _csv_rows(file, decoded(raw))]
 
 
@@ -243,15 +247,18 @@ def _toml_rows(file: str, text: str) -> list[tuple[str, Mapping[str, Any]]]:
 def _csv_rows(file: str, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter_of(text))
     header: list[str] = []
+    following = 1
     try:
         for cells in reader:
+            # a quoted cell may go over several lines: the row stands where it begins
+            line, following = following, reader.line_num + 1
             if not any(cell.strip() for cell in cells) or cells[0].lstrip().startswith("#"):
                 continue
             if not header:
                 header = [cell.strip().lower() for cell in cells]
-                _check_header(file, reader.line_num, header)
+                _check_header(file, line, header)
                 continue
-            place = f"line {reader.line_num}"
+            place = f"line {line}"
             if len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
                 yield place, {"more cells than columns": len(cells)}
                 continue

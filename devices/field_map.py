@@ -7,9 +7,8 @@ import difflib
 import math
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +20,7 @@ from devices.decoded import Decoded
 from devices.errors import DeviceTypeError, Fault
 from devices.flat import TooManyFieldsError, flat, plain_text
 from devices.format import Name, Strict, Text
+from devices.instant import rfc3339_us
 from devices.measurement import Measurement, Quality, Rejected
 from devices.properties import Kind, ObservedProperty, Theme, observed_properties
 from devices.units import conversion, ucum
@@ -76,7 +76,8 @@ class MapFile(Strict):
     source: str = ""
     caveats: tuple[Text, ...] = ()
     codec: Annotated[str, StringConstraints(pattern=r"^([a-z0-9._-]+/[a-z0-9._-]+(@[^/@]+)?)?$")] = ""
-    codec_sha256: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
+    # of any form: whoever has the codec's text says which hash it should have been
+    codec_sha256: Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True)] = ""
     f_ports: tuple[Annotated[int, Field(ge=1, le=223)], ...] = ()
     required_missing: int | None = Field(None, ge=1, le=1000)
     time: str = ""
@@ -133,24 +134,34 @@ _BRANCHES = {"str", "float", "literal[False]"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
-    """A field, ready to read: value in the property's unit = slope * number + offset, exactly."""
+class Reader:
+    """A field, ready to read: value in the property's unit = slope * number + offset, exactly.
+
+    `unit`: UCUM, of the codec's number times `scale`; `low`, `high`: the sensor's range in the property's
+    unit, infinite where the map gives none; `time`: the path that says when it was measured, or nothing.
+    """
 
     path: str
     property: str
     channel: str
     unit: str
     codec_unit: str
+    scale: float
     slope: Fraction
     offset: Fraction
     low: float
     high: float
-    sentinels: frozenset[float | str]
+    sentinels: tuple[float | str, ...]
     states: Mapping[str, float]
     state: bool
     time: str
 
+    def found_in(self, fields: Container[str]) -> str | None:
+        """Where its value stands, alone or as one of {value, unit}; None where it is not there."""
+        return next((each for each in (self.path, f"{self.path}.value") if each in fields), None)
+
     def value(self, number: float) -> float:
+        """The codec's number in the property's unit; infinite where that is too large."""
         if self.slope == 1 and self.offset == 0:
             return float(number)
         try:
@@ -160,6 +171,7 @@ class _Reader:
             return math.inf
 
     def measured(self, value: float | None, time_us: int | None) -> Measurement:
+        """A value in the property's unit, judged by the range; None and what is not finite are missing."""
         if value is None or not math.isfinite(value):
             return Measurement(self.property, None, Quality.MISSING, self.channel, time_us)
         quality = Quality.GOOD if self.low <= value <= self.high else Quality.FAIL
@@ -176,7 +188,7 @@ class _Reader:
 class FieldMap:
     """Reads what a codec gave. `wraps`, `required`, `properties`: as DeviceType has them."""
 
-    readers: tuple[_Reader, ...] = ()
+    readers: tuple[Reader, ...] = ()
     wraps: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     required: frozenset[str] = frozenset()
     times: frozenset[str] = frozenset()
@@ -191,11 +203,6 @@ class FieldMap:
         """In the order of the file."""
         return tuple(dict.fromkeys(each.property for each in self.readers))
 
-    @property
-    def units(self) -> Mapping[str, str]:
-        """UCUM unit that the map says a path has."""
-        return {each.path: each.unit for each in self.readers}
-
     def read(self, data: Mapping[str, Any], warnings: tuple[str, ...] = ()) -> Decoded | Rejected:
         """The measurements in what a codec gave; what nobody mapped, and what could not be read, is kept.
 
@@ -208,15 +215,14 @@ class FieldMap:
         found: list[Measurement] = []
         said = [plain_text(each) for each in warnings]
         times: dict[str, int | None] = {}
-        for path in self.times & fields.keys():
-            times[path] = _time_us(fields[path])
-            if times[path] is None:
-                said.append(f"{path}: {fields[path]!r} is no time"[:200])
+        for when in self.times & fields.keys():
+            times[when] = _time_us(fields[when])
+            if times[when] is None:
+                said.append(f"{when}: {fields[when]!r} is no time"[:200])
             else:
-                del fields[path]
+                del fields[when]
         for reader in self.readers:
-            path = reader.path if reader.path in fields else f"{reader.path}.value"
-            if path not in fields:
+            if (path := reader.found_in(fields)) is None:
                 continue
             raw = fields[path]
             number, unit = _number(raw, reader)
@@ -250,21 +256,16 @@ _MILLISECONDS = 100_000_000_000
 def _time_us(raw: Any) -> int | None:
     """µs since the epoch of seconds or milliseconds since then or an RFC 3339 text; None of anything else."""
     if isinstance(raw, str):
-        try:
-            when = datetime.fromisoformat(raw)
-        except ValueError:
-            return None
-        return None if when.tzinfo is None else (when - _EPOCH) // timedelta(microseconds=1)
+        return rfc3339_us(raw)
     if isinstance(raw, bool) or not isinstance(raw, int | float) or not 0 < raw < _MILLISECONDS * 1000:
         return None
     return round(raw * (1_000 if raw >= _MILLISECONDS else 1_000_000))
 
 
-_EPOCH = datetime.fromtimestamp(0, UTC)
 _UNREADABLE = math.nan
 
 
-def _number(raw: Any, reader: _Reader) -> tuple[float | None, str]:
+def _number(raw: Any, reader: Reader) -> tuple[float | None, str]:
     """The number meant, None for none, _UNREADABLE for what is no number; and a unit written behind it."""
     if raw is None or (isinstance(raw, str) and raw in reader.sentinels):
         return None, ""
@@ -286,7 +287,7 @@ def _number(raw: Any, reader: _Reader) -> tuple[float | None, str]:
 def compile_map(file: str, map_file: MapFile) -> FieldMap:
     """What a map means. Raises DeviceTypeError with every fault found."""
     faults: list[Fault] = []
-    readers: list[_Reader] = []
+    readers: list[Reader] = []
     wraps: dict[str, float] = {}
     paths: dict[str, int] = {}
     series: dict[tuple[str, str], int] = {}
@@ -336,24 +337,25 @@ def _field_faults(file: str, key: str, spec: MapField, observed: ObservedPropert
         yield Fault(file, f"{key}.unit", problem, "correct the unit or the property")
 
 
-def _reader(spec: MapField, observed: ObservedProperty, time: str) -> tuple[_Reader, float | None]:
+def _reader(spec: MapField, observed: ObservedProperty, time: str) -> tuple[Reader, float | None]:
     unit = ucum(spec.unit or "1")
     into, shift = conversion(unit, observed.unit) or (Fraction(1), Fraction(0))
     low, high = sorted(float(Fraction(repr(each)) * into + shift) for each in spec.range or ()) or (
         -math.inf,
         math.inf,
     )
-    reader = _Reader(
+    reader = Reader(
         path=spec.path,
         property=observed.name,
         channel=spec.channel,
         unit=unit,
         codec_unit=spec.codec_unit,
+        scale=spec.scale,
         slope=Fraction(repr(spec.scale)) * into,
         offset=shift,
         low=low,
         high=high,
-        sentinels=frozenset(spec.sentinels),
+        sentinels=tuple(dict.fromkeys(spec.sentinels)),
         states=MappingProxyType(dict(spec.states)),
         state=observed.kind == "state",
         time=time,

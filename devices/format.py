@@ -113,6 +113,7 @@ class FieldSpec(Strict):
     channel: str = ""
     sentinels: tuple[int, ...] = ()
     wrap: float | None = Field(None, gt=0)
+    time: Literal["unix_s"] | None = None
     required: bool | Literal["report"] = False
     optional: bool = False
 
@@ -152,8 +153,14 @@ class FieldSpec(Strict):
             raise ValueError("type bool needs a bit")
         if any(op == "div" and by == 0 for op, by in self.steps):
             raise ValueError("division by zero")
-        if self.property is None and (self.sentinels or self.valid_range or self.wrap or self.required):
-            raise ValueError("sentinels, valid_range, wrap and required need a property")
+        if self.property is None and (self.valid_range or self.wrap):
+            raise ValueError("valid_range and wrap need a property")
+        if not (self.property or self.time) and (self.sentinels or self.required):
+            raise ValueError("sentinels and required need a property or a time")
+        if self.time and (self.property or self.lookup or self.type in _UNREPORTED or "f" in self.type):
+            raise ValueError("a time is a whole number on the wire, and nothing else")
+        if self.time and self.required == "report":
+            raise ValueError("a time is required (true), or may be missing")
         if self.valid_range and self.valid_range[0] > self.valid_range[1]:
             raise ValueError("valid_range runs downwards")
         return self
@@ -238,19 +245,26 @@ class TlvNode(Strict):
     tlv: Tlv
 
 
+class RecordsNode(Strict):
+    """`- records:`, one after the other until the payload ends, each with a time."""
+
+    records: "tuple[Node, ...]" = Field(min_length=1)
+
+
 def _sort(raw: Any) -> str:
     keys = set(raw) if isinstance(raw, Mapping) else set(vars(raw))
-    return next((each for each in ("flagged", "match", "tlv") if each in keys), "field")
+    return next((each for each in ("flagged", "match", "tlv", "records") if each in keys), "field")
 
 
 Node = Annotated[
     Annotated[FieldSpec, Tag("field")]
     | Annotated[FlaggedNode, Tag("flagged")]
     | Annotated[MatchNode, Tag("match")]
-    | Annotated[TlvNode, Tag("tlv")],
+    | Annotated[TlvNode, Tag("tlv")]
+    | Annotated[RecordsNode, Tag("records")],
     Discriminator(_sort),
 ]
-_TAGS = {"field", "flagged", "match", "tlv"}
+_TAGS = {"field", "flagged", "match", "tlv", "records"}
 
 
 class Frame(Strict):
@@ -305,7 +319,7 @@ class TypeFile(Strict):
         return re.sub(r"[^a-z0-9]+", "-", f"{self.maker}-{self.model}".lower()).strip("-")
 
 
-for _model in (FlagGroup, Match, Tlv, Flagged, FlaggedNode, MatchNode, TlvNode, Frame, TypeFile):
+for _model in (FlagGroup, Match, Tlv, Flagged, FlaggedNode, MatchNode, TlvNode, RecordsNode, Frame, TypeFile):
     _model.model_rebuild()
 
 

@@ -2,7 +2,8 @@
 
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from devices.catalogue import DeviceType
@@ -12,6 +13,8 @@ from devices.table_codec import TableCodec
 
 MOST_FRAMES = 50
 _RANDOM = 48
+_CHANGED = 64
+_LIMITS = frozenset({"codec_timeout", "codec_memory", "codec_crash"})
 _BELIEVED = {Quality.GOOD, Quality.NOT_EVALUATED, Quality.MISSING}
 _WORD = re.compile(r"[a-z]+|\d+")
 
@@ -23,8 +26,10 @@ class Guess:
     `named`: what the network server's words (device name, profile) say: "model", "maker" or "".
     `readings` values within the sensor's limits, `failed` outside them, `missing` without a value, over
     `frames` different payloads. `strictness` 0..1: the share of random payloads of the same lengths, on the
-    same ports, that the type would not believe; near 0 its reading these payloads says little.
-    `newest`: what it reads from the newest payload that has readings.
+    same ports, that the type would not believe; near 0 its reading these payloads says little. `heeded` 0..1:
+    the share of their bytes that count, since changing one changes the values or has the type refuse.
+    `seen`: so many of the type's properties have a value in one of the payloads. `newest`: what it reads from
+    the newest payload that has readings.
     """
 
     type: DeviceType
@@ -34,18 +39,28 @@ class Guess:
     missing: int
     frames: int
     strictness: float
+    heeded: float
+    seen: int
     newest: tuple[Measurement, ...]
 
     @property
     def fit(self) -> float:
-        """0..1: the share of values there and within limits; half of it where anything would pass."""
-        share = self.readings / (self.readings + self.failed + self.missing)
-        return round(share * (1 + self.strictness) / 2, 2)
+        """0..1: the share of values within limits, by the share of bytes they come from.
+
+        Half of it where anything would pass.
+        """
+        share = self.readings / (self.readings + self.failed)
+        return round(share * self.heeded * (1 + self.strictness) / 2, 2)
 
     @property
-    def rank(self) -> tuple[int, float, float]:
-        """Larger is better: what the words name, the fit, good readings per payload."""
-        return ("", "maker", "model").index(self.named), self.fit, round(self.readings / self.frames, 1)
+    def rank(self) -> tuple[int, float, float, float]:
+        """Larger is better.
+
+        What the words name, the fit, the share of its properties that it sends, good readings per payload.
+        """
+        named = ("", "maker", "model").index(self.named)
+        sends = self.seen / len(self.type.properties) if self.type.properties else 0.0
+        return named, self.fit, sends, round(self.readings / self.frames, 1)
 
     @property
     def reason(self) -> str:
@@ -58,6 +73,8 @@ class Guess:
             parts.append(f"{_values(good)}, all within the sensor's limits")
         if self.missing:
             parts.append(f"{_values(self.missing)} missing")
+        parts.append(f"{round(100 * self.heeded)} % of the bytes count")
+        parts.append(f"{self.seen} of the {len(self.type.properties)} things it measures are there")
         share = round(100 * (1 - self.strictness))
         if share == 0:
             parts.append("no random payload of this length would pass")
@@ -68,50 +85,174 @@ class Guess:
         return ", ".join(parts)
 
 
-def guess(frames: Sequence[Frame], types: Iterable[DeviceType], words: Iterable[str] = ()) -> list[Guess]:
-    """The types that read all of the frames, best first; equal ones by id.
+class Unread:
+    """Payloads that a script did not read, by script: no later search runs it on them. Bounded."""
+
+    def __init__(self, most: int = 20_000) -> None:
+        self._most = most
+        self._known: OrderedDict[tuple[str, int, bytes], None] = OrderedDict()
+
+    def add(self, type_: DeviceType, frame: Frame) -> None:
+        """The script of this type does not read the frame; the oldest are forgotten."""
+        self._known[type_.sha256, frame.f_port, frame.payload] = None
+        if len(self._known) > self._most:
+            self._known.popitem(last=False)
+
+    def among(self, type_: DeviceType, frames: Iterable[Frame]) -> bool:
+        """Whether the script is known not to read one of them."""
+        return any((type_.sha256, each.f_port, each.payload) in self._known for each in frames)
+
+
+class Search:
+    """Which types read all of the frames, worked out step by step. Not thread-safe.
 
     `frames`: newest first; the newest `MOST_FRAMES` different ones are looked at. `words`: what the network
     server calls the device and its profile. A type whose codec is a script of a maker (slow, and hundreds of
-    them in a repository) is tried only where the words name it.
+    them in a repository) is tried only where the words name it, after the others, and one payload a step:
+    such a step may take as long as a sandbox allows. With the first payload that it does not read it is out.
     """
-    tried = _different(frames)
-    said = [_spelt(each) for each in words if each]
-    found = []
-    for each in types:
-        named = _named(each, said)
-        if isinstance(each.codec, TableCodec) or named:
-            judged = _judge(each, tried, named)
-            if judged is not None:
-                found.append(judged)
-    return sorted(found, key=lambda each: (*(-part for part in each.rank), each.type.id))
+
+    def __init__(
+        self,
+        frames: Sequence[Frame],
+        types: Iterable[DeviceType],
+        words: Iterable[str] = (),
+        unread: Unread | None = None,
+    ) -> None:
+        tried = _different(frames)
+        said = [_spelt(each) for each in words if each]
+        self._unread = Unread() if unread is None else unread
+        self._found: list[Guess] = []
+        chosen = [(each, _named(each, said)) for each in types] if tried else []
+        chosen.sort(key=lambda each: each[1] != "model")
+        self._tables = deque(
+            self._judge(each, tried, named) for each, named in chosen if not _is_script(each)
+        )
+        self._scripts = deque(
+            self._judge(each, tried, named) for each, named in chosen if named and _is_script(each)
+        )
+
+    @property
+    def found(self) -> list[Guess]:
+        """The types found so far, best first; equal ones by id."""
+        return sorted(self._found, key=lambda each: (*(-part for part in each.rank), each.type.id))
+
+    @property
+    def untried(self) -> int:
+        """Types of which nothing is known yet, or not all."""
+        return len(self._tables) + len(self._scripts)
+
+    def go_on(self, enough: Callable[[], bool] = lambda: False, *, scripts: bool = True) -> None:
+        """Take steps until it is `enough`, or nothing is left; without `scripts` none of a script."""
+        for left in (self._tables, self._scripts) if scripts else (self._tables,):
+            while left and not enough():
+                try:
+                    next(left[0])
+                except StopIteration as done:
+                    left.popleft()
+                    if done.value is not None:
+                        self._found.append(done.value)
+
+    def _judge(
+        self, type_: DeviceType, frames: Sequence[Frame], named: str
+    ) -> Generator[None, None, Guess | None]:
+        """None where the type does not read all frames, or nothing believable from them."""
+        if self._unread.among(type_, frames):
+            return None
+        decoded: list[Decoded] = []
+        for part in _parts(type_, frames):
+            yield
+            for frame, each in zip(part, type_.decode_many(part), strict=True):
+                if isinstance(each, Rejected):
+                    if _is_script(type_) and each.reason not in _LIMITS:
+                        self._unread.add(type_, frame)
+                    return None
+                decoded.append(each)
+        qualities = [each.quality for one in decoded for each in one.measurements]
+        failed = sum(quality not in _BELIEVED for quality in qualities)
+        missing = qualities.count(Quality.MISSING)
+        readings = len(qualities) - failed - missing
+        if not readings or readings < failed:
+            return None
+        strictness = yield from _strictness(type_, frames)
+        heeded = yield from _heeded(type_, frames, decoded)
+        with_value = {
+            each.property for one in decoded for each in one.measurements if each.quality != Quality.MISSING
+        }
+        return Guess(
+            type=type_,
+            named=named,
+            readings=readings,
+            failed=failed,
+            missing=missing,
+            frames=len(frames),
+            strictness=strictness,
+            heeded=heeded,
+            seen=len(with_value & set(type_.properties)),
+            newest=next(each.measurements for each in decoded if each.measurements),
+        )
 
 
-def _judge(type_: DeviceType, frames: Sequence[Frame], named: str) -> Guess | None:
-    """None where the type does not read all frames, or nothing believable from them."""
-    # the first alone: most types are out after it
-    decoded: list[Decoded] = []
-    for part in (frames[:1], frames[1:]):
-        for each in type_.decode_many(part) if part else ():
-            if isinstance(each, Rejected):
-                return None
-            decoded.append(each)
-    qualities = [each.quality for one in decoded for each in one.measurements]
-    failed = sum(quality not in _BELIEVED for quality in qualities)
-    missing = qualities.count(Quality.MISSING)
-    readings = len(qualities) - failed - missing
-    if not readings or readings < failed:
-        return None
-    newest = next(each.measurements for each in decoded if each.measurements)
-    return Guess(type_, named, readings, failed, missing, len(frames), _strictness(type_, frames), newest)
+def guess(frames: Sequence[Frame], types: Iterable[DeviceType], words: Iterable[str] = ()) -> list[Guess]:
+    """The types that read all of the frames, best first: a search to its end."""
+    search = Search(frames, types, words)
+    search.go_on()
+    return search.found
 
 
-def _strictness(type_: DeviceType, frames: Sequence[Frame]) -> float:
+def _is_script(type_: DeviceType) -> bool:
+    return not isinstance(type_.codec, TableCodec)
+
+
+def _parts(type_: DeviceType, frames: Sequence[Frame]) -> Iterator[Sequence[Frame]]:
+    """What to decode at once: of a table the first alone, since most types are out after it."""
+    if _is_script(type_):
+        yield from ([each] for each in frames)
+    else:
+        yield from filter(None, (frames[:1], frames[1:]))
+
+
+def _decoded(type_: DeviceType, frames: Sequence[Frame]) -> Generator[None, None, list[Decoded | Rejected]]:
+    """What the type makes of the first frames, up to one with which it ran into a limit, without that."""
+    found: list[Decoded | Rejected] = []
+    for part in _parts(type_, frames):
+        yield
+        for each in type_.decode_many(part):
+            if isinstance(each, Rejected) and each.reason in _LIMITS:
+                return found
+            found.append(each)
+    return found
+
+
+def _strictness(type_: DeviceType, frames: Sequence[Frame]) -> Generator[None, None, float]:
     """Share of random payloads like these that the type rejects or finds outside its limits."""
     draw = random.Random(0)  # noqa: S311 - the same payloads every time, so that ranks stay
     shapes = [(each.f_port, len(each.payload)) for each in frames]
     tried = [Frame(port, draw.randbytes(length)) for port, length in draw.choices(shapes, k=_RANDOM)]
-    return sum(not _believed(each) for each in type_.decode_many(tried)) / _RANDOM
+    found = yield from _decoded(type_, tried)
+    return sum(not _believed(each) for each in found) / len(found) if found else 0.0
+
+
+def _heeded(
+    type_: DeviceType, frames: Sequence[Frame], decoded: Sequence[Decoded]
+) -> Generator[None, None, float]:
+    """Share of the bytes whose complement gives other values or none."""
+    draw = random.Random(0)  # noqa: S311 - the same bytes every time, so that ranks stay
+    places = [(i, at) for i, each in enumerate(frames) for at in range(len(each.payload))]
+    if len(places) > _CHANGED:
+        places = draw.sample(places, _CHANGED)
+    found = yield from _decoded(type_, [_changed(frames[i], at) for i, at in places])
+    kept = sum(
+        isinstance(new, Decoded) and new.measurements == decoded[i].measurements
+        for (i, _), new in zip(places, found, strict=False)
+    )
+    return 1 - kept / len(found) if found else 0.0
+
+
+def _changed(frame: Frame, at: int) -> Frame:
+    payload = bytearray(frame.payload)
+    payload[at] ^= 0xFF
+    return Frame(frame.f_port, bytes(payload), frame.received_us)
 
 
 def _believed(decoded: Decoded | Rejected) -> bool:

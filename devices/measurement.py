@@ -36,3 +36,10 @@ class Rejected:
 
     reason: str
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting(Rejected):
+    """An input that could not be looked at yet; worth another try after `after_s` seconds."""
+
+    after_s: float = 0.0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
 
+from devices.instant import EARLIEST_US
 from devices.measurement import Measurement, Quality, Rejected
 
 Read = Callable[[Any], Measurement | None]
@@ -20,13 +21,48 @@ class Refused(Exception):  # noqa: N818 - a jump out of the decoder's nested clo
 
 
 @dataclass(frozen=True, slots=True)
+class Clock:
+    """A field that dates the values of its list: µs since 1970 = (a * raw + b) / c.
+
+    `variable` holds the raw number while a payload is read. `many`: the list may come several times a frame.
+    `required`: without a time its values are left out; else they are undated.
+    """
+
+    variable: str
+    a: int
+    b: int
+    c: int
+    raw_low: int
+    raw_high: int
+    sentinels: frozenset[int]
+    required: bool
+    many: bool
+
+    def time_us(self, raw: int) -> int | None:
+        """The time of a raw number; None for none, and for that of a clock that was never set."""
+        if raw in self.sentinels:
+            return None
+        time_us = (raw * self.a + self.b) // self.c
+        return time_us if time_us >= EARLIEST_US else None
+
+    def raw(self, time_us: int | None) -> int:
+        """The raw number of a time, the smallest sentinel for None. Raises ValueError where there is none."""
+        if time_us is None:
+            return min(self.sentinels)
+        raw, rest = divmod(time_us * self.c - self.b, self.a)
+        if rest or not self.raw_low <= raw <= self.raw_high or self.time_us(raw) != time_us:
+            raise ValueError(f"{time_us} µs since 1970 cannot be sent")
+        return raw
+
+
+@dataclass(frozen=True, slots=True)
 class Readout:
     """A field that is an observed property: value = (a * raw + b) / c in the property's unit.
 
     `key` is (property, channel). a, b and c are integers, so that one correctly rounded division gives the
     nearest float. `lookup` replaces the formula where the file has a table; `strict`: a value outside it is
     an error. `low`, `high`: the sensor's range, `wrap`: the counter's modulus, all in the
-    property's unit.
+    property's unit. `clock`: what dates it.
     """
 
     key: tuple[str, str]
@@ -46,6 +82,7 @@ class Readout:
     wrap: float | None
     required: Literal["", "reject", "report"]
     floating: bool
+    clock: Clock | None = None
 
     def value(self, raw: float) -> float:
         """The value of a raw number that is no sentinel."""

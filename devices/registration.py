@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import fcntl
+import glob
 import hashlib
 import io
 import os
@@ -21,7 +22,8 @@ from devices.errors import ChangedListError, ClosedListError, Fault, RegistryErr
 from devices.registry import Registry, registry_of
 
 MOST_ROWS = 5_000
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_FORMULA = re.compile(r"[=@]|[+-](?![\d\s./()-]*$)")
 _REMEDY_FILE = "name a CSV file in the configuration, [devices] file = 'devices.csv'; [[device]] may stay"
 _REMEDY_WRITE = (
     "make the file and its folder writable for the service; mount the folder into a container, not the file"
@@ -87,6 +89,7 @@ class Registration:
         """
         file = self._open()
         with self._lock, _as_closed(file), _alone(file.parent):
+            _tidy(file)
             old = file.read_bytes()
             if version is not None and version != _version(old):
                 raise _changed(file)
@@ -143,8 +146,16 @@ def _located(file: Path, data: bytes) -> list[Located]:
 
 def _unwritable(located: Located) -> Iterator[Fault]:
     for column, value in located.row:
-        if isinstance(value, str) and _CONTROL.search(value):
-            yield located.fault(column, "has a control character", "write it as one line")
+        if not isinstance(value, str):
+            continue
+        if "\n" in value or "\r" in value:
+            remedy = "close the quotation mark it begins with, or write it as one line"
+            yield located.fault(column, "goes on over several lines", remedy)
+        elif _CONTROL.search(value):
+            yield located.fault(column, "has a control character", "leave it out")
+        elif _FORMULA.match(value):
+            remedy = "begin it with a letter or a digit"
+            yield located.fault(column, "is a formula for the spreadsheet that opens the list", remedy)
 
 
 def _appended(file: Path, old: bytes, rows: Sequence[DeviceRow]) -> bytes:
@@ -224,7 +235,7 @@ def _replace(file: Path, old: bytes, new: bytes) -> None:
 def _beside(file: Path, data: bytes) -> Path:
     """A durable file of its own name in the same folder, with the rights of `file`."""
     about = file.stat()
-    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    handle, name = tempfile.mkstemp(prefix=_beginning(file), dir=file.parent)
     try:
         with os.fdopen(handle, "wb") as written:
             written.write(data)
@@ -237,6 +248,16 @@ def _beside(file: Path, data: bytes) -> Path:
         Path(name).unlink(missing_ok=True)
         raise
     return Path(name)
+
+
+def _beginning(file: Path) -> str:
+    return f".{file.name}.new-"
+
+
+def _tidy(file: Path) -> None:
+    """Remove what a service left that was killed while it wrote. Nobody else writes now."""
+    for left in file.parent.glob(f"{glob.escape(_beginning(file))}*"):
+        left.unlink(missing_ok=True)
 
 
 def _sync(folder: Path) -> None:

@@ -50,19 +50,21 @@ class InstalledDevice:
 
         water_level (cm above gauge zero) = sensor_height_cm - water_distance (mm) / 10, or
         sensor_height_cm + water_depth (cm), with the quality of what it was made from; a device that sends
-        water_level itself keeps its own. A counter without a channel gets the device's direction.
+        water_level itself keeps its own. Of several at one time the first counts; each time that the payload
+        gives has its own. A counter without a channel gets the device's direction.
         """
         given = tuple(measurements)
         if self.direction:
             given = tuple(self._directed(each) for each in given)
         if self.sensor_height_cm is None or any(each.property == "water_level" for each in given):
             return given
+        levels: dict[int | None, Measurement] = {}
         for each in given:
             factor = _LEVEL_CM_PER_UNIT.get(each.property)
-            if factor is not None:
+            if factor is not None and each.time_us not in levels:
                 value = None if each.value is None else round(self.sensor_height_cm + factor * each.value, 3)
-                return (*given, replace(each, property="water_level", value=value))
-        return given
+                levels[each.time_us] = replace(each, property="water_level", value=value)
+        return (*given, *levels.values())
 
     def _directed(self, measurement: Measurement) -> Measurement:
         if measurement.channel or measurement.property not in _directed_properties():

@@ -1,5 +1,6 @@
 """The codec of a device type that a field table describes."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from devices.table_plan import (
     MatchPlan,
     OptionalPlan,
     Plan,
+    RecordsPlan,
     TlvPlan,
     inside,
     plan_type,
@@ -43,7 +45,12 @@ class TableCodec:
             return Rejected("empty_payload", f"fPort {f_port}")
         return decoder(payload)
 
-    def decode_many(self, frames: Sequence[Frame]) -> list[Decoded | Rejected]:
+    def decode_many(
+        self,
+        frames: Sequence[Frame],
+        *,
+        within_s: float = math.inf,  # noqa: ARG002 - a table needs microseconds
+    ) -> list[Decoded | Rejected]:
         """What `decode` makes of each frame, in their order."""
         return decode_each(self.decode, frames)
 
@@ -85,7 +92,7 @@ def _variants(plan: Plan) -> list[tuple[Group, ...]]:
     return variants
 
 
-def _optional(step: FlaggedPlan | TlvPlan | OptionalPlan) -> list[Group]:
+def _optional(step: FlaggedPlan | TlvPlan | OptionalPlan | RecordsPlan) -> list[Group]:
     return [group for plan in inside(step) if (group := tuple(walk(plan)))]
 
 

@@ -2,9 +2,10 @@
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from devices.measurement import Measurement, Quality, Rejected
-from devices.readout import Read, Refused, reader
+from devices.readout import Clock, Read, Refused, reader
 from devices.table_plan import (
     LENGTH,
     FieldPlan,
@@ -13,12 +14,16 @@ from devices.table_plan import (
     MatchPlan,
     OptionalPlan,
     Plan,
+    RecordsPlan,
     Step,
     TlvPlan,
+    clock_of,
     inside,
     walk,
 )
 
+_LOGGED = "$logged"
+"""The variable that is there when a frame had values of another time."""
 Decode = Callable[[bytes], tuple[Measurement, ...] | Rejected]
 _Out = list[Measurement]
 _Variables = dict[str, int]
@@ -38,28 +43,41 @@ def compile_frame(frame: FramePlan) -> Decode:
     by_length = LENGTH in referenced
     readouts = list(walk(frame.steps))
     required = {each.key: each.required for each in readouts if each.required}
-    most = len(readouts)
-    may_repeat = len({each.key for each in readouts}) < most
+    clock = clock_of(frame.steps)
+    of_now = [each.key for each in readouts if each.clock in {None, clock}]
+    most = len(of_now)
+    may_repeat = len(set(of_now)) < most
 
     def decode(payload: bytes) -> tuple[Measurement, ...] | Rejected:
         out: _Out = []
+        variables: _Variables = {LENGTH: len(payload)} if by_length else {}
         try:
-            end = run(payload, 0, out, {LENGTH: len(payload)} if by_length else {})
+            end = run(payload, 0, out, variables)
         except (struct.error, IndexError):
             return Rejected("payload_too_short", f"{len(payload)} bytes: {payload.hex()}")
         except Refused as refused:
             return refused.rejected
         if end != len(payload):
-            if end > len(payload):
-                return Rejected("payload_too_short", f"{len(payload)} bytes: {payload.hex()}")
-            return Rejected("trailing_bytes", f"{end} bytes read, {len(payload)} came: {payload.hex()}")
-        if may_repeat:
+            return _wrong_length(end, payload)
+        logged = _LOGGED in variables
+        if may_repeat or logged:
             out = _first_of_each(out)
-        if required and out and len(out) < most:
-            return _with_required(out, required)
+        if required and out and (logged or len(out) < most):
+            checked = _with_required(out, required)
+            if isinstance(checked, Rejected):
+                return checked
+            out = checked
+        if clock is not None:
+            _date(out, 0, clock, variables)
         return tuple(out)
 
     return decode
+
+
+def _wrong_length(end: int, payload: bytes) -> Rejected:
+    if end > len(payload):
+        return Rejected("payload_too_short", f"{len(payload)} bytes: {payload.hex()}")
+    return Rejected("trailing_bytes", f"{end} bytes read, {len(payload)} came: {payload.hex()}")
 
 
 def _no_reading(payload: bytes) -> tuple[Measurement, ...]:  # noqa: ARG001 - any bytes will do
@@ -68,24 +86,42 @@ def _no_reading(payload: bytes) -> tuple[Measurement, ...]:  # noqa: ARG001 - an
 
 def _first_of_each(out: _Out) -> _Out:
     """An alarm often says again what the report before it said: one value for each series."""
-    first: dict[tuple[str, str], Measurement] = {}
+    first: dict[tuple[str, str, int | None], Measurement] = {}
     for each in out:
-        first.setdefault((each.property, each.channel), each)
+        first.setdefault((each.property, each.channel, each.time_us), each)
     return list(first.values())
 
 
-def _with_required(out: _Out, required: Mapping[tuple[str, str], str]) -> tuple[Measurement, ...] | Rejected:
-    present = {(each.property, each.channel) for each in out}
+def _with_required(out: _Out, required: Mapping[tuple[str, str], str]) -> _Out | Rejected:
+    """What must be there is asked of the values of now, not of those logged beside them or alone."""
+    present = {(each.property, each.channel) for each in out if each.time_us is None}
+    if not present:
+        return out
     for (property_, channel), manner in required.items():
         if (property_, channel) not in present:
             if manner == "reject":
                 return Rejected("missing_required", property_)
             out.append(Measurement(property_, None, Quality.MISSING, channel))
-    return tuple(out)
+    return out
+
+
+def _date(out: _Out, start: int, clock: Clock, variables: _Variables) -> None:
+    """Gives the values from `start` on their time, except those that have one."""
+    raw = variables.pop(clock.variable, None)
+    variables[_LOGGED] = 1
+    time_us = None if raw is None else clock.time_us(raw)
+    if time_us is not None:
+        dated = [each if each.time_us is not None else replace(each, time_us=time_us) for each in out[start:]]
+    elif clock.required:
+        dated = [each for each in out[start:] if each.time_us is not None]
+    else:
+        return
+    out[start:] = dated
 
 
 def _referenced(plan: Plan) -> set[str]:
     names = {step.variable for step in plan if isinstance(step, FlaggedPlan | MatchPlan)}
+    names |= {step.clock.variable for step in plan if isinstance(step, FieldPlan) and step.clock}
     return names.union(*(_referenced(inner) for step in plan for inner in inside(step)))
 
 
@@ -99,6 +135,22 @@ def _chain(runs: Sequence[_Run]) -> _Run:
         return pos
 
     return chain
+
+
+def _list(plan: Plan, referenced: set[str]) -> _Run:
+    """A plan inside a frame, which may date its values itself."""
+    run = _chain(_steps(plan, referenced))
+    clock = clock_of(plan)
+    if clock is None:
+        return run
+
+    def dated(payload: bytes, pos: int, out: _Out, variables: _Variables) -> int:
+        start = len(out)
+        pos = run(payload, pos, out, variables)
+        _date(out, start, clock, variables)
+        return pos
+
+    return dated
 
 
 def _steps(plan: Plan, referenced: set[str]) -> list[_Run]:
@@ -131,6 +183,8 @@ def _structure(step: Step, referenced: set[str]) -> _Run:
         return _match(step, referenced)
     if isinstance(step, OptionalPlan):
         return _optional(step, referenced)
+    if isinstance(step, RecordsPlan):
+        return _records(step, referenced)
     return _tlv(step, referenced)
 
 
@@ -218,7 +272,7 @@ def _bits(field: FieldPlan, referenced: set[str]) -> _Run:
 
 
 def _flagged(step: FlaggedPlan, referenced: set[str]) -> _Run:
-    groups = [(1 << bit, _chain(_steps(plan, referenced))) for bit, plan in step.groups]
+    groups = [(1 << bit, _list(plan, referenced)) for bit, plan in step.groups]
     variable = step.variable
 
     def run(payload: bytes, pos: int, out: _Out, variables: _Variables) -> int:
@@ -232,9 +286,9 @@ def _flagged(step: FlaggedPlan, referenced: set[str]) -> _Run:
 
 
 def _match(step: MatchPlan, referenced: set[str]) -> _Run:
-    exact = {low: _chain(_steps(plan, referenced)) for low, high, plan in step.cases if low == high}
-    ranges = [(low, high, _chain(_steps(plan, referenced))) for low, high, plan in step.cases if low != high]
-    otherwise = None if step.otherwise is None else _chain(_steps(step.otherwise, referenced))
+    exact = {low: _list(plan, referenced) for low, high, plan in step.cases if low == high}
+    ranges = [(low, high, _list(plan, referenced)) for low, high, plan in step.cases if low != high]
+    otherwise = None if step.otherwise is None else _list(step.otherwise, referenced)
     variable = step.variable
 
     def run(payload: bytes, pos: int, out: _Out, variables: _Variables) -> int:
@@ -258,12 +312,26 @@ def _optional(step: OptionalPlan, referenced: set[str]) -> _Run:
     return run
 
 
+def _records(step: RecordsPlan, referenced: set[str]) -> _Run:
+    record = _list(step.record, referenced)
+
+    def run(payload: bytes, pos: int, out: _Out, variables: _Variables) -> int:
+        while pos < len(payload):
+            begun, pos = pos, record(payload, pos, out, variables)
+            if pos <= begun:
+                break
+        return pos
+
+    return run
+
+
 def _with_readings(step: TlvPlan) -> set[bytes]:
-    return {tag for tag, plan in step.cases if any(walk(plan))}
+    """Tags with values that would contradict each other if they came twice; dated ones do not."""
+    return {tag for tag, plan in step.cases if clock_of(plan) is None and any(walk(plan))}
 
 
 def _tlv(step: TlvPlan, referenced: set[str]) -> _Run:
-    cases = {tag: _chain(_steps(plan, referenced)) for tag, plan in step.cases}
+    cases = {tag: _list(plan, referenced) for tag, plan in step.cases}
     once = _with_readings(step)
     tag_size, length_size, skip = step.tag_size, step.length_size, step.skip_unknown
     endian = "little" if step.little else "big"

@@ -14,14 +14,16 @@ from devices.format import (
     FlaggedNode,
     MatchNode,
     Node,
+    RecordsNode,
     Tlv,
     TlvNode,
     TypeFile,
     WireType,
     wire_type,
 )
+from devices.instant import SECOND_US
 from devices.properties import observed_properties
-from devices.readout import Readout
+from devices.readout import Clock, Readout
 from devices.units import conversion, ucum
 
 LENGTH = "$length"
@@ -32,7 +34,7 @@ LENGTH = "$length"
 class FieldPlan:
     """Bytes on the wire. `wire` None: `size` bytes nobody reads. `advance`: how far the next field is.
 
-    `rest`: all bytes to the end, which nobody reads either.
+    `rest`: all bytes to the end, which nobody reads either. `clock`: it dates the values of its plan.
     """
 
     name: str
@@ -42,6 +44,7 @@ class FieldPlan:
     little: bool
     readout: Readout | None = None
     rest: bool = False
+    clock: Clock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,14 @@ class OptionalPlan:
     rest: "Plan"
 
 
-Step = FieldPlan | FlaggedPlan | MatchPlan | TlvPlan | OptionalPlan
+@dataclass(frozen=True, slots=True)
+class RecordsPlan:
+    """The same again until the payload ends."""
+
+    record: "Plan"
+
+
+Step = FieldPlan | FlaggedPlan | MatchPlan | TlvPlan | OptionalPlan | RecordsPlan
 Plan = tuple[Step, ...]
 
 
@@ -114,7 +124,20 @@ def inside(step: Step) -> Sequence[Plan]:
         ]
     if isinstance(step, OptionalPlan):
         return [step.rest]
+    if isinstance(step, RecordsPlan):
+        return [step.record]
     return ()
+
+
+def clock_of(plan: Plan) -> Clock | None:
+    """What dates the values of a plan, if it has such a field."""
+    for step in plan:
+        clock = step.clock if isinstance(step, FieldPlan) else None
+        if clock is None and isinstance(step, OptionalPlan):
+            clock = clock_of(step.rest)
+        if clock is not None:
+            return clock
+    return None
 
 
 def plan_type(file: str, type_file: TypeFile) -> dict[int | None, FramePlan]:
@@ -140,27 +163,70 @@ class _Planner:
     def fault(self, key: str, problem: str, remedy: str) -> None:
         self.faults.append(Fault(self.file, key, problem, remedy))
 
-    def plan(self, nodes: Sequence[Node], path: str, variables: dict[str, WireType]) -> Plan:
+    def plan(
+        self,
+        nodes: Sequence[Node],
+        path: str,
+        variables: dict[str, WireType],
+        clock: Clock | None = None,
+        *,
+        many: bool = False,
+    ) -> Plan:
+        """`clock`: what dates the values around these nodes; `many`: they may come several times a frame."""
+        own = self._clock(nodes, path, many=many)
+        return self._plan(nodes, path, variables, own or clock)
+
+    def _clock(self, nodes: Sequence[Node], path: str, *, many: bool) -> Clock | None:
+        times = [(i, each) for i, each in enumerate(nodes) if isinstance(each, FieldSpec) and each.time]
+        for i, spec in times[1:]:
+            self.fault(f"{path}.{i} ({spec.name}).time", "a second time beside these values", "remove one")
+        for i, spec in times[:1]:
+            wire = wire_type(spec.type)
+            slope, offset = _line(spec.steps)
+            if wire is None or wire.code == "f" or slope <= 0:
+                self.fault(f"{path}.{i} ({spec.name}).type", "is no whole number that grows", "correct it")
+                continue
+            c = math.lcm(slope.denominator, offset.denominator)
+            low, high = _raw_bounds(wire)
+            return Clock(
+                variable=f"{spec.name} of {path}",
+                a=int(slope * c) * SECOND_US,
+                b=int(offset * c) * SECOND_US,
+                c=c,
+                raw_low=int(low),
+                raw_high=int(high),
+                sentinels=frozenset({0, *spec.sentinels}),
+                required=bool(spec.required),
+                many=many,
+            )
+        return None
+
+    def _plan(
+        self, nodes: Sequence[Node], path: str, variables: dict[str, WireType], clock: Clock | None
+    ) -> Plan:
         known = dict(variables)
         steps: list[Step] = []
         for i, node in enumerate(nodes):
             here = f"{path}.{i}"
             if isinstance(node, FlaggedNode):
-                steps.append(self._flagged(node, f"{here}.flagged", known))
+                steps.append(self._flagged(node, f"{here}.flagged", known, clock))
             elif isinstance(node, MatchNode):
                 self._last(node.match.field != LENGTH or i == len(nodes) - 1, f"{here}.match")
-                steps.append(self._match(node, f"{here}.match", known))
+                steps.append(self._match(node, f"{here}.match", known, clock))
             elif isinstance(node, TlvNode):
                 self._last(i == len(nodes) - 1, f"{here}.tlv")
-                steps.append(self._tlv(node.tlv, f"{here}.tlv", known))
+                steps.append(self._tlv(node.tlv, f"{here}.tlv", known, clock))
+            elif isinstance(node, RecordsNode):
+                self._last(i == len(nodes) - 1, f"{here}.records")
+                steps.append(self._records(node, f"{here}.records", known))
             elif node.optional and i:
                 rest = (node.model_copy(update={"optional": False}), *nodes[i + 1 :])
-                return (*steps, OptionalPlan(self.plan(rest, f"{path}[{i}:]", known)))
+                return (*steps, OptionalPlan(self._plan(rest, f"{path}[{i}:]", known, clock)))
             else:
                 key = f"{here} ({node.name})"
                 self._last(node.length != "remaining" or i == len(nodes) - 1, f"{key}.length")
-                step = self._field(node, key)
-                if step.wire is not None:
+                step = self._field(node, key, clock)
+                if step.wire is not None and not node.time:
                     known[node.name] = step.wire
                 steps.append(step)
         return tuple(steps)
@@ -180,7 +246,9 @@ class _Planner:
             self.fault(f"{key}.field", f"{plain} is no unsigned integer", "choose by an unsigned field")
         return plain
 
-    def _flagged(self, node: FlaggedNode, key: str, known: dict[str, WireType]) -> FlaggedPlan:
+    def _flagged(
+        self, node: FlaggedNode, key: str, known: dict[str, WireType], clock: Clock | None
+    ) -> FlaggedPlan:
         variable = self._variable(node.flagged.field, key, known)
         if variable in known:
             for i, group in enumerate(node.flagged.groups):
@@ -190,17 +258,17 @@ class _Planner:
         return FlaggedPlan(
             variable,
             tuple(
-                (group.bit, self.plan(group.fields, f"{key}.groups.{i}.fields", known))
+                (group.bit, self.plan(group.fields, f"{key}.groups.{i}.fields", known, clock))
                 for i, group in enumerate(node.flagged.groups)
             ),
         )
 
-    def _match(self, node: MatchNode, key: str, known: dict[str, WireType]) -> MatchPlan:
+    def _match(self, node: MatchNode, key: str, known: dict[str, WireType], clock: Clock | None) -> MatchPlan:
         variable = self._variable(node.match.field, key, known)
         cases: list[tuple[int, int, Plan]] = []
         otherwise: Plan | None = None
         for case, fields in node.match.cases.items():
-            inner = self.plan(fields, f"{key}.cases.{case}", known)
+            inner = self.plan(fields, f"{key}.cases.{case}", known, clock)
             if case == "_":
                 otherwise = inner
                 continue
@@ -211,11 +279,19 @@ class _Planner:
                 cases.append((*bounds, inner))
         return MatchPlan(variable, tuple(cases), otherwise)
 
-    def _tlv(self, tlv: Tlv, key: str, known: dict[str, WireType]) -> TlvPlan:
+    def _records(self, node: RecordsNode, key: str, known: dict[str, WireType]) -> RecordsPlan:
+        record = self.plan(node.records, key, known, many=True)
+        clock = clock_of(record)
+        if clock is None or not clock.required:
+            problem = "records that nothing dates cannot be told apart"
+            self.fault(key, problem, "give a field time: unix_s and required: true")
+        return RecordsPlan(record)
+
+    def _tlv(self, tlv: Tlv, key: str, known: dict[str, WireType], clock: Clock | None) -> TlvPlan:
         sizes = [int(each.type[1:]) // 8 for each in tlv.tag_fields] or [tlv.tag_size or 1]
         cases: dict[bytes, Plan] = {}
         for case, fields in tlv.cases.items():
-            inner = self.plan(fields, f"{key}.cases.{case}", known)
+            inner = self.plan(fields, f"{key}.cases.{case}", known, clock, many=True)
             tag = self._tag(case, sizes, bool(tlv.tag_fields))
             if tag is None:
                 remedy = "write the tag, or a list with one number for each of the tag_fields"
@@ -241,7 +317,7 @@ class _Planner:
         except (OverflowError, ValueError):
             return None
 
-    def _field(self, spec: FieldSpec, key: str) -> FieldPlan:
+    def _field(self, spec: FieldSpec, key: str, clock: Clock | None) -> FieldPlan:
         wire = wire_type(spec.type)
         if wire is None:
             size = spec.length if isinstance(spec.length, int) else 0
@@ -255,10 +331,13 @@ class _Planner:
         if spec.consume is not None:
             advance = spec.consume
         little = self.little if wire.endian is None else wire.endian == "little"
-        readout = None if spec.property is None else self._readout(spec, wire, key)
+        if spec.time:
+            name = spec.name if clock is None else clock.variable
+            return FieldPlan(name, wire, wire.size, advance, little, clock=clock)
+        readout = None if spec.property is None else self._readout(spec, wire, key, clock)
         return FieldPlan(spec.name, wire, wire.size, advance, little, readout)
 
-    def _readout(self, spec: FieldSpec, wire: WireType, key: str) -> Readout | None:
+    def _readout(self, spec: FieldSpec, wire: WireType, key: str, clock: Clock | None) -> Readout | None:
         known = observed_properties()
         observed = known.get(spec.property or "")
         if observed is None:
@@ -311,6 +390,7 @@ class _Planner:
             wrap=None if spec.wrap is None else _float(Fraction(str(spec.wrap)) * into),
             required="report" if spec.required == "report" else "reject" if spec.required else "",
             floating=wire.code == "f",
+            clock=clock,
         )
 
     def _lookup(

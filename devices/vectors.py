@@ -7,13 +7,17 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from devices.errors import DeviceTypeError
 from devices.format import Name, Strict, faults_of
+from devices.instant import rfc3339_us
 from devices.yaml12 import read_yaml
+
+Expected = dict[str, float | dict[Literal["value", "quality"], float | str | None] | None]
 
 
 class Vector(Strict):
     """One payload and what it must decode to.
 
-    `expected`: property or property/channel -> value, None (missing), {value, quality}; {} means no reading.
+    `expected`: property or property/channel -> value, None (missing), {value, quality}; {} means no reading
+    of now. `logged`: the same of values that the payload dates, by RFC 3339 time.
     `outside`: the expectation comes from somebody else than us, `source` says from whom.
     """
 
@@ -22,7 +26,8 @@ class Vector(Strict):
     outside: bool = False
     fPort: int = Field(ge=0, le=255)  # noqa: N815 - Payload Schema's key
     payload: bytes
-    expected: dict[str, float | dict[Literal["value", "quality"], float | str | None] | None] | None = None
+    expected: Expected | None = None
+    logged: dict[str, Expected] = Field(default_factory=dict)
     rejected: str | None = None
 
     @field_validator("payload", mode="before")
@@ -36,6 +41,8 @@ class Vector(Strict):
     def _either(self) -> "Vector":
         if (self.expected is None) == (self.rejected is None):
             raise ValueError("a vector has either expected or rejected")
+        if wrong := [each for each in self.logged if rfc3339_us(each) is None]:
+            raise ValueError(f"logged: {wrong[0]!r} is no RFC 3339 time")
         return self
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -13,7 +13,8 @@ import structlog
 
 from devices.catalogue import DeviceType
 from devices.decoded import Decoded, Frame
-from devices.measurement import Measurement, Quality, Rejected
+from devices.javascript.codec import WAITING
+from devices.measurement import Measurement, Quality, Rejected, Waiting
 from devices.registry import InstalledDevice, RegistryFile
 from ingest.event_time import payload_time_fits
 from ingest.reading import Measured, Series
@@ -24,14 +25,10 @@ _NAN = math.nan
 
 SANDBOX_S = 0.5
 """Time for the sandboxed codecs of one batch: one limit of a sandbox's call."""
-WAITING = "codec_waiting"
-"""Reason of an uplink that no time was left for; it is decoded as soon as there is."""
-_WAITING = Rejected(WAITING, "decoded as soon as the sandbox has time")
-_AT_ONCE = 8
-"""Most uplinks in one call of a sandbox. Its speed is in batches, but each that it must kill costs a limit,
-and each that is merely slow nearly so: a codec begins with one a call, gets twice as many after each call
-that was quick, and begins anew after one that was not."""
-_KILLED = frozenset({"codec_timeout", "codec_memory", "codec_crash"})
+_NO_TIME = Waiting(WAITING, "no time was left: decoded as soon as there is")
+_WARM_S = 0.001
+KILLED = frozenset({"codec_timeout", "codec_memory", "codec_crash"})
+"""Reasons of an uplink whose codec had to be stopped, or ended the worker, with it."""
 _MOST_NOTES = 16 << 10
 _MOST_WARNINGS, _MOST_WARNING = 20, 200
 
@@ -51,10 +48,15 @@ class Decoding:
         self._registry = registry
         self._catalogue = catalogue
         self.sandbox_s = sandbox_s
+        self._until = math.inf
         # the same few series come again and again
         self._series = cache(Series)
-        self._at_once: defaultdict[str, int] = defaultdict(lambda: 1)
+        # by type: seconds that an uplink took last, and whether the codec had to be stopped then
+        self._pace: dict[str, float] = {}
+        self._stopped: set[str] = set()
         self.errors: Counter[str] = Counter()
+        # why a type's codec cannot be asked at the moment
+        self._held: dict[str, str] = {}
         self.not_finite = 0
         self.times_corrected = 0
 
@@ -69,12 +71,22 @@ class Decoding:
         device_type = self._catalogue.get(device.type) if device else None
         return device_type is not None and device_type.sandboxed
 
-    def readings_of(self, uplinks: Sequence[Uplink]) -> list[Read | Rejected]:
+    def pace(self, dev_eui: str) -> float:
+        """Seconds an uplink of such a device took last, more where one had to be stopped; 0: no sandbox."""
+        device = self._registry.current.devices.get(dev_eui)
+        return self._pace.get(device.type, 0.0) if device else 0.0
+
+    def stop(self) -> None:
+        """Begin with no sandboxed codec once half a second has passed: what is left waits. Thread-safe."""
+        self._until = time.monotonic() + min(self.sandbox_s, SANDBOX_S)
+
+    def readings_of(self, uplinks: Sequence[Uplink], *, hurry: bool = False) -> list[Read | Rejected]:
         """Of each uplink its readings and itself, with what its codec had to say beside them; in their order.
 
-        Never raises, whatever a decoder does. Sandboxed codecs get all their uplinks at once and together at
-        most `sandbox_s`, then the one call that is running; what is left is `Rejected("codec_waiting")`, to
-        be tried again.
+        Never raises, whatever a decoder does. Sandboxed codecs together get `sandbox_s` by turns, the
+        quickest first; one that begins before the end has its limit for its first uplink. What is left is
+        `Waiting`, to be tried again. `hurry`: so is all that belongs to a codec which had to be stopped last
+        time, or was as slow.
         """
         devices, catalogue = self._registry.current.devices, self._catalogue
         found: list[Read | Rejected] = []
@@ -89,10 +101,10 @@ class Decoding:
                 found.append(Rejected("unknown_type", f"no device type {device.type!r} in the catalogue"))
             elif device_type.sandboxed:
                 boxed.setdefault(device.type, []).append(len(found))
-                found.append(_WAITING)
+                found.append(_NO_TIME)
             else:
                 found.append(self._read(uplink, device, device_type))
-        self._read_boxed(uplinks, boxed, found)
+        self._read_boxed(uplinks, boxed, found, hurry)
         return found
 
     def _read(self, uplink: Uplink, device: InstalledDevice, device_type: DeviceType) -> Read | Rejected:
@@ -100,34 +112,70 @@ class Decoding:
             decoded = device_type.decode(uplink.f_port, uplink.payload)
             if isinstance(decoded, Rejected):
                 return decoded
-            return uplink, tuple(self._measured(uplink, device, device.derive(decoded)))
+            measured = tuple(self._measured(uplink, device, device.derive(decoded)))
         except Exception as error:  # noqa: BLE001 - a decoder's fault is a value, whatever it is
             return self._fault(device.type, uplink, error)
+        own_time = device_type.dates and _has_own_time(uplink, measured)
+        return _noted(uplink, _notes(Decoded(()), own_time=True) if own_time else b""), measured
 
     def _read_boxed(
-        self, uplinks: Sequence[Uplink], boxed: Mapping[str, list[int]], found: list[Read | Rejected]
+        self,
+        uplinks: Sequence[Uplink],
+        boxed: Mapping[str, list[int]],
+        found: list[Read | Rejected],
+        hurry: bool,
     ) -> None:
-        """By turns, so that no codec waits for another; first those that have earned trust."""
-        end = time.monotonic() + self.sandbox_s
-        turns = deque(sorted(boxed.items(), key=lambda turn: -self._at_once[turn[0]]))
-        while turns and time.monotonic() < end:
+        end = min(time.monotonic() + self.sandbox_s, self._until)
+        quickest = sorted(boxed, key=lambda type_id: self._pace.get(type_id, self.sandbox_s))
+        turns = deque(
+            (type_id, boxed[type_id])
+            for type_id in quickest
+            if not hurry
+            or (type_id not in self._stopped and self._pace.get(type_id, 0.0) <= self.sandbox_s / 2)
+        )
+        while turns and (begun := time.monotonic()) < end:
             type_id, places = turns.popleft()
-            at_once = self._at_once[type_id]
-            now, later = places[:at_once], places[at_once:]
-            begun = time.monotonic()
-            read = self._run(self._catalogue[type_id], [uplinks[i] for i in now])
-            for place, each in zip(now, read, strict=True):
+            share_s = (end - begun) / (len(turns) + 1)
+            read = self._run(self._catalogue[type_id], [uplinks[i] for i in places], share_s)
+            self._note(type_id, read, time.monotonic() - begun)
+            for place, each in zip(places, read, strict=True):
                 found[place] = each
-            killed = any(isinstance(each, Rejected) and each.reason in _KILLED for each in read)
-            slow = time.monotonic() - begun > self.sandbox_s / 4
-            self._at_once[type_id] = 1 if killed or slow else min(2 * at_once, _AT_ONCE)
-            if later:
-                turns.append((type_id, later))
+            left = [i for i in places if no_time(found[i])]
+            if 0 < len(left) < len(places):
+                turns.append((type_id, left))
 
-    def _run(self, device_type: DeviceType, uplinks: Sequence[Uplink]) -> list[Read | Rejected]:
+    def _note(self, type_id: str, read: Sequence[Read | Rejected], took_s: float) -> None:
+        """How quick a codec is, and whether it can be asked at all."""
+        answered = [each for each in read if not isinstance(each, Waiting)]
+        held = next((each for each in read if isinstance(each, Waiting) and each.after_s > 0), None)
+        if answered:
+            killed = any(isinstance(each, Rejected) and each.reason in KILLED for each in answered)
+            # a quick one is not called slow for the one time that a worker had to be started for it
+            pace_s = min(took_s / len(answered), 2 * self._pace.get(type_id, math.inf) + _WARM_S)
+            if killed:
+                self._note_stopped(type_id)
+            else:
+                self._pace[type_id] = pace_s
+                self._stopped.discard(type_id)
+            self._held.pop(type_id, None)
+            return
+        if took_s > self.sandbox_s / 2:
+            self._note_stopped(type_id)
+        if held is not None and self._held.get(type_id) != held.detail:
+            _log.warning("codec_held_back", type=type_id, why=held.detail)
+            self._held[type_id] = held.detail
+
+    def _note_stopped(self, type_id: str) -> None:
+        """It comes later the more often that happens: once can be the machine's doing."""
+        self._stopped.add(type_id)
+        self._pace[type_id] = 2 * self._pace.get(type_id, 0.0) + self.sandbox_s / 16
+
+    def _run(
+        self, device_type: DeviceType, uplinks: Sequence[Uplink], within_s: float
+    ) -> list[Read | Rejected]:
         try:
             frames = [Frame(each.f_port, each.payload, each.received_us) for each in uplinks]
-            decoded = device_type.decode_many(frames)
+            decoded = device_type.decode_many(frames, within_s=within_s)
         except Exception as error:  # noqa: BLE001 - a decoder's fault is a value, whatever it is
             return [self._fault(device_type.id, uplink, error) for uplink in uplinks]
         return [
@@ -142,10 +190,10 @@ class Decoding:
         try:
             device = self._registry.current.devices[uplink.dev_eui]
             measured = tuple(self._measured(uplink, device, device.derive(decoded.measurements)))
-            notes = _notes(decoded, own_time=any(each.time_us != uplink.time_us for each in measured))
+            notes = _notes(decoded, own_time=_has_own_time(uplink, measured))
         except Exception as error:  # noqa: BLE001 - one uplink's fault is not its neighbours'
             return self._fault(device_type.id, uplink, error)
-        return replace(uplink, codec_notes=notes) if notes else uplink, measured
+        return _noted(uplink, notes), measured
 
     def _fault(self, type_id: str, uplink: Uplink, error: Exception) -> Rejected:
         if not self.errors[type_id]:
@@ -171,6 +219,26 @@ class Decoding:
                     self.times_corrected += 1
             series = self._series(device.station, each.property, each.channel, device.dev_eui)
             yield Measured(series, time_us, value, int(quality))
+
+
+def _has_own_time(uplink: Uplink, measured: Iterable[Measured]) -> bool:
+    return any(each.time_us != uplink.time_us for each in measured)
+
+
+def no_time(read: Read | Rejected) -> bool:
+    """Whether nothing but time was missing, so that it may be tried again at once."""
+    return isinstance(read, Waiting) and read.after_s <= 0
+
+
+def _noted(uplink: Uplink, notes: bytes) -> Uplink:
+    """The uplink with these notes, in the place of those that another codec made."""
+    return uplink if uplink.codec_notes == notes else replace(uplink, codec_notes=notes)
+
+
+def refusal_notes(rejected: Rejected) -> bytes:
+    """Uplink.codec_notes of an uplink that is stored and decodes no longer: why, among the warnings."""
+    why = f"{rejected.reason}: {rejected.detail}"[:_MOST_WARNING]
+    return msgspec.json.encode({"unmapped": {}, "warnings": [why]})
 
 
 def _notes(decoded: Decoded, *, own_time: bool) -> bytes:

@@ -8,21 +8,16 @@ its GPS time 0.62 s after the server's.)
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from devices.instant import EARLIEST_US, SECOND_US
 from ingest.uplink import TimeSource
 
-SECOND_US = 1_000_000
-EARLIEST_US = 1_420_070_400 * SECOND_US
-"""2015-01-01: LoRaWAN 1.0 is of that January; an older time is a clock that was never set."""
 LATER_THAN_SERVER_US = SECOND_US
 SERVER_AHEAD_US = 600 * SECOND_US
 GATEWAY_APART_US = 30 * SECOND_US
 
 _GPS_EPOCH_S = 315_964_800  # 1980-01-06T00:00:00Z
 _LEAP_SECONDS = 18  # GPS - UTC since 2017-01-01 (IERS Bulletin C 52)
-_DAY_US = 86_400 * SECOND_US
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +50,6 @@ def choose(
 def payload_time_fits(time_us: int, received_us: int) -> bool:
     """Whether a time that the device itself wrote into its payload can be believed."""
     return EARLIEST_US <= time_us <= received_us + LATER_THAN_SERVER_US
-
-
-def rfc3339_us(text: str | None) -> int | None:
-    """An RFC 3339 time with offset; finer than microseconds is cut off. None for anything else."""
-    if not text:
-        return None
-    try:
-        since = datetime.fromisoformat(text) - _EPOCH
-    except (ValueError, TypeError, OverflowError):  # TypeError: no offset
-        return None
-    return since.days * _DAY_US + since.seconds * SECOND_US + since.microseconds
 
 
 def gps_duration_us(text: str | None) -> int | None:

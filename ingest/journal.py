@@ -4,6 +4,7 @@ SQLite is the default (`sqlite_journal`); a replicated journal can stand behind 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.measurement import Rejected
+from ingest.errors import NoLongerRefusedError
 from ingest.reading import Measured, Readings, Series
 from ingest.uplink import Message, Uplink
 
@@ -156,6 +158,9 @@ class Journal(Protocol):
     def accept_refused(self, ids: Sequence[int], accepted: Sequence[Accepted]) -> int:
         """Turn refused messages into stored uplinks, all or nothing (a device was registered late)."""
 
+    def refuse_anew(self, rows: Sequence[tuple[int, Rejected]]) -> None:
+        """Give refused messages other reasons, by id, all or nothing; passes over those refused no longer."""
+
     def done(self) -> int:
         """The seq up to which every reader has gone; 0 before there is one."""
 
@@ -183,3 +188,19 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Release files and wake whoever waits."""
+
+
+def accept_still_refused(journal: Journal, ids: Sequence[int], accepted: Sequence[Accepted]) -> int:
+    """As `Journal.accept_refused`, without those that somebody else has accepted meanwhile; how many it took.
+
+    A service and `stadtfunk reprocess` beside it take up the same messages. Raises JournalError.
+    """
+    with suppress(NoLongerRefusedError):
+        journal.accept_refused(ids, accepted)
+        return len(ids)
+    taken = 0
+    for number, row in zip(ids, accepted, strict=True):
+        with suppress(NoLongerRefusedError):
+            journal.accept_refused([number], [row])
+            taken += 1
+    return taken

@@ -2,10 +2,11 @@
 
 import sqlite3
 from collections import Counter, deque
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 
 import numpy as np
 
+from devices.measurement import Rejected
 from ingest.errors import JournalError
 from ingest.journal import Accepted, Corrected, Refused
 from ingest.journal_record import (
@@ -174,11 +175,30 @@ def refuse(connection: sqlite3.Connection, refused: Sequence[Refused]) -> None:
             for row in refused
         ],
     )
+    _count(connection, Counter(row.rejected.reason for row in refused))
+    connection.execute("UPDATE totals SET rejected = rejected + ?", (len(refused),))
+
+
+def refuse_anew(connection: sqlite3.Connection, rows: Sequence[tuple[int, Rejected]]) -> None:
+    """Give refused messages other reasons, by id."""
+    more: Counter[str] = Counter()
+    for number, rejected in rows:
+        before = connection.execute("SELECT reason FROM refused WHERE id = ?", (number,)).fetchone()
+        if before is not None:
+            connection.execute(
+                "UPDATE refused SET reason = ?, detail = ? WHERE id = ?",
+                (rejected.reason, rejected.detail, number),
+            )
+            more[before[0]] -= 1
+            more[rejected.reason] += 1
+    _count(connection, more)
+
+
+def _count(connection: sqlite3.Connection, reasons: Mapping[str, int]) -> None:
     connection.executemany(
         "INSERT INTO reasons VALUES(?, ?) ON CONFLICT(reason) DO UPDATE SET count = count + excluded.count",
-        Counter(row.rejected.reason for row in refused).items(),
+        reasons.items(),
     )
-    connection.execute("UPDATE totals SET rejected = rejected + ?", (len(refused),))
 
 
 def last_seq(connection: sqlite3.Connection) -> int:

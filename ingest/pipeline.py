@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from devices.catalogue import DeviceType
-from devices.measurement import Rejected
+from devices.measurement import Rejected, Waiting
 from devices.registry import RegistryFile
-from ingest.decoding import WAITING, Decoding
+from ingest.decoding import SANDBOX_S, Decoding
 from ingest.dedup import WINDOW_US, RecentKeys, keys, message_keys
 from ingest.device_event import DeviceEvent
 from ingest.errors import IngestError
@@ -98,8 +98,12 @@ class Intake:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish what was handed over, as far as that is quick. Stop the consumers after this."""
+        """Finish what was handed over, as far as that is quick. Stop the consumers after this.
+
+        What a sandbox has no time for by then is durable, and decoded after the next start.
+        """
         self._stopping.set()
+        self.decoding.stop()
         if self._thread.ident is not None:
             self._thread.join(2.0)
         self.health = Health(ok=False, detail="stopped")
@@ -109,7 +113,8 @@ class Intake:
 
         What a sandbox reads comes last and has a bounded time: the rest of the batch is in the journal, and
         judged, before it. What that time is not enough for becomes durable undecoded (`codec_waiting`) and is
-        decoded between the next batches, so that a codec in an endless loop holds up nobody else.
+        decoded between the next batches, and so is all of a codec that had to be stopped last time: one in an
+        endless loop holds up nobody else.
         Raises JournalError when nothing, or not everything, is durable: call it again with the same messages.
         """
         parsed, ignored, events = self._parse(messages)
@@ -205,12 +210,12 @@ class Intake:
                 decoded.refused.append(Refused(each.message, each.found, each.keys))
             else:
                 readable.append((each, each.found))
-        found = self.decoding.readings_of([uplink for _, uplink in readable])
+        found = self.decoding.readings_of([uplink for _, uplink in readable], hurry=True)
         for (each, uplink), read in zip(readable, found, strict=True):
             if isinstance(read, Rejected):
                 decoded.refused.append(Refused(each.message, read, each.keys, uplink))
-                if read.reason == WAITING:
-                    self.late.again(uplink.dev_eui)
+                if isinstance(read, Waiting):
+                    self.late.again(uplink.dev_eui, read.after_s)
             else:
                 decoded.messages.append(each.message)
                 decoded.accepted.append(Accepted(*read, each.keys))
@@ -280,9 +285,16 @@ class Intake:
         stats.time_sources.update(row.uplink.time_source.value for row in decoded.accepted)
 
     def _run(self) -> None:
+        passed_over = False
         while not self._stopping.is_set():
-            self._settle(self.hand_over.take(BATCH, 0.0 if self.late.busy else 0.2))
-            self.late.tick()
+            deliveries = self.hand_over.take(BATCH, 0.0 if self.late.busy else 0.2)
+            begun = time.monotonic()
+            self._settle(deliveries)
+            # after a batch that took long, what has arrived meanwhile does not wait for history as well
+            took_long = time.monotonic() - begun > SANDBOX_S / 2
+            passed_over = took_long and len(self.hand_over) > 0 and not passed_over
+            if not passed_over and not self._stopping.is_set():
+                self.late.tick()
         end = time.monotonic() + _STOP_S
         while time.monotonic() < end and (deliveries := self.hand_over.take(BATCH, 0.0)):
             self._settle(deliveries)

@@ -7,18 +7,17 @@ Last the refused uplinks that decode now. Every step can be repeated; the book s
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
 from typing import NamedTuple
 
 import numpy as np
 
+from devices.javascript.codec import WAITING
 from devices.measurement import Rejected
-from ingest.decoding import WAITING, Decoding, Read
+from ingest.decoding import KILLED, Decoding, Read, refusal_notes
 from ingest.dedup import keys
-from ingest.errors import NoLongerRefusedError
-from ingest.journal import Accepted, Corrected, Journal, RejectedRow
+from ingest.journal import Accepted, Corrected, Journal, RejectedRow, accept_still_refused
 from ingest.journal_record import pack_reading, unpack_readings
 from ingest.reading import Measured, Readings, Series
 from ingest.reprocess_book import Book, Moved
@@ -29,17 +28,7 @@ from ingest.uplink import Uplink
 PAGE = 2000
 _REFUSED_PAGE = 200
 _POLL_S = 0.2
-_NOT_THE_PAYLOADS_FAULT = frozenset(
-    {
-        "unknown_device",
-        "unknown_type",
-        "decoder_error",
-        "codec_timeout",
-        "codec_memory",
-        "codec_crash",
-        WAITING,
-    }
-)
+_NOT_THE_PAYLOADS_FAULT = KILLED | {"unknown_device", "unknown_type", "decoder_error", WAITING}
 """Reasons that say nothing about an uplink: what was read from it once stays."""
 
 _Value = tuple[float, int]
@@ -193,32 +182,33 @@ class Reprocess:
         full = not whole and len(found) == self._page
         page = _Page(found[-1].seq if full else limit, report)
         chosen = [row for row in found if row.uplink in self._selection]
-        results = self._decode([row.uplink for row in chosen])
-        self._learn(each.series for result in results if isinstance(result, tuple) for each in result)
-        for row, decoded in zip(chosen, results, strict=True):
+        results = self._read(row.uplink for row in chosen)
+        self._learn(each.series for read in results if not isinstance(read, Rejected) for each in read[1])
+        for row, read in zip(chosen, results, strict=True):
             page.report.uplinks += 1
-            self._compare(page, row, decoded)
+            self._compare(page, row, read)
         return page
-
-    def _decode(self, uplinks: Iterable[Uplink]) -> list[tuple[Measured, ...] | Rejected]:
-        return [each if isinstance(each, Rejected) else each[1] for each in self._read(uplinks)]
 
     def _read(self, uplinks: Iterable[Uplink]) -> list[Read | Rejected]:
         return self._decoding.readings_of(list(uplinks))
 
-    def _compare(self, page: _Page, row: _Row, decoded: tuple[Measured, ...] | Rejected) -> None:
-        if isinstance(decoded, Rejected):
-            if decoded.reason in _NOT_THE_PAYLOADS_FAULT:
+    def _compare(self, page: _Page, row: _Row, read: Read | Rejected) -> None:
+        if isinstance(read, Rejected):
+            if read.reason in _NOT_THE_PAYLOADS_FAULT:
                 page.report.kept += 1
                 return
-            if not len(row.readings):
-                return
-            page.report.note_rejected(row.uplink.dev_eui, decoded.reason)
-            decoded = ()
+            if len(row.readings):
+                page.report.note_rejected(row.uplink.dev_eui, read.reason)
+            read = replace(row.uplink, codec_notes=refusal_notes(read)), ()
+        uplink, decoded = read
         readings = self._readings(row.seq, decoded)
-        if readings.tobytes() == row.readings.tobytes():
+        noted = uplink.codec_notes != row.uplink.codec_notes
+        page.report.noted += noted
+        same = readings.tobytes() == row.readings.tobytes()
+        if noted or not same:
+            page.corrected.append(Corrected(row.seq, uplink, readings))
+        if same:
             return
-        page.corrected.append(Corrected(row.seq, row.uplink, readings))
         before, after = _points(row.readings), _points(readings)
         for point in sorted(before.keys() | after.keys()):
             if _bits(old := before.get(point)) == _bits(new := after.get(point)):
@@ -277,19 +267,9 @@ class Reprocess:
                 continue
             ids.append(number)
             accepted.append(Accepted(uplink, decoded, keys(uplink)))
-        report.accepted += len(ids) if self._previewing else self._accept(ids, accepted)
-
-    def _accept(self, ids: Sequence[int], accepted: Sequence[Accepted]) -> int:
-        """How many were still refused: a running service takes them up as well after it has started."""
-        with suppress(NoLongerRefusedError):
-            self._journal.accept_refused(ids, accepted)
-            return len(ids)
-        taken = 0
-        for number, row in zip(ids, accepted, strict=True):
-            with suppress(NoLongerRefusedError):
-                self._journal.accept_refused([number], [row])
-                taken += 1
-        return taken
+        report.accepted += (
+            len(ids) if self._previewing else accept_still_refused(self._journal, ids, accepted)
+        )
 
     def _tell(self, stage: str, after: int) -> None:
         total = max(self._target - self._first + 1, 0)

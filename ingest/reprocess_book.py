@@ -23,6 +23,9 @@ _SCHEMA = (
         series INTEGER NOT NULL, time_us INTEGER NOT NULL, quality INTEGER, value REAL,
         PRIMARY KEY(series, time_us)) WITHOUT ROWID""",
 )
+# files of before get it when they are opened
+_LATER = """CREATE TABLE IF NOT EXISTS deleted(
+    series INTEGER NOT NULL, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL)"""
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Report).decode
 
@@ -56,6 +59,8 @@ class Book:
         self._file = SqliteFile(
             path, application_id=_APPLICATION_ID, version=_VERSION, schema=_SCHEMA, error=JournalError
         )
+        with self._file.write() as connection:
+            connection.execute(_LATER)
 
     def open(self, run: str, basis: str, *, anew: bool = False) -> Position:
         """Where a run goes on. From the beginning: `anew`, or what it decodes with (`basis`) has changed."""
@@ -116,6 +121,27 @@ class Book:
                 [(each.quality, each.value, each.series, each.time_us) for each in points],
             ).rowcount
 
+    def add(self, points: Iterable[Moved]) -> int:
+        """Note points that have to be written again, the later last; say how many were not noted yet."""
+        latest = {(each.series, each.time_us): each for each in points}
+        if not latest:
+            return 0
+        with self._file.write() as connection:
+            return connection.executemany(
+                "INSERT INTO moved VALUES(?, ?, ?, ?) ON CONFLICT(series, time_us) DO NOTHING",
+                latest.values(),
+            ).rowcount
+
+    def delete(self, series: int, spans: Iterable[tuple[int, int]]) -> None:
+        """Note what the store is about to delete, from the first to the last time of each span."""
+        with self._file.write() as connection:
+            connection.executemany("INSERT INTO deleted VALUES(?, ?, ?)", [(series, *span) for span in spans])
+
+    def spans(self) -> Sequence[tuple[int, int, int]]:
+        """Series, first and last time of what the store was told to delete, in order."""
+        with self._file.read() as connection:
+            return connection.execute("SELECT * FROM deleted ORDER BY series, first_us").fetchall()
+
     def moved(self, size: int) -> Iterator[list[Moved]]:
         """All points that moved, by series and time, so many at once."""
         last = (-1, 0)
@@ -138,6 +164,7 @@ class Book:
         """The store has followed."""
         with self._file.write() as connection:
             connection.execute("DELETE FROM moved")
+            connection.execute("DELETE FROM deleted")
 
     def close(self) -> None:
         """Release the file."""

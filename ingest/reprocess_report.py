@@ -46,7 +46,9 @@ class Report:
     `uplinks` were decoded; `changed`, `removed`, `added` are readings; `rejected` uplinks lost their readings
     because they decode no longer; `accepted` were refused and decode now; `kept` stay as they are because
     their device or its type is in no list now, or its decoder broke; `waiting` were refused, decode now, and
-    are so young that the service has to judge them. `devices`: DevEUI -> property -> what changed;
+    are so young that the service has to judge them; of `noted` the codec says something else beside the
+    readings (warnings, unmapped fields, where the time is from), or why they decode no longer. `devices`:
+    DevEUI -> property -> what changed;
     `reasons`: DevEUI -> why uplinks decode no longer -> how many.
     """
 
@@ -58,6 +60,7 @@ class Report:
     accepted: int = 0
     kept: int = 0
     waiting: int = 0
+    noted: int = 0
     devices: dict[str, dict[str, Changes]] = field(default_factory=dict)
     reasons: dict[str, dict[str, int]] = field(default_factory=dict)
 

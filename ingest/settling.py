@@ -15,12 +15,13 @@ from ingest.journal import Journal
 from ingest.reading import READING, Readings, Series
 from ingest.reprocess_book import Book, Moved
 from ingest.store import Query, Store, missing
-from ingest.store_writer import Judge, judged
+from ingest.store_writer import PART, Judge, judged
 
 _log = structlog.get_logger(__name__)
 _UPLINKS = 2000
 _POINTS = 5000
 _MISSING = 9
+_Between = dict[int, tuple[np.ndarray, np.ndarray]]
 
 
 class Settling:
@@ -47,6 +48,10 @@ class Settling:
         self._stopping = stopping
         self._told = told
         self._series: list[Series] = []
+        # what the store writer has still to write, or may just be writing
+        self._written = 0
+        self._ahead: list[Readings] = []
+        self._between: _Between = {}
         self.marked = 0
 
     def run(self) -> bool:
@@ -55,11 +60,18 @@ class Settling:
             return True
         if self._judge is not None:
             self._judge.begin({})
+        # what an earlier run deleted before it was killed may have taken along what it should not
+        self._between = _between(self._book.spans())
+        self._written = self._journal.cursor(PART)
         covered, _ = self._look(0)
-        # what came meanwhile may stand at a point that moved; what comes after the last look is written later
+        # what came meanwhile may stand at a point that moved, or between two that a store deleted in one run;
+        # what comes after the last look is written later
         found = 1
         while found and not self._stopping():
+            self._written = self._journal.cursor(PART)
+            self._ahead = [each[each["seq"] > self._written] for each in self._ahead]
             self._correct()
+            self._between = _between(self._book.spans())
             covered, found = self._look(covered)
         if self._stopping():
             return False
@@ -71,14 +83,29 @@ class Settling:
         """What the journal has at the points that moved, from a seq on; the last seq, and how many it has."""
         wanted = np.array(self._book.moved_series(), np.int64)
         last, found = self._journal.last_seq(), 0
+        torn = [self._torn(each, wanted) for each in self._ahead]
         while after < last and not self._stopping():
             self._told(after, last)
             covered, readings = self._journal.read(after, _UPLINKS)
             if covered == after:
                 break
             after = covered
-            found += self._book.found(_points(self._flagged(readings), wanted))
+            readings = self._flagged(readings)
+            found += self._book.found(_points(readings, wanted))
+            torn.append(self._torn(readings, wanted))
+            self._ahead.append(readings[readings["seq"] > self._written])
+        found += self._book.add(point for some in torn for point in some)
         return after, found
+
+    def _torn(self, readings: Readings, wanted: np.ndarray) -> list[Moved]:
+        """Those that stand inside what was deleted: the store writer may have written them just before."""
+        inside = np.zeros(len(readings), bool)
+        for number, (firsts, lasts) in self._between.items():
+            mine = readings["series"] == number
+            times = readings["time_us"][mine]
+            before = np.searchsorted(firsts, times, "right") - 1
+            inside[mine] = (before >= 0) & (lasts[before] >= times)
+        return _points(readings[inside], wanted)
 
     def _flagged(self, readings: Readings) -> Readings:
         if len(readings) and int(readings["series"].max()) >= len(self._series):
@@ -92,15 +119,18 @@ class Settling:
                 return
             # a value that is gone goes also where a reading stays: InfluxDB would keep it in the point
             for number, gone in groupby((each for each in page if each.value is None), key=_number):
-                self._delete(self._series[number], [each.time_us for each in gone])
+                self._delete(number, [each.time_us for each in gone])
             self._store.write(self._series, _readings(page))
 
-    def _delete(self, series: Series, times: Sequence[int]) -> None:
+    def _delete(self, number: int, times: Sequence[int]) -> None:
+        series = self._series[number]
         spans = list(self._spans(series, times))
         if not spans:
             return
+        ends = [(span[0], span[-1]) for span in spans]
+        self._book.delete(number, [each for each in ends if each[0] < each[1]])
         try:
-            self._store.delete(series, [(span[0], span[-1]) for span in spans])
+            self._store.delete(series, ends)
         except CannotDeleteError as fault:
             if not self.marked:
                 _log.warning("store_cannot_delete", error=str(fault))
@@ -127,6 +157,18 @@ class Settling:
             after = (points[-1].time_us, series)
         if run:
             yield run
+
+
+def _between(spans: Sequence[tuple[int, int, int]]) -> _Between:
+    """Of each series the spans' first times in order, and the latest last time up to each."""
+    return {
+        number: (np.array([each[1] for each in some]), np.maximum.accumulate([each[2] for each in some]))
+        for number, some in ((number, list(group)) for number, group in groupby(spans, key=_first))
+    }
+
+
+def _first(span: tuple[int, int, int]) -> int:
+    return span[0]
 
 
 def _points(readings: Readings, wanted: np.ndarray) -> list[Moved]:

@@ -42,6 +42,7 @@ from ingest.journal_tables import (
     last_seq,
     number_of,
     refuse,
+    refuse_anew,
     unpack,
 )
 from ingest.reading import READING, Readings, Series
@@ -290,6 +291,13 @@ class SqliteJournal:
             last = add(connection, numbers, accepted, uplinks)
         self._wake()
         return last
+
+    def refuse_anew(self, rows: Sequence[tuple[int, Rejected]]) -> None:
+        """Give refused messages other reasons, by id, all or nothing; passes over those refused no longer."""
+        if not rows:
+            return
+        with self._file.write() as connection:
+            refuse_anew(connection, rows)
 
     def done(self) -> int:
         """The seq up to which every reader has gone; 0 before there is one."""

@@ -19,8 +19,8 @@ import msgspec
 import structlog
 import urllib3
 
+from devices.instant import rfc3339_us
 from ingest.broker import Broker, tls_context
-from ingest.event_time import rfc3339_us
 from ingest.hand_over import Delivery, HandOver
 from ingest.health import Health
 from ingest.journal import Journal

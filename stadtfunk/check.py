@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from alerts.areas import Areas, load_areas
 from alerts.catchments import Catchments, load_catchments
@@ -34,6 +35,14 @@ from stadtfunk.texts import examine_texts
 _HERE = {"127.0.0.1", "::1", "localhost"}
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `stadtfunk check`."""
+    parser.add_argument("--config", type=Path, required=True, metavar="city.toml")
+    parser.add_argument(
+        "--rules", action="store_true", help="also what each rule does, in a German and an English sentence"
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Print every fault and what to do about it; 0 when there is none."""
     advice: list[str] = []
@@ -46,10 +55,7 @@ def run(args: argparse.Namespace) -> int:
         faults = _once(str(args.config), settings, faults, more)
         advice = [] if faults else advice  # it is about a configuration that is complete
     if settings is not None and not faults:
-        print("What each rule does:")
-        for each in _explained(settings):
-            print(f"rule {each.id}\n  de: {each.de}\n  en: {each.en}")
-        print()
+        _tell_rules([*_explained(settings)], in_full=args.rules)
     # last, so that it stands above the prompt however many rules there are
     for line in advice:
         print(f"advice: {line}")
@@ -60,6 +66,17 @@ def run(args: argparse.Namespace) -> int:
         return 1
     print("no fault found")
     return 0
+
+
+def _tell_rules(rules: Sequence[Explained], *, in_full: bool) -> None:
+    if not in_full:
+        ids = ", ".join(each.id for each in rules)
+        print(f"rules: {len(rules)}: {ids} (what each does: --rules)")
+        return
+    print("What each rule does:")
+    for each in rules:
+        print(f"rule {each.id}\n  de: {each.de}\n  en: {each.en}")
+    print()
 
 
 def _once(file: str, settings: Settings, before: Sequence[Fault], more: Sequence[Fault]) -> list[Fault]:

@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
 
     demo.add_arguments(command("demo", "a whole simulated city in one process", demo.run))
     _config(command("serve", "run the service", serve.run))
-    _config(command("check", "validate everything the configuration names", check.run))
+    check.add_arguments(command("check", "validate everything the configuration names", check.run))
     _config(
         command(
             "neighbours", "ask the public gauges and warnings once, and show what they give", neighbours.run

@@ -3,102 +3,30 @@
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from math import isclose
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from devices.catalogue import DeviceType
-from devices.decoded import Decoded, Frame
+from devices.decoded import Frame
 from devices.errors import DevicesError, DeviceTypeError, Fault
 from devices.field_map import parse_map
-from devices.flat import flat
-from devices.javascript.codec import JavascriptCodec
-from devices.javascript.sandbox import Outcome, Sandbox
+from devices.javascript.sandbox import Sandbox
 from devices.javascript.shelf import Pair, Shelf
 from devices.javascript.type_files import Candidate
-from devices.measurement import Rejected
-from devices.properties import observed_properties
 from devices.registry import load_registry
 from ingest.errors import IngestError
 from ingest.sqlite_file import sqlite_path
 from ingest.sqlite_journal import open_journal
+from stadtfunk.codecs_comparison import Comparison, compared, line
 from stadtfunk.errors import ConfigError, StartError
 from stadtfunk.javascript_types import city_catalogue, javascript_types_of, shelf_of
 from stadtfunk.settings import Settings
 from stadtfunk.settings_file import load_settings
 
 LAST = 200
-_PIN = re.compile(r"""(?m)^(codec_sha256\s*=\s*)(["'])[0-9a-f]*\2""")
-_GONE = "gone"
+_PIN = re.compile(r"""(?m)^(codec_sha256[ \t]*=[ \t]*)(["'])[^"'\n]*\2""")
 _MOST_SHOWN = 60
-
-
-@dataclass(slots=True)
-class Difference:
-    """One field or reading that two versions say differently: in how many uplinks, and the first of them.
-
-    `ratio`: new by old where that is the same in all of them.
-    """
-
-    kind: str
-    name: str
-    old: Any
-    new: Any
-    payload: bytes
-    count: int = 0
-    ratio: float | None = None
-    _ratios: list[float | None] = field(default_factory=list)
-
-    def add(self, old: Any, new: Any) -> None:
-        """One more uplink that differs in it."""
-        self.count += 1
-        self._ratios.append(_ratio(old, new))
-        first = self._ratios[0]
-        same = first is not None and all(each is not None and isclose(each, first) for each in self._ratios)
-        self.ratio = first if same else None
-
-    def __str__(self) -> str:
-        """One line."""
-        ratio = f", always {self.ratio:.6g} times" if self.ratio is not None else ""
-        change = f"{_shown(self.old)} -> {_shown(self.new)}"
-        example = f"e.g. {self.payload.hex()}"
-        line = f"{self.kind:8} {self.name}: {change} (in {self.count} uplinks{ratio}, {example})"
-        # names and texts are the codec's: none may write over what the operator decides by
-        return "".join(each if each.isprintable() else "?" for each in line)
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What differs between two versions of a type over some uplinks."""
-
-    uplinks: int
-    units: Sequence[str]
-    differences: Sequence[Difference]
-
-    @property
-    def same(self) -> bool:
-        """Whether nothing differs."""
-        return not self.units and not self.differences
-
-
-def compared(old: DeviceType, new: DeviceType, frames: Sequence[Frame]) -> Comparison:
-    """Both versions over the same frames; every difference in field, value and unit."""
-    before, after = _codec(old), _codec(new)
-    found: dict[tuple[str, str], Difference] = {}
-    for frame, one, other in zip(frames, before.outcomes(frames), after.outcomes(frames), strict=True):
-        rows = (
-            ("field", _fields(one), _fields(other)),
-            ("reading", _readings(before, one), _readings(after, other)),
-        )
-        for kind, left, right in rows:
-            for name in [*left, *(each for each in right if each not in left)]:
-                a, b = left.get(name, _GONE), right.get(name, _GONE)
-                if not _equal(a, b):
-                    known = found.setdefault((kind, name), Difference(kind, name, a, b, frame.payload))
-                    known.add(a, b)
-    return Comparison(len(frames), [*_units(before, after)], list(found.values()))
 
 
 def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -107,32 +35,44 @@ def add_arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         (
             "compare",
             compare,
-            "decode the last recorded payloads with the codec in force and with the new one",
+            "decode the last recorded payloads with the codec in force and the new one; compare their maps",
         ),
         ("activate", activate, "compare, then put the new codec in force"),
     ):
         sub = commands.add_parser(name, help=summary, description=summary)
         sub.set_defaults(run=run)
         sub.add_argument("--config", type=Path, required=True, metavar="city.toml")
-        sub.add_argument("--last", type=int, default=LAST, metavar="N", help=f"payloads (default {LAST})")
+        sub.add_argument("--last", type=_count, default=LAST, metavar="N", help=f"payloads (default {LAST})")
+        sub.add_argument("--all", action="store_true", help=f"every difference, not the first {_MOST_SHOWN}")
         sub.add_argument("type", metavar="TYPE", help="a device type with a JavaScript codec and a field map")
         if name == "activate":
-            sub.add_argument("--yes", action="store_true", help="also when something differs, without asking")
+            sub.add_argument(
+                "--yes",
+                action="store_true",
+                help="also when something differs or was not compared, without asking",
+            )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        message = "a number of payloads, at least 1"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
 
 
 def compare(args: argparse.Namespace) -> int:
-    """Print every difference; 0 none, 1 some, 2 usage."""
+    """Print every difference; 0 none, 1 some or nothing recorded to compare, 2 usage."""
     change = _change(args)
     if change is None:
         return 2
     if change.in_force is None:
         print(f"{args.type}: nothing is in force yet; the service begins with the text at hand")
         return 0
-    return 0 if _print(args.type, change).same else 1
+    return 0 if _print(args, change).same else 1
 
 
 def activate(args: argparse.Namespace) -> int:
-    """Compare, print, ask where something differs, put in force; 0 done, 1 not, 2 usage."""
+    """Compare, print, ask unless all of it is the same, put in force; 0 done, 1 not, 2 usage."""
     change = _change(args)
     if change is None:
         return 2
@@ -141,8 +81,8 @@ def activate(args: argparse.Namespace) -> int:
         if candidate.agrees and candidate.pair == change.in_force:
             print(f"{args.type}: is in force already")
             return 0
-        comparison = _print(args.type, change)
-        sure = comparison.uplinks and comparison.same
+        comparison = _print(args, change)
+        sure = comparison.same and not comparison.unseen
         if not (sure or args.yes or _confirmed()):
             print("not activated; --yes activates it all the same", file=sys.stderr)
             return 1
@@ -174,6 +114,9 @@ def _change(args: argparse.Namespace) -> _Change | None:
         scripts = javascript_types_of(settings, sandbox)
         catalogue = city_catalogue(settings, scripts)
         candidate = scripts.candidates.get(args.type)
+        if candidate is None and args.type in scripts.held:
+            print(f"{args.type}: nothing to compare: {scripts.held[args.type]}", file=sys.stderr)
+            return None
         if candidate is None or catalogue.get(args.type) is None:
             known = ", ".join(sorted(scripts.candidates)) or "there is none"
             print(f"no JavaScript codec with a field map {args.type!r}: {known}", file=sys.stderr)
@@ -200,7 +143,7 @@ def recorded(settings: Settings, catalogue: Mapping[str, DeviceType], type_id: s
         catalogue=catalogue,
         tables_file=str(settings.source),
     )
-    euis = [eui for eui, each in registry.devices.items() if each.type == type_id][: max(last, 1)]
+    euis = [eui for eui, each in registry.devices.items() if each.type == type_id][:last]
     if not euis or not sqlite_path(settings.journal.url).exists():
         return []
     each_last = -(-last // len(euis))
@@ -218,18 +161,30 @@ def recorded(settings: Settings, catalogue: Mapping[str, DeviceType], type_id: s
     return [Frame(each.f_port, each.payload, each.received_us) for each in found[:last]]
 
 
-def _print(type_id: str, change: _Change) -> Comparison:
+def _print(args: argparse.Namespace, change: _Change) -> Comparison:
     comparison, in_force = change.comparison, change.in_force
     if comparison is None or in_force is None:  # only together
-        raise ValueError(type_id)
+        raise ValueError(args.type)
     new = change.candidate.pair.codec_sha256
-    print(f"{type_id}: in force {in_force.codec_sha256}")
-    print(f"{type_id}: at hand  {new}{' (the same text)' if new == in_force.codec_sha256 else ''}")
-    print(f"{comparison.uplinks} recorded uplinks, {len(comparison.differences)} fields and readings differ")
-    for line in (*comparison.units, *comparison.differences[:_MOST_SHOWN]):
-        print(line)
-    if len(comparison.differences) > _MOST_SHOWN:
-        print(f"and {len(comparison.differences) - _MOST_SHOWN} more")
+    print(f"{args.type}: in force {in_force.codec_sha256}")
+    print(f"{args.type}: at hand  {new}{' (the same text)' if new == in_force.codec_sha256 else ''}")
+    if comparison.uplinks:
+        print(
+            f"{comparison.uplinks} recorded uplinks, {len(comparison.differences)} fields and readings differ"
+        )
+    most = len(comparison.differences) if args.all else _MOST_SHOWN
+    # readings first where not all can be shown: their number is the map's, that of fields the codec's
+    readings = sum(each.kind == "reading" for each in comparison.differences)
+    fields = [each for each in comparison.differences if each.kind == "field"][: max(most - readings, 0)]
+    for change_of_map in comparison.meaning:
+        print(line("map", change_of_map))
+    for each in (*fields, *(each for each in comparison.differences if each.kind == "reading")):
+        print(each)
+    if left := len(comparison.differences) - readings - len(fields):
+        print(f"and {left} more fields: --all shows them")
+    for not_compared in comparison.unseen:
+        print(line("unseen", not_compared))
+    print(comparison.verdict)
     return comparison
 
 
@@ -254,53 +209,3 @@ def _pinned(candidate: Candidate) -> Pair:
         remedy = f'write codec_sha256 = "{wanted}" on a line of its own'
         raise ConfigError(Fault(file, "codec_sha256", "its line cannot be found", remedy))
     return Pair(candidate.pair.codec, text)
-
-
-def _codec(device_type: DeviceType) -> JavascriptCodec:
-    if not isinstance(device_type.codec, JavascriptCodec):
-        raise TypeError(device_type.id)
-    return device_type.codec
-
-
-def _units(before: JavascriptCodec, after: JavascriptCodec) -> Iterator[str]:
-    old, new = before.field_map.units, after.field_map.units
-    for path in dict.fromkeys([*old, *new]):
-        if old.get(path) != new.get(path):
-            yield f"{'map':8} {path}: unit {old.get(path, _GONE)} -> {new.get(path, _GONE)}"
-
-
-def _fields(outcome: Outcome) -> Mapping[str, Any]:
-    found = flat(outcome.data) if outcome.data is not None else {}
-    said = {"(errors)": "; ".join(outcome.errors), "(warnings)": "; ".join(outcome.warnings)}
-    return {**found, **{name: text for name, text in said.items() if text}}
-
-
-def _readings(codec: JavascriptCodec, outcome: Outcome) -> Mapping[str, Any]:
-    read: Decoded | Rejected = codec.read(outcome)
-    if isinstance(read, Rejected):
-        return {"(rejected)": read.reason}
-    rows: dict[str, Any] = {}
-    for each in read.measurements:
-        channel = f"/{each.channel}" if each.channel else ""
-        unit = observed_properties()[each.property].unit
-        rows[f"{each.property}{channel} in {unit}"] = each.value
-        if each.value is not None:
-            rows[f"{each.property}{channel} quality"] = int(each.quality)
-    return rows
-
-
-def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, int | float) and isinstance(other, int | float):
-        return isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
-    return bool(one == other)
-
-
-def _ratio(old: Any, new: Any) -> float | None:
-    numbers = [each for each in (old, new) if isinstance(each, int | float) and not isinstance(each, bool)]
-    return numbers[1] / numbers[0] if len(numbers) == 2 and numbers[0] else None  # noqa: PLR2004 - a pair
-
-
-def _shown(value: Any) -> str:
-    return f"{value:.10g}" if isinstance(value, float) else str(value)[:100]

@@ -11,8 +11,9 @@ from typing import Annotated, Any, TextIO
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from devices.decoded import Frame
-from devices.javascript.sandbox import Outcome, Sandbox, Source
-from ingest.event_time import rfc3339_us
+from devices.instant import rfc3339_us
+from devices.javascript.outcome import Outcome
+from devices.javascript.sandbox import Sandbox, Source
 
 
 class Line(BaseModel):

@@ -13,6 +13,9 @@ from stadtfunk.settings import Settings
 
 FOLDER = "codecs"
 """Beside the journal: the codecs in force."""
+_REMAPPED = (
+    "its map has changed and is in force with the next start; `stadtfunk codecs compare` shows what differs"
+)
 
 
 def shelf_of(settings: Settings) -> Shelf:
@@ -44,10 +47,11 @@ def city_catalogue(settings: Settings, scripts: JavascriptTypes) -> Catalogue:
 
 
 def examined_types(settings: Settings) -> tuple[Catalogue, list[str]]:
-    """As named_types, and in words which types wait to be activated."""
+    """As named_types, and in words which types wait to be activated or have another map than before."""
     scripts = javascript_types_of(settings, Sandbox())
     catalogue = city_catalogue(settings, scripts)
-    return catalogue, [f"codec of {type_id}: {why}" for type_id, why in sorted(scripts.held.items())]
+    said = scripts.held | dict.fromkeys(scripts.remapped, _REMAPPED)
+    return catalogue, [f"codec of {type_id}: {why}" for type_id, why in sorted(said.items())]
 
 
 def named_types(settings: Settings) -> Catalogue:

@@ -22,14 +22,14 @@ from alerts.scale import load_scale
 from devices.catalogue import Catalogue
 from devices.device_list import normalise_dev_eui
 from devices.errors import DevicesError
+from devices.instant import rfc3339_us
 from devices.javascript.sandbox import Sandbox
 from devices.registry import Registry, RegistryFile
 from ingest.decoding import Decoding
 from ingest.errors import IngestError
-from ingest.event_time import rfc3339_us
 from ingest.reprocess import Outcome, Progress, Reprocess, Selection
 from ingest.reprocess_book import FILE, Book
-from ingest.reprocess_report import Changes, Example
+from ingest.reprocess_report import Changes, Example, Report
 from ingest.settling import Settling
 from ingest.sqlite_file import sqlite_path
 from ingest.sqlite_journal import open_journal
@@ -187,19 +187,8 @@ class _Meter:
 
 def _tell(outcome: Outcome, *, dry: bool) -> int:
     report = outcome.report
-    for dev_eui, what, changes in report.lines():
-        print(_line(dev_eui, what, changes, dry=dry))
-    for dev_eui, reasons in sorted(report.reasons.items()):
-        for reason, uplinks in sorted(reasons.items()):
-            print(f"{dev_eui} {uplinks} uplinks decode no longer: {reason}")
-    if report.kept:
-        print(f"{report.kept} uplinks stay as they are: their device or its type is in no list now")
-    if report.waiting:
-        print(
-            f"{report.waiting} refused uplinks of the last hours are left to the service, at its next start"
-        )
-    if outcome.marked:
-        print(f"{outcome.marked} readings are marked as missing: this store cannot delete")
+    for line in (*_found(report, dry=dry), *_left(outcome)):
+        print(line)
     if outcome.unread:
         print(
             f"{outcome.unread} uplinks are not decoded again: the store writer or the rule engine has still "
@@ -218,6 +207,26 @@ def _tell(outcome: Outcome, *, dry: bool) -> int:
         f"uplinks: {report.rejected} rejected now, {report.accepted} accepted now"
     )
     return 0 if whole else 1
+
+
+def _found(report: Report, *, dry: bool) -> Iterator[str]:
+    for dev_eui, what, changes in report.lines():
+        yield _line(dev_eui, what, changes, dry=dry)
+    for dev_eui, reasons in sorted(report.reasons.items()):
+        for reason, uplinks in sorted(reasons.items()):
+            yield f"{dev_eui} {uplinks} uplinks decode no longer: {reason}"
+    if report.noted:
+        yield f"{report.noted} uplinks: their codec says something else beside the readings"
+
+
+def _left(outcome: Outcome) -> Iterator[str]:
+    report = outcome.report
+    if report.kept:
+        yield f"{report.kept} uplinks stay as they are: their device or its type is in no list now"
+    if report.waiting:
+        yield f"{report.waiting} refused uplinks of the last hours are left to the service, at its next start"
+    if outcome.marked:
+        yield f"{outcome.marked} readings are marked as missing: this store cannot delete"
 
 
 def _line(dev_eui: str, what: str, changes: Changes, *, dry: bool) -> str:

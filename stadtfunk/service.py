@@ -106,10 +106,10 @@ class Service:
     def _build_devices(self) -> None:
         """What is installed, what it means, and what others measure for us."""
         settings = self.settings
-        sandbox = Sandbox()
+        self._sandbox = Sandbox()
         # after everything else has stopped; it starts with the first uplink that needs it
-        self._opened.callback(sandbox.stop)
-        scripts = javascript_types_of(settings, sandbox)
+        self._opened.callback(self._sandbox.stop)
+        scripts = javascript_types_of(settings, self._sandbox)
         self.own_types = city_catalogue(settings, scripts)
         self.catalogue = self.own_types.joined(neighbour_types())
         self._codecs = keep(scripts)
@@ -295,7 +295,7 @@ class Service:
 
     def health(self) -> Mapping[str, Health]:
         """Every part's own word on how it is."""
-        fault = self.registry.fault
+        fault, broken = self.registry.fault, self._sandbox.fault
         return {
             **{f"network_server {each.server.name}": each.health for each in self.consumers},
             **{f"network_server {each.name}": each.health for each in self.pushes},
@@ -308,7 +308,7 @@ class Service:
             **{name: health for group in self._groups for name, health in group.health().items()},
             "store": self.writer.health,
             "latest": self.latest.health,
-            "codecs": self._codecs,
+            "codecs": Health(ok=False, detail=broken[:1000]) if broken else self._codecs,
             "required": self.required.health,
             "devices": Health(ok=fault is None, detail=f"old list in force: {fault}"[:1000] if fault else ""),
         }

@@ -7,7 +7,7 @@ import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.caller import Operator
-from api.formats import Layout
+from api.formats import Format, Layout
 from api.paging import decode_cursor, link_next, page
 from api.problems import Problem
 from api.responses import PRIVATE, collection, respond
@@ -41,13 +41,18 @@ class InboxQuery(CollectionQuery):
     responses={**collection_of(UnregisteredItem, geojson=False, open_data=False), **errors(403)},
 )
 def inbox(request: Request, view: Operator, query: Annotated[InboxQuery, Query()]) -> Response:
-    """Unregistered devices, the one heard last first, with up to five types that read all payloads."""
+    """Unregistered devices, the one heard last first, with up to five types that read all payloads.
+
+    An answer takes its time, about two seconds at most; `untried` types are left for the next request.
+    """
     kept = _inbox(view)
     after = decode_cursor(query.cursor, int, str)
     chosen, last = page(kept.devices(), lambda each: (-each.last_us, each.dev_eui), after, query.limit)
-    items = [_item(view, kept.look(each), _MOST_GUESSES) for each in chosen]
+    items = [_item(view, each, _MOST_GUESSES) for each in kept.look(chosen)]
     for item in items:
         item["type"] = item["guesses"][0]["type"] if item["guesses"] else ""
+        if query.f is Format.CSV:
+            item |= {each: _no_formula(item[each]) for each in ("name", "profile")}
     return collection(
         request,
         view,
@@ -66,14 +71,17 @@ def inbox(request: Request, view: Operator, query: Annotated[InboxQuery, Query()
     responses={200: {"model": UnregisteredDevice}, **errors(401, 403, 404, 422)},
 )
 def device(request: Request, view: Operator, dev_eui: Annotated[str, Path(max_length=40)]) -> Response:
-    """One unregistered device with its newest uplinks and every type that reads all of them."""
+    """One unregistered device with its newest uplinks and every type that reads all of them.
+
+    While some are `untried`, ask again: the next request goes on where this one ended.
+    """
     eui = dev_eui.lower().replace("-", "").replace(":", "")
     kept = _inbox(view)
     seen = next((each for each in kept.devices() if each.dev_eui == eui), None)
     if seen is None:
         hint = "registered devices: /api/v1/admin/devices"
         raise Problem(404, f"no unregistered device {dev_eui!r} was heard", hint)
-    found = kept.look(seen)
+    [found] = kept.look([seen])
     body = orjson.dumps({**_item(view, found), "uplinks": [_uplink(each) for each in found.recent]})
     return respond(request, view, body, cache=PRIVATE, open_data=False)
 
@@ -82,6 +90,11 @@ def _inbox(view: View) -> Inbox:
     if view.services.inbox is None:
         raise Problem(404, "no inbox here", "this application was made without one")
     return view.services.inbox
+
+
+def _no_formula(text: str) -> str:
+    """What the network server wrote, so that no spreadsheet that opens the list runs it."""
+    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) else text
 
 
 def _item(view: View, found: Unregistered, most: int | None = None) -> dict[str, Any]:
@@ -103,6 +116,7 @@ def _item(view: View, found: Unregistered, most: int | None = None) -> dict[str,
         "snr": _best(each.snr for each in heard),
         "gateways": sorted({each.id for each in heard}),
         "guesses": [_guess(view, each) for each in found.guesses[:most]],
+        "untried": found.untried,
     }
 
 
@@ -120,6 +134,9 @@ def _guess(view: View, found: Guess) -> dict[str, Any]:
         "failed": found.failed,
         "missing": found.missing,
         "strictness": round(found.strictness, 2),
+        "heeded": round(found.heeded, 2),
+        "properties": len(found.type.properties),
+        "seen": found.seen,
         "values": [_value(view, each) for each in found.newest],
     }
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import ClientDisconnect
 
 from api.problems import Problem
 from api.routes.openapi import errors
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/api/v1/uplinks", tags=["network servers"])
 ANSWER_S = 10.0
 """So long a request waits for the journal; the message may still become durable after that."""
+BODY_S = 10.0
+"""So long a request's body may take."""
+_CLOSE = {"Connection": "close"}
 _AGAIN_S = "5"
 _MOST_EVENT = 20
 _REALM = 'Bearer realm="stadtfunk uplinks"'
@@ -39,7 +43,7 @@ _BODY: dict[str, Any] = {
     "/{server}",
     status_code=204,
     response_class=Response,
-    responses={204: {"description": "Durable here"}, **errors(401, 403, 413, 422, 429, 503)},
+    responses={204: {"description": "Durable here"}, **errors(401, 403, 408, 413, 415, 422, 429, 503)},
     openapi_extra=_BODY,
 )
 async def push(
@@ -55,6 +59,8 @@ async def push(
     services: Services = request.app.state.services
     door = _door(services.pushes, server, request.headers.get("authorization"))
     payload = await _body(request)
+    if payload is None:
+        return Response(status_code=400)  # for nobody: the connection is gone
     done = door.server.receive(f"push/{_event(request)}", payload)
     if isinstance(done, NoRoom):
         status = 429 if done is NoRoom.WAITING else 503
@@ -87,12 +93,29 @@ def _door(doors: "Mapping[str, PushDoor]", name: str, authorization: str | None)
     return doors[name]
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request) -> bytes | None:
+    """None when it broke off."""
+    coding = request.headers.get("content-encoding", "identity")
+    if coding.strip().lower() != "identity":
+        # taken as it is, it would be kept as unreadable, answered with 2xx and never sent again
+        raise Problem(
+            415, f"a packed body: {coding[:50]!r}", "send it unpacked", {"Accept-Encoding": "identity"}
+        )
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_MESSAGE_BYTES:
-            raise Problem(413, f"more than {MAX_MESSAGE_BYTES >> 10} kB", "send one message a request")
+    try:
+        async with asyncio.timeout(BODY_S):
+            # read on when it is too long: who has sent it all hears why. What has no end breaks off at 1 MB
+            async for chunk in request.stream():
+                body += chunk[: MAX_MESSAGE_BYTES + 1 - len(body)]
+    except ClientDisconnect:
+        if len(body) <= MAX_MESSAGE_BYTES:
+            return None
+    except TimeoutError:
+        late = f"the body was not here after {BODY_S:g} s"
+        raise Problem(408, late, "send it again", _CLOSE) from None
+    if len(body) > MAX_MESSAGE_BYTES:
+        most = f"more than {MAX_MESSAGE_BYTES >> 10} kB"
+        raise Problem(413, most, "send one message a request", _CLOSE)
     return bytes(body)
 
 

@@ -33,6 +33,9 @@ class GuessItem(BaseModel):
     failed: int = Field(description="Values outside them")
     missing: int = Field(description="Values that the sensor did not have")
     strictness: float = Field(description="Share of random payloads of these lengths that would not pass")
+    heeded: float = Field(description="Share of the payloads' bytes that count for the values")
+    properties: int = Field(description="So many things the type measures")
+    seen: int = Field(description="So many of them have a value here")
     values: list[GuessedValue]
 
 
@@ -55,6 +58,7 @@ class UnregisteredItem(BaseModel):
     snr: float | None = Field(description="The best of the recent ones, dB")
     gateways: list[str]
     guesses: list[GuessItem]
+    untried: int = Field(description="Types that are not tried yet for want of time: ask again")
 
 
 class RecentUplink(BaseModel):

@@ -1,15 +1,20 @@
 """The codec of a device type that its maker's JavaScript reads, with a field map for the meaning."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from devices.decoded import Decoded, Frame
 from devices.errors import DeviceTypeError, Fault
 from devices.field_map import FieldMap
 from devices.flat import plain_text
-from devices.javascript.sandbox import Outcome, Sandbox, Source
-from devices.measurement import Measurement, Rejected
+from devices.javascript.outcome import Outcome
+from devices.javascript.sandbox import Sandbox, Source
+from devices.measurement import Measurement, Rejected, Waiting
 from devices.table_encoder import Values
 
+WAITING = "codec_waiting"
+"""Reason of an uplink whose codec could not be asked, or did not answer, through no fault of the uplink."""
 _KILLED = ("timeout", "memory", "crash")
 _MOST = 500
 
@@ -28,30 +33,44 @@ class JavascriptCodec:
         [decoded] = self.decode_many([Frame(f_port, payload)])
         return decoded if isinstance(decoded, Rejected) else decoded.measurements
 
-    def decode_many(self, frames: Sequence[Frame]) -> list[Decoded | Rejected]:
-        """What the codec and the map make of each frame, in their order; never raises."""
-        return [self.read(each) for each in self.outcomes(frames)]
+    def decode_many(self, frames: Sequence[Frame], *, within_s: float = math.inf) -> list[Decoded | Rejected]:
+        """What the codec and the map make of each frame, in their order; never raises.
 
-    def outcomes(self, frames: Sequence[Frame]) -> list[Outcome]:
-        """What the codec itself gives for each frame, in their order; never raises."""
-        normalize = self.field_map.normalizes
-        return self._sandbox.run(self.source, frames, normalize=normalize) if frames else []
+        `Waiting` where the codec could not be asked, and where `within_s` seconds were not enough.
+        """
+        return [self.read(each) for each in self.outcomes(frames, within_s=within_s)]
+
+    def outcomes(
+        self, frames: Sequence[Frame], *, normalize: bool | None = None, within_s: float = math.inf
+    ) -> list[Outcome]:
+        """What the codec itself gives for each frame, in their order; never raises.
+
+        `normalize`: ask for normalizeUplink too; if left out, where the map reads what it gives.
+        """
+        if normalize is None:
+            normalize = self.field_map.normalizes
+        return self._sandbox.run(self.source, frames, normalize=normalize, within_s=within_s)
 
     def read(self, outcome: Outcome) -> Decoded | Rejected:
         """What the map makes of what the codec gave."""
+        if outcome.wait_s is not None:
+            return Waiting(WAITING, plain_text("; ".join(outcome.errors))[:_MOST], outcome.wait_s)
         if outcome.errors:
             return _rejected(outcome.errors)
         if not isinstance(outcome.data, dict):
             return Rejected("codec_error", "the codec gave neither an object nor an error")
-        data = outcome.data
-        if outcome.normalized is not None:
-            data = {**data, "normalized": outcome.normalized}
-        return self.field_map.read(data, outcome.warnings)
+        return self.field_map.read(all_data(outcome), outcome.warnings)
 
     def encode(self, f_port: int, values: Values) -> bytes:
         """Nothing: such a codec reads only. Raises DeviceTypeError."""
         problem = f"{len(values)} values for fPort {f_port}: a JavaScript codec only reads"
         raise DeviceTypeError(Fault(self.id, "codec", problem, "encode with a type that has a field table"))
+
+
+def all_data(outcome: Outcome) -> Mapping[str, Any]:
+    """What the codec gave, empty where it failed; with `normalized`, where normalizeUplink was asked."""
+    data: Mapping[str, Any] = outcome.data if isinstance(outcome.data, dict) else {}
+    return data if outcome.normalized is None else {**data, "normalized": outcome.normalized}
 
 
 def _rejected(errors: Sequence[str]) -> Rejected:

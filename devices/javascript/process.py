@@ -20,6 +20,8 @@ _WORKER = Path(__file__).with_name("worker.py")
 _START_S = 10.0
 _MAX_MESSAGE = 8 << 20
 _READ_BYTES = 1 << 16
+# for an answer that has begun to come: this machine may be late with reading, but an answer must end
+_LAST_WORDS_S = 0.1
 # SIGKILL that is not ours comes from a kernel (or a container) short of memory.
 _BY_SIGNAL: dict[int, str] = {signal.SIGKILL: "memory", signal.SIGALRM: "timeout"}
 READY = ord("R")
@@ -39,7 +41,7 @@ class Process:
     alive = True
 
     def __init__(self, call_s: float, memory_bytes: int, stack_bytes: int) -> None:
-        """Start it and wait until it answers; raises LimitReached, also where no process can be had."""
+        """Start it; raises LimitReached where no process can be had. It may be asked once it is `ready`."""
         # some interpreters find their own library only by this name; nothing else is handed on
         environment = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
         engine = importlib.util.find_spec("_quickjs")
@@ -67,10 +69,21 @@ class Process:
         self._poll_in.register(self._in, select.POLLOUT)
         self._poll_out.register(self._out, select.POLLIN)
         self._read = bytearray()
+        self.started, self._start_end = False, time.monotonic() + _START_S
         self.ask((call_s, memory_bytes, stack_bytes, _script("prelude.js"), _script("buffer.js")), _START_S)
-        kind, _ = self.answer(_START_S)
+
+    def ready(self, within_s: float) -> bool:
+        """Whether it has started; waits so long for it. Raises LimitReached where it never will."""
+        if self.started:
+            return True
+        left = self._start_end - time.monotonic()
+        if not self._poll_out.poll(max(0.0, min(within_s, left)) * 1000) and within_s < left:
+            return False
+        kind, _ = self.answer(max(0.0, self._start_end - time.monotonic()))
         if kind != READY:
             self._end("crash", "the worker does not speak as expected")
+        self.started = True
+        return True
 
     def ask(self, request: tuple[Any, ...], within_s: float) -> None:
         """Send a request; raises LimitReached where the worker does not take it in time."""
@@ -89,14 +102,10 @@ class Process:
         """The next answer: its kind and its body; raises LimitReached where it does not come in time."""
         deadline = 0.0
         while True:
-            if len(self._read) >= 4:  # noqa: PLR2004 - the length of the length
-                (length,) = struct.unpack_from(">I", self._read)
-                if not 0 < length <= _MAX_MESSAGE:
-                    self._end("crash", "the worker does not speak as expected")
-                if len(self._read) >= 4 + length:
-                    kind, body = self._read[4], bytes(self._read[5 : 4 + length])
-                    del self._read[: 4 + length]
-                    return kind, body
+            if length := self._complete():
+                kind, body = self._read[4], bytes(self._read[5 : 4 + length])
+                del self._read[: 4 + length]
+                return kind, body
             deadline = deadline or time.monotonic() + within_s
             try:
                 more = os.read(self._out, _READ_BYTES)
@@ -106,6 +115,21 @@ class Process:
             if not more:
                 self._died()
             self._read += more
+            if time.monotonic() > deadline + _LAST_WORDS_S and not self._complete():
+                self._end("timeout")
+
+    def _complete(self) -> int:
+        """The length of the answer that has come, 0 for none yet; raises LimitReached for an absurd one."""
+        if len(self._read) < 4:  # noqa: PLR2004 - the length of the length
+            return 0
+        (length,) = struct.unpack_from(">I", self._read)
+        if not 0 < length <= _MAX_MESSAGE:
+            self._end("crash", "the worker does not speak as expected")
+        return length if len(self._read) >= 4 + length else 0
+
+    def interrupt(self) -> None:
+        """End it from another thread; whoever waits for its answer hears that it died."""
+        self.process.kill()
 
     def kill(self) -> None:
         """End it, whatever it is doing."""

@@ -41,3 +41,8 @@ class Quarantine:
         """Why the key must not run now; None: it may."""
         entry = self._entries.get(key) if self._entries else None
         return entry.why if entry is not None and self._clock() < entry.until else None
+
+    def left_s(self, key: tuple[object, ...]) -> float:
+        """Seconds until the key may run; 0: now."""
+        entry = self._entries.get(key)
+        return max(0.0, entry.until - self._clock()) if entry is not None else 0.0

@@ -19,6 +19,8 @@ from devices.vectors import read_vectors
 REQUIRED_MISSING = 3
 """So many uplinks in a row without a required property, and the operators hear of it."""
 
+_HASH = re.compile(r"[0-9a-f]{64}")
+_UNQUOTED = re.compile(r"""(?m)^[ \t]*codec_sha256\b(?![ \t]*=[ \t]*(["'])[^"'\n]*\1[ \t]*(#.*)?$)""")
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -61,8 +63,9 @@ class JavascriptTypes:
     """Loads them; `load_catalogue` asks.
 
     `shelf` has the pairs in force; without one, the map must agree with the text at hand. After loading,
-    `held` says for which types another pair than that in the files is in force, and why; `candidates` has
-    what lies in the files. `keep` puts on the shelf what is in force for the first time.
+    `held` says for which types another pair than that in the files is in force, and why; `remapped` which
+    types have another map than was kept, of the same text; `candidates` has what lies in the files. `keep`
+    puts on the shelf what is in force for the first time.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class JavascriptTypes:
         self._required_missing = required_missing
         self._new: dict[str, Pair] = {}
         self.held: dict[str, str] = {}
+        self.remapped: set[str] = set()
         self.candidates: dict[str, Candidate] = {}
 
     def in_folder(self, folder: Path) -> Iterator[tuple[Path, Callable[[Path], DeviceType]]]:
@@ -138,14 +142,20 @@ class JavascriptTypes:
 
     def _from_files(self, file: Path) -> DeviceType:
         text = _text(file)
-        map_file = parse_map(str(file), text)
+        try:
+            map_file = parse_map(str(file), text)
+        except DeviceTypeError as error:
+            raise DeviceTypeError(*(_with_hash(file, text, each) for each in error.faults)) from error
         type_id = map_file.id
         if file.stem != type_id:
             remedy = f"rename the file to {type_id}.toml or correct what it says"
             raise DeviceTypeError(Fault(str(file), "file", f"file name and id {type_id} differ", remedy))
         codec, f_ports = self._codec_of(file, map_file)
         candidate = Candidate(type_id, file, Pair(codec, text), map_file.codec_sha256)
-        faults = [*_incomplete(file, map_file, candidate)]
+        faults = [*_incomplete(file, map_file)]
+        in_force = None if self._shelf is None else self._shelf.activated(type_id)
+        if in_force is None and not candidate.agrees:
+            faults.insert(0, _unpinned(candidate))
         try:
             self.build(type_id, str(file), candidate.pair)  # also when it is not in force yet
         except DeviceTypeError as error:
@@ -153,7 +163,7 @@ class JavascriptTypes:
         if faults:
             raise DeviceTypeError(*faults)
         self.candidates[type_id] = candidate
-        pair = self._in_force(candidate)
+        pair = self._in_force(candidate, in_force)
         loaded = self.build(type_id, str(file), pair, f_ports)
         vectors = read_vectors(file.with_name(f"{type_id}.vectors.yaml"))
         return replace(loaded, vectors=vectors)
@@ -174,24 +184,21 @@ class JavascriptTypes:
             raise DeviceTypeError(*(replace(each, file=str(file)) for each in error.faults)) from error
         return found.source.text, found.f_ports
 
-    def _in_force(self, candidate: Candidate) -> Pair:
+    def _in_force(self, candidate: Candidate, in_force: Pair | None) -> Pair:
         """The pair to decode with. Never another codec than the one activated last."""
         type_id, given = candidate.type_id, candidate.pair
-        in_force = None if self._shelf is None else self._shelf.activated(type_id)
         if in_force is None:
-            if not candidate.agrees:
-                problem = f"the codec's hash is {given.codec_sha256}, so this map was made for another text"
-                remedy = "see that each field still means the same, then write this hash"
-                raise DeviceTypeError(Fault(str(candidate.map_file), "codec_sha256", problem, remedy))
             self._new[type_id] = given
             return given
         if given.codec_sha256 == in_force.codec_sha256 and candidate.agrees:
             if given != in_force:  # a corrected map of the same codec
                 self._new[type_id] = given
+                self.remapped.add(type_id)
             return given
-        files = "the codec's text has" if given.codec_sha256 != in_force.codec_sha256 else "the map has"
+        changed = given.codec_sha256 != in_force.codec_sha256
+        files = "the codec's text has changed" if changed else "codec_sha256 in the map is not the codec's"
         self.held[type_id] = (
-            f"{files} changed; {in_force.codec_sha256[:12]} stays in force until "
+            f"{files}; {in_force.codec_sha256[:12]} stays in force until "
             f"`stadtfunk codecs activate {type_id}`"
         )
         return in_force
@@ -221,10 +228,34 @@ def _text(file: Path) -> str:
         raise DeviceTypeError(Fault(str(file), "file", str(error), "give a readable UTF-8 file")) from error
 
 
-def _incomplete(file: Path, map_file: MapFile, candidate: Candidate) -> Iterator[Fault]:
-    if not map_file.codec_sha256:
-        remedy = f'see what the codec gives for real payloads, then write "{candidate.pair.codec_sha256}"'
-        yield Fault(str(file), "codec_sha256", "is missing", remedy)
+def _unpinned(candidate: Candidate) -> Fault:
+    """What a map is told whose hash is not that of its codec, with the line to write."""
+    hash_, pinned = candidate.pair.codec_sha256, candidate.pinned
+    see = "see what the codec gives for real payloads"
+    if not pinned:
+        problem = "is missing"
+    elif not _HASH.fullmatch(pinned):
+        problem = f"{pinned[:80]!r} is no SHA-256 in hex"
+    else:
+        problem = f"the codec's hash is {hash_}, so this map was made for another text"
+        see = "see that each field still means the same"
+    return Fault(str(candidate.map_file), "codec_sha256", problem, f"{see}, then write {_pin_line(hash_)}")
+
+
+def _pin_line(hash_: str) -> str:
+    return f'codec_sha256 = "{hash_}"'
+
+
+def _with_hash(file: Path, text: str, fault: Fault) -> Fault:
+    """The fault; where it is about a hash that is no text in quotes, with the line to write."""
+    unreadable = fault.key == "file" and _UNQUOTED.search(text)
+    script = file.with_suffix(".js")
+    if not (fault.key == "codec_sha256" or unreadable) or not script.exists():
+        return fault
+    return replace(fault, key="codec_sha256", remedy=f"write {_pin_line(sha256(_text(script)))}, in quotes")
+
+
+def _incomplete(file: Path, map_file: MapFile) -> Iterator[Fault]:
     if not map_file.codec and not map_file.interval_s:
         yield Fault(str(file), "interval_s", "is missing", "write the usual seconds between uplinks")
     if not map_file.codec and map_file.names is None:
@@ -239,6 +270,8 @@ def _device_type(
     required_missing: int,
 ) -> DeviceType:
     field_map = codec.field_map
+    # sorted: the order of a set differs from start to start, and this hash must not
+    meaning = (field_map.readers, sorted(field_map.wraps.items()), sorted(field_map.required))
     vendor, _, of_vendor = map_file.codec.partition("@")[0].partition("/")
     maker, model = map_file.maker or vendor, map_file.model or of_vendor
     return DeviceType(
@@ -250,7 +283,7 @@ def _device_type(
         theme=map_file.theme or _theme(field_map.properties),
         interval_s=map_file.interval_s,
         properties=field_map.properties,
-        sha256=sha256(f"{codec.source.sha256} {field_map!r}"),
+        sha256=sha256(f"{codec.source.sha256} {meaning!r}"),
         codec=codec,
         wraps=field_map.wraps,
         required=field_map.required,

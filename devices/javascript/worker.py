@@ -3,8 +3,9 @@
 It is started as a file, without this project on its path, so that it starts fast and holds nothing worth
 stealing: no configuration, no environment, no file besides its two pipes. Each message is 4 bytes of length
 (big endian) and a body. The first one to come in is the marshalled `Setup`, all others are a `Request`, also
-marshalled: (sha256, text or None, frames, normalize, fresh), a frame being (payload in hex, fPort,
-milliseconds since the epoch); text None: the codec is warm. An answer's first byte is its kind.
+marshalled: (sha256, text or None, frames, normalize, fresh, seconds), a frame being (payload in hex, fPort,
+milliseconds since the epoch); text None: the codec is warm; seconds: after the first, no frame is begun that
+would not be done by then. An answer's first byte is its kind.
 """
 
 import contextlib
@@ -25,7 +26,7 @@ from collections.abc import Iterator
 sys.path.append(sys.argv[1])
 import _quickjs  # type: ignore[import-not-found]  # an extension module without stubs
 
-READY, UNKNOWN, LOADED, ANSWER, FAULT, TIMEOUT, MEMORY = b"RULAETM"
+READY, UNKNOWN, LOADED, ANSWER, FAULT, TIMEOUT, MEMORY, LEFT = b"RULAETMN"
 
 _INTERRUPTED_AT = (
     0.8  # of the call's time: the engine ends a plain loop itself, before this process is killed
@@ -54,7 +55,7 @@ _HOLDERS = """[
 ]"""
 
 Frame = tuple[str, int, float]
-Request = tuple[str, str | None, list[Frame], bool, bool]
+Request = tuple[str, str | None, list[Frame], bool, bool, float]
 Setup = tuple[float, int, int, str, str]  # seconds a call, bytes of memory and stack, prelude.js, buffer.js
 
 
@@ -129,10 +130,17 @@ class _Worker:
         while message := _receive():
             self._batch(*marshal.loads(message))  # noqa: S302 - nobody but our parent can write to this pipe
 
-    def _batch(
-        self, sha256: str, text: str | None, frames: list[Frame], normalize: bool, fresh: bool
+    def _batch(  # noqa: PLR0913, PLR0917 - a request, as it comes
+        self,
+        sha256: str,
+        text: str | None,
+        frames: list[Frame],
+        normalize: bool,
+        fresh: bool,
+        within_s: float,
     ) -> None:
-        """Answers frame by frame, up to the first that fails by the engine."""
+        """Answers frame by frame, up to the first that fails by the engine or for which no time is left."""
+        end, longest_s = time.monotonic() + within_s, 0.0
         if text is None and sha256 not in self._warm:
             _send(UNKNOWN)
             return
@@ -142,10 +150,17 @@ class _Worker:
                 codec = self._warm.pop(sha256)[0] if text is None else self._load(text)
                 if text is not None:
                     _send(LOADED)
-            for frame in frames:
+            begun = time.monotonic()
+            for number, frame in enumerate(frames):
+                # to be killed half-way costs a worker and helps nobody; the longest so far stands for it
+                if number and begun + longest_s > end:
+                    _send(LEFT)
+                    break
                 _give_up_after(self._abandoned_after_s)
                 asked = codec if codec is not None else self._load(text or "")
                 _send(ANSWER, asked.decode(frame, normalize))
+                done = time.monotonic()
+                begun, longest_s = done, max(longest_s, done - begun)
         except _Failed as failed:
             _send(failed.kind, failed.words.encode("utf-8", "replace"))
         except MemoryError:

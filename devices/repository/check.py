@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from devices.decoded import Frame
-from devices.javascript.sandbox import Outcome, Sandbox, Source, warm_differs
+from devices.javascript.outcome import Outcome
+from devices.javascript.sandbox import Sandbox, Source
+from devices.javascript.warm import warm_differs
 from devices.repository.codec import Example, Output, RepositoryCodec
 from devices.repository.comparison import Difference, differences, plain
 

@@ -11,8 +11,8 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from devices.instant import rfc3339_us
 from devices.measurement import Rejected
-from ingest.event_time import rfc3339_us
 from ingest.neighbours.fetch import Away, Body, Fetcher
 from ingest.neighbours.fields import number
 from ingest.neighbours.observed import MINUTE_US, Found, Observed

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from devices.instant import rfc3339_us
 from devices.measurement import Rejected
-from ingest.event_time import rfc3339_us
 from ingest.neighbours.fetch import Away, Body, Fetcher, Unchanged
 from ingest.neighbours.fields import degrees, number, objects, text
 from ingest.neighbours.observed import HOUR_US, LOOK_BACK_US, Found, Observed, Place, ascending

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from devices.instant import rfc3339_us
 from devices.measurement import Quality, Rejected
-from ingest.event_time import rfc3339_us
 from ingest.neighbours.fetch import Away, Body, Fetcher
 from ingest.neighbours.fields import degrees, number, objects, table, tables, text
 from ingest.neighbours.observed import LOOK_BACK_US, MINUTE_US, Found, Observed, Place, ascending

@@ -4,6 +4,7 @@ The same observation makes the same bytes, so the intake drops it the second tim
 """
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -13,10 +14,10 @@ import orjson
 from devices.catalogue import DeviceType
 from devices.decoded import Decoded, Frame, decode_each
 from devices.errors import DeviceTypeError, Fault
+from devices.instant import EARLIEST_US, rfc3339_us
 from devices.measurement import Measurement, Quality, Rejected
 from devices.properties import observed_properties
 from devices.table_encoder import Values
-from ingest.event_time import EARLIEST_US, rfc3339_us
 from ingest.neighbours.dwd_cap import PROPERTY
 from ingest.neighbours.fields import number, table, text
 from ingest.neighbours.observed import MINUTE_US, Observed
@@ -103,7 +104,12 @@ class _Codec:
             return Rejected("bad_observation", "property, value or quality is missing or unknown")
         return (Measurement(name, value, Quality(int(quality))),)
 
-    def decode_many(self, frames: Sequence[Frame]) -> list[Decoded | Rejected]:
+    def decode_many(
+        self,
+        frames: Sequence[Frame],
+        *,
+        within_s: float = math.inf,  # noqa: ARG002 - the codec's protocol
+    ) -> list[Decoded | Rejected]:
         return decode_each(self.decode, frames)
 
     def encode(self, f_port: int, values: Values) -> bytes:  # noqa: ARG002 - the codec's protocol

@@ -7,35 +7,31 @@ without a backhaul and have the time of their reception.
 """
 
 import re
-from contextlib import suppress
 from dataclasses import replace
 
 import msgspec
 
+from devices.instant import rfc3339_us
 from devices.measurement import Rejected
 from ingest.device_event import MOST_DETAIL, DeviceEvent, EventKind, battery_percent
-from ingest.event_time import choose, rfc3339_us
+from ingest.event_time import choose
 from ingest.network_servers.json_fields import (
     UInt8,
     UInt32,
-    finite,
     given,
-    hertz,
     read_dev_eui,
     read_hex_payload,
-    read_json,
 )
 from ingest.network_servers.kind import Found, Ignored, NetworkServerKind
+from ingest.network_servers.lenient import Figure, read_json
+from ingest.network_servers.radio import Radio, hertz, uplink_of
 from ingest.uplink import Gateway, Message, Uplink
-
-Radio = float | str | None
-"""A figure about the reception: an empty text, or none, is no reason to lose an uplink."""
 
 
 class _Lrr(msgspec.Struct):
     id: str | None = msgspec.field(name="Lrrid", default="")
-    rssi: Radio = msgspec.field(name="LrrRSSI", default=None)
-    snr: Radio = msgspec.field(name="LrrSNR", default=None)
+    rssi: Figure | None = msgspec.field(name="LrrRSSI", default=None)
+    snr: Figure | None = msgspec.field(name="LrrSNR", default=None)
 
 
 class _Lrrs(msgspec.Struct):
@@ -57,15 +53,16 @@ class _Up(msgspec.Struct):
     encrypted: bool = msgspec.field(name="PayloadEncryption", default=False)
     m_type: UInt8 | None = msgspec.field(name="MType", default=None)
     spreading_factor: UInt8 | None = msgspec.field(name="SpFact", default=None)
-    frequency_mhz: Radio = msgspec.field(name="Frequency", default=None)
+    frequency_mhz: Figure | None = msgspec.field(name="Frequency", default=None)
     lrr_id: str | None = msgspec.field(name="Lrrid", default="")
-    rssi: Radio = msgspec.field(name="LrrRSSI", default=None)
-    snr: Radio = msgspec.field(name="LrrSNR", default=None)
-    lat: Radio = msgspec.field(name="LrrLAT", default=None)
-    lon: Radio = msgspec.field(name="LrrLON", default=None)
+    rssi: Figure | None = msgspec.field(name="LrrRSSI", default=None)
+    snr: Figure | None = msgspec.field(name="LrrSNR", default=None)
+    lat: Figure | None = msgspec.field(name="LrrLAT", default=None)
+    lon: Figure | None = msgspec.field(name="LrrLON", default=None)
     lrrs: _Lrrs | str | None = msgspec.field(name="Lrrs", default=None)
-    customer: msgspec.Raw = msgspec.field(name="CustomerData", default=msgspec.Raw())
-    driver: msgspec.Raw = msgspec.field(name="DriverCfg", default=msgspec.Raw())
+    # a subscriber fills them in; in older versions they are texts
+    customer: _Named | str | None = msgspec.field(name="CustomerData", default=None)
+    driver: _Named | str | None = msgspec.field(name="DriverCfg", default=None)
     object: msgspec.Raw = msgspec.field(name="payload", default=msgspec.Raw())
 
 
@@ -88,8 +85,8 @@ class _Root(msgspec.Struct):
 
 
 _root = msgspec.json.Decoder(_Root, strict=False)
-_named_decoder = msgspec.json.Decoder(_Named)
 _bare = msgspec.json.Decoder(_Up, strict=False)
+_NEEDED = frozenset({"uplink", "f_port", "f_cnt", "payload", "encrypted"})
 _OTHER_EVENTS = ("downlink_sent", "downlink_rejected", "multicast", "location")
 _KINDS = {"join": EventKind.JOIN, "devstatusans": EventKind.STATUS, "reset": EventKind.LOG}
 _number = re.compile(r"-?[0-9]{1,3}").fullmatch
@@ -103,7 +100,7 @@ def parse(message: Message) -> Found:
     """The uplink or event in one message."""
     if message.retain:
         return Ignored("retained")
-    root = read_json(_root, message.payload)
+    root = read_json(_root, message.payload, needed=_NEEDED)
     if isinstance(root, Rejected):
         return root
     if root.uplink is not None:
@@ -117,7 +114,7 @@ def _other(message: Message, root: _Root) -> Uplink | Rejected | Ignored:
     for event in _OTHER_EVENTS:
         if given(getattr(root, event)):
             return Ignored(event)
-    bare = read_json(_bare, message.payload)
+    bare = read_json(_bare, message.payload, needed=_NEEDED)
     return bare if isinstance(bare, Rejected) else _data(message, bare)
 
 
@@ -168,55 +165,35 @@ def _payload(up: _Up) -> bytes | Rejected | Ignored:
 
 def _uplink(message: Message, up: _Up, dev_eui: str, payload: bytes) -> Uplink:
     when = choose(gps_us=(), server_us=rfc3339_us(up.time), gateway_us=None, arrived_us=message.arrived_us)
-    return Uplink(
-        server=message.server,
+    radio = Radio(
+        spreading_factor=up.spreading_factor,
+        frequency_hz=hertz(up.frequency_mhz),
+        gateways=tuple(_gateways(up)),
+    )
+    return uplink_of(
+        message,
+        when,
+        radio,
         dev_eui=dev_eui,
         f_port=up.f_port,
         f_cnt=up.f_cnt,
         session=(up.dev_addr or "").lower(),
         payload=payload,
-        received_us=when.received_us,
-        arrived_us=message.arrived_us,
-        time_us=when.time_us,
-        time_source=when.source,
-        device_name=_named(up.customer).name,
-        codec_hint=_named(up.driver).id,
+        device_name=up.customer.name if isinstance(up.customer, _Named) else "",
+        codec_hint=up.driver.id if isinstance(up.driver, _Named) else "",
         confirmed=up.m_type == _CONFIRMED_UP,
-        spreading_factor=up.spreading_factor or None,
-        frequency_hz=hertz(_figure(up.frequency_mhz)),
-        gateways=tuple(_gateways(up)),
         decoded=given(up.object),
     )
-
-
-def _named(raw: msgspec.Raw) -> _Named:
-    """What a subscriber fills in: an object, in older versions a text, or nothing."""
-    with suppress(msgspec.DecodeError, RecursionError):
-        return _named_decoder.decode(raw)
-    return _Named()
 
 
 def _gateways(up: _Up) -> list[Gateway]:
     """All that heard it, the best first, which alone has a position."""
     lrr = up.lrrs.lrr if isinstance(up.lrrs, _Lrrs) else None
     heard = lrr if isinstance(lrr, list) else [lrr] if lrr else []
-    others = [
-        Gateway(each.id, _figure(each.rssi), _figure(each.snr))
-        for each in heard
-        if each.id and each.id != up.lrr_id
-    ]
+    others = [Gateway(each.id, each.rssi, each.snr) for each in heard if each.id and each.id != up.lrr_id]
     if not up.lrr_id:
         return others
-    lat, lon = _figure(up.lat), _figure(up.lon)
-    return [Gateway(up.lrr_id, _figure(up.rssi), _figure(up.snr), lat=lat, lon=lon), *others]
-
-
-def _figure(value: Radio) -> float | None:
-    """A number, for which a text may stand; None of anything else."""
-    try:
-        return None if value is None else finite(float(value))
-    except ValueError:
-        return None
+    return [Gateway(up.lrr_id, up.rssi, up.snr, lat=up.lat, lon=up.lon), *others]
 
 
 KIND = NetworkServerKind(

@@ -9,10 +9,13 @@ from typing import Annotated
 
 import msgspec
 
+from devices.instant import rfc3339_us
 from devices.measurement import Rejected
 from ingest.device_event import MOST_DETAIL, DeviceEvent, EventKind
-from ingest.event_time import choose, rfc3339_us
-from ingest.network_servers.json_fields import UInt32, read_dev_eui, read_json
+from ingest.event_time import choose
+from ingest.network_servers.json_fields import UInt32, read_dev_eui
+from ingest.network_servers.kind import Ignored
+from ingest.network_servers.lenient import read_json
 from ingest.uplink import Message
 
 _Percent = Annotated[float, msgspec.Meta(ge=0, le=100)]
@@ -50,6 +53,15 @@ _ack = msgspec.json.Decoder(_Ack)
 _log = msgspec.json.Decoder(_Log)
 _ERROR = {"ERROR", 2}
 _V3_LOG = "error"
+_OTHER_EVENTS = frozenset({"txack", "location", "integration"})
+
+
+def not_for_us(message: Message) -> Ignored | None:
+    """Why a message tells us nothing, None where it may."""
+    if message.retain:
+        return Ignored("retained")
+    last = message.topic.rpartition("/")[2]
+    return Ignored(last) if last in _OTHER_EVENTS else None
 
 
 def event_kind(topic: str) -> EventKind | None:

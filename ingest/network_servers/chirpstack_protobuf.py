@@ -15,6 +15,7 @@ from devices.measurement import Rejected
 
 # the tags of fields 1 to 3, all of them texts or messages; JSON begins with `{`, or white space before it
 _FIRST = frozenset({b"\x0a", b"\x12", b"\x1a"})
+_WELL_KNOWN = "google.protobuf."
 _MESSAGES = {
     "up": "UplinkEvent",
     "join": "JoinEvent",
@@ -35,7 +36,7 @@ def as_json(event: str, payload: bytes) -> bytes | Rejected:
     message = getattr(messages, _MESSAGES.get(event, _MESSAGES["up"]))()
     try:
         message.ParseFromString(payload)
-        content = _converted(json_format, message, event)
+        content = _converted(json_format, message)
         if event == "up":
             content.setdefault("data", "")  # ChirpStack's JSON has the defaults of the topmost level
         return msgspec.json.encode(content)
@@ -43,15 +44,28 @@ def as_json(event: str, payload: bytes) -> bytes | Rejected:
         return Rejected("malformed_protobuf", f"{type(fault).__name__}: {fault}"[:500])
 
 
-def _converted(json_format: Any, message: Any, event: str) -> dict[str, Any]:
+def _converted(json_format: Any, message: Any) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json_format.MessageToDict(message)
-    except Exception:
-        if event != "up":
-            raise
-        message.ClearField("object")  # we decode the payload ourselves
+    except Exception:  # noqa: BLE001 - as above
+        _drop_unwritable(json_format, message)
         content = json_format.MessageToDict(message)
     return content
+
+
+def _drop_unwritable(json_format: Any, message: Any) -> None:
+    """Takes out what JSON cannot say: a time in the year 10000, NaN in the decoded object."""
+    for field, value in message.ListFields():
+        if field.message_type is None or field.message_type.GetOptions().map_entry:
+            continue
+        for each in (value,) if hasattr(value, "ListFields") else value:
+            try:
+                json_format.MessageToDict(each)
+            except Exception:  # noqa: BLE001 - as above
+                if not field.message_type.full_name.startswith(_WELL_KNOWN):
+                    _drop_unwritable(json_format, each)
+                else:
+                    message.ClearField(field.name)
 
 
 @cache

@@ -11,32 +11,30 @@ from contextlib import suppress
 
 import msgspec
 
+from devices.instant import rfc3339_us
 from devices.measurement import Rejected
 from ingest.device_event import DeviceEvent, EventKind
-from ingest.event_time import choose, gps_duration_us, rfc3339_us
-from ingest.network_servers.chirpstack_events import Head, event_kind, event_of
+from ingest.event_time import choose, gps_duration_us
+from ingest.network_servers.chirpstack_events import Head, event_kind, event_of, not_for_us
 from ingest.network_servers.json_fields import (
-    Location,
     UInt8,
     UInt32,
     given,
     known,
     read_dev_eui,
-    read_json,
     read_payload,
-    read_place,
 )
 from ingest.network_servers.kind import Found, Ignored, NetworkServerKind
+from ingest.network_servers.lenient import Figure, read_json
+from ingest.network_servers.radio import Radio, Reception, uplink_of
 from ingest.uplink import Gateway, Message, Uplink
 
 
-class _Rx(msgspec.Struct):
+class _Rx(Reception):
     gateway_id: str = msgspec.field(name="gatewayID", default="")
     time: str | None = None
     gps: str | None = msgspec.field(name="timeSinceGPSEpoch", default=None)
-    rssi: float = 0.0
-    snr: float = msgspec.field(name="loRaSNR", default=0.0)
-    location: Location | None = None
+    snr: Figure = msgspec.field(name="loRaSNR", default=0.0)
 
 
 class _Lora(msgspec.Struct, rename="camel"):
@@ -76,18 +74,15 @@ class _UpEvent(msgspec.Struct, rename="camel"):
 
 _decoder = msgspec.json.Decoder(_UpEvent)
 _event_decoder = msgspec.json.Decoder(_AnyEvent)
-_OTHER_EVENTS = frozenset({"txack", "location", "integration"})
+_NEEDED = frozenset({"f_cnt", "f_port", "data"})
 _EUI_BASE64, _DEV_ADDR_BASE64 = 12, 8
 _PROFILE = "deviceProfileName"
 
 
 def parse(message: Message) -> Found:
     """The uplink or event in one message. Identity comes from the payload: the topic is configurable."""
-    if message.retain:
-        return Ignored("retained")
-    event = message.topic.rpartition("/")[2]
-    if event in _OTHER_EVENTS:
-        return Ignored(event)
+    if ignored := not_for_us(message):
+        return ignored
     kind = event_kind(message.topic)
     return _up(message) if kind is None else _event(message, kind)
 
@@ -101,7 +96,7 @@ def _event(message: Message, kind: EventKind) -> DeviceEvent | Rejected:
 
 
 def _up(message: Message) -> Uplink | Rejected | Ignored:
-    up = read_json(_decoder, message.payload)
+    up = read_json(_decoder, message.payload, needed=_NEEDED)
     if isinstance(up, Rejected):
         return up
     if up.data is None or up.f_port == 0:
@@ -126,25 +121,20 @@ def _uplink(message: Message, up: _UpEvent, dev_eui: str, payload: bytes) -> Upl
     )
     tx = up.tx_info or _Tx()
     lora = tx.lora or _Lora()
-    return Uplink(
-        server=message.server,
+    data_rate = up.dr if tx.dr is None else tx.dr
+    radio = Radio(data_rate, lora.spreading_factor, lora.bandwidth * 1000, tx.frequency, gateways)
+    return uplink_of(
+        message,
+        when,
+        radio,
         dev_eui=dev_eui,
         f_port=up.f_port,
         f_cnt=up.f_cnt,
         session=_hex(up.dev_addr, _DEV_ADDR_BASE64),
         payload=payload,
-        received_us=when.received_us,
-        arrived_us=message.arrived_us,
-        time_us=when.time_us,
-        time_source=when.source,
         device_name=up.device_name,
         codec_hint=up.device_profile_name or (up.tags or {}).get(_PROFILE, ""),
         confirmed=up.confirmed_uplink,
-        data_rate=up.dr if tx.dr is None else tx.dr,
-        spreading_factor=lora.spreading_factor or None,
-        bandwidth_hz=lora.bandwidth * 1000 or None,
-        frequency_hz=tx.frequency or None,
-        gateways=gateways,
         decoded=given(up.object) or _json_text(up.object_json),
     )
 
@@ -167,16 +157,7 @@ def _json_text(text: str) -> bytes:
 
 
 def _gateway(rx: _Rx) -> Gateway:
-    lat, lon, altitude = read_place(rx.location)
-    return Gateway(
-        id=_hex(rx.gateway_id, _EUI_BASE64),
-        rssi=rx.rssi,
-        snr=rx.snr,
-        time_us=rfc3339_us(rx.time),
-        lat=lat,
-        lon=lon,
-        altitude=altitude,
-    )
+    return rx.gateway(_hex(rx.gateway_id, _EUI_BASE64), rfc3339_us(rx.time))
 
 
 KIND = NetworkServerKind(

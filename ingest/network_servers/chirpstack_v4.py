@@ -6,35 +6,32 @@ A missing field has its default (rssi 0, fPort 0), unknown fields are skipped.
 
 import msgspec
 
+from devices.instant import rfc3339_us
 from devices.measurement import Rejected
 from ingest.device_event import DeviceEvent, EventKind
-from ingest.event_time import choose, gps_duration_us, rfc3339_us
-from ingest.network_servers.chirpstack_events import Head, event_kind, event_of
+from ingest.event_time import choose, gps_duration_us
+from ingest.network_servers.chirpstack_events import Head, event_kind, event_of, not_for_us
 from ingest.network_servers.chirpstack_protobuf import as_json, is_protobuf
 from ingest.network_servers.json_fields import (
-    Location,
     UInt8,
     UInt32,
     given,
     known,
     read_dev_eui,
-    read_json,
     read_payload,
-    read_place,
 )
 from ingest.network_servers.kind import Found, Ignored, NetworkServerKind
+from ingest.network_servers.lenient import read_json
+from ingest.network_servers.radio import Radio, Reception, uplink_of
 from ingest.uplink import Gateway, Message, Uplink
 
 
-class _Rx(msgspec.Struct, rename="camel"):
+class _Rx(Reception, rename="camel"):
     gateway_id: str = ""
-    rssi: float = 0.0
-    snr: float = 0.0
     gw_time: str | None = None
     time: str | None = None  # its name up to 4.2
     ns_time: str | None = None
     time_since_gps_epoch: str | None = None
-    location: Location | None = None
 
 
 class _Lora(msgspec.Struct, rename="camel"):
@@ -81,17 +78,14 @@ class _UpEvent(msgspec.Struct, rename="camel"):
 
 _decoder = msgspec.json.Decoder(_UpEvent)
 _event_decoder = msgspec.json.Decoder(_AnyEvent)
-_OTHER_EVENTS = frozenset({"txack", "location", "integration"})
+_NEEDED = frozenset({"f_cnt", "f_port", "data", "join_server_context"})
 _ENCRYPTED = "the application session key is with the join server: let ChirpStack decrypt the payload"
 
 
 def parse(message: Message) -> Found:
     """The uplink or event in one message. Identity comes from the payload: the topic is configurable."""
-    if message.retain:
-        return Ignored("retained")
-    event = message.topic.rpartition("/")[2]
-    if event in _OTHER_EVENTS:
-        return Ignored(event)
+    if ignored := not_for_us(message):
+        return ignored
     kind = event_kind(message.topic)
     text = message.payload
     if is_protobuf(text):
@@ -110,7 +104,7 @@ def _event(message: Message, kind: EventKind, text: bytes) -> DeviceEvent | Reje
 
 
 def _up(message: Message, text: bytes) -> Uplink | Rejected | Ignored:
-    up = read_json(_decoder, text)
+    up = read_json(_decoder, text, needed=_NEEDED)
     if isinstance(up, Rejected):
         return up
     payload = _payload(up)
@@ -142,41 +136,26 @@ def _uplink(message: Message, up: _UpEvent, dev_eui: str, payload: bytes) -> Upl
     )
     tx = up.tx_info or _Tx()
     lora = (tx.modulation.lora if tx.modulation else None) or _Lora()
-    return Uplink(
-        server=message.server,
+    radio = Radio(up.dr, lora.spreading_factor, lora.bandwidth, tx.frequency, gateways)
+    return uplink_of(
+        message,
+        when,
+        radio,
         dev_eui=dev_eui,
         f_port=up.f_port,
         f_cnt=up.f_cnt,
         session=up.dev_addr,
         payload=payload,
-        received_us=when.received_us,
-        arrived_us=message.arrived_us,
-        time_us=when.time_us,
-        time_source=when.source,
         transport_id=up.deduplication_id,
         device_name=up.device_info.device_name,
         codec_hint=up.device_info.device_profile_name,
         confirmed=up.confirmed,
-        data_rate=up.dr,
-        spreading_factor=lora.spreading_factor or None,
-        bandwidth_hz=lora.bandwidth or None,
-        frequency_hz=tx.frequency or None,
-        gateways=gateways,
         decoded=given(up.object),
     )
 
 
 def _gateway(rx: _Rx) -> Gateway:
-    lat, lon, altitude = read_place(rx.location)
-    return Gateway(
-        id=rx.gateway_id,
-        rssi=rx.rssi,
-        snr=rx.snr,
-        time_us=rfc3339_us(rx.gw_time or rx.time),
-        lat=lat,
-        lon=lon,
-        altitude=altitude,
-    )
+    return rx.gateway(rx.gateway_id, rfc3339_us(rx.gw_time or rx.time))
 
 
 KIND = NetworkServerKind(

@@ -1,10 +1,9 @@
 """What the JSON of all network servers has in common: bounded numbers, DevEUI, base64, JSON kept as it is."""
 
 import binascii
-import math
 import re
 from collections.abc import Iterable, Iterator
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 
@@ -16,24 +15,8 @@ MAX_PAYLOAD = 255
 UInt8 = Annotated[int, msgspec.Meta(ge=0, le=255)]
 UInt32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 
-_T = TypeVar("_T")
 _eui = re.compile(r"[0-9a-f]{16}").fullmatch
-_MOST_MHZ = 10_000
 _NOTHING = (b"", b"null")
-
-
-def read_json(decoder: msgspec.json.Decoder[_T], payload: bytes) -> _T | Rejected:
-    """The message in its Struct, or `malformed_json`, or `wrong_shape` with the path to the fault."""
-    try:
-        if not payload.isascii():
-            payload.decode()  # msgspec does not look inside the strings it skips
-        return decoder.decode(payload)
-    except msgspec.ValidationError as fault:
-        return Rejected("wrong_shape", str(fault))
-    except RecursionError:
-        return Rejected("malformed_json", "nested too deeply")
-    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-        return Rejected("malformed_json", str(fault))
 
 
 def read_dev_eui(text: str) -> str | Rejected:
@@ -67,33 +50,6 @@ def payload_of(payload: bytes) -> bytes | Rejected:
     if len(payload) > MAX_PAYLOAD:
         return Rejected("oversized_payload", f"{len(payload)} bytes, at most {MAX_PAYLOAD}")
     return payload
-
-
-class Location(msgspec.Struct):
-    """Where a gateway stands, WGS 84; an empty one is as good as none."""
-
-    latitude: float | None = None
-    longitude: float | None = None
-    altitude: float | None = None
-
-
-def read_place(location: Location | None) -> tuple[float | None, float | None, float | None]:
-    """Latitude, longitude, altitude. One of the first two alone: the other is a zero that was left out."""
-    if location is None or (location.latitude is None and location.longitude is None):
-        return None, None, None
-    return location.latitude or 0.0, location.longitude or 0.0, location.altitude or 0.0
-
-
-def finite(value: float | None) -> float | None:
-    """A number that is one; texts in place of numbers can be read as NaN and infinite."""
-    return value if value is not None and math.isfinite(value) else None
-
-
-def hertz(megahertz: float | None) -> int | None:
-    """A frequency in MHz as whole Hz; None for what is none."""
-    if megahertz is None or not 0 < megahertz < _MOST_MHZ:
-        return None
-    return round(megahertz * 1_000_000)
 
 
 def known(times_us: Iterable[int | None]) -> Iterator[int]:

@@ -8,18 +8,18 @@ from typing import Any
 
 import msgspec
 
+from devices.instant import rfc3339_us
 from devices.measurement import Rejected
-from ingest.event_time import choose, rfc3339_us
+from ingest.event_time import choose
 from ingest.network_servers.json_fields import (
-    finite,
-    hertz,
     read_dev_eui,
     read_hex_payload,
-    read_json,
     read_payload,
 )
 from ingest.network_servers.kind import Ignored, NetworkServerKind
+from ingest.network_servers.lenient import figure, read_json
 from ingest.network_servers.mapping_file import MappingFile
+from ingest.network_servers.radio import Radio, hertz, uplink_of
 from ingest.uplink import Gateway, Message, Uplink
 
 _PER_UNIT: Mapping[str, int] = {"unix_s": 1_000_000, "unix_ms": 1_000, "unix_us": 1}
@@ -28,7 +28,8 @@ _MOST_PORT, _MOST_COUNT = 255, 2**32 - 1
 _YES = {"true", "1"}
 _MHZ: Mapping[str, float] = {"Hz": 1e-6, "MHz": 1.0}
 _data_rate = re.compile(r"SF(\d{1,2})\s*BW(\d{1,4})").match
-_decoder = msgspec.json.Decoder(dict[str, Any])
+# float: a number too large for one is infinite, and no reason to refuse the message
+_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=float)
 _ENCRYPTED = "the payload is still encrypted: let the network server decrypt it"
 
 
@@ -107,26 +108,26 @@ class _Parser:
             session = f"{session}@{message.arrived_us}"
         spreading, bandwidth = self._modulation(body)
         frequency = _number(body, paths.frequency)
-        return Uplink(
-            server=message.server,
-            dev_eui=dev_eui,
-            f_port=f_port,
-            f_cnt=f_cnt or 0,
-            session=session,
-            payload=payload,
-            received_us=when.received_us,
-            arrived_us=message.arrived_us,
-            time_us=when.time_us,
-            time_source=when.source,
-            transport_id=_together(body, paths.transport_id),
-            device_name=_text(body, paths.device_name),
-            codec_hint=_text(body, paths.codec_hint),
-            confirmed=str(_first(body, paths.confirmed)).lower() in _YES,
+        radio = Radio(
             data_rate=_small(body, paths.data_rate, _MOST_PORT),
             spreading_factor=spreading,
             bandwidth_hz=bandwidth,
             frequency_hz=None if frequency is None else hertz(frequency * _MHZ[paths.frequency_unit]),
             gateways=gateways,
+        )
+        return uplink_of(
+            message,
+            when,
+            radio,
+            dev_eui=dev_eui,
+            f_port=f_port,
+            f_cnt=f_cnt or 0,
+            session=session,
+            payload=payload,
+            transport_id=_together(body, paths.transport_id),
+            device_name=_text(body, paths.device_name),
+            codec_hint=_text(body, paths.codec_hint),
+            confirmed=str(_first(body, paths.confirmed)).lower() in _YES,
             decoded=_json(_first(body, paths.decoded)),
         )
 
@@ -144,7 +145,7 @@ class _Parser:
         if match := _data_rate(_text(body, paths.data_rate_text)):
             return int(match[1]), int(match[2]) * 1000
         spreading = _small(body, paths.spreading_factor, _MOST_PORT)
-        return spreading or None, _small(body, paths.bandwidth_hz, _MOST_COUNT) or None
+        return spreading, _small(body, paths.bandwidth_hz, _MOST_COUNT)
 
     def _gateways(self, body: Mapping[str, Any]) -> Iterator[Gateway]:
         paths = self.mapping.gateways
@@ -206,13 +207,7 @@ def _together(body: Any, paths: Sequence[str]) -> str:
 
 def _number(body: Any, paths: Sequence[str]) -> float | None:
     """A number, also in a text; None for nothing and for what is none: signal is no reason to refuse."""
-    found = _first(body, paths)
-    if isinstance(found, bool) or not isinstance(found, int | float | str):
-        return None
-    try:
-        return finite(float(found))
-    except (ValueError, OverflowError):
-        return None
+    return figure(_first(body, paths))
 
 
 def _small(body: Any, paths: Sequence[str], most: int) -> int | None:

@@ -6,21 +6,21 @@ are left out (f_cnt 0, f_port 0, rssi 0, false), 64-bit integers are strings, un
 
 import msgspec
 
+from devices.instant import rfc3339_us
 from devices.measurement import Rejected
 from ingest.device_event import MOST_DETAIL, DeviceEvent, EventKind
-from ingest.event_time import choose, rfc3339_us
+from ingest.event_time import choose
 from ingest.network_servers.json_fields import (
-    Location,
     UInt8,
     UInt32,
     given,
     known,
     read_dev_eui,
-    read_json,
     read_payload,
-    read_place,
 )
 from ingest.network_servers.kind import Found, Ignored, NetworkServerKind
+from ingest.network_servers.lenient import read_json
+from ingest.network_servers.radio import Radio, Reception, uplink_of
 from ingest.uplink import Gateway, Message, Uplink
 
 
@@ -35,13 +35,10 @@ class _GatewayIds(msgspec.Struct):
     eui: str = ""
 
 
-class _Rx(msgspec.Struct):
+class _Rx(Reception):
     gateway_ids: _GatewayIds | None = None
-    rssi: float = 0.0
-    snr: float = 0.0
     time: str | None = None
     gps_time: str | None = None
-    location: Location | None = None
 
 
 class _Lora(msgspec.Struct):
@@ -117,6 +114,7 @@ class _Up(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Up)
+_NEEDED = frozenset({"dev_eui", "uplink_message", "f_cnt", "f_port", "frm_payload", "app_s_key"})
 _OTHER_EVENTS = (
     "uplink_normalized",
     "downlink_sent",
@@ -134,7 +132,7 @@ def parse(message: Message) -> Found:
     """The uplink or event in one message."""
     if message.retain or message.topic.endswith("/up/normalized"):  # the same uplink comes on /up
         return Ignored("retained" if message.retain else "uplink_normalized")
-    up = read_json(_decoder, message.payload)
+    up = read_json(_decoder, message.payload, needed=_NEEDED)
     if isinstance(up, Rejected):
         return up
     sent = up.uplink_message
@@ -203,27 +201,27 @@ def _uplink(message: Message, up: _Up, sent: _UplinkMessage, dev_eui: str, paylo
         arrived_us=message.arrived_us,
     )
     versions = sent.version_ids
-    return Uplink(
-        server=message.server,
+    radio = Radio(
+        data_rate=settings.data_rate_index,
+        spreading_factor=lora.spreading_factor,
+        bandwidth_hz=lora.bandwidth,
+        frequency_hz=_hertz(settings.frequency),
+        gateways=tuple(map(_gateway, rx_metadata)),
+    )
+    return uplink_of(
+        message,
+        when,
+        radio,
         dev_eui=dev_eui,
         f_port=sent.f_port,
         f_cnt=sent.f_cnt,
         session=sent.session_key_id or up.end_device_ids.dev_addr,
         payload=payload,
-        received_us=when.received_us,
-        arrived_us=message.arrived_us,
-        time_us=when.time_us,
-        time_source=when.source,
         transport_id=_reception(up.correlation_ids) or _reception(sent.correlation_ids),
         device_name=up.end_device_ids.device_id,
         codec_hint=f"{versions.brand_id}/{versions.model_id}" if versions and versions.model_id else "",
         confirmed=sent.confirmed,
         simulated=up.simulated,
-        data_rate=settings.data_rate_index,
-        spreading_factor=lora.spreading_factor or None,
-        bandwidth_hz=lora.bandwidth or None,
-        frequency_hz=_hertz(settings.frequency),
-        gateways=tuple(map(_gateway, rx_metadata)),
         decoded=given(sent.decoded_payload),
     )
 
@@ -235,22 +233,13 @@ def _reception(correlation_ids: list[str] | None) -> str:
 
 def _hertz(text: str) -> int | None:
     if text.isascii() and text.isdecimal() and len(text) <= len("4294967295"):
-        return int(text) or None
+        return int(text)
     return None
 
 
 def _gateway(rx: _Rx) -> Gateway:
     ids = rx.gateway_ids or _GatewayIds()
-    lat, lon, altitude = read_place(rx.location)
-    return Gateway(
-        id=ids.eui.lower() or ids.gateway_id,
-        rssi=rx.rssi,
-        snr=rx.snr,
-        time_us=rfc3339_us(rx.time),
-        lat=lat,
-        lon=lon,
-        altitude=altitude,
-    )
+    return rx.gateway(ids.eui.lower() or ids.gateway_id, rfc3339_us(rx.time))
 
 
 KIND = NetworkServerKind(

@@ -67,12 +67,41 @@ def test_pages_and_csv(operator):
     assert [line.rpartition(",")[2] for line in lines[1:]] == ["decentlab-dl-tbrg", "decentlab-dl-mbx", ""]
 
 
+def test_a_name_is_no_formula_of_the_spreadsheet_that_opens_the_list(inbox_town, operator):
+    evil = "=HYPERLINK(1)"
+    inbox_town.unknown.sends(NOISE, "fe", name=evil, profile=" +1", minute=20)
+    lines = operator.get(f"{INBOX}?f=csv").text.splitlines()
+    assert f",'{evil},' +1," in lines[1]
+    assert operator.get(INBOX).json()["items"][0]["name"] == evil, "elsewhere it is what it is"
+
+
 def test_one_device_with_its_uplinks(operator):
     body = operator.get(f"{INBOX}/70-B3-D5-7E-D0-00-00-F1").json()
     assert [each["f_cnt"] for each in body["uplinks"]] == [3, 2, 1]
     assert body["uplinks"][0]["rssi"] == -108.0
     missing = operator.get(f"{INBOX}/70b3d57ed0000001")
     assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_what_is_not_tried_yet_is_said_and_another_request_goes_on(inbox_town):
+    from devices.catalogue import load_catalogue  # noqa: PLC0415 - for this test alone
+    from ingest.inbox import Inbox  # noqa: PLC0415 - for this test alone
+
+    clock = iter(range(10_000))
+    inbox_town.changes["inbox"] = Inbox(
+        inbox_town.journal, lambda: inbox_town.registry, load_catalogue(), 20, lambda: next(clock)
+    )
+    with operator_of(inbox_town) as client:
+        first = client.get(INBOX).json()["items"]
+        assert first[-1]["untried"] > 0
+        assert first[-1]["payload"] == "ff", "what was heard is told all the same"
+        body = first[1]
+        for _ in range(200):
+            body = client.get(f"{INBOX}/{GAUGE}").json()
+            if not body["untried"]:
+                break
+        assert (body["untried"], body["guesses"][0]["type"]) == (0, "decentlab-dl-mbx")
+        assert body["guesses"][0].keys() >= {"heeded", "properties", "seen"}
 
 
 def test_what_it_knows_follows_what_arrives(inbox_town, operator):

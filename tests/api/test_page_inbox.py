@@ -1,11 +1,16 @@
 """The page of unknown devices in a real browser."""
 
+from dataclasses import replace
+
 import pytest
 from inbox_town import EVIL, GAUGE, LIST, NOISE, RAIN, with_inbox
 from small_town import TOKEN
 from starlette.testclient import TestClient
 from test_page import Watched, browser, faults, pytestmark, served
 from test_page_console import PHONE, REFUSED, no_sideways_scroll
+
+from devices.catalogue import load_catalogue
+from ingest.inbox import Inbox
 
 __all__ = ["browser", "pytestmark"]
 
@@ -114,6 +119,69 @@ def test_a_name_from_the_network_server_is_text(opened):
     assert page.locator("#board img, #board script").count() == 0
     assert page.title() != "1"
     assert no_sideways_scroll(page)
+
+
+def test_what_a_maker_calls_its_sensor_is_text(opened, inbox_town):
+    catalogue = load_catalogue()
+    evil = replace(catalogue["decentlab-dl-mbx"], maker=EVIL, model=EVIL, name_de=EVIL, name_en=EVIL)
+    inbox_town.changes["inbox"] = Inbox(
+        inbox_town.journal, lambda: inbox_town.registry, {"decentlab-dl-mbx": evil}
+    )
+    with served(inbox_town.app()) as (address, _):
+        opened.address, before = address, opened.address
+        page = log_in(opened)
+        page.wait_for_selector(".card")
+        assert EVIL in page.locator(f"[data-device='{GAUGE}']").inner_text()
+        page.goto(f"{address}{PATH}/{GAUGE}")
+        page.wait_for_selector("#register")
+        assert EVIL in page.locator("#guesses").inner_text()
+        assert page.locator("#board img, #board script").count() == 0
+        assert page.title() != "1"
+        assert no_sideways_scroll(page)
+        opened.outside[:] = [each for each in opened.outside if not each.startswith(address)]
+    opened.address = before
+
+
+def test_types_that_are_not_tried_yet_are_said_and_a_button_goes_on(opened, inbox_town):
+    looks = []
+
+    class Short(Inbox):
+        """The first look at the device has no time; the list is not asked for."""
+
+        def look(self, devices):
+            looks.append(len(devices))
+            self._budget_s = 0.0 if len(looks) == 1 else 60.0
+            return super().look(devices)
+
+    inbox_town.changes["inbox"] = Short(inbox_town.journal, lambda: inbox_town.registry, load_catalogue())
+    with served(inbox_town.app()) as (address, _):
+        opened.address, before = address, opened.address
+        page = log_in(opened, f"{PATH}/{GAUGE}")
+        page.wait_for_selector("#register")
+        said = page.locator("#guesses").inner_text()
+        assert "noch nicht durchprobiert" in said
+        assert "Kein Gerätetyp" not in said, "nobody knows that yet"
+        assert faults(page) == []
+        page.get_by_label("Name der Station").fill("Kippemühle")
+        page.get_by_role("button", name="Weiter probieren").click()
+        page.wait_for_selector("[data-type='decentlab-dl-mbx']")
+        assert page.get_by_role("button", name="Weiter probieren").count() == 0
+        assert page.get_by_label("Name der Station").input_value() == "Kippemühle", "the form stays"
+        assert page.evaluate("document.activeElement.id") == "guesses"
+        assert faults(page) == []
+        opened.outside[:] = [each for each in opened.outside if not each.startswith(address)]
+    opened.address = before
+
+
+def test_a_file_that_is_too_large_is_named_before_it_is_sent(opened, tmp_path):
+    page = log_in(opened)
+    page.locator("#import summary").click()
+    large = tmp_path / "large.csv"
+    large.write_text("x" * 1_100_000, encoding="utf-8")
+    page.get_by_label("CSV-Datei").set_input_files(large)
+    page.locator("#import").get_by_label("Ihr Name").fill("Anna Meier")
+    page.get_by_role("button", name="Prüfen").click()
+    page.get_by_text("mehr als 1 MB").wait_for()
 
 
 def test_a_list_is_checked_before_it_is_written(opened, inbox_town, tmp_path, request):

@@ -263,6 +263,13 @@ def test_level_from_distance_and_depth():
     assert device(sensor_height_cm=250).derive([distance, own]) == (distance, own)
 
 
+def test_every_time_that_a_payload_gives_has_a_level():
+    now, early, late = (Measurement("water_distance", 1000.0, time_us=at) for at in (None, 10, 20))
+    second = Measurement("water_distance", 900.0, channel="b", time_us=20)
+    derived = device(sensor_height_cm=250).derive([now, early, late, second])[4:]
+    assert derived == tuple(Measurement("water_level", 150.0, time_us=at) for at in (None, 10, 20))
+
+
 @pytest.mark.parametrize("quality", [Quality.FAIL, Quality.SUSPECT])
 def test_a_level_is_as_good_as_what_it_comes_from(quality):
     derived = device(sensor_height_cm=250).derive([Measurement("water_distance", 65535.0, quality)])

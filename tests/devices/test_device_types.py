@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from devices.catalogue import OWN_TYPES, load_catalogue
 from devices.errors import DeviceTypeError
+from devices.instant import EARLIEST_US, rfc3339_us
 from devices.measurement import Measurement, Quality, Rejected
 from devices.properties import observed_properties
 
@@ -25,9 +26,13 @@ def test_vector(device_type, vector):
         return
     assert not isinstance(decoded, Rejected), decoded
     found = {
-        "/".join(filter(None, (each.property, each.channel))): (each.value, each.quality) for each in decoded
+        (each.time_us, "/".join(filter(None, (each.property, each.channel)))): (each.value, each.quality)
+        for each in decoded
     }
-    expected = {key: _expected(value) for key, value in vector.expected.items()}
+    dated = {None: vector.expected, **{rfc3339_us(time): values for time, values in vector.logged.items()}}
+    expected = {
+        (time_us, key): _expected(value) for time_us, values in dated.items() for key, value in values.items()
+    }
     assert found.keys() == expected.keys()
     for key, (value, quality) in expected.items():
         assert found[key] == (value if value is None else pytest.approx(value, rel=1e-9), quality), key
@@ -77,43 +82,79 @@ def _ports(device_type):
     return device_type.f_ports or (2,)
 
 
+SECOND_US = 1_000_000
+_times = st.integers(EARLIEST_US // SECOND_US, 2**32 - 1).map(SECOND_US.__mul__)
+
+
 @st.composite
-def _frames(draw):
-    """A frame some device of the catalogue can send, as what it should decode to."""
-    device_type = draw(st.sampled_from(list(CATALOGUE.values())))
-    f_port = draw(st.sampled_from(_ports(device_type)))
-    always, *optional = draw(st.sampled_from(device_type.codec.variants(f_port)))
-    chosen = [group for group in optional if draw(st.booleans())]
-    if not always and not chosen:
-        chosen = optional[:1]
-    expected = {}
-    for readout in (*always, *(each for group in chosen for each in group)):
+def _measured(draw, group, time_us):
+    """What the fields of a group may say at a time."""
+    found = []
+    for readout in group:
         if readout.lookup is not None:
             raw = draw(st.sampled_from(sorted(readout.lookup)))
         elif readout.floating:
             raw = draw(st.floats(-1e9, 1e9, width=32))
         else:
             raw = draw(st.integers(int(readout.raw_low), int(readout.raw_high)))
+        at = time_us if readout.clock else None
         if raw in readout.sentinels:
-            expected[readout.key] = Measurement(readout.property, None, Quality.MISSING, readout.channel)
+            found.append(Measurement(readout.property, None, Quality.MISSING, readout.channel, at))
             continue
         value = readout.value(raw)
         quality = Quality.GOOD if readout.low <= value <= readout.high else Quality.FAIL
-        expected[readout.key] = Measurement(readout.property, value, quality, readout.channel)
+        found.append(Measurement(readout.property, value, quality, readout.channel, at))
+    return found
+
+
+@st.composite
+def _frames(draw, types):
+    """A frame some device type can send, as what it should decode to."""
+    device_type = draw(st.sampled_from(types))
+    f_port = draw(st.sampled_from(_ports(device_type)))
+    always, *optional = draw(st.sampled_from(device_type.codec.variants(f_port)))
+    chosen = [group for group in optional if draw(st.booleans())]
+    if not always and not chosen:
+        chosen = optional[:1]
+    expected = {}
+    for group in (always, *chosen):
+        clock = group[0].clock if group else None
+        times = draw(st.lists(_times, min_size=1, max_size=3 if clock.many else 1)) if clock else [None]
+        for time_us in dict.fromkeys(times):
+            for each in draw(_measured(group, time_us)):
+                expected[_key(each)] = each
     return device_type, f_port, expected
 
 
-@given(_frames())
+def _key(measurement):
+    return measurement.property, measurement.channel, measurement.time_us
+
+
+@given(_frames(list(CATALOGUE.values())))
 @settings(max_examples=400)
 def test_round_trip(frame):
-    device_type, f_port, expected = frame
+    _round_trip(*frame)
+
+
+LOGGING = tuple(
+    each for each in CATALOGUE.values() if any(readout.clock is not None for readout in each.codec.readouts())
+)
+
+
+@given(_frames(LOGGING))
+@settings(max_examples=200)
+def test_round_trip_of_types_that_log(frame):
+    _round_trip(*frame)
+
+
+def _round_trip(device_type, f_port, expected):
     payload = device_type.encode(f_port, {key: each.value for key, each in expected.items()})
     decoded = device_type.decode(f_port, payload)
     assert isinstance(decoded, tuple), decoded
-    absent = {each.property for each in decoded} - {each.property for each in expected.values()}
-    assert absent <= device_type.required
-    assert {(e.property, e.channel): e for e in decoded if e.property not in absent} == expected
-    again = device_type.encode(f_port, {(e.property, e.channel): e.value for e in decoded})
+    absent = {_key(each) for each in decoded} - expected.keys()
+    assert {key[0] for key in absent} <= device_type.required
+    assert {_key(each): each for each in decoded if _key(each) not in absent} == expected
+    again = device_type.encode(f_port, {_key(each): each.value for each in decoded})
     assert sorted(device_type.decode(f_port, again), key=repr) == sorted(decoded, key=repr)
 
 
@@ -148,7 +189,7 @@ def _check(decoded):
         assert decoded.reason.replace("_", "").isalpha()
         assert decoded.detail
         return
-    keys = [(each.property, each.channel) for each in decoded]
+    keys = [_key(each) for each in decoded]
     assert len(keys) == len(set(keys)), "one value for each series"
     for each in decoded:
         assert each.property in observed_properties()

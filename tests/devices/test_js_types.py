@@ -1,6 +1,9 @@
 """Device types that a JavaScript codec reads: folders, repositories, and the codec that stays in force."""
 
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from level_codecs import (
@@ -129,11 +132,94 @@ def test_the_maps_hash_must_be_the_codecs(tmp_path, sandbox):
     [(key, problem, remedy)] = faults(load_catalogue, tmp_path, scripts=JavascriptTypes(sandbox))
     assert key == "codec_sha256"
     assert sha256(IN_MILLIMETRES) in problem
-    assert remedy == "see that each field still means the same, then write this hash"
+    line = f'codec_sha256 = "{sha256(IN_MILLIMETRES)}"'
+    assert remedy == f"see that each field still means the same, then write {line}"
     write_type(tmp_path, "acme-l1", IN_METRES, level_map(IN_METRES).replace("codec_sha256", "#"))
     [(key, problem, remedy)] = faults(load_catalogue, tmp_path, scripts=JavascriptTypes(sandbox))
     assert (key, problem) == ("codec_sha256", "is missing")
     assert sha256(IN_METRES) in remedy
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '"{hash}"',
+        '"{upper}"',
+        '" {hash} "',
+        '"12"',
+        '"sha256:{hash}"',
+        '"{hash}0"',
+        '"{short}"',
+        "{hash}",
+        "x{hash}",
+        "5",
+        "true",
+        '["{hash}"]',
+        '"{hash}',
+        "",
+    ],
+)
+def test_a_hash_of_the_wrong_form_is_told_which_one_to_write(tmp_path, sandbox, written):
+    known = sha256(IN_METRES)
+    line = f"codec_sha256 = {written.format(hash=known, upper=known.upper(), short=known[:63])}"
+    map_ = level_map(IN_METRES).replace(f'codec_sha256 = "{known}"', line)
+    assert line in map_
+    write_type(tmp_path, "acme-l1", IN_METRES, map_)
+    scripts = JavascriptTypes(sandbox)
+    if written in {'"{hash}"', '"{upper}"', '" {hash} "'}:
+        assert load_catalogue(tmp_path, scripts=scripts)["acme-l1"].properties
+        return
+    with pytest.raises(DeviceTypeError) as caught:
+        load_catalogue(tmp_path, scripts=scripts)
+    [fault] = caught.value.faults
+    assert fault.file == str(tmp_path / "acme-l1.toml")
+    assert fault.key == "codec_sha256"
+    assert f'codec_sha256 = "{known}"' in fault.remedy
+
+
+def test_a_map_of_a_repositorys_codec_is_told_its_hash(tmp_path, sandbox):
+    (tmp_path / "acme-l1.toml").write_text('codec = "acme/l1"\ncodec_sha256 = "abc"\n')
+    scripts = JavascriptTypes(sandbox, repository=Repository(acme_l1=IN_METRES))
+    [(key, problem, remedy)] = faults(load_catalogue, tmp_path, scripts=scripts)
+    assert (key, problem) == ("codec_sha256", "'abc' is no SHA-256 in hex")
+    assert f'codec_sha256 = "{sha256(IN_METRES)}"' in remedy
+
+
+def test_a_wrong_hash_beside_what_is_in_force_is_activated_and_no_fault(tmp_path, sandbox):
+    folder, shelf = tmp_path / "types", Shelf(tmp_path / "codecs")
+    shelf.activate("acme-l1", Pair(IN_METRES, level_map(IN_METRES)))
+    for pinned in ("", "12", "0" * 64):
+        map_ = level_map(IN_METRES).replace(sha256(IN_METRES), pinned)
+        write_type(folder, "acme-l1", IN_METRES, map_)
+        scripts = JavascriptTypes(sandbox, shelf=shelf)
+        assert load_catalogue(folder, scripts=scripts)["acme-l1"].properties
+        assert scripts.candidates["acme-l1"].pair.map == map_
+        assert "stadtfunk codecs activate acme-l1" in scripts.held["acme-l1"]
+
+
+def test_the_hash_of_a_type_is_the_same_at_every_start(tmp_path):
+    more = 'property = "water_distance"\nsentinels = ["none", "fault", "far", 65535]\nrequired = true'
+    map_ = level_map(IN_METRES).replace('property = "water_distance"', more.removesuffix("\nrequired = true"))
+    write_type(tmp_path, "acme-l1", IN_METRES, map_.replace('\nunit = "%"', '\nunit = "%"\nrequired = true'))
+    script = (
+        "import sys\nfrom pathlib import Path\n"
+        "from devices.catalogue import load_catalogue\n"
+        "from devices.javascript.sandbox import Sandbox\n"
+        "from devices.javascript.type_files import JavascriptTypes\n"
+        "scripts = JavascriptTypes(Sandbox())\n"
+        "print(load_catalogue(Path(sys.argv[1]), scripts=scripts)['acme-l1'].sha256)"
+    )
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path)],
+            env={"PYTHONHASHSEED": str(seed), "PYTHONPATH": str(Path(__file__).parents[2])},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for seed in range(4)
+    }
+    assert len(seen) == 1
 
 
 def test_every_fault_of_every_file_is_named_at_once(tmp_path, sandbox):

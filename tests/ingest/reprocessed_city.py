@@ -54,7 +54,7 @@ def decoding(codec, devices=EUIS):
     registry = SimpleNamespace(
         current=Registry({eui: InstalledDevice(eui, "toy", f"station-{eui[-1]}") for eui in devices}, {})
     )
-    toy = SimpleNamespace(decode=codec.decode, decode_many=codec.decode_many, sandboxed=False)
+    toy = SimpleNamespace(decode=codec.decode, decode_many=codec.decode_many, sandboxed=False, dates=False)
     return Decoding(registry, {"toy": toy})
 
 

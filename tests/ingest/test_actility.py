@@ -3,8 +3,8 @@ import json
 import pytest
 from uplink_messages import EUI, NOW_US, RAIN, message, rfc3339, thingpark
 
+from devices.instant import rfc3339_us
 from devices.measurement import Rejected
-from ingest.event_time import rfc3339_us
 from ingest.network_servers import PARSERS, Ignored
 from ingest.uplink import Gateway, TimeSource, Uplink
 

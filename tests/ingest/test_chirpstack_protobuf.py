@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uplink_messages import EUI, NOW_US, RAIN, chirpstack, message, rfc3339
 
+from devices.instant import rfc3339_us
 from devices.measurement import Rejected
-from ingest.event_time import rfc3339_us
 from ingest.network_servers import PARSERS, Ignored
 from ingest.uplink import Uplink
 

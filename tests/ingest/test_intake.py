@@ -45,6 +45,7 @@ class Broken:
     """A device type whose decoder does what the test says."""
 
     sandboxed = False
+    dates = False
 
     def __init__(self, result):
         self.result = result
@@ -386,3 +387,24 @@ def test_whoever_asks_is_told_of_every_new_uplink_once_it_is_durable(journal):
     intake.take([known, stranger, message(b"no uplink")])
     intake.take([known, stranger])
     assert told == [(EUI, 3), (LATER, 3)]
+
+
+def test_values_that_a_field_table_dates_have_their_own_time(journal):
+    gauge = device(type_="milesight-em500-udl", sensor_height_cm=250)
+    intake = Intake(journal, RegistryFile(None, [gauge]), CATALOGUE, PARSE, clock)
+    hour_us = 3_600_000_000
+    logged = {("water_distance", "", NOW_US - each * hour_us): 1000.0 + each for each in (3, 2)}
+    payload = CATALOGUE["milesight-em500-udl"].encode(85, {"water_distance": 1000.0, **logged})
+    future = CATALOGUE["milesight-em500-udl"].encode(85, {("water_distance", "", NOW_US + hour_us): 1500.0})
+    plain = CATALOGUE["milesight-em500-udl"].encode(85, {"water_distance": 1001.0})
+    intake.take([message(chirpstack(payload=each, f_port=85)) for each in (payload, future, plain)])
+    found = list(journal.uplinks())
+    assert [readings["time_us"].tolist() for _, _, readings in found] == [
+        [NOW_US, NOW_US - 3 * hour_us, NOW_US - 2 * hour_us] * 2,  # distances, then levels
+        [NOW_US] * 2,
+        [NOW_US] * 2,
+    ]
+    assert found[0][2]["value"].tolist() == [1000, 1003, 1002, 150, 149.7, 149.8]
+    assert [b'"payload"' in uplink.codec_notes for _, uplink, _ in found] == [True, False, False]
+    assert found[0][1].time_us == NOW_US
+    assert intake.decoding.times_corrected == 2

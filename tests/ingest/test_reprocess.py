@@ -120,6 +120,8 @@ class Dying:
             (self._city.journal, "correct"),
             (self._city.book, "begin_page"),
             (self._city.book, "end_page"),
+            (self._city.book, "delete"),
+            (self._city.book, "add"),
             (self._city.book, "clear_moved"),
             (self._city.store, "delete"),
             (self._city.store, "write"),
@@ -327,3 +329,37 @@ def test_pruned_uplinks_are_passed_over(city):
     assert 0 < report.uplinks < 8
     assert [row[5] for row in city.stored()].count(20.0) == report.changed == report.uplinks
     assert len(city.stored()) == len(before)
+
+
+LOST_AND_NEW = ToyCodec((None, (BATTERY, "", 3.0), (LEVEL, "", 1.0)))
+THREE = ToyCodec(((LEVEL, "", 1.0), (BATTERY, "", 3.0), (LEVEL, "", 1.0)))
+
+
+@pytest.mark.parametrize("when", ["known", "new", "killed"])
+def test_what_comes_between_two_readings_that_vanish_stays(city, monkeypatch, when):
+    """A store deletes runs of points; meanwhile the store writer writes what a logger sends late."""
+    city.live(THREE, [uplink(1, b"\0\1"), uplink(2, b"\0\3")])
+    late = uplink(3, b"\2\2")
+    delete = city.store.delete
+    if when == "known":  # the journal has it, the store not yet
+        city.live(LOST_AND_NEW, [late], drain=False)
+
+    def delete_late(series, spans):
+        monkeypatch.undo()
+        if when == "known":
+            city.drain()
+        else:
+            city.live(LOST_AND_NEW, [late])
+        assert [row[5] for row in city.stored()] == [2.0, 2.0, 2.0]
+        delete(series, spans)
+        if when == "killed":
+            raise JournalError("killed after it")
+
+    monkeypatch.setattr(city.store, "delete", delete_late)
+    if when == "killed":
+        with pytest.raises(JournalError):
+            city.reprocess(LOST_AND_NEW)
+    city.reprocess(LOST_AND_NEW)
+    assert [((T0 - row[4]) // (10 * S), row[5]) for row in city.stored()] == [(2, 2.0)]
+    assert city.book.count_moved() == 0
+    assert not city.book.spans()

@@ -10,9 +10,9 @@ from servers import wait_for
 from uplink_messages import EUI, NOW_US, rfc3339, tts
 
 from devices.catalogue import load_catalogue
+from devices.instant import rfc3339_us
 from devices.registry import RegistryFile
 from ingest.broker import read_broker_url
-from ingest.event_time import rfc3339_us
 from ingest.hand_over import HandOver
 from ingest.network_servers import PARSERS
 from ingest.pipeline import Intake

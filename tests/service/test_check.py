@@ -67,10 +67,10 @@ def check(tmp_path, monkeypatch, capsys):
     """Runs the check over a configuration; its exit code and everything it says."""
     monkeypatch.setenv("MQTT_PASSWORD", "hunter2")
 
-    def run(text, devices=DEVICES, **fields):
+    def run(text, devices=DEVICES, *, options=(), **fields):
         (tmp_path / "devices.csv").write_text(devices)
         (tmp_path / "city.toml").write_text(text.format(folder=tmp_path, **fields))
-        code = main(["check", "--config", str(tmp_path / "city.toml")])
+        code = main(["check", "--config", str(tmp_path / "city.toml"), *options])
         captured = capsys.readouterr()
         return code, captured.out + captured.err
 
@@ -138,9 +138,25 @@ def test_nothing_wrong(check, topic):
     more = f'[[network_server]]\nname="a"\nkind="tts-v3"\nurl="mqtt://u:p%2F@h"\ntopics=["{topic}"]'
     code, said = check(GOOD, more=more)
     assert (code, "no fault found" in said) == (0, True)
-    assert "What each rule does:\nrule heavy-rain\n  de: a: Von Starkregen" in said
+    # one line of the rules, so that advice and verdict are on the first screen
+    lines = said.splitlines()
+    [first] = [line for line in lines if "heavy-rain" in line]
+    assert lines[0] == first
+    assert first.startswith("rules: ")
+    assert first.endswith(" (what each does: --rules)")
+    assert all(line.startswith("advice: ") for line in lines[1:-1])
+    assert lines[-1] == "no fault found"
+
+
+def test_what_each_rule_does_is_told_where_it_is_asked(check):
+    code, said = check(GOOD, more="", options=["--rules"])
+    assert code == 0
+    assert said.startswith("What each rule does:\nrule heavy-rain\n  de: a: Von Starkregen")
     assert said.index("rule heavy-rain") < said.index("\nadvice: ") < said.index("no fault found")
     assert "  en: a: Of Starkregen" in said
+    code, said = check(GOOD, more="[api]\nport = 99999", options=["--rules"])
+    assert code == 1
+    assert "What each rule does" not in said
 
 
 def test_a_variable_that_is_not_set_is_one_fault(check, tmp_path, monkeypatch):

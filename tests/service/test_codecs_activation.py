@@ -166,7 +166,8 @@ def test_the_same_bytes_in_metres_and_in_millimetres_are_seen_before_they_count(
     assert code == 1
     assert "map      distance: unit m -> mm" in out
     assert "4 recorded uplinks, 1 fields and readings differ" in out
-    assert "reading" not in out.splitlines()[-1]
+    assert "\nreading" not in out
+    assert out.splitlines()[-1] == "not the same: see each line above"
     code, out, _ = city.codecs("activate", "--yes", "acme-l1")
     assert code == 0
     assert f"{sha256(IN_MILLIMETRES)} is in force" in out
@@ -180,6 +181,112 @@ def test_the_same_bytes_in_metres_and_in_millimetres_are_seen_before_they_count(
         service.stop()
 
 
+def test_a_map_that_means_something_else_is_asked_about_though_every_value_is_the_same(city):
+    record(city)
+    commented = f"// 2.0\n{WITH_RAIN}"
+    map_ = (
+        weather_map(commented).replace("167772.16", "655.36").replace("required = true", "range = [0, 400]")
+    )
+    city.weather(commented, map_)
+    code, out, _ = city.codecs("compare", "acme-w1")
+    assert code == 1
+    assert out.splitlines()[2:] == [
+        "3 recorded uplinks, 0 fields and readings differ",
+        "map      rainfall_total: range none -> 0 to 400 mm",
+        "map      rainfall_total: wrap 167772.16 mm -> 655.36 mm",
+        "map      rainfall_total: required yes -> no",
+        "not the same: see each line above",
+    ]
+    assert city.codecs("activate", "acme-w1")[0] == 1
+    assert city.codecs("activate", "--yes", "acme-w1")[0] == 0
+
+
+def test_a_map_that_changed_alone_is_told_before_the_next_start(city):
+    record(city)
+    city.level(IN_METRES, level_map(IN_METRES, unit="cm"))
+    code, out, _ = city.run("check", "--config", str(city.config))
+    assert code == 0
+    assert (
+        "advice: codec of acme-l1: its map has changed and is in force with the next start; "
+        "`stadtfunk codecs compare` shows what differs\n"
+    ) in out
+    code, out, _ = city.codecs("compare", "acme-l1")
+    assert code == 1
+    assert "(the same text)" in out
+    assert "map      distance: unit m -> cm" in out
+    assert "reading  water_distance in mm: 30 -> 0.3" in out
+    city.service().stop()
+    assert "codec of" not in city.run("check", "--config", str(city.config))[1]
+
+
+def test_without_recorded_payloads_nothing_is_called_the_same(city):
+    city.service().stop()
+    city.level(IN_MILLIMETRES, level_map(IN_METRES))
+    code, out, _ = city.codecs("compare", "acme-l1")
+    assert code == 1
+    assert out.splitlines()[-1] == (
+        "not compared: no recorded payload of this type, so nothing is known of its values; "
+        "the maps mean the same"
+    )
+    assert "the same in all" not in out
+    assert city.codecs("activate", "acme-l1")[0] == 1
+
+
+def test_what_no_recorded_payload_has_is_said_and_asked_about(city):
+    service = city.service()
+    try:
+        city.up(service, LEVEL, bytes.fromhex("017564"))
+    finally:
+        service.stop()
+    city.level(IN_MILLIMETRES, level_map(IN_METRES))
+    code, out, _ = city.codecs("compare", "acme-l1")
+    assert code == 0
+    assert out.splitlines()[3:] == [
+        "unseen   distance: not in any recorded payload, so no value of water_distance was compared",
+        "the same in all fields, readings and meaning, as far as recorded: 1 mapped fields are not",
+    ]
+    assert city.codecs("activate", "acme-l1")[0] == 1
+
+
+@pytest.mark.parametrize("pinned", ["", "12", "0" * 64])
+def test_activate_writes_the_hash_whatever_stood_there(city, pinned):
+    city.service().stop()
+    city.level(IN_MILLIMETRES, level_map(IN_METRES).replace(sha256(IN_METRES), pinned))
+    assert city.codecs("activate", "--yes", "acme-l1")[0] == 0
+    assert (city.folder / "types" / "acme-l1.toml").read_text() == level_map(IN_MILLIMETRES)
+
+
+def test_files_that_cannot_be_read_are_why_nothing_is_compared(city):
+    city.service().stop()
+    city.level(IN_MILLIMETRES, level_map(IN_METRES, unit="kPa"))
+    for command in ("compare", "activate"):
+        code, out, err = city.codecs(command, "acme-l1")
+        assert (code, out) == (2, "")
+        assert "acme-l1: nothing to compare: " in err
+        assert "kPa cannot become mm" in err
+
+
+def test_fields_that_a_codec_invents_are_cut_and_readings_are_not(city):
+    record(city)
+    loud = IN_MILLIMETRES.replace(
+        "return {data", "for (var k = 0; k < 99; k++) data['n' + k] = k; return {data"
+    )
+    city.level(loud, level_map(IN_METRES))
+    _, out, _ = city.codecs("compare", "acme-l1")
+    assert out.count("\nfield ") == 59
+    assert "\nreading  water_distance in mm: 30 -> 30000" in out
+    assert "\nand 41 more fields: --all shows them\n" in out
+    _, out, _ = city.codecs("compare", "--all", "acme-l1")
+    assert out.count("\nfield ") == 100
+
+
+@pytest.mark.parametrize("last", ["0", "-1", "x"])
+def test_a_number_of_payloads_is_at_least_one(city, last):
+    with pytest.raises(SystemExit) as ended:
+        city.codecs("compare", f"--last={last}", "acme-l1")
+    assert ended.value.code == 2
+
+
 def test_rain_dropped_without_a_word_is_seen_before_it_counts(city):
     record(city)
     city.weather(WITHOUT_RAIN, weather_map(WITHOUT_RAIN))
@@ -187,7 +294,8 @@ def test_rain_dropped_without_a_word_is_seen_before_it_counts(city):
     assert code == 1
     assert "field    rainfall_total: 50.05 -> gone (in 3 uplinks" in out
     assert "field    rainfall_counter: 37 -> gone" in out
-    assert "reading  precipitation_total in mm: 50.05 -> gone" in out
+    assert "reading  precipitation_total in mm: 50.05 -> gone (required; in 3 uplinks" in out
+    assert "quality" not in out
 
 
 def test_a_required_property_that_stays_away_alarms_the_operators(city):

@@ -80,7 +80,9 @@ function card(item) {
     "article",
     { class: "card", "data-device": item.device },
     el("h3", { class: "eui" }, el("a", { href: `/console/inbox/${item.device}` }, spaced(item.device))),
-    best ? el("p", { class: "told" }, w().best(best.name[lang()], best.type)) : el("p", { class: "doubt" }, w().noGuess),
+    best ? el("p", { class: "told" }, w().best(best.name[lang()], best.type)) : null,
+    best || item.untried ? null : el("p", { class: "doubt" }, w().noGuess),
+    item.untried ? el("p", { class: "quiet" }, w().untried(item.untried)) : null,
     facts(item),
     el("p", { class: "after" }, el("a", { href: `/console/inbox/${item.device}` }, w().open)),
   );
@@ -124,11 +126,36 @@ async function loadDevice() {
   $("device-body").replaceChildren(
     el("div", { class: "panel" }, facts(item)),
     el("h3", {}, w().guesses),
-    item.guesses.length ? el("p", { class: "quiet" }, w().guessesHint) : el("p", { class: "doubt" }, w().noGuess),
-    el("div", { class: "cards" }, item.guesses.map((each) => guessCard(each, form.take))),
+    guessed(item, form),
     form.element,
     el("details", { class: "panel" }, el("summary", {}, w().uplinks), uplinkTable(item.uplinks.slice(0, SHOWN_UPLINKS))),
   );
+}
+
+/** What it may be. Where the service had no time for every type, a button asks it to go on. */
+function guessed(item, form) {
+  const goOn = el("button", { type: "button" }, w().goOn);
+  const found = el(
+    "div",
+    { id: "guesses", tabindex: "-1" },
+    item.guesses.length ? el("p", { class: "quiet" }, w().guessesHint) : item.untried ? null : el("p", { class: "doubt" }, w().noGuess),
+    item.untried ? el("p", { role: "status" }, w().untried(item.untried), " ", goOn) : null,
+    el("div", { class: "cards after" }, item.guesses.map((each) => guessCard(each, form.take))),
+  );
+  goOn.addEventListener("click", async () => {
+    goOn.disabled = true;
+    try {
+      const later = guessed((await read(`${INBOX}/${encodeURIComponent(only)}`)).body, form);
+      found.replaceWith(later);
+      (later.querySelector("[role=status] button") ?? later).focus();
+      trouble("");
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      goOn.disabled = false;
+      trouble(w().lost);
+    }
+  });
+  return found;
 }
 
 function guessCard(guess, take) {
@@ -137,6 +164,7 @@ function guessCard(guess, take) {
     w().reads(guess.frames),
     w().within(guess.readings, good),
     guess.missing ? w().absent(guess.missing) : "",
+    w().heeded(Math.round(100 * guess.heeded), guess.seen, guess.properties),
     w().random(Math.round(100 * (1 - guess.strictness))),
     guess.named ? w().named[guess.named] : "",
   ];

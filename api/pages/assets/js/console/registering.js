@@ -6,6 +6,7 @@ import { send, sendFile } from "./client.js";
 import { w } from "./inbox_texts.js";
 
 const DEVICES = "/api/v1/admin/devices";
+const MOST_BYTES = 1 << 20; // more the service does not take
 const FIRST = ["type", "station", "name", "lat", "lon", "public"];
 const FURTHER = ["water", "sensor_height_cm", "gauge_zero_m", "stages_cm", "capacity", "direction", "interval_s", "note"];
 const NUMBERS = new Set(["lat", "lon", "sensor_height_cm", "gauge_zero_m", "capacity", "interval_s"]);
@@ -63,6 +64,7 @@ export function importForm(done) {
     event.preventDefault();
     const [file] = input.files;
     if (!file) return;
+    if (file.size > MOST_BYTES) return told.replaceChildren(el("p", { class: "problem" }, w().tooLarge));
     once(check, told, async () => {
       const found = await sendFile(`${DEVICES}/import?dry_run=true`, file, "text/csv");
       if (found.errors.length) return told.replaceChildren(el("p", { class: "problem" }, w().bad(found.errors.length)), faultTable(found.errors));
