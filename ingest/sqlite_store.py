@@ -2,7 +2,7 @@
 
 import heapq
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -47,6 +47,7 @@ class SqliteStore:
     refused = 0
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._file = SqliteFile(
             path, application_id=_APPLICATION_ID, version=_VERSION, schema=_SCHEMA, error=StoreError
         )
@@ -108,6 +109,18 @@ class SqliteStore:
                     for row in connection.execute(_LATEST + " AND number = ?", (number,))
                 ]
         return [Point(names[number], time, value, quality) for number, time, value, quality in rows]
+
+    def rows(self, schema: str) -> str:
+        """What to select readings from where the file is attached as `schema` (see `Attachable`)."""
+        return f"(SELECT series, time AS time_us, value, quality FROM {schema}.readings)"  # noqa: S608 - the caller's own name
+
+    def numbers(self) -> Mapping[Series, int]:
+        """The number that stands for each series in `rows`."""
+        with self._file.read() as connection:
+            known = connection.execute("SELECT count(*) FROM series").fetchone()[0]
+            if known != len(self._numbers):
+                self._names(connection, {-1})
+        return self._numbers.copy()
 
     def ping(self) -> None:
         """Raise StoreError when the store cannot be used now."""

@@ -1,8 +1,9 @@
 """The time-series store's protocol."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from pathlib import Path
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -69,6 +70,22 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Release files and connections."""
+
+
+@runtime_checkable
+class Attachable(Protocol):
+    """A store whose readings can be selected by statements of others, where they attach its SQLite file."""
+
+    path: Path
+
+    def rows(self, schema: str) -> str:
+        """A (SELECT ...) of series, time_us, value, quality, where the file is attached as `schema`.
+
+        Readings are found by series and time, and read in order of time without sorting.
+        """
+
+    def numbers(self) -> Mapping[Series, int]:
+        """The number that stands for each series in `rows`; a series keeps it."""
 
 
 def missing(readings: Readings) -> npt.NDArray[np.bool_]:

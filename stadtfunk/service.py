@@ -21,6 +21,7 @@ from alerts.incidents.board import IncidentBoard
 from alerts.liveness.progress import EngineWatch
 from alerts.watch.required import RequiredWatch
 from api.app import create_app
+from api.sta.errors import StorageError
 from devices.errors import DevicesError
 from devices.javascript.sandbox import Sandbox
 from devices.registry import RegistryFile
@@ -57,6 +58,7 @@ from stadtfunk.network_servers import kinds_of, server_config, storage_of
 from stadtfunk.parts import Group, Part
 from stadtfunk.retention import Retention
 from stadtfunk.routing import open_silences
+from stadtfunk.scratch import open_scratch
 from stadtfunk.settings import Settings
 from stadtfunk.standby import releases_of, standby_of
 from stadtfunk.subscriptions import open_subscriptions
@@ -89,7 +91,7 @@ class Service:
         except (ConfigError, DevicesError, AlertsConfigError) as error:
             self._opened.close()
             raise ConfigError(*(examine(settings)[0] or error.faults)) from error
-        except (IngestError, AlertsError) as error:
+        except (IngestError, AlertsError, StorageError) as error:
             self._opened.close()
             raise StartError(str(error)) from error
 
@@ -142,6 +144,7 @@ class Service:
         self._opened.callback(self.device_events.close)
         self.store = open_store(self.settings.store.url)
         self._opened.callback(self.store.close)
+        self.scratch = open_scratch(self.settings, self.clock, self._opened)
 
     def _build_intake(self) -> None:
         """From the network servers into the journal."""

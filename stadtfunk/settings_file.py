@@ -169,7 +169,7 @@ def _known_keys(where: tuple[int | str, ...]) -> list[str]:
 
 
 def _crosswise(file: str, settings: Settings) -> Iterator[Fault]:
-    if not (settings.devices.file or settings.device or settings.neighbour):
+    if not (settings.devices.file or settings.device or settings.neighbour or settings.sta.write):
         yield Fault(file, "devices", "no devices", 'add [devices] file = "devices.csv" or [[device]] tables')
     yield from _repeated(file, "network_server", [s.name for s in settings.network_server])
     yield from _one_token(file, settings)
@@ -192,8 +192,21 @@ def _crosswise(file: str, settings: Settings) -> Iterator[Fault]:
                 "no such observed property",
                 f"did you mean {close[0]}?" if close else "`stadtfunk devices` lists them",
             )
-    if settings.sta.write:
-        yield Fault(file, "sta.write", "writing through SensorThings is not built yet", "set it to false")
+    yield from _scratch(file, settings)
+
+
+def _scratch(file: str, settings: Settings) -> Iterator[Fault]:
+    """Who may write is a suite of tests, and a city's data is not for that."""
+    if not settings.sta.write:
+        return
+    for table, entries in (("network_server", settings.network_server), ("neighbour", settings.neighbour)):
+        if entries:
+            yield Fault(
+                file,
+                "sta.write",
+                f"true beside [[{table}]]: nobody writes to a city's data",
+                "set it to false, or write a configuration of its own for a scratch instance",
+            )
 
 
 def _neighbours(file: str, settings: Settings) -> Iterator[Fault]:

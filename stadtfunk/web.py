@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from alerts.areal_rain import ArealRain
 from api.services import BaseMap, City, PushDoor, Services, TokenHash
+from api.sta.city import Cities
 from devices.properties import observed_properties
 from devices.registration import Registration
 from ingest.inbox import Inbox
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def services_of(service: "Service") -> Services:
     """Everything that the routes read, and what they may ask for."""
-    settings = service.settings
+    settings, scratch = service.settings, service.scratch
     return Services(
         city=City(
             name=settings.city.name,
@@ -68,6 +69,8 @@ def services_of(service: "Service") -> Services:
         device_events=service.device_events,
         inbox=Inbox(service.journal, lambda: service.registry.current, service.own_types),
         registration=_registration(service),
+        sta=(lambda _: scratch.source) if scratch else Cities(settings.api.url or settings.cap.url),
+        sta_writer=scratch.writer if scratch else None,
     )
 
 

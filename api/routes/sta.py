@@ -10,13 +10,18 @@ from api.caller import AnyCaller
 from api.problems import Problem
 from api.responses import PRIVATE, common_headers, respond
 from api.routes.openapi import errors
+from api.session import authorization
 from api.sta.answers import CSV, GEOJSON, JSON, TEXT, Answer, Asked, answer
 from api.sta.conformance import MQTT_UPDATES
 from api.sta.errors import NotAllowedError, StaError
+from api.sta.options import ResourcePath, Step
 from api.sta.query_options import parse_options
 from api.sta.source import EntitySource
 from api.sta.url_path import parse_path
 from api.sta.writer import Change, Writer
+from api.sta.writing.data_arrays import PATH as CREATE_OBSERVATIONS
+from api.sta.writing.writer import methods_of
+from api.tokens import demand_operator
 from api.visibility import View
 
 ROOT = "/sta/v1.1"
@@ -24,6 +29,8 @@ router = APIRouter(tags=["SensorThings"])
 MOST_AT_ONCE = 8
 """Requests that are worked on: slow ones wait for each other, and keep nobody else from a thread."""
 _CACHE = "public, max-age=30"
+MOST_BYTES = 16 << 20
+"""Of a body."""
 _READS = "GET, HEAD, OPTIONS"
 _WRITES = ["POST", "PATCH", "PUT", "DELETE"]
 _CONTENT: dict[str, Any] = {each.partition(";")[0]: {} for each in (JSON, GEOJSON, CSV, TEXT)}
@@ -56,14 +63,19 @@ async def write(request: Request, view: AnyCaller) -> Response:
     """Writing, where a source can be written; elsewhere a 405 that says so."""
     source = _source(view)
     writer = view.services.sta_writer if source.writable else None
-    allowed = _READS if writer is None else ", ".join([_READS, *_WRITES])
     if request.method == "OPTIONS":
-        return Response(status_code=204, headers={"Allow": allowed})
+        return Response(status_code=204, headers={"Allow": _allowed(request, writer)})
     if writer is None:
         error = NotAllowedError("this SensorThings API is for reading", "use GET")
-        raise _problem(error, {"Allow": allowed})
-    body = await request.body()
-    return await to_thread.run_sync(_write, request, view, writer, body, limiter=_places(request))
+        raise _problem(error, {"Allow": _READS})
+    if view.services.tokens:
+        demand_operator(authorization(request), view.services.tokens)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise Problem(413, f"more than {MOST_BYTES >> 20} MB", "send less at a time")
+    return await to_thread.run_sync(_write, request, view, writer, bytes(body), limiter=_places(request))
 
 
 async def _read(request: Request, view: View) -> Response:
@@ -100,13 +112,30 @@ def _answer(request: Request, view: View, source: EntitySource) -> Answer:
 
 def _write(request: Request, view: View, writer: Writer, body: bytes) -> Response:
     try:
-        path = parse_path(_raw_path(request).partition(ROOT)[2])
+        path = _path_to_write(request)
         kind = request.headers.get("content-type", "")
         done = writer.write(Change(request.method, path, kind, body, _base(request, view) + ROOT))
+    except NotAllowedError as error:
+        raise _problem(error, {"Allow": _allowed(request, writer)}) from error
     except StaError as error:
         raise _problem(error) from error
     headers = {"Cache-Control": PRIVATE, **({"Location": done.location} if done.location else {})}
     return Response(done.body, done.status, headers, JSON if done.body is not None else None)
+
+
+def _path_to_write(request: Request) -> ResourcePath:
+    below = _raw_path(request).partition(ROOT)[2]
+    if below.strip("/") == CREATE_OBSERVATIONS:  # an address of the standard that is no entity
+        return ResourcePath((Step(CREATE_OBSERVATIONS),))
+    return parse_path(below)
+
+
+def _allowed(request: Request, writer: Writer | None) -> str:
+    try:
+        more = () if writer is None else methods_of(_path_to_write(request))
+    except StaError:
+        more = ()
+    return ", ".join([_READS, *more])
 
 
 def _source(view: View) -> EntitySource:

@@ -5,7 +5,8 @@ StaError
 │   └── TooManyError      400: needs more Observations at once than can be held; narrow it by time
 ├── NotFoundError         404: there is no such entity or resource
 ├── UnsupportedError      501: an option of the standard that is not served
-└── NotAllowedError       405: a write where only reading is allowed
+├── NotAllowedError       405: a method that a resource has not
+└── StorageError          503: the file of a scratch instance cannot be used
 """
 
 
@@ -46,3 +47,9 @@ class UnsupportedError(StaError):
     """Part of the standard that is not served here."""
 
     status = 501
+
+
+class StorageError(StaError):
+    """The file with the entities cannot be read or written."""
+
+    status = 503

@@ -8,5 +8,7 @@ CREATE TABLE observations(
     datastream_id INTEGER NOT NULL REFERENCES datastreams ON DELETE CASCADE,
     feature_id INTEGER NOT NULL REFERENCES features ON DELETE CASCADE);
 CREATE INDEX observations_of_datastream ON observations(datastream_id, phenomenon_begin);
+CREATE INDEX observations_of_datastream_by_end
+    ON observations(datastream_id, coalesce(phenomenon_end, phenomenon_begin));
 CREATE INDEX observations_of_datastream_by_id ON observations(datastream_id);
 CREATE INDEX observations_of_feature ON observations(feature_id);

@@ -94,7 +94,12 @@ def select(statements: Statements, entity_set: EntitySet, options: Options, scop
         if condition is None and _is_by_time(keys, statements):
             # one tells whether there are more; the last row of the page before, and the interval that ends
             # where that begins, may come again
-            scope = replace(scope, limit=top + options.skip + 3, newest_first=keys[0].descending)
+            scope = replace(
+                scope,
+                limit=top + options.skip + 3,
+                newest_first=keys[0].descending,
+                by_id=keys[0].value == _ID.value,
+            )
     shown = layout(entity_set, options, statements.source, ALIAS)
     return Selection(shown, keys, condition, scope, everything, top, options.skip, behind)
 

@@ -17,7 +17,8 @@ class Scope:
     both ends included, None for open. `limit`: that many of each Datastream in order of phenomenonTime are
     enough, the newest ones where `newest_first`; None: all are needed. `ids`, `features`: of Observations and
     of FeaturesOfInterest, None for any; `id_above` and `id_below`: every id wanted is between them, both ends
-    excluded.
+    excluded. `by_id`: where no Datastreams and features are named, the first `limit` of all together in order
+    of their ids are enough, or the last ones.
     """
 
     datastreams: Sequence[int] | None = None
@@ -29,6 +30,7 @@ class Scope:
     features: Sequence[int] | None = None
     id_above: int | None = None
     id_below: int | None = None
+    by_id: bool = False
 
 
 class EntitySource(Protocol):

@@ -1,57 +1,9 @@
 import contextlib
-import threading
 
 import pytest
-import requests
-import uvicorn
-from servers import wait_for
+from sta_client import Client, served
 from sta_scratch import Scratch, fill
 from sta_town import TOKEN, town_of
-
-from api.app import close_streams
-
-
-@contextlib.contextmanager
-def served(app):
-    """The application on a free port of this machine; yields its address."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        wait_for(lambda: server.started)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        close_streams(app)
-        server.should_exit = True
-        thread.join(10)
-
-
-class Client:
-    """Asks one service; addresses are below its root, or absolute."""
-
-    def __init__(self, address):
-        self.base = f"{address}/sta/v1.1"
-        self.session = requests.Session()
-
-    def get(self, path="", **options):
-        address = path if path.startswith("http") else f"{self.base}{path and '/'}{path}"
-        return self.session.get(address, timeout=30, **options)
-
-    def json(self, path=""):
-        answer = self.get(path)
-        assert answer.status_code == 200, answer.text
-        assert answer.headers["content-type"] == "application/json"
-        return answer.json()
-
-    def walk(self, path):
-        """All entities of a collection, page by page."""
-        found = []
-        while path:
-            page = self.json(path)
-            found += page["value"]
-            path = page.get("@iot.nextLink")
-        return found
 
 
 @pytest.fixture(scope="session")

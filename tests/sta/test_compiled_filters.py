@@ -51,7 +51,7 @@ CASES = [
     ("Datastreams", "phenomenonTime ge 2026-01-01T02:00:00Z", [3]),
     ("Datastreams", "resultTime lt 2026-01-01T05:00:00Z", [2]),
     ("Observations", "result gt 3", [2, 3, 9, 10]),
-    ("Observations", "result gt '3'", [2, 3, 4, 9, 10]),
+    ("Observations", "result gt '3'", [2, 4, 9]),  # in the order of texts: 12 comes before 3
     ("Observations", "result eq 'open'", [4]),
     ("Observations", "result ne 'open'", [1, 2, 3, 5, 7, 8, 9, 10]),
     ("Observations", "result eq 4", [9]),

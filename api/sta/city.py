@@ -1,0 +1,276 @@
+"""A city as a source of SensorThings entities: its registry, observed properties and stored readings."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import orjson
+
+from api.sta.city_database import READINGS, CityDatabase
+from api.sta.city_ids import read_observation_id
+from api.sta.city_points import Ends, Loader, Wanted
+from api.sta.city_relation import OneSeries, of_scope, of_series, span
+from api.sta.city_rows import CityBuilder
+from api.sta.source import Scope
+from api.sta.sql import Sql, sql
+from api.visibility import View
+from devices.registry import Registry
+from ingest.errors import StoreError
+from ingest.reading import Series
+from ingest.store import Attachable, Query, Store
+
+_REST = 5.0
+"""Making the tables anew takes at most one in so many seconds, unless somebody was registered or hidden."""
+_NEVER = -1e9
+
+Stores = Callable[[View], Store]
+Special = Callable[[View, Series], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """The tables of one state of the city.
+
+    `series`: those in the tables, by the journal's number; `known`: so many the journal had; `stored`: the
+    store had them too; `made_s`: when the tables were ready, `took_s`: how long that took.
+    """
+
+    database: CityDatabase
+    registry: Registry
+    series: Mapping[int, Series]
+    known: int
+    stored: bool
+    made_s: float
+    took_s: float
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """What one kind of caller sees."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    snapshot: _Snapshot | None = None
+
+
+class Cities:
+    """Sources for the public and for operators, each with tables of its own that follow the registry.
+
+    `address`: where the definitions of observed properties begin, "" for URNs. `stores`: what a caller's
+    readings are read from; `special`: which series are read through its `query`, because what a caller may
+    see of them is not what is stored (coarsened, or later than measured).
+    """
+
+    def __init__(
+        self,
+        address: str = "",
+        *,
+        stores: Stores = lambda view: view.services.store,
+        special: Special | None = None,
+    ) -> None:
+        self._address = address
+        self._stores = stores
+        self._is_special = special or (lambda _view, _series: False)
+        self.has_specials = special is not None
+        self._shelves = {False: _Shelf(), True: _Shelf()}
+        self._ends = {False: Ends(), True: Ends()}
+        self._since: dict[str, int] = {}
+
+    def __call__(self, view: View) -> "CitySource":
+        """The source for a caller."""
+        return CitySource(self, view, self._stores(view), self._ends[view.operator is not None])
+
+    def close(self) -> None:
+        """Let go of the tables."""
+        for shelf in self._shelves.values():
+            with shelf.lock:
+                snapshot, shelf.snapshot = shelf.snapshot, None
+            if snapshot is not None:
+                snapshot.database.close()
+
+    def snapshot(self, view: View, store: Store) -> _Snapshot:
+        """The tables as they are to be now; while others make new ones, those from before.
+
+        A caller never waits for what it does not need: only who was registered or hidden is waited for.
+        """
+        shelf = self._shelves[view.operator is not None]
+        current = shelf.snapshot
+        if current is not None and self._is_current(current, view, store):
+            return current
+        must = current is None or current.registry is not view.registry
+        if not shelf.lock.acquire(blocking=must):
+            assert current is not None  # noqa: S101 - without one it is waited for
+            return current
+        try:
+            before = shelf.snapshot
+            if before is not None and before is not current and self._is_current(before, view, store):
+                return before
+            made = self._make(view, store)
+            shelf.snapshot = made
+            if before is not None:
+                before.database.close()
+            return made
+        finally:
+            shelf.lock.release()
+
+    def _is_current(self, snapshot: _Snapshot, view: View, store: Store) -> bool:
+        if snapshot.registry is not view.registry:
+            return False
+        if time.monotonic() - snapshot.made_s < snapshot.took_s * _REST and snapshot.took_s > 1 / _REST:
+            return True
+        if snapshot.known != len(view.book.all()):
+            return False
+        return snapshot.stored or not isinstance(store, Attachable)
+
+    def _make(self, view: View, store: Store) -> _Snapshot:
+        begun = time.monotonic()
+        numbers = store.numbers() if isinstance(store, Attachable) else None
+        known = len(view.book.all())
+        rows = CityBuilder(
+            view,
+            address=self._address,
+            since=self._measures_since(view, store),
+            numbers=numbers,
+            special=lambda series: self._is_special(view, series),
+        ).rows()
+        database = CityDatabase(rows.tables, store.path if isinstance(store, Attachable) else None)
+        now = time.monotonic()
+        return _Snapshot(database, view.registry, rows.series, known, rows.stored, now, now - begun)
+
+    def _measures_since(self, view: View, store: Store) -> Callable[[str], int]:
+        """Since when stations measure: the time of their first reading, or now."""
+        by_station: dict[str, list[Series]] = {}
+        for series in view.book.all():
+            by_station.setdefault(series.station, []).append(series)
+
+        away = False
+
+        def since(station: str) -> int:
+            nonlocal away
+            if station not in self._since:
+                first = None
+                try:
+                    query = Query(by_station.get(station, []), limit=1)
+                    first = None if away else next((point.time_us for point in store.query(query)), None)
+                except StoreError:
+                    away = True
+                if first is None:
+                    return view.services.clock()
+                self._since[station] = first
+            return self._since[station]
+
+        return since
+
+
+class CitySource:
+    """`api.sta.source.EntitySource` of what one caller sees of a city."""
+
+    writable = False
+    ids_follow_time = True
+
+    def __init__(self, cities: Cities, view: View, store: Store, ends: Ends) -> None:
+        self._cities = cities
+        self._view = view
+        self._store = store
+        self._ends = ends
+        self._requests: dict[int, tuple[_Snapshot, Loader]] = {}
+        self._attached = store.rows(READINGS) if isinstance(store, Attachable) else None
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection to one state of the tables and the readings, for one thread."""
+        snapshot, connection = self._borrow()
+        try:
+            self._prepare(snapshot, connection)
+            connection.execute("BEGIN")
+            self._requests[id(connection)] = snapshot, Loader(connection, self._store)
+            yield connection
+        finally:
+            self._requests.pop(id(connection), None)
+            snapshot.database.give_back(connection)
+
+    def observations(self, connection: sqlite3.Connection, scope: Scope) -> Sql:
+        """What to select Observations from."""
+        snapshot, loader = self._requests[id(connection)]
+        specials = self._attached is None or self._cities.has_specials
+        wanted = self._wanted(connection, snapshot, scope) if specials else {}
+        parts = []
+        if self._attached is not None:
+            one = self._one_series(connection, scope)
+            if one is not None:
+                return of_series(self._attached, one, scope)
+            parts.append(of_scope(self._attached, "stored", "s.special = 0" if specials else "1", scope))
+        if wanted or self._attached is None:
+            parts.append(of_scope(loader.load(wanted, scope), "number", "s.special = 1", scope))
+        if len(parts) == 1:
+            return parts[0]
+        return sql("(SELECT * FROM ", parts[0], " UNION ALL SELECT * FROM ", parts[1], ")")
+
+    def span(self, datastream: str) -> tuple[Sql, Sql]:
+        """Expressions for a Datastream's first begin and last end."""
+        of = f"FROM city_series AS s WHERE s.datastream_id = {datastream} AND s.special = 1"
+        first, last = (
+            f"(SELECT min(city_first(s.number) - s.interval_us) {of})",
+            f"(SELECT max(city_last(s.number)) {of})",
+        )
+        if self._attached is None:
+            return Sql(first), Sql(last)
+        stored = span(self._attached, "stored", datastream)
+        if not self._cities.has_specials:
+            return stored
+        return _either("min", first, stored[0].text), _either("max", last, stored[1].text)
+
+    def _prepare(self, snapshot: _Snapshot, connection: sqlite3.Connection) -> None:
+        if self._attached is not None and not self._cities.has_specials:
+            return
+        for name, last in (("city_first", False), ("city_last", True)):
+            connection.create_function(name, 1, self._end_of(snapshot, last=last))
+
+    def _end_of(self, snapshot: _Snapshot, *, last: bool) -> Callable[[int], int | None]:
+        return lambda number: self._ends.of(self._store, snapshot.series[number], last=last)
+
+    @staticmethod
+    def _one_series(connection: sqlite3.Connection, scope: Scope) -> OneSeries | None:
+        """The only series of the only Datastream in the scope, where its times are those of the readings."""
+        if scope.ids is not None or scope.datastreams is None or len(scope.datastreams) != 1:
+            return None
+        rows = connection.execute(
+            "SELECT number, stored, shape, datastream_id, feature_id, interval_us, special FROM city_series"
+            " WHERE datastream_id = ? LIMIT 2",
+            (scope.datastreams[0],),
+        ).fetchall()
+        if len(rows) != 1 or rows[0][1] is None or rows[0][5:] != (0, 0):
+            return None
+        return OneSeries(*rows[0][:5])
+
+    @staticmethod
+    def _wanted(connection: sqlite3.Connection, snapshot: _Snapshot, scope: Scope) -> Wanted:
+        """Series of the scope that are read through Store.query."""
+        conditions, parameters = ["special = 1"], []
+        asked = {
+            "datastream_id": scope.datastreams,
+            "feature_id": scope.features,
+            "number": scope.ids and [read_observation_id(each).series for each in scope.ids],
+        }
+        for column, wanted in asked.items():
+            if wanted is not None:
+                conditions.append(f"{column} IN (SELECT value FROM json_each(?))")
+                parameters.append(orjson.dumps(list(wanted)).decode())
+        rows = connection.execute(
+            f"SELECT number, interval_us FROM city_series WHERE {' AND '.join(conditions)}",  # noqa: S608 - columns of ours
+            parameters,
+        )
+        return {snapshot.series[number]: (number, interval_us) for number, interval_us in rows}
+
+    def _borrow(self) -> tuple[_Snapshot, sqlite3.Connection]:
+        while True:
+            snapshot = self._cities.snapshot(self._view, self._store)
+            connection = snapshot.database.borrow()
+            if connection is not None:
+                return snapshot, connection
+
+
+def _either(choose: str, one: str, other: str) -> Sql:
+    return Sql(f"coalesce({choose}({one}, {other}), {one}, {other})")

@@ -1,0 +1,157 @@
+"""The Observations of a city as a (SELECT ...) over stored readings, which finds them by index."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from api.sta.city_ids import EPOCH_US, FIRST_US, LAST_US, TIME_BITS, read_observation_id
+from api.sta.source import Scope
+from api.sta.sql import Sql, parameter, separated, sql
+
+_MASK = (1 << TIME_BITS) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class OneSeries:
+    """A Datastream whose readings are one series: its row of `city_series`."""
+
+    number: int
+    stored: int
+    shape: int
+    datastream_id: int
+    feature_id: int
+
+
+def of_series(rows: str, one: OneSeries, scope: Scope) -> Sql:
+    """Observations of one series whose phenomenonTime is the reading's time: constants but for the reading.
+
+    So that they are read in order of phenomenonTime without sorting. `rows`: see Attachable.
+    """
+    first_us, last_us = FIRST_US, LAST_US
+    if scope.begin_us is not None:
+        first_us = max(first_us, scope.begin_us)
+    if scope.end_us is not None:
+        last_us = min(last_us, scope.end_us)
+    for bound in (scope.id_above, scope.id_below):
+        said = read_observation_id(max(0, bound or 0))
+        if said.series == one.number and bound is not None:
+            first_us = max(first_us, said.first_us) if bound == scope.id_above else first_us
+            last_us = min(last_us, said.last_us) if bound == scope.id_below else last_us
+    low, high = parameter(first_us), parameter(last_us)
+    return sql(
+        "(SELECT ", parameter(one.number << TIME_BITS), f" | ((r.time_us - {EPOCH_US}) / 1000) AS id, ",
+        "r.time_us AS phenomenon_begin, NULL AS phenomenon_end, ", _result(str(one.shape)),
+        ", r.time_us AS result_time, ", _QUALITY, ", NULL AS valid_begin, NULL AS valid_end,",
+        " NULL AS parameters, ", parameter(one.datastream_id), " AS datastream_id, ",
+        parameter(one.feature_id), f" AS feature_id FROM {rows} AS r WHERE r.series = ",
+        parameter(one.stored), " AND r.time_us BETWEEN ", low, " AND ", high, ")",
+    )  # fmt: skip
+
+
+def of_scope(rows: str, key: str, condition: str, scope: Scope) -> Sql:
+    """Observations of the scope: of series for which `condition` holds over `s`, a row of city_series.
+
+    `key`: the column of city_series that stands for a series in `rows`.
+    """
+    conditions = [Sql(condition)]
+    first = Sql("city_series AS s")
+    low, high = _bounds(scope)
+    if scope.ids is not None:
+        ids = parameter(orjson.dumps(list(scope.ids)).decode())
+        first = sql(
+            "json_each(", ids, ") AS w CROSS JOIN city_series AS s ON s.number = ",
+            f"w.value >> {TIME_BITS}",
+        )  # fmt: skip
+        exactly = f"((w.value & {_MASK}) * 1000 + {EPOCH_US})"
+        low, high = sql("max(", low, f", {exactly})"), sql("min(", high, f", {exactly} + 999)")
+    for column, wanted in (("datastream_id", scope.datastreams), ("feature_id", scope.features)):
+        if wanted is not None and len(wanted) <= _FEW:
+            marks = separated(", ", [parameter(each) for each in wanted])
+            conditions.append(sql(f"s.{column} IN (", marks, ")"))
+    if scope.id_above is not None:
+        conditions.append(Sql("s.number >= ?", (read_observation_id(max(0, scope.id_above)).series,)))
+    if scope.id_below is not None:
+        conditions.append(Sql("s.number <= ?", (read_observation_id(max(0, scope.id_below)).series,)))
+    order = Sql("")
+    if scope.limit is not None and scope.ids is None:
+        if scope.by_id and scope.datastreams is None and scope.features is None:
+            way = " DESC" if scope.newest_first else ""
+            order = sql(f" ORDER BY s.number{way}, r.time_us{way} LIMIT ", parameter(scope.limit))
+        else:
+            low, high = _limited(rows, key, low, high, scope)
+    return sql(
+        f"(SELECT s.number << {TIME_BITS} | ((r.time_us - {EPOCH_US}) / 1000) AS id, ",
+        "r.time_us - s.interval_us AS phenomenon_begin, ",
+        "CASE WHEN s.interval_us > 0 THEN r.time_us END AS phenomenon_end, ",
+        _result("s.shape"), ", r.time_us AS result_time, ", _QUALITY,
+        ", NULL AS valid_begin, NULL AS valid_end, NULL AS parameters, s.datastream_id AS datastream_id,",
+        " s.feature_id AS feature_id FROM ", first, f" CROSS JOIN {rows} AS r ON r.series = s.{key} WHERE ",
+        separated(" AND ", conditions), " AND r.time_us >= ", low, " AND r.time_us <= ", high, order, ")",
+    )  # fmt: skip
+
+
+def span(rows: str, key: str, datastream: str) -> tuple[Sql, Sql]:
+    """First begin and last end of a Datastream's Observations, by a seek for each of its series."""
+
+    def end(choose: str, value: str, order: str) -> Sql:
+        return Sql(
+            f"(SELECT {choose}((SELECT r.time_us FROM {rows} AS r WHERE r.series = s.{key} AND r.time_us"  # noqa: S608 - of ours
+            f" BETWEEN {FIRST_US} AND {LAST_US} ORDER BY r.time_us{order} LIMIT 1){value})"
+            f" FROM city_series AS s WHERE s.datastream_id = {datastream})"
+        )
+
+    return end("min", " - s.interval_us", ""), end("max", "", " DESC")
+
+
+def _bounds(scope: Scope) -> tuple[Sql, Sql]:
+    """First and last time of readings, of one row of `s`; of an interval only the end is stored."""
+    lows: list[Sql] = [Sql(str(FIRST_US))]
+    highs: list[Sql] = [Sql(str(LAST_US))]
+    if scope.begin_us is not None:
+        lows.append(parameter(scope.begin_us))
+    if scope.end_us is not None:
+        highs.append(sql(parameter(scope.end_us), " + s.interval_us"))
+    if scope.id_above is not None and scope.id_above >= 0:
+        above = read_observation_id(scope.id_above)
+        lows.append(Sql(f"CASE WHEN s.number = ? THEN ? ELSE {FIRST_US} END", (above.series, above.first_us)))
+    if scope.id_below is not None and scope.id_below >= 0:
+        below = read_observation_id(scope.id_below)
+        highs.append(Sql(f"CASE WHEN s.number = ? THEN ? ELSE {LAST_US} END", (below.series, below.last_us)))
+    return _extreme("max", lows), _extreme("min", highs)
+
+
+def _extreme(function: str, parts: Sequence[Sql]) -> Sql:
+    return parts[0] if len(parts) == 1 else sql(f"{function}(", separated(", ", parts), ")")
+
+
+def _limited(rows: str, key: str, low: Sql, high: Sql, scope: Scope) -> tuple[Sql, Sql]:
+    """The bounds, tightened to what holds as many readings of each series as are wanted."""
+    assert scope.limit is not None  # noqa: S101 - the caller has looked
+    way = "DESC" if scope.newest_first else "ASC"
+    # an interval that ends within the span begins before it: it comes too, and takes nobody's place
+    begin = low if scope.newest_first else sql(low, " + s.interval_us")
+    edge = sql(
+        f"(SELECT t.time_us FROM {rows} AS t WHERE t.series = s.{key} AND t.time_us >= ", begin,
+        " AND t.time_us <= ", high, f" ORDER BY t.time_us {way} LIMIT 1 OFFSET ",
+        parameter(max(0, scope.limit - 1)), ")",
+    )  # fmt: skip
+    if scope.newest_first:
+        return sql("coalesce(", edge, ", ", low, ")"), high
+    return low, sql("coalesce(", edge, ", ", high, ")")
+
+
+def _result(shape: str) -> str:
+    """`result` and `result_json` of a reading `r`."""
+    whole = "CAST(r.value AS INTEGER)"
+    return (
+        f"CASE {shape} WHEN 2 THEN NULL WHEN 1 THEN CASE WHEN r.value = {whole} THEN {whole} ELSE r.value END"
+        f" ELSE r.value END AS result,"
+        f" CASE WHEN {shape} = 2 AND r.value IS NOT NULL"
+        " THEN CASE WHEN r.value <> 0 THEN 'true' ELSE 'false' END END AS result_json"
+    )
+
+
+_FEW = 50
+"""More ids cost more than they spare: the statement around narrows to its own."""
+_QUALITY = """'{"code":' || r.quality || '}' AS result_quality"""
