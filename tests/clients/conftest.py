@@ -1,0 +1,126 @@
+"""`stadtfunk serve` for outside clients: the demo's city with some history, and an empty scratch instance."""
+
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from live_service import LiveService
+from servers import Mosquitto, wait_for
+
+import stadtfunk
+from devices.catalogue import load_catalogue
+from devices.registry import load_registry
+from devices.simulator.simulator import Kind, Simulator
+from stadtfunk.publisher import Publisher
+
+CITY = Path(stadtfunk.__file__).parent / "demo_city"
+STORM_US = 195 * 60 * 1_000_000
+"""How long ago the history begins: the storm is over, its last warnings are not."""
+
+
+class Address:
+    """A running service as clients know it: an address and, for operators, a token."""
+
+    def __init__(self, base, token=None):
+        self.base, self.token = base, token
+        self.sta = f"{base}/sta/v1.1"
+
+    def get(self, path, **options):
+        return requests.get(path if path.startswith("http") else self.base + path, timeout=60, **options)
+
+    def json(self, path):
+        answer = self.get(path)
+        assert answer.status_code == 200, (path, answer.text)
+        return answer.json()
+
+
+DEMO = """[city]
+name = "Bergisch Gladbach (Demo)"
+ars = "053780004004"
+[[network_server]]
+name = "chirpstack"
+kind = "chirpstack-v4"
+url = "{broker}"
+topics = ["application/+/device/+/event/up"]
+[[network_server]]
+name = "the-things-stack"
+kind = "tts-v3"
+url = "{broker}"
+topics = ["v3/+/devices/+/up"]
+[journal]
+url = "sqlite:///{folder}/journal.db"
+[store]
+url = "sqlite:///{folder}/readings.db"
+[devices]
+file = "{city}/devices.csv"
+[alerts]
+areas = "{city}/areas.geojson"
+catchments = "{city}/catchments.toml"
+[cap]
+sender = "warnung@demo.example"
+sender_name = "Stadtfunk-Demo (erfundene Stadt)"
+[open_data]
+attribution = "Stadtfunk-Demo, erfundene Werte"
+"""
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """The demo's city with its readings of the last three hours, served to the public and to an operator."""
+    folder = tmp_path_factory.mktemp("demo")
+    broker = Mosquitto(folder / "mosquitto")
+    service = LiveService(folder, DEMO.format(broker=broker.url, folder=folder, city=CITY))
+    try:
+        service.start()
+        sent = _send_the_storm(broker.url)
+        address = Address(f"http://127.0.0.1:{service.port}", service.token)
+        wait_for(lambda: _arrived(address, sent), 120, f"{sent} uplinks in the store, see {service.log}")
+        yield address
+    finally:
+        service.close()
+        broker.stop()
+
+
+def _send_the_storm(broker):
+    simulator = Simulator(load_catalogue(), load_registry(CITY / "devices.csv"), seed=1)
+    sent = 0
+    with Publisher(broker) as publisher:
+        for each in simulator.messages(time.time_ns() // 1000 - STORM_US):
+            publisher.publish(each.topic, each.payload)
+            sent += each.kind is not Kind.DUPLICATE
+        publisher.flush()
+    return sent
+
+
+def _arrived(address, sent):
+    text = address.get("/metrics", headers={"Authorization": f"Bearer {address.token}"}).text
+    lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+    figures = {name: float(value) for name, _, value in lines}
+    taken = figures["stadtfunk_journal_uplinks"] + figures["stadtfunk_journal_rejected"]
+    return taken >= sent and figures["stadtfunk_store_uplinks_behind"] == 0
+
+
+SCRATCH = """[city]
+name = "Probestadt"
+[journal]
+url = "sqlite:///{folder}/journal.db"
+[store]
+url = "sqlite:///{folder}/readings.db"
+[sta]
+write = true
+"""
+
+
+@pytest.fixture(scope="session")
+def scratch(tmp_path_factory):
+    """An empty instance of SensorThings that anybody may write to."""
+    folder = tmp_path_factory.mktemp("scratch")
+    service = LiveService(folder, SCRATCH.format(folder=folder))
+    text = service.config.read_text()
+    service.config.write_text(text[: text.index("[[api.token]]")])
+    try:
+        service.start()
+        yield Address(f"http://127.0.0.1:{service.port}")
+    finally:
+        service.close()
