@@ -112,13 +112,28 @@ write = true
 """
 
 
+class OpenService(LiveService):
+    """One without a token: whoever reaches it may write."""
+
+    def __init__(self, folder, text):
+        super().__init__(folder, text)
+        config = self.config.read_text()
+        self.config.write_text(config[: config.index("[[api.token]]")])
+
+    def ready(self):
+        if not self.runs:
+            raise AssertionError(self.log.read_text()[-3000:])
+        try:
+            return requests.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5).ok
+        except requests.ConnectionError:
+            return False
+
+
 @pytest.fixture(scope="session")
 def scratch(tmp_path_factory):
     """An empty instance of SensorThings that anybody may write to."""
     folder = tmp_path_factory.mktemp("scratch")
-    service = LiveService(folder, SCRATCH.format(folder=folder))
-    text = service.config.read_text()
-    service.config.write_text(text[: text.index("[[api.token]]")])
+    service = OpenService(folder, SCRATCH.format(folder=folder))
     try:
         service.start()
         yield Address(f"http://127.0.0.1:{service.port}")

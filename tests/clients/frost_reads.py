@@ -43,7 +43,8 @@ def main():
         }
         for each in streams
     ]
-    stream = service.datastreams().find(told["streams"][0]["id"])
+    told["stream"] = next(each for each in told["streams"] if each["property"] == "Wasserstand")
+    stream = service.datastreams().find(told["stream"]["id"])
     observations = stream.get_observations().query().orderby("phenomenonTime", "DESC").top(20).count().list()
     told["observed_count"] = observations.count
     told["observed"] = [[each.id, each.phenomenon_time, each.result] for each in observations]

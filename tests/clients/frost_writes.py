@@ -1,6 +1,6 @@
-"""frost_sta_client fills, changes and empties a scratch instance: `frost_writes.py ROOT`; prints what it saw."""
+"""frost_sta_client fills, changes, empties a scratch instance: `frost_writes.py ROOT`; prints what it saw."""
 
-import datetime
+import datetime as dt
 import json
 import sys
 
@@ -9,7 +9,7 @@ import geojson
 import jsonpatch
 import requests
 
-START = datetime.datetime(2026, 7, 14, 18, 30, tzinfo=datetime.UTC)
+START = dt.datetime(2026, 7, 14, 18, 30, tzinfo=dt.UTC)
 
 
 def stream_of(name):
@@ -48,7 +48,7 @@ def main():
     stream = service.datastreams().query().filter(f"Thing/id eq {thing.id}").list().get(0)
     link = fsc.Datastream(id=stream.id)
     for minute in range(3):
-        at = (START + datetime.timedelta(minutes=minute)).isoformat()
+        at = (START + dt.timedelta(minutes=minute)).isoformat()
         service.create(
             fsc.Observation(phenomenon_time=at, result_time=at, result=1.5 + minute, datastream=link)
         )
@@ -60,7 +60,7 @@ def main():
     array.datastream = link
     array.components = {names.PHENOMENON_TIME, names.RESULT}
     for minute in range(10, 12):
-        at = (START + datetime.timedelta(minutes=minute)).isoformat()
+        at = (START + dt.timedelta(minutes=minute)).isoformat()
         array.add_observation(fsc.Observation(phenomenon_time=at, result=float(minute), datastream=link))
     document = fsc.DataArrayDocument()
     document.add_data_array_value(array)

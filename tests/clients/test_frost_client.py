@@ -49,7 +49,7 @@ def test_datastreams_of_a_theme_come_with_what_they_hang_on(told, stations):
 
 
 def test_observations_are_the_readings(told, demo, stations):
-    stream = told["streams"][0]
+    stream = told["stream"]
     station = next(id_ for id_, each in stations.items() if each["name"] == stream["thing"])
     address = f"/api/v1/readings?station={station}&limit=10000"
     values = sorted(
