@@ -15,8 +15,6 @@ from devices.simulator.simulator import Kind, Simulator
 from stadtfunk.publisher import Publisher
 
 CITY = Path(stadtfunk.__file__).parent / "demo_city"
-STORM_US = 195 * 60 * 1_000_000
-"""How long ago the history begins: the storm is over, its last warnings are not."""
 
 
 class Address:
@@ -83,10 +81,12 @@ def demo(tmp_path_factory):
 
 
 def _send_the_storm(broker):
+    """One storm that has just ended; the number of distinct uplinks."""
     simulator = Simulator(load_catalogue(), load_registry(CITY / "devices.csv"), seed=1)
+    lasts_us = max(each.due_us for each in simulator.messages(0))
     sent = 0
     with Publisher(broker) as publisher:
-        for each in simulator.messages(time.time_ns() // 1000 - STORM_US):
+        for each in simulator.messages(time.time_ns() // 1000 - lasts_us):
             publisher.publish(each.topic, each.payload)
             sent += each.kind is not Kind.DUPLICATE
         publisher.flush()
