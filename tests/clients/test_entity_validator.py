@@ -4,9 +4,9 @@ import pytest
 from outside import outside
 
 SETS = (
-    "Things", "Locations", "HistoricalLocations", "Datastreams", "Sensors", "ObservedProperties", "Observations",
-    "FeaturesOfInterest",
-)  # fmt: skip
+    *("Things", "Locations", "HistoricalLocations", "Datastreams"),
+    *("Sensors", "ObservedProperties", "Observations", "FeaturesOfInterest"),
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
-"""ogc-sta-schema-validator over every entity: `validate_entities.py ROOT`; prints counts and faults per entity set.
+"""ogc-sta-schema-validator over every entity: `validate_entities.py ROOT`; prints counts and faults per set.
 
-The tool brings no schemas. These are the mandatory properties of OGC 18-088, tables 1 to 17, and absolute links.
+The tool brings no schemas. These are the mandatory properties of OGC 18-088, chapter 8, and absolute links.
 """
 
 import json
@@ -27,9 +27,12 @@ GEOMETRY = {
 UNIT = {
     "type": "object",
     "required": ["name", "symbol", "definition"],
-    "properties": dict.fromkeys(("name", "symbol", "definition"), {"type": ["string", "null"]}),
+    "properties": {key: {"type": ["string", "null"]} for key in ("name", "symbol", "definition")},
 }
-KINDS = r"^http://www\.opengis\.net/def/observationType/OGC-OM/2\.0/OM_(Measurement|CountObservation|TruthObservation|CategoryObservation|Observation)$"
+KINDS = (
+    r"^http://www\.opengis\.net/def/observationType/OGC-OM/2\.0/"
+    r"OM_(Measurement|CountObservation|TruthObservation|CategoryObservation|Observation)$"
+)
 NAMED = {"name": TEXT, "description": TEXT}
 PLACE = {**NAMED, "encodingType": {"const": "application/geo+json"}}
 SETS = {
