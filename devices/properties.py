@@ -10,8 +10,8 @@ from typing import Annotated, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
 Kind = Literal["gauge", "counter", "state", "count"]
-"""gauge: a value at a moment; counter: runs up and wraps; state: 0/1, or a small code where `coded`; count: how
-much there was in the interval that ends at the reading's time."""
+"""gauge: a value at a moment; counter: runs up and wraps; state: 0/1, or a small code where `coded`; count:
+how much there was in the interval that ends at the reading's time."""
 
 Theme = Literal[
     "rain", "level", "weather", "climate", "traffic", "parking", "air", "soil", "waste", "lighting", "device",

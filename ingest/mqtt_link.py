@@ -75,6 +75,9 @@ class Session(Protocol):
     def subscribe(self, topic: str, /) -> None:
         """Hear a topic filter; the own publications are not heard."""
 
+    def waiting(self) -> int:
+        """How many messages the broker has not taken yet."""
+
 
 class Speaker(Protocol):
     """Who speaks over a link; called in the link's thread only, may raise whatever it wants."""
@@ -341,6 +344,9 @@ class _Session:
         _, packet_id = self._client.subscribe(topic, options=SubscribeOptions(qos=1, noLocal=True))
         if packet_id is not None:
             self._under_way[packet_id] = topic
+
+    def waiting(self) -> int:
+        return len(self._under_way)
 
 
 def _expiry(kind: int, expiry_s: int | None) -> Properties | None:

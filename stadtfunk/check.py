@@ -19,7 +19,7 @@ from devices.catalogue import Catalogue, DeviceType
 from devices.errors import DevicesError, Fault
 from devices.registry import Registry, load_registry
 from ingest.sqlite_file import sqlite_path
-from stadtfunk import cap, displays, heartbeats, network_servers, routing, standby
+from stadtfunk import cap, displays, heartbeats, network_servers, routing, sta, standby
 from stadtfunk.channels import channel_advice, channel_faults
 from stadtfunk.errors import ConfigError
 from stadtfunk.javascript_types import examined_types, named_types
@@ -145,7 +145,7 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     faults += [*channel_faults(settings), *network_servers.faults(settings)]
     faults += subscription_faults(settings)
     faults += cap.faults(settings)
-    faults += displays.faults(settings, areas)
+    faults += [*displays.faults(settings, areas), *sta.faults(settings)]
     found, text_advice = examine_texts(settings)
     faults += [*heartbeats.faults(settings), *standby.faults(settings), *found]
     advice += [*_advice(settings, catalogue or {}, registry), *text_advice, *routing_advice]

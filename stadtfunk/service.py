@@ -21,6 +21,7 @@ from alerts.incidents.board import IncidentBoard
 from alerts.liveness.progress import EngineWatch
 from alerts.watch.required import RequiredWatch
 from api.app import create_app
+from api.services import Services
 from api.sta.errors import StorageError
 from devices.errors import DevicesError
 from devices.javascript.sandbox import Sandbox
@@ -60,6 +61,7 @@ from stadtfunk.retention import Retention
 from stadtfunk.routing import open_silences
 from stadtfunk.scratch import open_scratch
 from stadtfunk.settings import Settings
+from stadtfunk.sta import cities_of, updates_of
 from stadtfunk.standby import releases_of, standby_of
 from stadtfunk.subscriptions import open_subscriptions
 from stadtfunk.texts import city_texts
@@ -266,7 +268,15 @@ class Service:
         self._groups.append(Group((), lambda: {"audit": self.audit.health}))
         self.cap, cap_group = open_cap(self, self._opened)
         self.watch = EngineWatch(self.engine, self.journal)
-        self._groups += (cap_group, displays_of(self), heartbeats_of(self), standby_of(self, self._tell))
+        self.cities = cities_of(self.settings)
+        self._opened.callback(self.cities.close)
+        self._groups += (
+            cap_group,
+            updates_of(self),
+            displays_of(self),
+            heartbeats_of(self),
+            standby_of(self, self._tell),
+        )
 
     def start(self) -> None:
         """Readers first, then whoever fills the journal."""
@@ -294,7 +304,11 @@ class Service:
 
     def app(self) -> FastAPI:
         """The web application over the running parts."""
-        return create_app(services_of(self))
+        return create_app(self.services())
+
+    def services(self) -> Services:
+        """What the web application is given."""
+        return services_of(self)
 
     def health(self) -> Mapping[str, Health]:
         """Every part's own word on how it is."""

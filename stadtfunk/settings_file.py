@@ -280,6 +280,8 @@ def _sessions(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
             yield f"network_server[{i}]", server.name, server.url, client_id(server.name, server.client_id)
     if settings.displays is not None:
         yield "displays", "[displays]", settings.displays.url, settings.displays.client_id
+    if settings.sta.mqtt:
+        yield "sta", "[sta]", settings.sta.mqtt, settings.sta.mqtt_client_id
     for i, beat in enumerate(settings.heartbeat):
         if beat.kind == "mqtt":
             given = beat.client_id or f"stadtfunk-heartbeat-{beat.name}"

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 from alerts.areal_rain import ArealRain
 from api.services import BaseMap, City, PushDoor, Services, TokenHash
-from api.sta.city import Cities
 from devices.properties import observed_properties
 from devices.registration import Registration
 from ingest.inbox import Inbox
 from ingest.neighbours import dwd_cap
 from stadtfunk.neighbours import neighbour_faults
+from stadtfunk.sta import endpoints
 
 if TYPE_CHECKING:
     from stadtfunk.service import Service
@@ -69,8 +69,9 @@ def services_of(service: "Service") -> Services:
         device_events=service.device_events,
         inbox=Inbox(service.journal, lambda: service.registry.current, service.own_types),
         registration=_registration(service),
-        sta=(lambda _: scratch.source) if scratch else Cities(settings.api.url or settings.cap.url),
+        sta=(lambda _: scratch.source) if scratch else service.cities,
         sta_writer=scratch.writer if scratch else None,
+        sta_mqtt=endpoints(settings),
     )
 
 

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -135,12 +135,17 @@ class Cities:
             numbers=numbers,
             special=lambda series: self._is_special(view, series),
         ).rows()
-        database = CityDatabase(rows.tables, store.path if isinstance(store, Attachable) else None)
+        if isinstance(store, Attachable):
+            database = CityDatabase(rows.tables, store.path, store.rows(READINGS))
+        else:
+            database = CityDatabase(rows.tables)
         now = time.monotonic()
         return _Snapshot(database, view.registry, rows.series, known, rows.stored, now, now - begun)
 
     def _measures_since(self, view: View, store: Store) -> Callable[[str], int]:
-        """Since when stations measure: the time of their first reading, or now."""
+        """Since when stations measure: their first reading, or now (an attached file says it later)."""
+        if isinstance(store, Attachable):
+            return lambda _: view.services.clock()
         by_station: dict[str, list[Series]] = {}
         for series in view.book.all():
             by_station.setdefault(series.station, []).append(series)
@@ -180,13 +185,22 @@ class CitySource:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection to one state of the tables and the readings, for one thread."""
+        """A connection to one state of the tables and the readings, for one thread.
+
+        Raises StoreError where the store had to be asked and did not answer.
+        """
         snapshot, connection = self._borrow()
+        faults: list[StoreError] = []
         try:
-            self._prepare(snapshot, connection)
+            self._prepare(snapshot, connection, faults)
             connection.execute("BEGIN")
             self._requests[id(connection)] = snapshot, Loader(connection, self._store)
             yield connection
+        except sqlite3.OperationalError:
+            # SQLite tells only that a function has failed
+            if faults:
+                raise faults[0] from None
+            raise
         finally:
             self._requests.pop(id(connection), None)
             snapshot.database.give_back(connection)
@@ -208,6 +222,14 @@ class CitySource:
             return parts[0]
         return sql("(SELECT * FROM ", parts[0], " UNION ALL SELECT * FROM ", parts[1], ")")
 
+    def datastreams(self, connection: sqlite3.Connection, numbers: Collection[int]) -> Mapping[int, int]:
+        """Datastreams by the numbers of their series, of those that the caller sees."""
+        rows = connection.execute(
+            "SELECT number, datastream_id FROM city_series WHERE number IN (SELECT value FROM json_each(?))",
+            (orjson.dumps(sorted(numbers)).decode(),),
+        )
+        return dict(rows.fetchall())
+
     def span(self, datastream: str) -> tuple[Sql, Sql]:
         """Expressions for a Datastream's first begin and last end."""
         of = f"FROM city_series AS s WHERE s.datastream_id = {datastream} AND s.special = 1"
@@ -222,14 +244,23 @@ class CitySource:
             return stored
         return _either("min", first, stored[0].text), _either("max", last, stored[1].text)
 
-    def _prepare(self, snapshot: _Snapshot, connection: sqlite3.Connection) -> None:
+    def _prepare(self, snapshot: _Snapshot, connection: sqlite3.Connection, faults: list[StoreError]) -> None:
         if self._attached is not None and not self._cities.has_specials:
             return
         for name, last in (("city_first", False), ("city_last", True)):
-            connection.create_function(name, 1, self._end_of(snapshot, last=last))
+            connection.create_function(name, 1, self._end_of(snapshot, faults, last=last))
 
-    def _end_of(self, snapshot: _Snapshot, *, last: bool) -> Callable[[int], int | None]:
-        return lambda number: self._ends.of(self._store, snapshot.series[number], last=last)
+    def _end_of(
+        self, snapshot: _Snapshot, faults: list[StoreError], *, last: bool
+    ) -> Callable[[int], int | None]:
+        def end(number: int) -> int | None:
+            try:
+                return self._ends.of(self._store, snapshot.series[number], last=last)
+            except StoreError as fault:
+                faults.append(fault)
+                raise
+
+        return end
 
     @staticmethod
     def _one_series(connection: sqlite3.Connection, scope: Scope) -> OneSeries | None:
@@ -256,7 +287,7 @@ class CitySource:
         }
         for column, wanted in asked.items():
             if wanted is not None:
-                conditions.append(f"{column} IN (SELECT value FROM json_each(?))")
+                conditions.append(f"{column} IN (SELECT value FROM json_each(?))")  # noqa: S608 - columns of ours
                 parameters.append(orjson.dumps(list(wanted)).decode())
         rows = connection.execute(
             f"SELECT number, interval_us FROM city_series WHERE {' AND '.join(conditions)}",  # noqa: S608 - columns of ours

@@ -29,7 +29,8 @@ def entity_ids(kind: str, keys: Iterable[Sequence[str]]) -> Mapping[tuple[str, .
     The first 52 bits of BLAKE2b over kind and key; of keys that share them the later ones, in their order,
     take the next free number. Never 0.
     """
-    wanted = sorted((_hashed(kind, tuple(key)), tuple(key)) for key in set(map(tuple, keys)))
+    found = {tuple(key) for key in keys}
+    wanted = sorted((_hashed(kind, key), key) for key in found)
     ids: dict[tuple[str, ...], int] = {}
     taken: set[int] = set()
     for number, key in wanted:

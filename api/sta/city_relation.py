@@ -79,6 +79,8 @@ def of_scope(rows: str, key: str, condition: str, scope: Scope) -> Sql:
             way = " DESC" if scope.newest_first else ""
             order = sql(f" ORDER BY s.number{way}, r.time_us{way} LIMIT ", parameter(scope.limit))
         else:
+            if scope.datastreams is None and scope.features is None and not scope.by_id:
+                low, high = _of_all(rows, key, condition, (low, high), scope)
             low, high = _limited(rows, key, low, high, scope)
     return sql(
         f"(SELECT s.number << {TIME_BITS} | ((r.time_us - {EPOCH_US}) / 1000) AS id, ",
@@ -104,25 +106,51 @@ def span(rows: str, key: str, datastream: str) -> tuple[Sql, Sql]:
     return end("min", " - s.interval_us", ""), end("max", "", " DESC")
 
 
-def _bounds(scope: Scope) -> tuple[Sql, Sql]:
-    """First and last time of readings, of one row of `s`; of an interval only the end is stored."""
+def _bounds(scope: Scope, alias: str = "s") -> tuple[Sql, Sql]:
+    """First and last time of readings, of one row of city_series; of an interval only the end is stored."""
     lows: list[Sql] = [Sql(str(FIRST_US))]
     highs: list[Sql] = [Sql(str(LAST_US))]
     if scope.begin_us is not None:
         lows.append(parameter(scope.begin_us))
     if scope.end_us is not None:
-        highs.append(sql(parameter(scope.end_us), " + s.interval_us"))
+        highs.append(sql(parameter(scope.end_us), f" + {alias}.interval_us"))
     if scope.id_above is not None and scope.id_above >= 0:
         above = read_observation_id(scope.id_above)
-        lows.append(Sql(f"CASE WHEN s.number = ? THEN ? ELSE {FIRST_US} END", (above.series, above.first_us)))
+        lows.append(
+            Sql(f"CASE WHEN {alias}.number = ? THEN ? ELSE {FIRST_US} END", (above.series, above.first_us))
+        )
     if scope.id_below is not None and scope.id_below >= 0:
         below = read_observation_id(scope.id_below)
-        highs.append(Sql(f"CASE WHEN s.number = ? THEN ? ELSE {LAST_US} END", (below.series, below.last_us)))
+        highs.append(
+            Sql(f"CASE WHEN {alias}.number = ? THEN ? ELSE {LAST_US} END", (below.series, below.last_us))
+        )
     return _extreme("max", lows), _extreme("min", highs)
 
 
 def _extreme(function: str, parts: Sequence[Sql]) -> Sql:
     return parts[0] if len(parts) == 1 else sql(f"{function}(", separated(", ", parts), ")")
+
+
+def _of_all(rows: str, key: str, condition: str, bounds: tuple[Sql, Sql], scope: Scope) -> tuple[Sql, Sql]:
+    """The bounds, tightened to what holds as many readings of all series together as are wanted.
+
+    The newest reading of each series is one: where there are as many series, none that begins before those
+    of the wanted number is needed.
+    """
+    assert scope.limit is not None  # noqa: S101 - the caller has looked
+    low, high = _bounds(scope, "g")
+    way = "DESC" if scope.newest_first else "ASC"
+    begin = low if scope.newest_first else sql(low, " + g.interval_us")
+    edge = sql(
+        f"(SELECT a.edge FROM (SELECT (SELECT t.time_us FROM {rows} AS t WHERE t.series = g.{key}",  # noqa: S608 - of ours
+        " AND t.time_us >= ", begin, " AND t.time_us <= ", high, f" ORDER BY t.time_us {way} LIMIT 1)",
+        " - g.interval_us AS edge FROM city_series AS g WHERE ", condition.replace("s.", "g."),
+        f") AS a WHERE a.edge IS NOT NULL ORDER BY a.edge {way} LIMIT 1 OFFSET ",
+        parameter(max(0, scope.limit - 1)), ")",
+    )  # fmt: skip
+    if scope.newest_first:
+        return sql("max(", bounds[0], ", coalesce(", edge, f" + s.interval_us, {FIRST_US}))"), bounds[1]
+    return bounds[0], sql("min(", bounds[1], ", coalesce(", edge, f" + s.interval_us, {LAST_US}))")
 
 
 def _limited(rows: str, key: str, low: Sql, high: Sql, scope: Scope) -> tuple[Sql, Sql]:
@@ -132,7 +160,7 @@ def _limited(rows: str, key: str, low: Sql, high: Sql, scope: Scope) -> tuple[Sq
     # an interval that ends within the span begins before it: it comes too, and takes nobody's place
     begin = low if scope.newest_first else sql(low, " + s.interval_us")
     edge = sql(
-        f"(SELECT t.time_us FROM {rows} AS t WHERE t.series = s.{key} AND t.time_us >= ", begin,
+        f"(SELECT t.time_us FROM {rows} AS t WHERE t.series = s.{key} AND t.time_us >= ", begin,  # noqa: S608 - of ours
         " AND t.time_us <= ", high, f" ORDER BY t.time_us {way} LIMIT 1 OFFSET ",
         parameter(max(0, scope.limit - 1)), ")",
     )  # fmt: skip

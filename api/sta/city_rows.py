@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -92,6 +93,8 @@ class CityBuilder:
         self._numbers = numbers
         self._special = special
         self._ids = ids_of(view)
+        self._types_of: dict[tuple[str, ...], str] = {}
+        self._interval_of: dict[tuple[str, ...], float | None] = {}
         self._streams: dict[tuple[str, ...], list[tuple[int, Series]]] = {}
         for number, series in enumerate(view.book.all()):
             if series.station in view.stations and series.property in view.properties:
@@ -146,7 +149,7 @@ class CityBuilder:
             **({"capacity": station.capacity} if station.capacity is not None else {}),
             **({"stages_cm": station.stages_cm} if station.stages_cm else {}),
             **({"gauge_zero_m": station.gauge_zero_m} if station.gauge_zero_m is not None else {}),
-            **self._terms(),
+            **self._terms,
         }
         names = sorted({self._view.properties[key[1]].name_de for key in keys})
         described = f"Messstelle {station.name}" + (f": {', '.join(names)}" if names else "")
@@ -167,6 +170,11 @@ class CityBuilder:
 
     def _type_of(self, key: tuple[str, ...], members: Sequence[tuple[int, Series]]) -> str:
         """The type of the device that measures a Datastream now, or of the one that took its place."""
+        if key not in self._types_of:
+            self._types_of[key] = self._found_type(key, members)
+        return self._types_of[key]
+
+    def _found_type(self, key: tuple[str, ...], members: Sequence[tuple[int, Series]]) -> str:
         devices = self._view.registry.devices
         for _, series in reversed(members):
             device = devices.get(series.dev_eui)
@@ -226,7 +234,7 @@ class CityBuilder:
             "station": key[0],
             "property": key[1],
             **({"channel": key[2], "richtung": key[2]} if key[2] else {}),
-            **self._terms(),
+            **self._terms,
         }
         return (
             self._ids.datastreams[key],
@@ -243,6 +251,11 @@ class CityBuilder:
 
     def _interval_s(self, key: tuple[str, ...], members: Sequence[tuple[int, Series]]) -> float | None:
         """How often a Datastream's device sends."""
+        if key not in self._interval_of:
+            self._interval_of[key] = self._found_interval_s(key, members)
+        return self._interval_of[key]
+
+    def _found_interval_s(self, key: tuple[str, ...], members: Sequence[tuple[int, Series]]) -> float | None:
         devices = self._view.registry.devices
         for _, series in reversed(members):
             device = devices.get(series.dev_eui)
@@ -266,6 +279,7 @@ class CityBuilder:
                 self._number((key[0],)),
             )
 
+    @cached_property
     def _terms(self) -> dict[str, str]:
         city = self._view.services.city
         return {

@@ -1,5 +1,6 @@
 """What a city's Datastreams are called: units, types of Observations, names of services and layers."""
 
+from functools import cache
 from typing import NamedTuple
 
 from api.sta.times import format_duration
@@ -107,6 +108,7 @@ def service_name(property_: ObservedProperty) -> str:
     return _SERVICES[property_.theme]
 
 
+@cache
 def layer_name(property_: ObservedProperty, interval_s: float | None) -> str:
     """The layerName: what is measured, and of amounts the interval: `Anzahl_Kfz_Zaehlstelle_15-Min`."""
     name = _LAYERS.get(property_.name) or "".join(

@@ -74,6 +74,10 @@ class Reading:
             raise NotFoundError(f"there is no {target.path}")
         return next(iter(texts.values()))
 
+    def entities(self, entity_set: EntitySet, ids: Sequence[int], options: Options) -> dict[int, str]:
+        """Entities with these ids as JSON objects, by id; those that there are."""
+        return self._by_id(entity_set, ids, options)
+
     def _objects(
         self, entity_set: EntitySet, options: Options, selection: Selection, rows: Sequence[tuple[Any, ...]]
     ) -> Rows:

@@ -17,8 +17,8 @@ class Scope:
     both ends included, None for open. `limit`: that many of each Datastream in order of phenomenonTime are
     enough, the newest ones where `newest_first`; None: all are needed. `ids`, `features`: of Observations and
     of FeaturesOfInterest, None for any; `id_above` and `id_below`: every id wanted is between them, both ends
-    excluded. `by_id`: where no Datastreams and features are named, the first `limit` of all together in order
-    of their ids are enough, or the last ones.
+    excluded. Where no Datastreams and features are named, so many of all together are enough; with `by_id` in
+    order of their ids.
     """
 
     datastreams: Sequence[int] | None = None

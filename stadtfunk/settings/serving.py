@@ -1,12 +1,18 @@
 """Where the API listens, who sees what operators see, and the licence of what is public."""
 
 import re
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from stadtfunk.settings.addresses import network, optional_url
+from stadtfunk.settings.addresses import mqtt_url, network, optional_url
 from stadtfunk.settings.table import Table
+
+
+def optional_mqtt_url(value: str) -> str:
+    """A broker's address, or "". Raises ValueError with what is expected."""
+    return mqtt_url(value) if value else ""
 
 
 def token_hash(value: str) -> str:
@@ -18,9 +24,15 @@ def token_hash(value: str) -> str:
 
 
 class StaTable(Table):
-    """SensorThings; writing is for scratch instances of conformance suites."""
+    """SensorThings; writing is for scratch instances of conformance suites.
+
+    `mqtt`: a broker that tells of every new public Observation.
+    """
 
     write: bool = False
+    mqtt: Annotated[str, AfterValidator(optional_mqtt_url)] = ""
+    mqtt_client_id: str = Field(default="stadtfunk-sensorthings", min_length=1)
+    mqtt_ca_file: Path | None = None
 
 
 class Token(Table):

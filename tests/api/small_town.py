@@ -1,5 +1,6 @@
 """A small city of real parts, with things in it that the public must never see."""
 
+import functools
 import math
 import time
 from dataclasses import dataclass, field
@@ -97,6 +98,11 @@ OFFICIAL = Official(
 )
 
 
+@functools.cache
+def catalogue():
+    return load_catalogue()
+
+
 def registry():
     return load_registry(
         None, [{"lat": 50.98 + i / 100, "lon": 7.1 + i / 50, **row} for i, row in enumerate(DEVICES)]
@@ -145,7 +151,7 @@ class Town:
             ),
             "registry": lambda: self.registry,
             "properties": observed_properties(),
-            "catalogue": load_catalogue(),
+            "catalogue": catalogue(),
             "store": self.store,
             "latest": self.latest,
             "journal": self.journal,
@@ -167,7 +173,7 @@ class Town:
             "official_public": True,
             "tokens": self.tokens,
             "audit": self.audit,
-            "inbox": Inbox(self.journal, lambda: self.registry, load_catalogue()),
+            "inbox": Inbox(self.journal, lambda: self.registry, catalogue()),
         }
         return Services(**(known | self.changes))
 

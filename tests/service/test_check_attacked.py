@@ -85,6 +85,21 @@ def checked(tmp_path, capsys):
         ),
         (2 * f'[[api.token]]\nname = "x"\nhash = "sha256:{64 * "a"}"\n', "api.token[1].name"),
         ('[cap]\nsender = "a@b.example"\nlanguages = ["de", "DE"]', "one stands twice"),
+        ('[sta]\nmqtt = "mqtt://h"', "give [api] url"),
+        (
+            (
+                '[api]\nurl = "https://h.example"\n[sta]\nmqtt = "mqtt://h"\n'
+                '[displays]\nurl = "mqtt://h"\nclient_id = "stadtfunk-sensorthings"'
+            ),
+            "client_id",
+        ),
+        (
+            (
+                '[api]\nurl = "https://h.example"\n[sta]\nmqtt = "mqtt://h"\n'
+                '[standby]\nof = "x"\nwatch = ["https://x/y"]'
+            ),
+            "both instances would publish",
+        ),
     ],
 )
 def test_check_finds_what_would_fail_in_the_storm(checked, more, said):
