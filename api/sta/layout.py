@@ -98,9 +98,12 @@ def property_columns(property_: Property, source: EntitySource, alias: str) -> S
     """The columns that hold a property."""
     if property_.kind != Kind.SPAN:
         return [Sql(f"{alias}.{each}") for each in property_.columns]
-    if property_.name != "phenomenonTime":
+    if property_.name == "phenomenonTime":
+        return source.span(f"{alias}.id")
+    if not source.writable:  # what a store has no index for is left out
         return [Sql("NULL"), Sql("NULL")]
-    return source.span(f"{alias}.id")
+    of = f"FROM observations AS s WHERE s.datastream_id = {alias}.id"
+    return [Sql(f"(SELECT {each}(s.result_time) {of})") for each in ("min", "max")]
 
 
 def rendered(property_: Property, columns: Sequence[Column]) -> Texts:

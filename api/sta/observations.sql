@@ -10,5 +10,6 @@ CREATE TABLE observations(
 CREATE INDEX observations_of_datastream ON observations(datastream_id, phenomenon_begin);
 CREATE INDEX observations_of_datastream_by_end
     ON observations(datastream_id, coalesce(phenomenon_end, phenomenon_begin));
+CREATE INDEX observations_of_datastream_by_result_time ON observations(datastream_id, result_time);
 CREATE INDEX observations_of_datastream_by_id ON observations(datastream_id);
 CREATE INDEX observations_of_feature ON observations(feature_id);

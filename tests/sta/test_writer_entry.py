@@ -28,7 +28,7 @@ class Notebook(Scratch):
 @pytest.fixture
 def notebook(tmp_path, other_town):
     source = Notebook(tmp_path / "notebook.db")
-    return other_town(sta=lambda _: source, sta_writer=source)
+    return other_town(sta=lambda _: source, sta_writer=source, tokens=())
 
 
 def test_what_is_written_can_be_read_at_once(notebook):
@@ -54,4 +54,4 @@ def test_what_the_writer_refuses_is_a_problem(notebook):
     assert answer.headers["content-type"] == "application/problem+json"
     assert (answer.json()["detail"], answer.json()["hint"]) == ("a Thing has a name", "send one")
     allowed = notebook.session.options(f"{notebook.base}/Things", timeout=30).headers["allow"]
-    assert allowed == "GET, HEAD, OPTIONS, POST, PATCH, PUT, DELETE"
+    assert allowed == "GET, HEAD, OPTIONS, POST"

@@ -54,7 +54,7 @@ def _group(value: Any, at: str) -> tuple[int | None, Sequence[dict[str, Any] | N
     names = bodies.a_list(group["components"], f"{at}.components")
     known = {*_OBSERVATIONS.properties, *_FEATURE, *_IDS}
     for name in names:
-        if name not in known or names.count(name) > 1:
+        if not isinstance(name, str) or name not in known or names.count(name) > 1:
             raise BadRequestError(
                 f"{at}.components: {str(name)[:80]!r} is twice or no component",
                 f"there are {', '.join([*_OBSERVATIONS.properties, _FEATURE[0]])}",

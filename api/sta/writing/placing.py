@@ -4,7 +4,9 @@ OGC 18-088, sections 8.2.2 to 8.2.8 and 10.2.
 """
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
+import orjson
 import shapely
 
 from api.sta.errors import BadRequestError
@@ -97,6 +99,16 @@ def _features(work: Work, features: Collection[int]) -> list[str]:
 def _set_area(work: Work, datastream: int, texts: Sequence[str]) -> None:
     found = [shapely.from_geojson(each, on_invalid="ignore") for each in texts]
     known = [each for each in found if each is not None and not each.is_empty]
-    box = shapely.envelope(shapely.union_all([shapely.envelope(each) for each in known])) if known else None
-    area = None if box is None else shapely.to_geojson(box)
+    area = orjson.dumps(_box(*shapely.total_bounds(known).tolist())).decode() if known else None
     work.connection.execute("UPDATE datastreams SET observed_area = ? WHERE id = ?", (area, datastream))
+
+
+def _box(west: float, south: float, east: float, north: float) -> dict[str, Any]:
+    """The box as GeoJSON; a line or a point where a polygon would have no area, which is not valid."""
+    if west == east or south == north:
+        ends = [[west, south], [east, north]]
+        if ends[0] == ends[1]:
+            return {"type": "Point", "coordinates": ends[0]}
+        return {"type": "LineString", "coordinates": ends}
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {"type": "Polygon", "coordinates": [ring]}
