@@ -1,4 +1,4 @@
-"""pygeoapi's SensorThings provider over a city: `pygeoapi_reads.py ROOT BBOX FROM TO`; prints what it made of it.
+"""pygeoapi's SensorThings provider over a city: `pygeoapi_reads.py ROOT BBOX FROM TO`; prints what it saw.
 
 BBOX is minx,miny,maxx,maxy; FROM and TO are RFC 3339.
 """
