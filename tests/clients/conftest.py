@@ -1,5 +1,7 @@
 """`stadtfunk serve` for outside clients: the demo's city with some history, and an empty scratch instance."""
 
+import contextlib
+import shutil
 import time
 from pathlib import Path
 
@@ -51,10 +53,10 @@ url = "sqlite:///{folder}/journal.db"
 [store]
 url = "sqlite:///{folder}/readings.db"
 [devices]
-file = "{city}/devices.csv"
+file = "city/devices.csv"
 [alerts]
-areas = "{city}/areas.geojson"
-catchments = "{city}/catchments.toml"
+areas = "city/areas.geojson"
+catchments = "city/catchments.toml"
 [cap]
 sender = "warnung@demo.example"
 sender_name = "Stadtfunk-Demo (erfundene Stadt)"
@@ -65,10 +67,23 @@ attribution = "Stadtfunk-Demo, erfundene Werte"
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory):
-    """The demo's city with its readings of the last three hours, served to the public and to an operator."""
-    folder = tmp_path_factory.mktemp("demo")
+    """The demo's city after a storm, served to the public and to an operator."""
+    with _city(tmp_path_factory.mktemp("demo")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def another_demo(tmp_path_factory):
+    """One whose data a test may change."""
+    with _city(tmp_path_factory.mktemp("another-demo")) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def _city(folder):
+    shutil.copytree(CITY, folder / "city")
     broker = Mosquitto(folder / "mosquitto")
-    service = LiveService(folder, DEMO.format(broker=broker.url, folder=folder, city=CITY))
+    service = LiveService(folder, DEMO.format(broker=broker.url, folder=folder))
     try:
         service.start()
         sent = _send_the_storm(broker.url)

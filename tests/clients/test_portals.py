@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
+import requests
 
 PEGEL = "GL_STA_Pegel"
 QGIS_TOP = 2147483647
@@ -164,8 +165,10 @@ def test_smart_village_app_reads_geojson(demo):
 
 
 def test_a_write_and_a_query_nobody_has_are_refused_in_words(demo):
-    post = demo.get("/sta/v1.1")
-    assert post.ok
+    post = requests.post(f"{demo.sta}/Things", json={"name": "x", "description": "x"}, timeout=60)
+    assert post.status_code == 405
+    assert post.headers["content-type"] == "application/problem+json"
+    assert "reading" in post.json()["detail"]
     assert demo.get("/sta/v1.1/Things?$apply=aggregate(id)").status_code == 501
     assert demo.get("/sta/v1.1/Things?$top=viele").status_code == 400
     assert demo.get("/sta/v1.1/Nichts").status_code == 404

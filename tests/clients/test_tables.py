@@ -3,13 +3,6 @@
 import pytest
 from outside import outside
 
-ASKED = "/api/v1/readings?limit=1000"
-
-
-def parameters(demo, path):
-    given = demo.json("/openapi.json")["paths"][path]["get"]["parameters"]
-    return {each["name"]: each["schema"] for each in given}
-
 
 @pytest.fixture(scope="module")
 def station(demo):
@@ -19,9 +12,9 @@ def station(demo):
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_a_table_has_the_readings(demo, station, form):
-    if form not in str(parameters(demo, "/api/v1/readings").get("f")):
-        pytest.xfail(f"readings are not served as {form} yet")
     address = f"/api/v1/readings?station={station}&property=water_level&limit=1000"
+    if form == "parquet" and demo.get(f"{address}&f=parquet").status_code == 422:
+        pytest.xfail("readings are not served as Parquet yet")
     items = demo.json(address)["items"]
     told = outside("tables.py", f"{demo.base}{address}&f={form}", form)
     for reader in told.values():
