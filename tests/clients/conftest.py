@@ -1,6 +1,8 @@
 """`stadtfunk serve` for outside clients: the demo's city with some history, and an empty scratch instance."""
 
 import contextlib
+import hashlib
+import os
 import shutil
 import time
 from pathlib import Path
@@ -35,34 +37,23 @@ class Address:
         return answer.json()
 
 
-DEMO = """[city]
-name = "Bergisch Gladbach (Demo)"
-ars = "053780004004"
-[[network_server]]
-name = "chirpstack"
-kind = "chirpstack-v4"
-url = "{broker}"
-topics = ["application/+/device/+/event/up"]
-[[network_server]]
-name = "the-things-stack"
-kind = "tts-v3"
-url = "{broker}"
-topics = ["v3/+/devices/+/up"]
-[journal]
-url = "sqlite:///{folder}/journal.db"
-[store]
-url = "sqlite:///{folder}/readings.db"
-[devices]
-file = "city/devices.csv"
-[alerts]
-areas = "city/areas.geojson"
-catchments = "city/catchments.toml"
-[cap]
-sender = "warnung@demo.example"
-sender_name = "Stadtfunk-Demo (erfundene Stadt)"
-[open_data]
-attribution = "Stadtfunk-Demo, erfundene Werte"
-"""
+class DemoService(LiveService):
+    """`stadtfunk serve` with the demo's own configuration."""
+
+    def __init__(self, folder, broker):
+        super().__init__(folder, "")
+        shutil.copytree(CITY, folder / "city")
+        self.config = folder / "city" / "city.toml"
+        self._values = {
+            "DEMO_CHIRPSTACK": broker,
+            "DEMO_TTS": broker,
+            "DEMO_FOLDER": str(folder),
+            "DEMO_PORT": str(self.port),
+            "DEMO_TOKEN_SHA256": hashlib.sha256(self.token.encode()).hexdigest(),
+        }
+
+    def start(self, **options):
+        super().start(env={**os.environ, **self._values}, **options)
 
 
 @pytest.fixture(scope="session")
@@ -81,9 +72,8 @@ def another_demo(tmp_path_factory):
 
 @contextlib.contextmanager
 def _city(folder):
-    shutil.copytree(CITY, folder / "city")
     broker = Mosquitto(folder / "mosquitto")
-    service = LiveService(folder, DEMO.format(broker=broker.url, folder=folder))
+    service = DemoService(folder, broker.url)
     try:
         service.start()
         sent = _send_the_storm(broker.url)
