@@ -11,7 +11,8 @@ SCRIPT = Path(__file__).with_name("set-up")
 UV = """#!/bin/sh
 case "$1 ${2-}" in
     "--version "*) echo uv 0.0 ;;
-    "venv "*) for folder; do :; done; rm -rf "$folder"; mkdir -p "$folder" ;;
+    "venv "*) for folder; do :; done; rm -rf "$folder"; mkdir -p "$folder/bin"
+        printf '#!/bin/sh\\n[ ! -e broken-import ]\\n' >"$folder/bin/python"; chmod +x "$folder/bin/python" ;;
     "pip install"*) for list; do :; done; echo "$list" >>"$LOG"; [ ! -e "broken-$(basename "$list")" ] ;;
 esac
 """
@@ -69,3 +70,12 @@ def test_what_cannot_be_made_is_named_and_tried_again(copy):
     assert ".venv-clients/ cannot be made" in said
     (copy.folder / "broken-requirements.txt").unlink()
     assert copy.run()[:2] == (0, ["requirements.txt"])
+
+
+def test_what_is_installed_and_cannot_be_imported_is_not_there(copy):
+    (copy.folder / "broken-import").touch()
+    code, _, said = copy.run()
+    assert code == 1
+    assert "apt-get install libmagic1" in said
+    (copy.folder / "broken-import").unlink()
+    assert copy.run()[:2] == (0, ["requirements.txt", "requirements-ckan.txt"])
