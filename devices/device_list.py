@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -80,8 +80,10 @@ def normalise_dev_eui(text: str) -> str:
     raise ValueError(f"{text!r} is not a DevEUI of 16 hex digits")
 
 
-_Number = Annotated[Annotated[float, Field(allow_inf_nan=False)] | None, BeforeValidator(_number)]
-_Numbers = Annotated[tuple[Annotated[float, Field(allow_inf_nan=False)], ...], BeforeValidator(_numbers)]
+_Value = TypeVar("_Value")
+_Cell = Annotated[_Value | None, BeforeValidator(_number)]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Numbers = Annotated[tuple[_Finite, ...], BeforeValidator(_numbers)]
 _Flag = Annotated[bool | None, BeforeValidator(_flag)]
 _Text = Annotated[str, BeforeValidator(_text)]
 
@@ -99,15 +101,15 @@ class DeviceRow(BaseModel):
         BeforeValidator(_text),
     ]
     name: _Text = ""
-    lat: Annotated[_Number, Field(ge=-90, le=90)] = None
-    lon: Annotated[_Number, Field(ge=-180, le=180)] = None
+    lat: _Cell[Annotated[_Finite, Field(ge=-90, le=90)]] = None
+    lon: _Cell[Annotated[_Finite, Field(ge=-180, le=180)]] = None
     public: _Flag = None
-    interval_s: Annotated[_Number, Field(gt=0, le=7 * 86_400)] = None
-    gauge_zero_m: Annotated[_Number, Field(ge=-500, le=9_000)] = None
-    sensor_height_cm: Annotated[_Number, Field(ge=-10_000, le=100_000)] = None
+    interval_s: _Cell[Annotated[_Finite, Field(gt=0, le=7 * 86_400)]] = None
+    gauge_zero_m: _Cell[Annotated[_Finite, Field(ge=-500, le=9_000)]] = None
+    sensor_height_cm: _Cell[Annotated[_Finite, Field(ge=-10_000, le=100_000)]] = None
     stages_cm: _Numbers = ()
     stages_m_nhn: _Numbers = ()
-    capacity: Annotated[int | None, BeforeValidator(_number), Field(ge=0)] = None
+    capacity: _Cell[Annotated[int, Field(ge=0)]] = None
     water: _Text = ""
     direction: _Text = ""
     note: _Text = ""

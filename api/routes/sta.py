@@ -43,6 +43,33 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "description": "An option of OData that SensorThings has, and that is not served here",
     },
 }
+_PATH = {
+    "name": "path",
+    "in": "path",
+    "required": True,
+    "description": "An entity set, an entity, what hangs on it or a property: OGC 18-088, section 9.2",
+    "schema": {"type": "string"},
+    "example": "Things",
+}
+_OPTIONS = {
+    "$filter": "result gt 20 and phenomenonTime ge 2026-07-14T00:00:00Z",
+    "$expand": "Thing($expand=Locations),Observations($orderby=phenomenonTime desc;$top=1)",
+    "$select": "name,properties",
+    "$orderby": "phenomenonTime desc",
+    "$top": "100",
+    "$skip": "0",
+    "$count": "true",
+    "$resultFormat": "dataArray",
+}
+_PARAMETERS: dict[str, Any] = {
+    "parameters": [
+        _PATH,
+        *(
+            {"name": name, "in": "query", "schema": {"type": "string"}, "example": example}
+            for name, example in _OPTIONS.items()
+        ),
+    ]
+}
 
 
 @router.get(ROOT, response_class=Response, responses=_ANSWERS)
@@ -51,7 +78,7 @@ async def root(request: Request, view: AnyCaller) -> Response:
     return await _read(request, view)
 
 
-@router.get(f"{ROOT}/{{path:path}}", response_class=Response, responses=_ANSWERS)
+@router.get(f"{ROOT}/{{path:path}}", response_class=Response, responses=_ANSWERS, openapi_extra=_PARAMETERS)
 async def read(request: Request, view: AnyCaller) -> Response:
     """Entities, links, properties and values, with the query options of OGC 18-088, section 9.3."""
     return await _read(request, view)

@@ -166,7 +166,7 @@ class Loader:
             yield from self._ids_of(Query((series,), low, high + 1, limit + 1, descending=scope.newest_first))
 
     def _ids_of(self, query: Query) -> Iterator[Point]:
-        """Points of one series until they have as many ids as the limit: of all but the last one, all of it."""
+        """Points of one series until they have as many ids as the limit; of all but the last id, all."""
         left, known = query.limit, None
         while left > 0:
             points = list(self._store.query(query))

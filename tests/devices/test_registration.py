@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from devices.device_list import located_rows
 from devices.errors import ChangedListError, ClosedListError, Fault, RegistryError
 from devices.registration import MOST_ROWS, Registration
 from devices.registry import RegistryFile, load_registry
@@ -117,6 +118,15 @@ def test_every_fault_is_named_with_its_remedy(file, changes, key, remedy):
     assert re.search(remedy, caught.value.faults[0].remedy)
     assert file.read_bytes() == before
     assert keys(registration(file).check(row(**changes)).faults) == [key]
+
+
+@pytest.mark.parametrize(
+    "column", ["lat", "lon", "interval_s", "gauge_zero_m", "sensor_height_cm", "capacity", "public"]
+)
+def test_null_is_as_good_as_missing(column):
+    rows, faults = located_rows([("request", "", {"station": "a", column: None})])
+    assert faults == []
+    assert [getattr(each.row, column) for each in rows] == [None]
 
 
 def test_an_import_is_all_or_nothing_and_names_each_bad_row(file):

@@ -26,7 +26,13 @@ def pinned(name):
     return [Requirement(line) for line in (ROOT / name).read_text().splitlines()]
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("requirements.txt", "requirements-dev.txt"),
+        *("tests/clients/requirements.txt", "tests/clients/requirements-ckan.txt"),
+    ],
+)
 def test_every_requirement_is_pinned(name):
     for requirement in pinned(name):
         assert re.fullmatch(r"==[\w.!+]+", str(requirement.specifier)), requirement

@@ -1,5 +1,6 @@
 """./run with stand-ins for the installers: when it sets up, and what it believes afterwards."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -40,9 +41,16 @@ class Checkout:
         (self.folder / "api/pages/package-lock.json").write_text("{}")
         for tool in TOOLS:
             (self.bin / tool).symlink_to(shutil.which(tool) or pytest.fail(f"{tool} is missing"))
+        (self.folder / "tests/clients").mkdir(parents=True)
+        self.set_up_of_clients()
         self.program("npm", '#!/bin/sh\necho "npm $*" >>"$LOG"\n')
         self.program("uv", UV)
         (self.bin / "python3").symlink_to(sys.executable)
+
+    def set_up_of_clients(self, status=0):
+        script = self.folder / "tests/clients/set-up"
+        script.write_text(f'#!/bin/sh\necho "clients $1" >>"$LOG"\nexit {status}\n')
+        script.chmod(0o755)
 
     def program(self, name, text):
         (self.bin / name).unlink(missing_ok=True)
@@ -126,6 +134,14 @@ def test_tests_need_more_than_the_demo_and_keep_what_is_there(checkout):
     assert checkout.installs().replace("npm --version\n", "") == ""
 
 
+def test_tests_go_on_where_the_outside_clients_cannot_be_installed(checkout):
+    checkout.set_up_of_clients(status=1)
+    assert checkout.run("test", "-k", "x")[:2] == (0, "pytest -k x\n")
+    assert f"clients {os.path.realpath(sys._base_executable)}\n" in checkout.installs()
+    checkout.run("demo")
+    assert "clients" not in checkout.installs()
+
+
 def test_the_exit_code_is_that_of_the_command(checkout):
     assert checkout.run("test", PYTEST_EXIT="3")[0] == 3
 
@@ -197,5 +213,5 @@ def test_run_is_short_and_posix():
     assert text.startswith("#!/bin/sh\n")
     assert len(text.splitlines()) <= 60
     assert (ROOT / "run").stat().st_mode & 0o111
-    for name in ("run", ".ci/run", "deploy/mosquitto/start.sh"):
+    for name in ("run", ".ci/run", "deploy/mosquitto/start.sh", "tests/clients/set-up"):
         subprocess.run(["sh", "-n", str(Path(ROOT, name))], check=True)
