@@ -136,7 +136,7 @@ def test_tests_need_more_than_the_demo_and_keep_what_is_there(checkout):
 
 def test_tests_go_on_where_the_outside_clients_cannot_be_installed(checkout):
     checkout.set_up_of_clients(status=1)
-    assert checkout.run("test", "-k", "x")[:2] == (0, "pytest -k x\n")
+    assert checkout.run("test", "-k", "x")[:2] == (0, "pytest --numprocesses 3 --dist loadfile -k x\n")
     assert f"clients {os.path.realpath(sys._base_executable)}\n" in checkout.installs()
     checkout.run("demo")
     assert "clients" not in checkout.installs()
