@@ -15,6 +15,8 @@ from api.problems import Problem
 Item = TypeVar("Item")
 Key: TypeAlias = tuple[str | int, ...]
 
+_LARGEST = 2**63 - 1
+
 
 def encode_cursor(key: Key) -> str:
     """A cursor that stands after the item with this key."""
@@ -30,6 +32,8 @@ def decode_cursor(cursor: str | None, *shape: type) -> Key | None:
     except (ValueError, binascii.Error):
         key = None
     if not isinstance(key, list) or tuple(map(type, key)) != shape:
+        raise bad_cursor()
+    if any(isinstance(part, int) and part > _LARGEST for part in key):  # JSON has more than a store takes
         raise bad_cursor()
     return tuple(key)
 

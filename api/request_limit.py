@@ -6,6 +6,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -62,7 +63,7 @@ class RequestLimit:
             await self._app(scope, receive, send)
             return
         who, most = self._caller(scope)
-        weight = LONG if b"limit=all" in scope["query_string"] else 1
+        weight = LONG if ("limit", "all") in parse_qsl(scope["query_string"].decode("latin-1")) else 1
         left, wait_s, full_s = self._take(who, most, weight)
         headers = [
             (b"ratelimit-policy", f'"address";q={most};w={_WINDOW_S:.0f}'.encode()),

@@ -38,6 +38,9 @@ station = "bruecke"
 public = true
 lat = 50.98
 lon = 7.1
+
+[api]
+requests_per_minute = 0
 """
 LATEST = "/api/v1/readings/latest?station=bruecke&property=water_level"
 HISTORY = "/api/v1/readings?station=bruecke&from=2026-07-01T00:00:00Z&limit=1000"

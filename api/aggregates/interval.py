@@ -28,8 +28,8 @@ _LONGEST_MIN: dict[Unit, int] = {
     "hour": 60,
     "day": 25 * 60,
     "week": 169 * 60,
-    "month": 31 * 1440,
-    "year": 366 * 1440,
+    "month": 31 * 1440 + 60,
+    "year": 366 * 1440 + 60,
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)

@@ -100,7 +100,7 @@ class Aggregation:
         self._wraps = wraps
         self._places = sorted(span.places, key=lambda place: place.key(), reverse=span.descending)
         self._series = [series for place in span.places for series in place.series]
-        self._counts = any(place.counter for place in span.places)
+        self._counters = [series for place in span.places if place.counter for series in place.series]
         self.readings = 0
         """Read so far: what it costs."""
 
@@ -161,13 +161,25 @@ class Aggregation:
 
         A rise reaches from a counter's reading back to the one before it, however long that was silent.
         """
-        reach = MAX_GAP_US if self._counts else 0
-        if self._span.descending:
-            query = Query(self._series, begin + 1, end + reach + 1, limit=1, descending=True)
-            return next((point.time_us + reach for point in self._source.query(query)), None)
-        query = Query(self._series, begin + 1, end + reach + 1, limit=1)
-        # a reading at an edge ends the interval before it
-        return next((point.time_us - 1 - reach for point in self._source.query(query)), None)
+        descending = self._span.descending
+        at = end if descending else begin
+        if self._rises(at):
+            return at
+        found = self._first(Query(self._series, begin + 1, end + 1, descending=descending))
+        if found is None or descending:
+            return found
+        return found - 1  # a reading at an edge ends the interval before it
+
+    def _rises(self, at: int) -> bool:
+        """Whether a time may lie between two readings of a counter that are near enough for a rise."""
+        if not self._counters:
+            return False
+        before = Query(self._counters, at - MAX_GAP_US + 1, at + 1, descending=True)
+        behind = Query(self._counters, at + 1, at + MAX_GAP_US + 1)
+        return self._first(before) is not None and self._first(behind) is not None
+
+    def _first(self, query: Query) -> int | None:
+        return next((point.time_us for point in self._source.query(replace(query, limit=1))), None)
 
     def _block(self, edges: Edges, places: Sequence[Place]) -> list[Row]:
         series = [each for place in places for each in place.series]

@@ -39,6 +39,8 @@ _CACHE = "public, max-age=30"
 _SIGNIFICANT = ".12g"
 _MOST_READINGS = 500_000
 """Of one page: then it is shorter than its limit, and the next one goes on."""
+_MOST_BLOCKS = 50
+"""Of one page, likewise: looking for short intervals where nothing counts would take minutes."""
 
 
 async def aggregated(
@@ -115,11 +117,11 @@ class _Wanted:
         """Items after a position, and the position to go on from; None at the end."""
         found: list[Row] = []
         aggregation = self._aggregation()
-        for block in aggregation.blocks(after):
+        for number, block in enumerate(aggregation.blocks(after), 1):
             found += block.rows
             if len(found) > limit:
                 return self._items(found[:limit]), found[limit - 1].position
-            if aggregation.readings > _MOST_READINGS:
+            if aggregation.readings > _MOST_READINGS or number == _MOST_BLOCKS:
                 return self._items(found), block.end
         return self._items(found), None
 

@@ -15,7 +15,7 @@ from api.paging import Key, bad_cursor, decode_cursor, link_next, page
 from api.problems import Problem
 from api.public_readings import PublicReadings
 from api.responses import collection, common_headers
-from api.rfc3339 import format_us
+from api.rfc3339 import EARLIEST_US, format_us
 from api.routes.aggregate_answer import aggregated
 from api.routes.openapi import collection_of, errors
 from api.routes.query import LatestQuery, ReadingsQuery, flags, moment
@@ -70,7 +70,7 @@ async def readings(request: Request, view: AnyCaller, query: Annotated[ReadingsQ
     to_us = moment("to", query.to)
     from_us = moment("from", query.from_)
     if from_us is None:
-        from_us = (view.services.clock() if to_us is None else to_us) - _DAY_US
+        from_us = max((view.services.clock() if to_us is None else to_us) - _DAY_US, EARLIEST_US)
     if query.interval is None and (query.aggregate or query.timezone):
         raise Problem(400, "aggregate and timezone say how intervals are", "name one, such as interval=PT1H")
     if to_us is not None and from_us > to_us:

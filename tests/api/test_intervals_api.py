@@ -88,6 +88,35 @@ def test_a_counter_tells_what_passed(city):
         ]
 
 
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_minutes_of_a_long_silence_are_not_looked_through(city, order):
+    city.measure(COUNTER, T0, ("vehicle_count", 100.0, "in"))
+    city.measure(COUNTER, T0 + MINUTE, ("vehicle_count", 107.0, "in"))
+    asked = []
+    query = city.store.query
+    with TestClient(city.app()) as client:
+        city.store.query = lambda wanted: asked.append(wanted) or query(wanted)
+        found = items(
+            client,
+            station="z-haupt",
+            interval="PT1M",
+            order=order,
+            **{"from": "1900-01-01T00:00:00Z", "to": "2199-12-31T00:00:00Z"},
+        )
+    assert [each["sum"] for each in found if each.get("sum")] == [7.0]
+    assert len(asked) < 100
+
+
+def test_short_intervals_of_what_does_not_count_come_in_pages(city, monkeypatch):
+    monkeypatch.setattr(aggregate_answer, "_MOST_BLOCKS", 2)
+    monkeypatch.setattr(source, "_MOST_CELLS", 3)
+    city.measure(LEVEL, T0 + MINUTE, ("water_level", 500.0, "", 3))
+    with TestClient(city.app()) as client:
+        pages = follow(client, f"{READINGS}?quality=3&interval=PT1M&aggregate=max")
+    assert [each["max"] for page in pages for each in page] == [500.0]
+    assert len(pages) > 3
+
+
 def test_only_good_readings_count_unless_others_are_asked_for(city):
     city.measure(LEVEL, T0 + MINUTE, ("water_level", 500.0, "", 3))
     city.measure(LEVEL, T0 + 2 * MINUTE, ("water_level", 400.0, "", 2))

@@ -200,6 +200,12 @@ def test_every_offset_means_the_same_moment(moment, minutes):
     assert parse_us(f"{moment.isoformat()}{offset}") == parse_us(utc)
 
 
+@pytest.mark.parametrize("interval", ["", "&interval=P1D"])
+@pytest.mark.parametrize("to", ["0001-01-01T00:00:00Z", "0001-01-01T12:00:00Z"])
+def test_the_day_before_the_calendar_begins_is_empty(client, to, interval):
+    assert client.get(f"{READINGS}?to={to}{interval}").json()["items"] == []
+
+
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=60))
 def test_no_text_is_taken_for_a_cursor_or_breaks_the_service(client, text):

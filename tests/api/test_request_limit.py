@@ -77,6 +77,7 @@ def test_no_minute_has_more_than_twice_the_limit_and_waiting_as_told_helps(pause
 def test_a_long_download_counts_as_many():
     limit = limited(50)
     assert ask(limit, query=b"limit=all")[1][b"ratelimit"].startswith('"address";r=30')
+    assert ask(limit, query=b"f=csv&l%69mit=%61ll")[1][b"ratelimit"].startswith('"address";r=10')
     assert ask(limited(5), query=b"limit=all")[0] == 200
 
 
