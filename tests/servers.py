@@ -28,7 +28,7 @@ def program(name: str) -> str:
     return path
 
 
-def wait_for(condition, timeout_s=10.0, what=""):
+def wait_for(condition, timeout_s=60.0, what=""):
     """Poll until the condition gives something true, and return that."""
     end = time.monotonic() + timeout_s
     while True:

@@ -279,7 +279,7 @@ def fill(town):
     )
 
 
-def wait_for(condition, seconds=10.0):
+def wait_for(condition, seconds=60.0):
 
     end = time.monotonic() + seconds
     while not condition():

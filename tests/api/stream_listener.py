@@ -27,7 +27,7 @@ class Listener:
             self.events += parse(piece)
             self._came.set()
 
-    async def until(self, kind, seconds=5.0, count=1):
+    async def until(self, kind, seconds=30.0, count=1):
         async with asyncio.timeout(seconds):
             while self.kinds.count(kind) < count:
                 await self._came.wait()

@@ -367,7 +367,7 @@ def test_the_thread_follows_the_journal_and_orders_come_from_everywhere(hall):
         hall.office.listen(lambda _: proposed.set())
         hall.tick = hall.office.wake
         hall.notice("raise", 3)
-        assert proposed.wait(10)
+        assert proposed.wait(60)
         outcomes = []
 
         def release(name):

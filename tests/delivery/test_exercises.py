@@ -97,7 +97,7 @@ def test_what_is_under_way_at_a_real_alarm_is_not_tried_again(outbox, journal, s
     sender.hold.clear()
     write_events(journal, exercise(make_event("exercise.1.a", episode="exercise.1.ep")))
     outbox.wake()
-    assert sender.busy.wait(5)
+    assert sender.busy.wait(60)
     write_events(journal, preempted("exercise.1.over", "exercise.1"), make_event("real", episode="ep"))
     outbox.wake()
     until(lambda: statuses(outbox).get("exercise.1.a") == "superseded")

@@ -234,10 +234,10 @@ def test_the_acl_gives_each_user_its_own_topics(broker, sender, topic, reader, a
     client.connect("127.0.0.1", broker.port)
     client.loop_start()
     try:
-        assert subscribed.wait(10)
+        assert subscribed.wait(60)
         assert broker.publish(sender, topic).returncode == 0
         assert broker.publish("chirpstack", ends).returncode == 0
-        assert ended.wait(10)
+        assert ended.wait(60)
     finally:
         client.disconnect()
         client.loop_stop()

@@ -212,7 +212,7 @@ port = {self.port}
                 [sys.executable, "-m", "stadtfunk", "serve", "--config", self.config], stdout=log, stderr=log
             )
         if ready:
-            wait_for(self.ready, 30, f"the service, see {self.folder}/service.log")
+            wait_for(self.ready, 180, f"the service, see {self.folder}/service.log")
         return self
 
     def kill(self):

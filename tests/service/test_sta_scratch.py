@@ -112,5 +112,5 @@ def test_the_command_serves_it(config, tmp_path):
         assert ask("")[1]["value"][0]["name"] == "Things"
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
     assert (tmp_path / "sta-scratch.db").exists()

@@ -115,7 +115,7 @@ def city_steps(file):
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_the_storm_shows_in_the_api_and_the_demo_ends_cleanly(start, tmp_path, ending):
     process, output = start("--speed", "600")
-    url, token = eventually(lambda: welcomed(output), 30)
+    url, token = eventually(lambda: welcomed(output), 120)
     stations = get(f"{url}/api/v1/stations?limit=100")["items"]
     assert len(stations) == 37
     in_force = eventually(
@@ -127,13 +127,13 @@ def test_the_storm_shows_in_the_api_and_the_demo_ends_cleanly(start, tmp_path, e
         "water_level",
         "basin",
     }
-    assert eventually(lambda: get(f"{url}/api/v1/admin/rejected", token)["items"], 30)
+    assert eventually(lambda: get(f"{url}/api/v1/admin/rejected", token)["items"], 120)
     with pytest.raises(urllib.error.HTTPError, match="401"):
         get(f"{url}/api/v1/admin/rejected")
     process.send_signal(ending)
     time.sleep(0.2)
     process.send_signal(ending)  # an impatient one changes nothing
-    assert process.wait(20) == 0
+    assert process.wait(120) == 0
     said = output.read_text(encoding="utf-8")
     assert "Traceback" not in said
     assert "nothing listens" not in said
@@ -142,12 +142,12 @@ def test_the_storm_shows_in_the_api_and_the_demo_ends_cleanly(start, tmp_path, e
 
 def test_a_port_in_use_is_named_before_anything_starts(start):
     process, output = start()
-    url, _ = eventually(lambda: welcomed(output), 30)
+    url, _ = eventually(lambda: welcomed(output), 120)
     second, said = start("--port", url.rpartition(":")[2])
-    assert second.wait(20) == 1
+    assert second.wait(120) == 1
     assert "port" in said.read_text()
     process.terminate()
-    assert process.wait(20) == 0
+    assert process.wait(120) == 0
 
 
 def test_without_a_port_asked_for_another_one_will_do(monkeypatch):
@@ -160,7 +160,7 @@ def test_without_a_port_asked_for_another_one_will_do(monkeypatch):
 
 def test_a_speed_of_nothing_is_a_wrong_usage(start):
     process, output = start("--speed", "0")
-    assert process.wait(20) == 2
+    assert process.wait(120) == 2
     assert "--speed" in output.read_text()
 
 

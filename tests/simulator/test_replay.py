@@ -40,7 +40,7 @@ class Listener:
         self._client.on_message = lambda _c, _d, message: self.got.append((message.topic, message.payload))
         self._client.connect(host, int(port))
         self._client.loop_start()
-        assert self._subscribed.wait(5)
+        assert self._subscribed.wait(60)
 
     def wait_for(self, count):
         until = time.monotonic() + 10

@@ -32,7 +32,7 @@ class Ear:
         self._client.on_message = lambda _, __, message: self.heard.append(message)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(60)
 
     def results(self, topic="v1.1/Observations"):
         return [orjson.loads(each.payload)["result"] for each in self.heard if each.topic == topic]

@@ -59,7 +59,7 @@ def fast(journal, store):
     return StoreWriter(journal, store, linger_s=0, pause_s=0.01)
 
 
-def until(condition, timeout_s=10):
+def until(condition, timeout_s=60):
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end, "it did not come to pass"
