@@ -22,12 +22,13 @@ def per_second(
     catalogue: Mapping[str, DeviceType],
     observed: ObservedProperty,
     spacing_s: "Spacing",
+    every_s: float = 0.0,
 ) -> float:
     """Readings a second that a place should have, 0 unknown.
 
     Of every device that stands there and measures it: its `interval_s`, else the commonest spacing (not of
     states, which come when they change), else what is usual for its type. Where no device stands any more:
-    of the last one.
+    of the last one. `every_s`: so often the caller sees one, however often they are measured; 0: as measured.
     """
     standing = [each for each in place.series if _stands(registry, each)]
     rate = 0.0
@@ -35,7 +36,8 @@ def per_second(
         device = registry.devices.get(series.dev_eui)
         type_ = catalogue.get(device.type) if device else None
         seconds = (
-            (device.interval_s if device else None)
+            every_s
+            or (device.interval_s if device else None)
             or (spacing_s.of(series) if observed.kind != "state" else 0)
             or (type_.interval_s if type_ else 0)
         )

@@ -156,7 +156,12 @@ class _Wanted:
             services = self._view.services
             observed = self._view.properties[place.property]
             self._rates[place] = per_second(
-                place, self._view.registry, services.catalogue, observed, self._spacing
+                place,
+                self._view.registry,
+                services.catalogue,
+                observed,
+                self._spacing,
+                self._view.coarsen_us(place.property) / 1e6,
             )
         return self._rates[place]
 
