@@ -13,8 +13,8 @@ CLOSE_AFTER_H = 48.0
 class Archive:
     """Files in a folder, `PROPERTY/YYYY-MM-DD.FORM`. Thread-safe.
 
-    A day is closed `close_after_h` hours after its end, and after all of it is public. Its file is written at the first request from then
-    on, and is what everybody gets for ever, whatever becomes of the readings.
+    A day is closed `close_after_h` hours after its end and all of it is public. Its file is written at the
+    first request from then on, and is what everybody gets for ever, whatever becomes of the readings.
     """
 
     def __init__(self, folder: Path, close_after_h: float = CLOSE_AFTER_H) -> None:

@@ -22,13 +22,12 @@ def per_second(
     catalogue: Mapping[str, DeviceType],
     observed: ObservedProperty,
     spacing_s: "Spacing",
-    every_s: float = 0.0,
 ) -> float:
     """Readings a second that a place should have, 0 unknown.
 
     Of every device that stands there and measures it: its `interval_s`, else the commonest spacing (not of
     states, which come when they change), else what is usual for its type. Where no device stands any more:
-    of the last one. `every_s`: so often the caller sees one, however often they are measured; 0: as measured.
+    of the last one. Where the caller sees one value for each interval, that is how many there are.
     """
     standing = [each for each in place.series if _stands(registry, each)]
     rate = 0.0
@@ -36,7 +35,7 @@ def per_second(
         device = registry.devices.get(series.dev_eui)
         type_ = catalogue.get(device.type) if device else None
         seconds = (
-            every_s
+            place.every_s
             or (device.interval_s if device else None)
             or (spacing_s.of(series) if observed.kind != "state" else 0)
             or (type_.interval_s if type_ else 0)

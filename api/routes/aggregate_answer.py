@@ -156,12 +156,7 @@ class _Wanted:
             services = self._view.services
             observed = self._view.properties[place.property]
             self._rates[place] = per_second(
-                place,
-                self._view.registry,
-                services.catalogue,
-                observed,
-                self._spacing,
-                self._view.coarsen_us(place.property) / 1e6,
+                place, self._view.registry, services.catalogue, observed, self._spacing
             )
         return self._rates[place]
 
@@ -173,7 +168,12 @@ def _places(view: View, series: Sequence[Series]) -> list[Place]:
         if each.property in view.properties:
             groups.setdefault((each.station, each.property, each.channel), []).append(each)
     return [
-        Place(*key, tuple(group), counter=view.properties[key[1]].kind == "counter")
+        Place(
+            *key,
+            tuple(group),
+            counter=view.properties[key[1]].kind == "counter",
+            every_s=view.coarsen_us(key[1]) / 1e6,
+        )
         for key, group in sorted(groups.items())
     ]
 

@@ -30,7 +30,7 @@ class Known:
     """Names and ids that somebody can make up."""
 
     station: str
-    property: str
+    measure: str
     dev_eui: str
     observation: int
     place: str
@@ -45,14 +45,14 @@ class Known:
 
     @property
     def battery(self):
-        return id_of("Datastream", "strunde-gierath", self.property, "")
+        return id_of("Datastream", "strunde-gierath", self.measure, "")
 
     @property
     def observed(self):
-        return id_of("ObservedProperty", self.property)
+        return id_of("ObservedProperty", self.measure)
 
     def words(self):
-        names = (self.station, self.property, self.dev_eui, self.place)
+        names = (self.station, self.measure, self.dev_eui, self.place)
         ids = (self.thing, self.stream, self.battery, self.observed, self.observation)
         return sorted({*names, *map(quote, names), *map(str, ids)}, key=len, reverse=True)
 
@@ -84,28 +84,28 @@ def _by_id():
 
 _FILTERS = (
     "Things?$count=true&$filter=properties/assetID eq '{0.station}'",
-    "Things?$count=true&$filter=Datastreams/properties/property eq '{0.property}'",
+    "Things?$count=true&$filter=Datastreams/properties/property eq '{0.measure}'",
     "Things?$count=true&$filter=id eq {0.thing}",
     "Things?$filter=id ge {0.thing} and id le {0.thing}&$expand=Datastreams/Observations",
     "Locations?$count=true&$filter=Things/properties/assetID eq '{0.station}'",
     "Locations?$count=true&$filter=geo.distance(location, geography'POINT ({0.place})') lt 0.0001",
     "HistoricalLocations?$count=true&$filter=Thing/id eq {0.thing}",
     "Datastreams?$count=true&$filter=properties/station eq '{0.station}'",
-    "Datastreams?$count=true&$filter=ObservedProperty/properties/name eq '{0.property}'",
+    "Datastreams?$count=true&$filter=ObservedProperty/properties/name eq '{0.measure}'",
     "Datastreams?$count=true&$filter=Observations/id eq {0.observation}",
     "Datastreams?$count=true&$filter=id eq {0.battery}",
     "Sensors?$count=true&$filter=substringof('{0.dev_eui}', name)",
-    "Sensors?$count=true&$filter=Datastreams/properties/property eq '{0.property}'",
+    "Sensors?$count=true&$filter=Datastreams/properties/property eq '{0.measure}'",
     "Sensors?$count=true&$filter=Datastreams/Thing/properties/assetID eq '{0.station}'",
-    "ObservedProperties?$count=true&$filter=properties/name eq '{0.property}'",
+    "ObservedProperties?$count=true&$filter=properties/name eq '{0.measure}'",
     "ObservedProperties?$count=true&$filter=Datastreams/properties/station eq '{0.station}'",
     "Observations?$count=true&$filter=Datastream/Thing/properties/assetID eq '{0.station}'",
-    "Observations?$count=true&$filter=Datastream/properties/property eq '{0.property}'",
+    "Observations?$count=true&$filter=Datastream/properties/property eq '{0.measure}'",
     "Observations?$count=true&$filter=Datastream/id eq {0.battery}&$orderby=phenomenonTime desc",
     "Observations?$count=true&$filter=Datastream/id eq {0.stream} or Datastream/id eq {0.battery}",
     "Observations?$count=true&$filter=id eq {0.observation}",
     "Observations?$count=true&$filter=FeatureOfInterest/id eq {0.thing}&$resultFormat=dataArray",
-    "FeaturesOfInterest?$count=true&$filter=Observations/Datastream/properties/property eq '{0.property}'",
+    "FeaturesOfInterest?$count=true&$filter=Observations/Datastream/properties/property eq '{0.measure}'",
     "FeaturesOfInterest?$count=true&$filter=id eq {0.thing}&$resultFormat=GeoJSON",
 )
 
