@@ -33,9 +33,9 @@ class _Kept:
 class ByteCache:
     """Keeps whole 200 answers to anonymous GETs that say `Cache-Control: public` and have an ETag.
 
-    An address is its scheme, host, path as it came and query, and the coding the caller takes. Who asks for the same
-    meanwhile waits for the first one's answer. At most 32 MB, 1 MB each; the least used goes first. What says
-    no-cache, as every warning does, never comes from here.
+    An address is its scheme, host, path as it came and query, and the coding the caller takes.
+    Who asks for the same meanwhile waits for the first one's answer. At most 32 MB, 1 MB each; the least used
+    goes first. What says no-cache, as every warning does, never comes from here.
     """
 
     def __init__(self, app: ASGIApp, kept_s: float, now_s: Callable[[], float] = time.monotonic) -> None:

@@ -10,7 +10,6 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
-
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import byte_cache

@@ -1,9 +1,9 @@
-"""What is public later, coarser or rounded, through SensorThings: no time and no value of how it is stored."""
+"""What is public later, coarser or rounded, through SensorThings: neither times nor values as they are stored."""
 
 import contextlib
 
 import pytest
-from city_town import ask, source_of, town_with, view_of
+from city_town import ask, town_with, view_of
 from small_town import MINUTE, T0
 
 from api.public_rule import PublicRule
