@@ -13,8 +13,8 @@ CLOSE_AFTER_H = 48.0
 class Archive:
     """Files in a folder, `PROPERTY/YYYY-MM-DD.FORM`. Thread-safe.
 
-    A day is closed `close_after_h` hours after its end. Its file is written at the first request from then
-    on, and is what everybody gets for ever, whatever becomes of the readings.
+    A day is closed `close_after_h` hours after its end and all of it is public. Its file is written at the
+    first request from then on, and is what everybody gets for ever, whatever becomes of the readings.
     """
 
     def __init__(self, folder: Path, close_after_h: float = CLOSE_AFTER_H) -> None:
@@ -23,9 +23,9 @@ class Archive:
         self._lock = threading.Lock()
         self._etags: dict[Path, str] = {}
 
-    def closed(self, end_us: int, now_us: int) -> bool:
-        """Whether a day that ended then is closed."""
-        return now_us >= end_us + self._close_after_us
+    def closed(self, end_us: int, now_us: int, later_us: int = 0) -> bool:
+        """Whether a day that ended then is closed, of readings that are public so much later."""
+        return now_us >= end_us + later_us + self._close_after_us
 
     def has(self, property_: str, day: date, form: str) -> bool:
         """Whether there is a file already."""

@@ -33,9 +33,9 @@ class _Kept:
 class ByteCache:
     """Keeps whole 200 answers to anonymous GETs that say `Cache-Control: public` and have an ETag.
 
-    An address is its scheme, host, path and query, and the coding the caller takes. Who asks for the same
-    meanwhile waits for the first one's answer. At most 32 MB, 1 MB each; the least used goes first. What says
-    no-cache, as every warning does, never comes from here.
+    An address is its scheme, host, path as it came and query, and the coding the caller takes.
+    Who asks for the same meanwhile waits for the first one's answer. At most 32 MB, 1 MB each; the least used
+    goes first. What says no-cache, as every warning does, never comes from here.
     """
 
     def __init__(self, app: ASGIApp, kept_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
@@ -51,14 +51,18 @@ class ByteCache:
         if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].startswith(_PATHS):
             await self._app(scope, receive, send)
             return
-        given: dict[bytes, bytes] = dict(scope["headers"])
+        # of a header that comes twice the first is what answers are made from
+        given: dict[bytes, bytes] = dict(reversed(scope["headers"]))
         if not _PRIVATE.isdisjoint(given):
             await self._app(scope, receive, send)
             return
         key: Key = (
             scope["scheme"],
             given.get(b"host", b""),
+            scope.get("root_path", ""),
             scope["path"],
+            # SensorThings tells %2F from /
+            scope.get("raw_path") or b"",
             scope["query_string"],
             negotiate(given.get(b"accept-encoding", b"")),
         )

@@ -130,6 +130,10 @@ class View:
         """Whether this caller sees a property later or coarser than it is measured."""
         return self.operator is None and self.services.rule(name).shifted
 
+    def coarsen_us(self, name: str) -> int:
+        """Length of the intervals of which this caller sees one value each, 0: each reading."""
+        return 0 if self.operator is not None else self.services.rule(name).coarsen_us
+
     def rounded(self, name: str, value: float) -> float:
         """A value of a property as finely as this caller may see it."""
         return value if self.operator is not None else self.services.rule(name).rounded(value)

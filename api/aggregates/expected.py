@@ -27,7 +27,7 @@ def per_second(
 
     Of every device that stands there and measures it: its `interval_s`, else the commonest spacing (not of
     states, which come when they change), else what is usual for its type. Where no device stands any more:
-    of the last one.
+    of the last one. Where the caller sees one value for each interval, that is how many there are.
     """
     standing = [each for each in place.series if _stands(registry, each)]
     rate = 0.0
@@ -35,7 +35,8 @@ def per_second(
         device = registry.devices.get(series.dev_eui)
         type_ = catalogue.get(device.type) if device else None
         seconds = (
-            (device.interval_s if device else None)
+            place.every_s
+            or (device.interval_s if device else None)
             or (spacing_s.of(series) if observed.kind != "state" else 0)
             or (type_.interval_s if type_ else 0)
         )

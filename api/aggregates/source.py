@@ -38,13 +38,17 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What is summed up together: a station's property and channel, of whichever devices."""
+    """What is summed up together: a station's property and channel, of whichever devices.
+
+    `every_s`: where the caller sees intervals instead of readings, how long they are, else 0.
+    """
 
     station: str
     property: str
     channel: str
     series: tuple[Series, ...]
     counter: bool = False
+    every_s: float = 0.0
 
     def key(self) -> tuple[str, str, str]:
         """What orders it."""

@@ -170,7 +170,12 @@ def _places(view: View, series: Sequence[Series]) -> list[Place]:
         if each.property in view.properties:
             groups.setdefault((each.station, each.property, each.channel), []).append(each)
     return [
-        Place(*key, tuple(group), counter=view.properties[key[1]].kind == "counter")
+        Place(
+            *key,
+            tuple(group),
+            counter=view.properties[key[1]].kind == "counter",
+            every_s=view.coarsen_us(key[1]) / 1e6,
+        )
         for key, group in sorted(groups.items())
     ]
 

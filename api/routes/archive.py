@@ -88,7 +88,7 @@ async def of_day(
         raise Problem(404, f"there is no file of {day}", "the days there are: /api/v1/archive")
     parts, terms = _parts(public, series, (begin, end), form), public.terms_of([property_name])
     kind = media_type(Format(form) if form == "csv" else form)
-    if archive is not None and archive.closed(end, now):
+    if archive is not None and archive.closed(end, now, _later_us(public, property_name)):
         try:
             path, etag = await run_in_threadpool(archive.file, property_name, day, form, parts)
         except OSError as error:
@@ -107,6 +107,12 @@ async def of_day(
 
 def _public(view: View) -> View:
     return View(view.services, view.book)
+
+
+def _later_us(view: View, property_name: str) -> int:
+    """How long after its time the last of a property's readings can come to be public."""
+    rule = view.services.rule(property_name)
+    return rule.delay_us + rule.coarsen_us
 
 
 def _bounds(view: View, day: date) -> tuple[int, int]:
@@ -135,11 +141,12 @@ def _listed(view: View, after: tuple[str | int, ...] | None, limit: int) -> list
         span = _span(view, view.series((), [name]))
         if span is None:
             continue
+        later_us = _later_us(view, name)
         day, last = (_date(zone, each) for each in (span[0], min(span[1], now)))
         if after is not None and name == after[0]:
             day = max(day, _day_after(str(after[1])))
         while day <= last and len(items) < limit:
-            closed = archive is not None and archive.closed(day_bounds(zone, day)[1], now)
+            closed = archive is not None and archive.closed(day_bounds(zone, day)[1], now, later_us)
             files = {form: f"/api/v1/archive/{name}/{day}.{form}" for form in ("csv", "parquet")}
             items.append({"property": name, "date": str(day), "closed": closed, **files})
             day += timedelta(days=1)

@@ -75,7 +75,8 @@ class Cities:
         self._always = special is not None
         self._shelves = {False: _Shelf(), True: _Shelf()}
         self._ends = {False: Ends(), True: Ends()}
-        self._since: dict[str, int] = {}
+        self._since: dict[tuple[bool, str], int] = {}
+        self._first_seen: dict[tuple[bool, str], int] = {}
 
     def __call__(self, view: View) -> "CitySource":
         """The source for a caller."""
@@ -148,30 +149,36 @@ class Cities:
         return _Snapshot(database, view.registry, rows.series, known, rows.stored, now, now - begun)
 
     def _measures_since(self, view: View, store: Store) -> Callable[[str], int]:
-        """Since when stations measure: their first reading, or now (an attached file says it later)."""
-        if isinstance(store, Attachable):
-            return lambda _: view.services.clock()
+        """Since when stations measure, as their caller sees it: their first reading.
+
+        Where there is none yet, since they were first asked about. What is read from an attached file as it
+        is stored is left to the file.
+        """
+        staff, attached = view.operator is not None, isinstance(store, Attachable)
         by_station: dict[str, list[Series]] = {}
         for series in view.series():
-            by_station.setdefault(series.station, []).append(series)
+            if not attached or self._is_special(view, series):
+                by_station.setdefault(series.station, []).append(series)
 
         away = False
 
         def since(station: str) -> int:
             nonlocal away
-            if station not in self._since:
-                first = None
+            key = staff, station
+            if key in self._since:
+                return self._since[key]
+            found = None
+            if station in by_station and not away:
+                query = Query(by_station[station], limit=1)
                 try:
-                    query = Query(by_station.get(station, []), limit=1)
-                    first = (
-                        None if away else next((each.time_us for each in view.readings.query(query)), None)
-                    )
+                    found = next((each.time_us for each in view.readings.query(query)), None)
                 except StoreError:
                     away = True
-                if first is None:
-                    return view.services.clock()
-                self._since[station] = first
-            return self._since[station]
+            if found is None:
+                # the moment of these tables would tell when something unseen made them anew
+                return self._first_seen.setdefault(key, view.services.clock())
+            self._since[key] = found
+            return found
 
         return since
 
@@ -247,7 +254,8 @@ class CitySource:
         )
         if self._attached is None:
             return Sql(first), Sql(last)
-        stored = span(self._attached, "stored", datastream)
+        # of the others their times as they are stored may tell what is not public
+        stored = span(self._attached, "stored", datastream, "s.special = 0")
         if not self._specials:
             return stored
         return _either("min", first, stored[0].text), _either("max", last, stored[1].text)

@@ -19,9 +19,9 @@ READINGS = "readings"
 _DISK = "win32" if os.name == "nt" else "unix"
 """Where files are: to ATTACH, what its own connection uses would be the default."""
 _first = itemgetter(0)
-_SINCE = """UPDATE historical_locations SET time = coalesce((
+_SINCE = """UPDATE historical_locations SET time = min(time, coalesce((
     SELECT min((SELECT r.time_us FROM {rows} AS r WHERE r.series = s.stored ORDER BY r.time_us LIMIT 1))
-    FROM city_series AS s WHERE s.feature_id = thing_id), time)"""
+    FROM city_series AS s WHERE s.feature_id = thing_id AND s.special = 0), time))"""
 """A station has been where it is since its first reading. Its Thing and its feature have one id."""
 _names = count()
 

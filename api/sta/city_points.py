@@ -39,11 +39,14 @@ class Ends:
 
     def of(self, store: Store | PublicReadings, series: Series, *, last: bool) -> int | None:
         """µs since the epoch; None without readings."""
-        now, good = time.monotonic(), _LAST_GOOD_S if last else _FIRST_GOOD_S
+        now = time.monotonic()
         with self._lock:
             known = self._known.get((series, last))
-        if known is not None and now - known[0] < good:
-            return known[1]
+        if known is not None:
+            # a first reading may come any moment
+            good = _LAST_GOOD_S if last or known[1] is None else _FIRST_GOOD_S
+            if now - known[0] < good:
+                return known[1]
         query = Query((series,), FIRST_US, LAST_US + 1, 1, descending=last)
         time_us = next((point.time_us for point in store.query(query)), None)
         with self._lock:

@@ -94,14 +94,17 @@ def of_scope(rows: str, key: str, condition: str, scope: Scope) -> Sql:
     )  # fmt: skip
 
 
-def span(rows: str, key: str, datastream: str) -> tuple[Sql, Sql]:
-    """First begin and last end of a Datastream's Observations, by a seek for each of its series."""
+def span(rows: str, key: str, datastream: str, condition: str) -> tuple[Sql, Sql]:
+    """First begin and last end of a Datastream's Observations, by a seek for each of its series.
+
+    Of series for which `condition` holds over `s`, a row of city_series.
+    """
 
     def end(choose: str, value: str, order: str) -> Sql:
         return Sql(
             f"(SELECT {choose}((SELECT r.time_us FROM {rows} AS r WHERE r.series = s.{key} AND r.time_us"  # noqa: S608 - of ours
             f" BETWEEN {FIRST_US} AND {LAST_US} ORDER BY r.time_us{order} LIMIT 1){value})"
-            f" FROM city_series AS s WHERE s.datastream_id = {datastream})"
+            f" FROM city_series AS s WHERE s.datastream_id = {datastream} AND {condition})"
         )
 
     return end("min", " - s.interval_us", ""), end("max", "", " DESC")

@@ -251,12 +251,14 @@ class CityBuilder:
         )
 
     def _interval_s(self, key: tuple[str, ...], members: Sequence[tuple[int, Series]]) -> float | None:
-        """How often a Datastream's device sends."""
+        """How often a Datastream has an Observation: as its device sends, or as its caller sees them."""
         if key not in self._interval_of:
             self._interval_of[key] = self._found_interval_s(key, members)
         return self._interval_of[key]
 
     def _found_interval_s(self, key: tuple[str, ...], members: Sequence[tuple[int, Series]]) -> float | None:
+        if coarsen_us := self._view.coarsen_us(key[1]):
+            return coarsen_us / 1e6
         devices = self._view.registry.devices
         for _, series in reversed(members):
             device = devices.get(series.dev_eui)

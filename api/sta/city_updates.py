@@ -121,9 +121,12 @@ class CityUpdates:
         return True
 
     def _publish(self, session: Session, wanted: dict[int, int]) -> None:
-        source = self._cities(self._views())
+        view = self._views()
+        # of what is public later or coarser, an uplink is nothing new to the public
+        live = {each for each in wanted.values() if not view.shifted(view.book.all()[each].property)}
+        source = self._cities(view)
         with source.read() as connection:
-            streams = source.datastreams(connection, set(wanted.values()))
+            streams = source.datastreams(connection, live)
             seen = [id_ for id_, series in wanted.items() if series in streams]
             if not seen:
                 return

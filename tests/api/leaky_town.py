@@ -15,8 +15,11 @@ from alerts.cap.publisher import CapPublisher
 from alerts.kernels.counts import Count, Site, SiteCounts
 from alerts.kernels.parking import CarPark
 from alerts.outlook import LevelOutlook
+from api.archive import Archive
+from api.dcat.publisher import Publisher
 from api.public_rule import PublicRule
 from api.services import PushDoor
+from api.sta.city import Cities
 from api.tokens import hash_token
 from ingest.hand_over import HandOver
 from ingest.http_push import PushServer
@@ -30,14 +33,16 @@ RULES = {
     "precipitation_total": PublicRule(public=False),
     "vehicle_count": PublicRule(coarsen_us=HOUR, attribution="Verkehrsamt"),
     "battery_voltage": PublicRule(public=False),
+    "relative_humidity": PublicRule(round_to=5.0),
 }
 SHOWN = ("140.0137", "21.7")
 """Numbers that everybody may see."""
 _NUMBERS = {
     "a battery": ["3.61803"],
     "a station that is not public": ["77.13579"],
-    "what is not an hour old": [f"{150 + i}.0137" for i in range(13, 24)] + ["999.0137"],
-    "a single reading of an hour": [f"{0.5000137 + i / 1000:.12g}" for i in range(24)],
+    "what is not an hour old": [f"{150 + i}.0137" for i in range(13, 24)] + ["180.0137", "999.0137"],
+    "what is rounded": ["55.5137"],
+    "a single reading of an hour": [f"{0.5000137 + i / 1000:.12g}" for i in range(24)] + ["0.4990137"],
     "a running total": ["4711.25"],
     "five minutes of traffic": [str(7919 + n) for n in range(24)],
     "rain of an area this moment": ["86.42"],
@@ -45,6 +50,8 @@ _NUMBERS = {
 _WORDS = [
     *(device["dev_eui"] for device in DEVICES),
     UNKNOWN,
+    # when single readings of what is coarser were, and of what is not an hour old
+    *("16:28:30", "18:28:30", "18:20:30"),
     *("geheim", "Geheim", "battery_voltage", "gw-kirchturm", "precipitation_total"),
     *(TOKEN, hash_token(TOKEN), PUSH_TOKEN, hash_token(PUSH_TOKEN), ANNA.address),
 ]
@@ -76,6 +83,12 @@ def areal_rain(stations):
 
 
 def measure(town):
+    old = T0 - 5 * 24 * HOUR
+    town.measure(LEVEL, old, ("water_level", 140.0137), ("battery_voltage", 3.61803))
+    town.measure(SECRET, old, ("water_level", 77.13579))
+    town.measure(RAIN, T0 - 121 * MINUTE - MINUTE // 2, ("precipitation", 0.4990137))
+    town.measure(RAIN, T0 - 120 * MINUTE, ("relative_humidity", 55.5137))
+    town.measure(LEVEL, T0 - 9 * MINUTE - MINUTE // 2, ("water_level", 180.0137))
     for i in range(24):
         at = T0 - (24 - i) * 5 * MINUTE
         town.measure(RAIN, at, ("precipitation", 0.5000137 + i / 1000), ("battery_voltage", 3.61803))
@@ -83,7 +96,7 @@ def measure(town):
         level = (140 if i < 13 else 150 + i) + 0.0137
         town.measure(LEVEL, at, ("water_level", level), ("battery_voltage", 3.61803))
         town.measure(SECRET, at, ("water_level", 77.13579), ("air_temperature", 77.13579))
-    town.measure(COUNTER, T0 - MINUTE, ("vehicle_count", 100.0, "in"))
+    town.measure(COUNTER, T0 - MINUTE - MINUTE // 2, ("vehicle_count", 100.0, "in"))
     town.measure(PARK, T0, ("parking_occupied", 1.0))
 
 
@@ -93,6 +106,10 @@ def more_secrets(town):
         town.measure(LEVEL, T0 - i * MINUTE, ("water_level", 999.0137), ("rssi", -99.0))
         town.measure(RAIN, T0 - i * MINUTE, ("precipitation", 0.5010137), ("battery_voltage", 3.61803))
         town.measure(SECRET, T0 - i * MINUTE, ("water_level", 77.13579), ("no2", 77.13579))
+    # long before all else
+    town.measure(LEVEL, T0 - 240 * HOUR, ("battery_voltage", 3.61803), ("rssi", -99.0))
+    town.measure(RAIN, T0 - 240 * HOUR, ("precipitation_total", 4711.25))
+    town.measure(SECRET, T0 - 240 * HOUR, ("air_temperature", 77.13579))
     # the first of its kind at a station
     town.measure(PARK, T0, ("water_level", 999.0137), ("precipitation", 0.5010137))
     town.measure(UNKNOWN, T0, ("water_level", 77.13579))
@@ -118,6 +135,9 @@ def leaky_town(folder):
         "rules": RULES,
         "levels": outlook,
         "areal_rain": areal_rain,
+        "sta": Cities(),
+        "archive": Archive(folder / "archive"),
+        "publisher": Publisher(contact_mail="offene-daten@city.example"),
         "city_warnings": lambda: warnings,
         "cap": CapPublisher(
             archive,

@@ -7,6 +7,7 @@ from small_town import LEVEL, MINUTE, RAIN, T0, TOKEN
 from starlette.testclient import TestClient
 
 from api.archive import Archive
+from api.public_rule import PublicRule
 
 DAY_US = 24 * 60 * MINUTE
 ADDRESS = "/api/v1/archive/water_level/2026-07-14"
@@ -139,3 +140,34 @@ def test_a_part_of_a_closed_file_can_be_asked_for(kept):
     whole = client.get(f"{ADDRESS}.csv").content
     part = client.get(f"{ADDRESS}.csv", headers={"Range": "bytes=0-9"})
     assert (part.status_code, part.content) == (206, whole[:10])
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [PublicRule(delay_us=3 * DAY_US), PublicRule(delay_us=3 * DAY_US - 60 * MINUTE, coarsen_us=60 * MINUTE)],
+)
+def test_a_day_is_not_closed_before_all_of_it_is_public(city, tmp_path, rule):
+    city.changes |= {"archive": Archive(tmp_path / "archive"), "rules": {"water_level": rule}}
+    with TestClient(city.app()) as client:
+        # longer over than other days need, and yet half of it is still to come
+        city.now_us = T0 + 3 * DAY_US - 60 * MINUTE
+        half = client.get(f"{ADDRESS}.csv")
+        assert (half.status_code, half.headers["cache-control"]) == (200, "no-cache")
+        [listed] = [
+            each
+            for each in client.get("/api/v1/archive").json()["items"]
+            if each["property"] == "water_level"
+        ]
+        assert not listed["closed"]
+        # 22:00 UTC is midnight in the city
+        city.now_us = T0 + 210 * MINUTE + 5 * DAY_US
+        whole = client.get(f"{ADDRESS}.csv")
+        assert whole.headers["cache-control"].endswith("immutable")
+        assert whole.text.startswith(half.text)
+        assert len(whole.text.splitlines()) > len(half.text.splitlines())
+        [listed] = [
+            each
+            for each in client.get("/api/v1/archive").json()["items"]
+            if each["property"] == "water_level"
+        ]
+        assert listed["closed"]

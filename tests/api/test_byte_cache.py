@@ -1,5 +1,6 @@
 import asyncio
 import gzip
+import re
 import threading
 
 import httpx2 as httpx
@@ -9,10 +10,13 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import byte_cache
 from api.byte_cache import ByteCache
 from api.compression import Conditional
+from api.session import COOKIE, HEADER
+from api.sta.city import Cities
 
 LATEST = "/api/v1/readings/latest"
 
@@ -204,3 +208,111 @@ def test_many_threads_of_callers_get_whole_answers(quiet_city):
         for each in threads:
             each.join()
     assert set(found) == {expected}
+
+
+STA = "/sta/v1.1"
+
+
+@pytest.fixture
+def things(city):
+    """A city that serves SensorThings, and whose answers are kept for the whole test."""
+    city.changes["sta"] = Cities()
+    return city.app(kept_s=3600.0)
+
+
+def as_staff(how):
+    return {
+        "token": {"Authorization": f"Bearer {TOKEN}"},
+        "cookie": {HEADER: "1", "Cookie": f"{COOKIE}={TOKEN}"},
+    }[how]
+
+
+@pytest.mark.parametrize("how", ["token", "cookie"])
+@pytest.mark.parametrize("staff_first", [True, False])
+@pytest.mark.parametrize(
+    "path", [f"{STA}/Things?$expand=Datastreams", "/api/v1/stations", "/api/v1/readings"]
+)
+def test_operators_answers_neither_come_from_it_nor_go_into_it(things, path, staff_first, how):
+    with TestClient(things) as client:
+        asked = [{}, as_staff(how)] * 2
+        for headers in asked[::-1] if staff_first else asked:
+            answer = client.get(path, headers=headers)
+            assert ("geheim" in answer.text) == bool(headers)
+            assert answer.headers["cache-control"].startswith("private" if headers else "public")
+
+
+def test_a_cookie_alone_is_nobody_and_yet_not_answered_from_it(city, things):
+    with TestClient(things) as client:
+        client.get("/api/v1/readings")
+        city.measure(RAIN, T0 - MINUTE, ("precipitation", 77.0))
+        own = client.get("/api/v1/readings", headers={"Cookie": f"{COOKIE}={TOKEN}"})
+        assert "geheim" not in own.text
+        assert 77.0 in [each["value"] for each in own.json()["items"]]
+        assert 77.0 not in [each["value"] for each in client.get("/api/v1/readings").json()["items"]]
+
+
+def test_each_host_gets_its_own_addresses(things):
+    with TestClient(things) as client:
+        for host in ("a.example", "b.example", "a.example:8080", "a.example"):
+            for path in (f"{STA}/Things", f"{STA}/Observations?$top=1", STA):
+                text = client.get(path, headers={"Host": host}).text
+                hosts = set(re.findall("https?://([^/]+)/sta/", text))
+                assert hosts == {host}
+
+
+def test_a_second_host_does_not_put_its_addresses_into_another_s_answer(things):
+    """A server may let two through."""
+    with TestClient(things) as client:
+        twice = [("Host", "a.example"), ("Host", "b.example")]
+        assert "http://a.example/" in client.get(f"{STA}/Things", headers=twice).text
+        assert "http://a.example/" not in client.get(f"{STA}/Things", headers={"Host": "b.example"}).text
+
+
+def test_of_two_lists_of_codings_the_same_counts_as_in_the_answer(things):
+    with TestClient(things) as client:
+        twice = [("Accept-Encoding", "gzip"), ("Accept-Encoding", "br")]
+        assert client.get(f"{STA}/Things", headers=twice).headers["content-encoding"] == "gzip"
+        alone = client.get(f"{STA}/Things", headers={"Accept-Encoding": "br"})
+        assert alone.headers["content-encoding"] == "br"
+
+
+def test_codings_are_told_apart_and_say_the_same(things):
+    with TestClient(things) as client:
+        found = {}
+        for coding in ("gzip", "br", "identity", "gzip", "br", "identity"):
+            answer = client.get(f"{STA}/Datastreams", headers={"Accept-Encoding": coding})
+            assert answer.headers.get("content-encoding", "identity") == coding
+            found.setdefault(coding, set()).add((answer.content, answer.headers["etag"]))
+    assert [len(each) for each in found.values()] == [1, 1, 1]
+    assert len({body for each in found.values() for body, _ in each}) == 1
+    assert len({etag for each in found.values() for _, etag in each}) == 3
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_what_a_proxy_says_counts_where_it_is_believed(things, trusted):
+    app = ProxyHeadersMiddleware(things, trusted_hosts="*" if trusted else "192.0.2.1")
+    secure = "https" if trusted else "http"
+    with TestClient(app) as client:
+        for forwarded, scheme in (({}, "http"), ({"X-Forwarded-Proto": "https"}, secure), ({}, "http")):
+            said = {"X-Forwarded-Host": "evil.example", "X-Forwarded-For": "203.0.113.9", **forwarded}
+            text = client.get(f"{STA}/Things", headers=said).text
+            assert f"{scheme}://testserver/sta/" in text
+            assert "evil.example" not in text
+
+
+def test_an_encoded_slash_is_another_address(things):
+    with TestClient(things) as client:
+        thing = client.get(f"{STA}/Things").json()["value"][0]["@iot.id"]
+        plain, encoded = f"{STA}/Things({thing})/name", f"{STA}/Things({thing})%2Fname"
+        assert client.get(plain).status_code == 200
+        assert client.get(encoded).status_code == 404
+
+
+def test_what_is_kept_does_not_depend_on_accept(things):
+    """Which its key leaves out."""
+    with TestClient(things) as client:
+        for path in (STA, f"{STA}/Things", f"{STA}/Observations", "/api/v1/readings", "/api/v1/stations"):
+            kinds = ("application/json", "text/csv", "application/geo+json", "text/html", "*/*")
+            # one who asks for a range is not answered from it
+            answers = {client.get(path, headers={"Accept": kind, "Range": "x=1"}).content for kind in kinds}
+            assert len(answers) == 1, path

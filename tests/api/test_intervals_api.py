@@ -6,10 +6,11 @@ from urllib.parse import quote
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_town import COUNTER, LEVEL, MINUTE, RAIN, T0, Town
+from small_town import COUNTER, LEVEL, MINUTE, RAIN, T0, TOKEN, Town
 from starlette.testclient import TestClient
 
 from api.aggregates import source
+from api.public_rule import PublicRule
 from api.rfc3339 import parse_us
 from api.routes import aggregate_answer
 
@@ -263,3 +264,17 @@ def test_an_offset_in_the_address_is_understood(client):
     start = quote("2026-07-14T20:00:00+02:00")
     [hour] = client.get(f"{READINGS}?station=regen-gierath&interval=PT1H&from={start}").json()["items"]
     assert datetime.fromisoformat(hour["begin"]).isoformat() == "2026-07-14T18:00:00+00:00"
+
+
+def test_what_is_public_by_the_hour_is_complete_with_one_value_an_hour(city):
+    city.changes["rules"] = {"precipitation": PublicRule(coarsen_us=HOUR)}
+    asked = {"station": "regen-gierath", "property": "precipitation", "interval": "PT6H"}
+    span = {"from": "2026-07-14T12:00:00Z", "to": "2026-07-14T18:00:00Z"}
+    staff = {"Authorization": f"Bearer {TOKEN}"}
+    with TestClient(city.app()) as client:
+        [public] = items(client, **asked, **span, aggregate="count")
+        # 16:00 to 22:00 UTC of the city's clock: the hours that end at 17:00 and 18:00 are over
+        assert (public["count"], public["completeness"]) == (2, round(2 / 6, 3))
+        [own] = client.get(READINGS, params={**asked, **span}, headers=staff).json()["items"]
+        # two hours with a reading every five minutes
+        assert own["completeness"] == round(24 / 72, 3)

@@ -5,12 +5,15 @@ PATHS or QUERIES says how to fill them.
 """
 
 import base64
+import io
 import itertools
 import re
 from pathlib import Path
 from urllib.parse import urlencode
 
+import pyarrow.parquet as pq
 import pytest
+from leaky_questions import ABOUT_HIDDEN, HIDDEN, MISSING, MORE, SERIES
 from leaky_town import SHOWN, UNKNOWN, leaky_town, more_secrets
 from small_town import TOKEN, wait_for
 from starlette.routing import Mount
@@ -19,6 +22,7 @@ from stream_listener import Listener
 
 import api
 from api.app import _application
+from api.sta.city import Cities
 
 # public, not public, not there: the last two must not be told apart
 PATHS = {
@@ -32,6 +36,10 @@ PATHS = {
     "ars": ("053780004004", "053780004004", "053780004004"),
     "id_": ("w1", "warning.geheim", "warning.nichts"),
     "token": ("x" * 43, "y" * 43, "z" * 43),
+    "property_name": ("water_level", "battery_voltage", "nothing_of_it"),
+    "day": ("2026-07-14",) * 3,
+    "form": ("csv", "csv", "csv"),
+    "/sta/v1.1/{path:path}": ("Things", f"Things({HIDDEN.thing})", f"Things({MISSING.thing})"),
     "/assets/{name:path}": ("page.css", "geheim.css", "nichts.css"),
     **dict.fromkeys(
         ("/cap/{name}.xml", "/cap/{name}.txt"),
@@ -58,6 +66,13 @@ QUERIES = {
     **dict.fromkeys(
         ("device", "by", "reason", "kind", "speed", "release_public", "dry_run"), ("1", "2", "x")
     ),
+    "aggregate": ("mean,count", "last", "x"),
+    "timezone": ("UTC", "Europe/Berlin", "x"),
+    "quality": ("1", "2,3", "x"),
+    "page": ("1", "2", "x"),
+    "lng": ("7.1", "7", "x"),
+    **dict.fromkeys(("cityId", "categoryId"), ("1", "2", "x")),
+    "actionName": ("GET_CityPOICategories", "GET_CityPOICount", "x"),
     **dict.fromkeys(("version", "severity", "areas", "incident", "valid_min"), ("1", "2", "x")),
 }
 ENDLESS = "/api/v1/stream"
@@ -118,6 +133,7 @@ def addresses(path):
     for which, query in itertools.product(range(3 if "{" in path else 1), asked(path)):
         address = filled(path, which) + (f"?{urlencode(query)}" if query else "")
         yield address, [*given(path, which), *query.values()]
+    yield from MORE.get(path, ())
 
 
 @pytest.fixture(scope="module")
@@ -132,9 +148,17 @@ def stranger(leaky):
         yield client
 
 
+def text_of(answer):
+    """A body as what it tells."""
+    if answer.content and answer.headers.get("content-type", "").endswith("parquet"):
+        table = pq.read_table(io.BytesIO(answer.content))
+        return f"{table.schema} {table.to_pylist()}"
+    return answer.text
+
+
 def said(answer, repeated):
     """All of an answer, what its cursors say too, but what it repeats of the question."""
-    text = answer.text + "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
+    text = text_of(answer) + "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
     for link in re.findall(r"cursor=([\w-]+)", text):
         text += base64.urlsafe_b64decode(link + "=" * (-len(link) % 4)).decode("utf-8", "replace")
     for each in repeated:
@@ -152,8 +176,8 @@ def test_every_answer_reads_through_the_view():
 
 def test_every_parameter_has_a_filling():
     path_names = {match for path, _ in ROUTES for match in re.findall(r"\{(\w+)", path)}
-    assert path_names - {"name"} <= PATHS.keys()
-    assert {path for path, _ in ROUTES if "{name" in path} <= PATHS.keys()
+    assert path_names - {"name", "path"} <= PATHS.keys()
+    assert {path for path, _ in ROUTES if "{name" in path or "{path" in path} <= PATHS.keys()
     queries = {
         each["name"]
         for methods in DESCRIBED.values()
@@ -218,10 +242,31 @@ def test_what_is_not_public_is_answered_like_what_does_not_exist(stranger, path)
     assert hidden == missing
 
 
+@pytest.mark.parametrize(("hidden", "missing"), ABOUT_HIDDEN)
+def test_nor_in_sensorthings_by_any_id_or_filter(stranger, hidden, missing):
+    assert like(stranger, *hidden) == like(stranger, *missing)
+
+
+def test_the_ids_asked_for_are_those_of_what_is_hidden(leaky):
+    """Else the tests with them would prove nothing."""
+    town, _ = leaky
+    number = {(each.station, each.property): n for n, each in enumerate(town.journal.series())}
+    assert {key: number[key] for key in SERIES} == SERIES
+    with TestClient(town.app(), headers={"Authorization": f"Bearer {TOKEN}"}) as operator:
+        for (path, _), _ in ABOUT_HIDDEN:
+            if "?" not in path:
+                assert operator.get(path).status_code == 200, path
+
+
 def alike(client, path, which):
-    answer = client.get(filled(path, which))
+    return like(client, filled(path, which), given(path, which))
+
+
+def like(client, address, repeated):
+    """An answer but for what it repeats of the question."""
+    answer = client.get(address)
     text = answer.text
-    for each in given(path, which):
+    for each in repeated:
         text = text.replace(each, "")
     return answer.status_code, text, {k: v for k, v in answer.headers.items() if k != "content-length"}
 
@@ -244,9 +289,14 @@ def test_nothing_public_changes_with_what_is_not(tmp_path):
         more_secrets(town)
         wait_for(lambda: any(point.series.dev_eui == UNKNOWN for point in town.latest.latest()))
         after = everything(client)
-    assert before.keys() == after.keys()
+        # what has kept nothing from before
+        town.changes["sta"] = Cities()
+        with TestClient(town.app()) as other:
+            anew = everything(other)
+    assert before.keys() == after.keys() == anew.keys()
     for address, answer in before.items():
         assert after[address] == answer, address
+        assert anew[address] == answer, address
 
 
 def everything(client):

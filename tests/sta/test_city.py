@@ -4,8 +4,8 @@ import threading
 
 import pytest
 from city_town import OLD, SERIES, ask, ids, source_of, town_with, view_of, walk
-from conftest import Client, served
 from small_town import COUNTER, LEVEL, MINUTE, SECRETS, T0, TOKEN, Town, fill, registry
+from sta_client import Client, served
 
 from api.sta.city import Cities
 from api.sta.model import ENTITY_SETS

@@ -11,6 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from servers import wait_for
 from small_town import LEVEL, MINUTE, RAIN, SECRET, SECRETS, T0, Town
 
+from api.public_rule import PublicRule
 from api.sta import city_updates
 from api.sta.city import Cities
 from api.sta.city_updates import CityUpdates
@@ -95,6 +96,27 @@ def test_what_is_new_and_public_is_told_as_the_api_shows_it(town, mosquitto):
     assert len(own) == 2
     assert all(each.startswith("v1.1/Datastreams(") and each.endswith(")/Observations") for each in own)
     assert not [each for each in SECRETS if each in str([message.payload for message in ear.heard])]
+
+
+def test_what_is_public_later_or_coarser_is_not_told_and_what_is_rounded_is_rounded(town, mosquitto):
+    hour = 60 * MINUTE
+    town.changes["rules"] = {
+        "water_level": PublicRule(coarsen_us=hour),
+        "water_temperature": PublicRule(delay_us=hour),
+        "precipitation": PublicRule(round_to=0.5),
+    }
+    broker = mosquitto()
+    with ear_at(broker) as ear, updates_of(town, broker) as updates:
+        wait_for(lambda: updates.health.ok)
+        town.now_us = T0 + 10 * hour
+        # the second ends an hour that is over, the third comes when its delay is over
+        measured(town, 20, 1.0)
+        measured(town, 30, 2.0)
+        measured(town, 30, 3.0, LEVEL, "water_temperature")
+        measured(town, 31, 0.7, RAIN, "precipitation")
+        wait_for(lambda: ear.results() == [0.5])
+        wait_for(lambda: len(ear.heard) == 2)
+    assert updates.published == 1
 
 
 def test_a_broker_that_was_away_hears_what_it_missed_and_nothing_twice(town, mosquitto):
