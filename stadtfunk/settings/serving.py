@@ -53,7 +53,7 @@ class ApiTable(Table):
     port: int = Field(default=8080, ge=0, le=65535)
     url: Annotated[str, AfterValidator(optional_url)] = ""
     trusted_proxies: tuple[Annotated[str, AfterValidator(network)], ...] = ("127.0.0.1", "::1")
-    requests_per_minute: int = Field(default=600, ge=0)
+    requests_per_minute: int = Field(default=3000, ge=0)
     token: tuple[Token, ...] = ()
     basemap_url: str | None = None
     basemap_attribution: str = ""

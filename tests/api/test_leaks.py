@@ -74,6 +74,13 @@ QUERIES = {
     **dict.fromkeys(("cityId", "categoryId"), ("1", "2", "x")),
     "actionName": ("GET_CityPOICategories", "GET_CityPOICount", "x"),
     **dict.fromkeys(("version", "severity", "areas", "incident", "valid_min"), ("1", "2", "x")),
+    "$filter": ("id gt 0", "properties/assetID eq 'geheim-pegel'", "x ="),
+    "$expand": ("Datastreams", "Datastreams/Observations", "Nirgends"),
+    "$select": ("name", "properties", "nirgends"),
+    "$orderby": ("name desc", "properties/assetID", "nirgends"),
+    "$resultFormat": ("CSV", "GeoJSON", "dataArray"),
+    "$count": ("true", "false", "x"),
+    **dict.fromkeys(("$top", "$skip"), ("1", "2", "x")),
 }
 ENDLESS = "/api/v1/stream"
 """Asked in a test of its own."""
