@@ -46,7 +46,7 @@ def test_what_ckan_would_offer_for_download_is_there(harvested, demo):
     own = {each for each in addresses if each.startswith(demo.base)}
     assert own
     for address in sorted(own):
-        assert demo.get(address, stream=True).status_code == 200, address
+        assert demo.get(address).status_code == 200, address
 
 
 def test_the_catalogue_conforms(catalogue):
