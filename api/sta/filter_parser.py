@@ -10,6 +10,7 @@ from api.sta.expression import Binary, Call, Expression, In, Negative, Not, Path
 from api.sta.filter_lexer import Token, TokenKind, check_text, tokenize
 from api.sta.filter_names import FUNCTIONS, OPERATORS, function_hint, operator_hint, path_segments
 from api.sta.options import Order
+from api.sta.trees import operands
 
 MAX_NESTING = 50
 """Parentheses, calls, not and - within one another; brackets of $expand."""
@@ -199,7 +200,7 @@ class _Parser:
     def _check_height(self, expression: Expression) -> None:
         level = [expression]
         for _ in range(MAX_HEIGHT):
-            level = [below for each in level for below in _operands(each)]
+            level = [below for each in level for below in operands(each)]
             if not level:
                 return
         raise BadRequestError(
@@ -211,19 +212,6 @@ class _Parser:
 
     def _error(self, message: str, token: Token, hint: str = "") -> BadRequestError:
         return BadRequestError(message, hint, at=token.at, option=self._option)
-
-
-def _operands(expression: Expression) -> tuple[Expression, ...]:
-    match expression:
-        case Not() | Negative():
-            return (expression.operand,)
-        case Binary():
-            return expression.left, expression.right
-        case In():
-            return expression.operand, *expression.options
-        case Call():
-            return expression.arguments
-    return ()
 
 
 class _Stack:
