@@ -44,7 +44,7 @@ def _expected(value):
     return value, Quality.MISSING if value is None else Quality.GOOD
 
 
-@pytest.mark.parametrize("device_type", CATALOGUE.values(), ids=str)
+@pytest.mark.parametrize("device_type", CATALOGUE.values(), ids=CATALOGUE)
 def test_type_is_complete(device_type):
     assert len(device_type.vectors) >= 3
     outside = [each for each in device_type.vectors if each.outside]
@@ -197,7 +197,7 @@ def _check(decoded):
         assert each.value is None or math.isfinite(each.value)
 
 
-@pytest.mark.parametrize("device_type", CATALOGUE.values(), ids=str)
+@pytest.mark.parametrize("device_type", CATALOGUE.values(), ids=CATALOGUE)
 def test_empty_and_unknown_port(device_type):
     assert device_type.decode(_ports(device_type)[0], b"").reason == "empty_payload"
     if device_type.f_ports:
