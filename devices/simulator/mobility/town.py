@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-Counts = Literal["total", "interval", "classes", "categories", "both", "event"]
+Counts = Literal["total", "classes", "categories", "both", "event"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class Lane:
 class Street:
     """Where passings are counted.
 
-    `counts` how: by a running total for each direction (a device each, or one with a `line`), by interval
-    with speed classes, with categories, both, or one uplink for each passing. `on_time`: it reports at the
-    full five minutes, others at a second of their own. `free_kmh` what is driven when the road is empty.
+    `counts` how: by a running total (a device for each direction, or `one_device`), with speed classes or
+    categories by interval, with totals and intervals both, or one uplink for each passing. `on_time`: it
+    reports at the full five minutes, others at a second of their own. `free_kmh`: driven on an empty road.
     """
 
     station: str
@@ -81,6 +81,7 @@ def _two_ways(daily: float) -> tuple[Lane, ...]:
 
 
 NCC, TCR, PMX = "nwave-ncc405", "parametric-tcr", "pmx-systems-tcr"
+PCR, VS133, TERABEE = "parametric-pcr2", "milesight-vs133", "terabee-people-counting-l"
 
 STREETS = (
     Street(
@@ -124,24 +125,23 @@ STREETS = (
         free_kmh=33,
     ),
     Street(
-        *("weg-markt", "Fußgängerzone", 50.9915, 7.1285, "parametric-pcr2", "people_count", "both", 600),
+        *("weg-markt", "Fußgängerzone", 50.9915, 7.1285, PCR, "people_count", "both", 600),
         (Lane("ltr", 3900, "shops"), Lane("rtl", 3800, "shops")),
         one_device=True,
     ),
     Street(
-        *("tuer-rathaus", "Rathaus", 50.9922, 7.1297, "milesight-vs133", "people_count", "total", 600),
+        *("tuer-rathaus", "Rathaus", 50.9922, 7.1297, VS133, "people_count", "total", 600),
         (Lane("in/line1", 620, "shops"), Lane("out/line1", 615, "shops")),
         one_device=True,
     ),
     Street(
-        *("tuer-buecherei", "Stadtbücherei", 50.9917, 7.1262, "terabee-people-counting-l", "people_count"),
-        *("total", 900),
+        *("tuer-buecherei", "Stadtbücherei", 50.9917, 7.1262, TERABEE, "people_count", "total", 900),
         (Lane("in", 480, "shops"), Lane("out", 478, "shops")),
         on_time=True,
         one_device=True,
     ),
     Street(
-        *("rad-strunde", "Radweg Strunde", 50.9950, 7.1400, "parametric-pcr2", "people_count", "event", 0),
+        *("rad-strunde", "Radweg Strunde", 50.9950, 7.1400, PCR, "people_count", "event", 0),
         (Lane("ltr", 95, "leisure"), Lane("rtl", 90, "leisure")),
         one_device=True,
     ),
