@@ -23,12 +23,13 @@ _Text = Annotated[str | None, Field(description="as the apps send it")]
 _Degrees = Annotated[str | None, Field(description="degrees", examples=["50.99"])]
 _ENVELOPE = {"type": "object", "required": ["content"]}
 _FAULTS = {"type": "object", "required": ["errors"]}
+_FAULT = {"errors": [{"errorCode": "invalid.parameter", "userMsg": "cityId ist keine Zahl"}]}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "As Citykey", "content": {"application/json": {"schema": _ENVELOPE}}},
     304: {"description": "You have it"},
     400: {
         "description": "A parameter that cannot be meant so, as Citykey tells errors",
-        "content": {"application/json": {"schema": _FAULTS}},
+        "content": {"application/json": {"schema": _FAULTS, "example": _FAULT}},
     },
 }
 
