@@ -35,6 +35,13 @@ BAD = [
     ("/api/v1/readings?limit=10001", 422, "/docs"),
     ("/api/v1/readings?limit=many", 422, "/docs"),
     ("/api/v1/readings?interval=PT7M", 400, "PT1H"),
+    *(
+        (f"/api/v1/readings?interval=P1D&timezone={name}", 400, "Europe/Berlin")
+        for name in (
+            *("localtime", "posixrules", "Factory", "right/Europe/Berlin", "posix/UTC"),
+            *("../localtime", "/etc/localtime", "Berlin", "tzdata.zi", "Europe", "."),
+        )
+    ),
     ("/api/v1/readings?f=xml", 422, "/docs"),
     ("/api/v1/stations?f=parquet", 422, "/docs"),
     ("/api/v1/traffic?interval=PT7M", 422, "/docs"),
