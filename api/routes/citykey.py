@@ -111,8 +111,7 @@ def _view(request: Request) -> View:
 
 
 def _address(request: Request, view: View) -> str:
-    base = view.services.publisher.base or str(request.base_url).rstrip("/")
-    return f"{base}/"
+    return f"{view.services.base(str(request.base_url))}/"
 
 
 def _picture(address: str) -> str:

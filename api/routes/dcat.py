@@ -101,7 +101,7 @@ def _respond(request: Request, view: View, query: PageQuery, form: Rdf) -> Respo
     public = View(services, view.book)
     catalogue: Catalogue = request.app.state.catalogue
     found = contents(public, services.publisher, _offered(request.app), catalogue.first)
-    base = services.publisher.base or str(request.base_url).rstrip("/")
+    base = services.base(str(request.base_url), services.publisher.base)
     page = Page(query.page, query.limit, request.url.path)
     last = page.last(found.datasets)
     if page.number > last:

@@ -169,7 +169,7 @@ def _source(view: View) -> EntitySource:
 
 
 def _base(request: Request, view: View) -> str:
-    return view.services.url.rstrip("/") or str(request.base_url).rstrip("/")
+    return view.services.base(str(request.base_url))
 
 
 def _raw_path(request: Request) -> str:
