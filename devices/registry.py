@@ -102,7 +102,7 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Everything installed, as one immutable snapshot. `public`: those of the stations that everybody sees."""
+    """Everything installed, as one immutable snapshot. `public`: the stations that everybody sees."""
 
     devices: Mapping[str, InstalledDevice] = field(default_factory=lambda: MappingProxyType({}))
     stations: Mapping[str, Station] = field(default_factory=lambda: MappingProxyType({}))

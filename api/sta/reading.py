@@ -117,9 +117,13 @@ class Reading:
         if options.count:
             pieces += [f',"{link.name}@iot.count":', numbers([found.counts.get(each, 0) for each in parents])]
         pieces += [f',"{link.name}":[', lists, "]"]
-        path = f"{self.base}/{entity_set.name}"
+        path, query = f"{self.base}/{entity_set.name}", links.query_of(links.pairs_of(options))
+        query = f"{query}&" if query else ""
         nexts: Texts = [
-            self._next(f"{path}({each})/{link.name}", options, inner, found, each) for each in parents
+            None
+            if (place := _place_of(options, inner, found, each)) is None
+            else quote(f"{path}({each})/{link.name}?{query}{links.query_of(place)}")
+            for each in parents
         ]
         return [*pieces, *member(f"{link.name}@iot.nextLink", nexts)]
 
@@ -128,15 +132,6 @@ class Reading:
             raise TooManyError(
                 f"this is more than {MOST_CHARACTERS >> 20} MB in one answer", NARROW, option="$expand"
             )
-
-    def _next(
-        self, address: str, options: Options, selection: Selection, found: Children, parent: int
-    ) -> str | None:
-        if parent not in found.more:
-            return None
-        start, end = found.spans[parent]
-        place = place_behind(selection, options, found.rows[start:end])
-        return quote(links.next_of_expansion(address, options, place))
 
     def _by_id(
         self, entity_set: EntitySet, ids: Sequence[int], options: Options, scope: Scope = _ANY
@@ -171,6 +166,15 @@ class Reading:
             raise TooManyError(
                 f"this is more than {MOST_ROWS} entities in one answer", NARROW, option="$expand"
             )
+
+
+def _place_of(
+    options: Options, selection: Selection, found: Children, parent: int
+) -> Sequence[tuple[str, str]] | None:
+    if parent not in found.more:
+        return None
+    start, end = found.spans[parent]
+    return place_behind(selection, options, found.rows[start:end])
 
 
 def place_behind(
