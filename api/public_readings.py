@@ -106,6 +106,7 @@ class PublicReadings:
             last + 1,
             limit=_WHOLE,
             descending=query.descending,
+            until_s=query.until_s,
         )
         for end, points in groupby(self._store.query(raw), lambda point: _end(point.time_us, length)):
             found: dict[Series, _Interval] = {}

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from heapq import heappop, heappush, nsmallest
 from pathlib import Path
 
 import structlog
 
 from api.sta.city import Cities
-from api.sta.city_ids import FIRST_US, LAST_US, observation_id
+from api.sta.city_ids import FIRST_US, LAST_US, observation_id, read_observation_id
 from api.sta.errors import StaError
 from api.sta.model import ENTITY_SETS
 from api.sta.options import Options
@@ -36,6 +37,7 @@ class CityUpdates:
     `views` gives the public's view. `base`: the service root's address, without a slash at its end, for the
     links in the messages. It begins with what is stored after the start, and goes on where it was when the
     broker comes back. A broker that is away holds nobody up: the journal keeps what is to be published.
+    What is public later waits in memory until then; what is coarser is never published.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - everything is injected
@@ -54,6 +56,7 @@ class CityUpdates:
         self._base = base
         self._link = MqttLink("sensorthings", broker, client_id, self, ca_file=ca_file)
         self._cursor: int | None = None
+        self._later: list[tuple[int, int, int]] = []  # a heap of when, which Observation, of which series
         self._fault = ""
         self._rest_until = 0.0
         self.published = self.skipped = 0
@@ -92,6 +95,8 @@ class CityUpdates:
         try:
             while self._publish_batch(session) and session.waiting() <= _MOST_WAITING:
                 pass
+            while self._publish_due(session) and session.waiting() <= _MOST_WAITING:
+                pass
             self._fault = ""
         except (IngestError, StaError) as fault:
             self._fault = str(fault)
@@ -115,15 +120,40 @@ class CityUpdates:
             for series, time_us in zip(readings["series"].tolist(), readings["time_us"].tolist(), strict=True)
             if FIRST_US <= time_us <= LAST_US
         }
-        if wanted:
-            self._publish(session, wanted)
+        view = self._views()
+        if now := self._now_of(wanted, view):
+            self._publish(session, now, view)
         self._cursor = min(covered, stored)
         return True
 
-    def _publish(self, session: Session, wanted: dict[int, int]) -> None:
+    def _publish_due(self, session: Session) -> bool:
+        """Publish what has become public meanwhile; whether there was something."""
+        if not self._later:
+            return False
         view = self._views()
-        # of what is public later or coarser, an uplink is nothing new to the public
-        live = {each for each in wanted.values() if not view.shifted(view.book.all()[each].property)}
+        now_us = view.services.clock()
+        if self._later[0][0] > now_us:
+            return False
+        due = [each for each in nsmallest(_BATCH, self._later) if each[0] <= now_us]
+        self._publish(session, {id_: series for _, id_, series in due}, view)
+        for _ in due:
+            heappop(self._later)
+        return True
+
+    def _now_of(self, wanted: dict[int, int], view: View) -> dict[int, int]:
+        """Those that the public may see at once; others are kept for later where their time will come."""
+        now = {}
+        for id_, series in wanted.items():
+            known = view.book.all()[series]
+            rule = view.services.rule(known.property)
+            if not rule.shifted:
+                now[id_] = series
+            elif view.sees(known) and not rule.coarsen_us and len(self._later) < MOST_BEHIND:
+                heappush(self._later, (read_observation_id(id_).last_us + rule.delay_us, id_, series))
+        return now
+
+    def _publish(self, session: Session, wanted: dict[int, int], view: View) -> None:
+        live = set(wanted.values())
         source = self._cities(view)
         with source.read() as connection:
             streams = source.datastreams(connection, live)

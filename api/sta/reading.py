@@ -7,7 +7,7 @@ from typing import Any
 
 from api.sta import links
 from api.sta.children import Children, few_by_parent, many_by_parent
-from api.sta.deadline import NARROW
+from api.sta.deadline import NARROW, Deadline
 from api.sta.errors import NotFoundError, TooManyError
 from api.sta.json_texts import Texts, numbers, quote
 from api.sta.layout import Piece, Rows, member, objects, unknown
@@ -39,14 +39,23 @@ class Page:
 class Reading:
     """Reads for one request. `base`: the service root's address, without a slash at its end."""
 
-    def __init__(self, connection: sqlite3.Connection, source: EntitySource, base: str) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        source: EntitySource,
+        base: str,
+        deadline: Deadline | None = None,
+    ) -> None:
         self.statements = Statements(connection, source)
         self.base = base
+        self._deadline = deadline
         self._left = MOST_ROWS
 
     def page(self, target: Target, options: Options) -> Page:
         """One page of a collection."""
         selection = select(self.statements, target.entity_set, options, target.scope)
+        if self._deadline is not None and selection.reads_everything:
+            self._deadline.reads_everything()
         from_ = self.statements.table(target.entity_set, selection.scope)
         rows = self.statements.rows(
             sql(

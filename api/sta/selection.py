@@ -50,6 +50,15 @@ class Selection:
         """What is selected."""
         return self.shown.entity_set
 
+    @property
+    def reads_everything(self) -> bool:
+        """That all Observations are looked through for a page, whatever and whenever they are of."""
+        if self.entity_set.name != "Observations" or (
+            self.filter is None and self.keys[0].value == _ID.value
+        ):
+            return False
+        return self.scope == Scope(id_above=self.scope.id_above, id_below=self.scope.id_below)
+
     def columns(self) -> Sql:
         """What to select: the layout's columns, then those of keys that are not among them."""
         return separated(", ", self._columns)

@@ -98,7 +98,7 @@ def test_what_is_new_and_public_is_told_as_the_api_shows_it(town, mosquitto):
     assert not [each for each in SECRETS if each in str([message.payload for message in ear.heard])]
 
 
-def test_what_is_public_later_or_coarser_is_not_told_and_what_is_rounded_is_rounded(town, mosquitto):
+def test_what_is_coarser_is_not_told_and_what_is_public_later_is_told_then(town, mosquitto):
     hour = 60 * MINUTE
     town.changes["rules"] = {
         "water_level": PublicRule(coarsen_us=hour),
@@ -109,14 +109,21 @@ def test_what_is_public_later_or_coarser_is_not_told_and_what_is_rounded_is_roun
     with ear_at(broker) as ear, updates_of(town, broker) as updates:
         wait_for(lambda: updates.health.ok)
         town.now_us = T0 + 10 * hour
-        # the second ends an hour that is over, the third comes when its delay is over
+        # the second ends an hour that is over
         measured(town, 20, 1.0)
         measured(town, 30, 2.0)
-        measured(town, 30, 3.0, LEVEL, "water_temperature")
+        measured(town, 9 * 60 - 1, 3.0, LEVEL, "water_temperature")
+        measured(town, 9 * 60 + 5, 4.0, LEVEL, "water_temperature")
         measured(town, 31, 0.7, RAIN, "precipitation")
-        wait_for(lambda: ear.results() == [0.5])
-        wait_for(lambda: len(ear.heard) == 2)
-    assert updates.published == 1
+        wait_for(lambda: sorted(ear.results()) == [0.5, 3.0])
+        town.now_us += 4 * MINUTE
+        measured(town, 32, 1.2, RAIN, "precipitation")
+        wait_for(lambda: len(ear.results()) == 3)
+        assert 4.0 not in ear.results()
+        town.now_us += 2 * MINUTE
+        wait_for(lambda: sorted(ear.results()) == [0.5, 1.0, 3.0, 4.0])
+        wait_for(lambda: len(ear.heard) == 8)
+    assert updates.published == 4
 
 
 def test_a_broker_that_was_away_hears_what_it_missed_and_nothing_twice(town, mosquitto):
