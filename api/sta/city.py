@@ -198,6 +198,7 @@ class CitySource:
 
     writable = False
     ids_follow_time = True
+    result_ends = True
 
     def __init__(self, cities: Cities, view: View, ends: Ends) -> None:
         self._cities = cities

@@ -102,7 +102,7 @@ def test_a_rounded_value_cannot_be_asked_for_more_finely(tmp_path):
 
 def test_tables_are_made_anew_when_something_has_become_public_and_not_before(tmp_path, monkeypatch):
     monkeypatch.setattr("api.sta.city._LATER_S", 0.0)
-    monkeypatch.setattr("api.sta.city._REST", 0.0)
+    monkeypatch.setattr("api.sta.city._REST", 1e-9)
     rules = {"water_level": PublicRule(delay_us=3 * HOUR), "precipitation": PublicRule(round_to=0.5)}
     with town_with(tmp_path, ROWS) as town:
         cities, view = Cities(), view_of(town, rules=rules)

@@ -314,6 +314,7 @@ def test_a_query_that_reads_all_observations_has_less_time(other_town, monkeypat
         "Datastreams(1)/Observations?$filter=result gt 1",
         "Observations?$filter=result gt 1 and phenomenonTime ge 2026-07-14T00:00:00Z",
         "Observations?$filter=result gt 1 and Datastream/id eq 1",
+        "Observations?$filter=phenomenonTime ge 2026-07-14T00:00:00Z&$orderby=result",
     )
     for path in narrow:
         assert town.get(path).status_code == 200, path
