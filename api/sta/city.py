@@ -248,6 +248,10 @@ class CitySource:
             return parts[0]
         return sql("(SELECT * FROM ", parts[0], " UNION ALL SELECT * FROM ", parts[1], ")")
 
+    def tables(self, connection: sqlite3.Connection) -> object:
+        """Which tables a connection reads: the same object as long as nothing in them changes."""
+        return self._requests[id(connection)][0].database
+
     def datastreams(self, connection: sqlite3.Connection, numbers: Collection[int]) -> Mapping[int, int]:
         """Datastreams by the numbers of their series, of those that the caller sees."""
         rows = connection.execute(

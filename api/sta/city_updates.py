@@ -1,14 +1,17 @@
-"""New public Observations over MQTT: OGC 18-088, section 14.2, at a broker of the city's."""
+"""What is new to the public, over MQTT: OGC 18-088, section 14.2, at a broker of the city's."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from heapq import heappop, heappush, nsmallest
+from itertools import islice
 from pathlib import Path
 
 import structlog
 
 from api.sta.city import Cities
+from api.sta.city_changes import CatalogueWatch
 from api.sta.city_ids import FIRST_US, LAST_US, observation_id, read_observation_id
 from api.sta.errors import StaError
 from api.sta.model import ENTITY_SETS
@@ -28,6 +31,7 @@ MOST_BEHIND = 20_000
 _BATCH = 200
 _MOST_WAITING = 2_000
 _REST_S = 2.0
+_LOOK_S = 5.0
 _log = structlog.get_logger(__name__)
 
 
@@ -37,7 +41,8 @@ class CityUpdates:
     `views` gives the public's view. `base`: the service root's address, without a slash at its end, for the
     links in the messages. It begins with what is stored after the start, and goes on where it was when the
     broker comes back. A broker that is away holds nobody up: the journal keeps what is to be published.
-    What is public later waits in memory until then; what is coarser is never published.
+    What is public later waits in memory until then; what is coarser is never published. Entities of the
+    other sets come when the device list, or what is known of a device, has made them new or others.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - everything is injected
@@ -57,6 +62,9 @@ class CityUpdates:
         self._link = MqttLink("sensorthings", broker, client_id, self, ca_file=ca_file)
         self._cursor: int | None = None
         self._later: list[tuple[int, int, int]] = []  # a heap of when, which Observation, of which series
+        self._watch = CatalogueWatch()
+        self._news: deque[tuple[str, int]] = deque()
+        self._look_s = 0.0
         self._fault = ""
         self._rest_until = 0.0
         self.published = self.skipped = 0
@@ -93,6 +101,8 @@ class CityUpdates:
         if time.monotonic() < self._rest_until or session.waiting() > _MOST_WAITING:
             return
         try:
+            while self._publish_news(session) and session.waiting() <= _MOST_WAITING:
+                pass
             while self._publish_batch(session) and session.waiting() <= _MOST_WAITING:
                 pass
             while self._publish_due(session) and session.waiting() <= _MOST_WAITING:
@@ -101,6 +111,29 @@ class CityUpdates:
         except (IngestError, StaError) as fault:
             self._fault = str(fault)
             self._rest_until = time.monotonic() + _REST_S
+
+    def _publish_news(self, session: Session) -> bool:
+        """Publish what the catalogue has new; whether there was something."""
+        if not self._news and time.monotonic() < self._look_s:
+            return False
+        source = self._cities(self._views())
+        with source.read() as connection:
+            if not self._news:
+                self._news += self._watch.changed(source.tables(connection), connection)
+                self._look_s = time.monotonic() + _LOOK_S
+            ids: dict[str, list[int]] = {}
+            batch = list(islice(self._news, _BATCH))
+            for name, id_ in batch:
+                ids.setdefault(name, []).append(id_)
+            reading = Reading(connection, source, self._base)
+            found = {name: reading.entities(ENTITY_SETS[name], each, Options()) for name, each in ids.items()}
+        for name, id_ in batch:
+            self._news.popleft()
+            if id_ in found[name]:  # or it has gone meanwhile
+                body = found[name][id_].encode()
+                session.publish(Publication(f"{VERSION}/{name}", body, retain=False))
+                session.publish(Publication(f"{VERSION}/{name}({id_})", body, retain=False))
+        return bool(batch)
 
     def _publish_batch(self, session: Session) -> bool:
         """Whether there was something, so that there may be more."""

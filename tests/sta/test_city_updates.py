@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from dataclasses import replace
 
 import orjson
 import paho.mqtt.client as mqtt
@@ -22,18 +23,22 @@ BASE = "https://pegel.example.org/sta/v1.1"
 
 
 class Ear:
-    """Hears everything at a broker."""
+    """Hears everything at a broker: Observations, and in `catalogue` all else."""
 
     def __init__(self, port):
         self.heard = []
+        self.catalogue = []
         self._ready = threading.Event()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
         self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
         self._client.on_subscribe = lambda *_: self._ready.set()
-        self._client.on_message = lambda _, __, message: self.heard.append(message)
+        self._client.on_message = lambda _, __, message: self._kind(message).append(message)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         assert self._ready.wait(60)
+
+    def _kind(self, message):
+        return self.heard if message.topic.endswith("/Observations") else self.catalogue
 
     def results(self, topic="v1.1/Observations"):
         return [orjson.loads(each.payload)["result"] for each in self.heard if each.topic == topic]
@@ -95,7 +100,8 @@ def test_what_is_new_and_public_is_told_as_the_api_shows_it(town, mosquitto):
     own = {each.topic for each in ear.heard} - {"v1.1/Observations"}
     assert len(own) == 2
     assert all(each.startswith("v1.1/Datastreams(") and each.endswith(")/Observations") for each in own)
-    assert not [each for each in SECRETS if each in str([message.payload for message in ear.heard])]
+    told = str([message.payload for message in (*ear.heard, *ear.catalogue)])
+    assert not [each for each in SECRETS if each in told]
 
 
 def test_what_is_coarser_is_not_told_and_what_is_public_later_is_told_then(town, mosquitto):
@@ -156,3 +162,30 @@ def test_of_more_than_can_wait_the_newest_are_told(town, mosquitto, monkeypatch)
         broker.start()
         wait_for(lambda: updates.published == 3, 40)
         assert updates.skipped == 7
+
+
+def test_what_the_device_list_changes_is_told_and_nothing_else(town, mosquitto, monkeypatch):
+    monkeypatch.setattr(city_updates, "_LOOK_S", 0.0)
+    broker = mosquitto()
+    measured(town, 0, 1.0)
+    wait_for(town.store.latest)
+    with ear_at(broker) as ear, updates_of(town, broker) as updates:
+        wait_for(lambda: updates.health.ok)
+        measured(town, 1, 2.0)
+        wait_for(lambda: 2.0 in ear.results())
+        assert not ear.catalogue
+        stations = dict(town.registry.stations)
+        stations["strunde-gierath"] = replace(stations["strunde-gierath"], name="Strunde, neu")
+        stations["geheim-pegel"] = replace(stations["geheim-pegel"], name="geheim, neu")
+        town.registry = replace(town.registry, stations=stations)
+        wait_for(
+            lambda: len([each for each in ear.catalogue if each.topic.startswith("v1.1/Datastreams")]) == 2
+        )
+        wait_for(lambda: len(ear.catalogue) == 8)
+    things = [each for each in ear.catalogue if each.topic.startswith("v1.1/Things")]
+    assert {orjson.loads(each.payload)["name"] for each in things} == {"Strunde, neu"}
+    [number] = {orjson.loads(each.payload)["@iot.id"] for each in things}
+    assert {each.topic for each in things} == {"v1.1/Things", f"v1.1/Things({number})"}
+    told = {each.topic.partition("(")[0] for each in ear.catalogue}
+    assert told == {f"v1.1/{each}" for each in ("Things", "Locations", "FeaturesOfInterest", "Datastreams")}
+    assert "geheim" not in str([each.payload for each in ear.catalogue])
