@@ -148,7 +148,8 @@ def compare(  # noqa: PLR0913, PLR0917 - what a row of the table is made of
     (folder / str(number)).write_bytes(body)
     theirs.body(f"/{number}")
     before = ours.cpu_ms(), theirs.cpu_ms()
-    took, until = [], time.perf_counter() + _LONGEST_S
+    took: list[float] = []
+    until = time.perf_counter() + _LONGEST_S
     while len(took) < times and (time.perf_counter() < until or not took):
         took.append(ours.timed_ms(path))
         theirs.body(f"/{number}")

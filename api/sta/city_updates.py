@@ -32,6 +32,7 @@ _BATCH = 200
 _MOST_WAITING = 2_000
 _REST_S = 2.0
 _LOOK_S = 5.0
+_PATIENCE_S = 30.0
 _log = structlog.get_logger(__name__)
 
 
@@ -64,7 +65,7 @@ class CityUpdates:
         self._later: list[tuple[int, int, int]] = []  # a heap of when, which Observation, of which series
         self._watch = CatalogueWatch()
         self._news: deque[tuple[str, int]] = deque()
-        self._look_s = 0.0
+        self._look_s = self._patient_since_s = 0.0
         self._fault = ""
         self._rest_until = 0.0
         self.published = self.skipped = 0
@@ -154,8 +155,17 @@ class CityUpdates:
             if FIRST_US <= time_us <= LAST_US
         }
         view = self._views()
-        if now := self._now_of(wanted, view):
-            self._publish(session, now, view)
+        rules = {each: view.services.rule(view.book.all()[each].property) for each in set(wanted.values())}
+        now = {id_: series for id_, series in wanted.items() if not rules[series].shifted}
+        if now and not self._publish(session, now, view):
+            return False
+        for id_, series in wanted.items():
+            delay_us, coarse = rules[series].delay_us, rules[series].coarsen_us
+            if delay_us and not coarse and view.sees(view.book.all()[series]):
+                if len(self._later) < MOST_BEHIND:
+                    heappush(self._later, (read_observation_id(id_).last_us + delay_us, id_, series))
+                else:
+                    self.skipped += 1
         self._cursor = min(covered, stored)
         return True
 
@@ -168,31 +178,29 @@ class CityUpdates:
         if self._later[0][0] > now_us:
             return False
         due = [each for each in nsmallest(_BATCH, self._later) if each[0] <= now_us]
-        self._publish(session, {id_: series for _, id_, series in due}, view)
+        if not self._publish(session, {id_: series for _, id_, series in due}, view):
+            return False
         for _ in due:
             heappop(self._later)
         return True
 
-    def _now_of(self, wanted: dict[int, int], view: View) -> dict[int, int]:
-        """Those that the public may see at once; others are kept for later where their time will come."""
-        now = {}
-        for id_, series in wanted.items():
-            known = view.book.all()[series]
-            rule = view.services.rule(known.property)
-            if not rule.shifted:
-                now[id_] = series
-            elif view.sees(known) and not rule.coarsen_us and len(self._later) < MOST_BEHIND:
-                heappush(self._later, (read_observation_id(id_).last_us + rule.delay_us, id_, series))
-        return now
+    def _publish(self, session: Session, wanted: dict[int, int], view: View) -> bool:
+        """Publish those of these Observations that the public sees; False: they wait for their Datastream.
 
-    def _publish(self, session: Session, wanted: dict[int, int], view: View) -> None:
+        Tables that are dear to make are not made anew for every new series at once.
+        """
         live = set(wanted.values())
         source = self._cities(view)
         with source.read() as connection:
             streams = source.datastreams(connection, live)
+            if any(each not in streams and view.sees(view.book.all()[each]) for each in live):
+                self._patient_since_s = self._patient_since_s or time.monotonic()
+                if time.monotonic() < self._patient_since_s + _PATIENCE_S:
+                    return False
+            self._patient_since_s = 0.0
             seen = [id_ for id_, series in wanted.items() if series in streams]
             if not seen:
-                return
+                return True
             found = Reading(connection, source, self._base).entities(
                 ENTITY_SETS["Observations"], seen, Options()
             )
@@ -206,3 +214,4 @@ class CityUpdates:
                 )
                 session.publish(Publication(f"{VERSION}/Observations", body, retain=False))
                 self.published += 1
+        return True

@@ -155,4 +155,4 @@ def test_a_scope_is_narrow(sources, path, query):
     used = [each for each in frugal.scopes if each.limit != 0]
     assert used
     for scope in used:
-        assert scope.limit == 8 or scope.ids is not None or scope.begin_us is not None
+        assert scope.limit == 6 or scope.ids is not None or scope.begin_us is not None
