@@ -58,8 +58,13 @@ class Asked:
 
     def body(self, path: str) -> bytes:
         """The body of an answer."""
-        self.client.request("GET", path)
-        answer = self.client.getresponse()
+        try:
+            self.client.request("GET", path)
+            answer = self.client.getresponse()
+        except ConnectionError:  # it was silent for so long that the server has hung up
+            self.client.close()
+            self.client.request("GET", path)
+            answer = self.client.getresponse()
         body = answer.read()
         assert answer.status == 200, (path, answer.status, body[:500])
         return body
