@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alerts.kernels.rows import Rows, Slots
+from alerts.kernels.rows import Ints, Rows, Slots
 from alerts.lifecycle import stamp
 from alerts.mobility.calendar import QUARTER_US
 from alerts.mobility.flow import SLOW, STATES, UNKNOWN
@@ -39,23 +39,27 @@ how many of each kind came in a row, whether a congestion is in force, its worst
 
 @dataclass(frozen=True, slots=True)
 class SegmentsPlan:
-    """`streets[slot]`: None for one that is drawn no more; `sites[slot]`: the flow's rows that speak for it."""
+    """`sites[slot]`: the flow's rows that speak for `streets[slot]`.
 
-    streets: Sequence[Street | None]
+    `settle` µs: so long after a quarter its sites are all judged.
+    """
+
+    streets: Sequence[Street]
     sites: Sequence[Slots]
+    settle: Ints
 
 
-def step(rows: Rows, plan: SegmentsPlan, flow: Rows, end_us: int) -> list[Congestion]:
-    """Take the quarter that ends at `end_us`, of which every site's state is known in `flow` by now.
+def step(rows: Rows, plan: SegmentsPlan, flow: Rows, slots: Slots, end_us: int) -> list[Congestion]:
+    """Take the quarter that ends at `end_us`, which the sites of these segments are judged by in `flow`.
 
     Changes `rows` in place. Returns congestions that have begun, become worse or ended. Quarters come in
     their order; one that is left out is one of which nothing is known.
     """
     found: list[Congestion] = []
-    for slot, street in enumerate(plan.streets):
-        if street is None or end_us <= rows["time"][slot]:
+    for slot in slots.tolist():
+        row, street = rows[slot], plan.streets[slot]
+        if end_us <= row["time"]:
             continue
-        row = rows[slot]
         missed = min((end_us - int(row["time"])) // QUARTER_US - 1, IN_A_ROW) if row["time"] else 0
         for k in range(missed, 0, -1):
             found += _quarter(row, street.id, end_us - k * QUARTER_US, UNKNOWN)
@@ -72,10 +76,7 @@ def step(rows: Rows, plan: SegmentsPlan, flow: Rows, end_us: int) -> list[Conges
 def segments(rows: Rows, plan: SegmentsPlan, closed_us: int) -> tuple[Segment, ...]:
     """Every segment now; unknown where quarters up to `closed_us` are over and nothing is known of them."""
     found = []
-    for slot, street in enumerate(plan.streets):
-        if street is None:
-            continue
-        row = rows[slot]
+    for row, street in zip(rows[: len(plan.streets)], plan.streets, strict=True):
         heard = bool(row["time"])
         known = bool(heard and row["state"] != UNKNOWN and closed_us - int(row["time"]) <= QUARTER_US)
         found.append(

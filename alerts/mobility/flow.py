@@ -205,7 +205,7 @@ def _judge(rows: Rows, weeks: Rows, plan: FlowPlan, quarters: Quarters, typical:
     row["since"] = np.where((state == before) & (before != UNKNOWN), row["since"], begin)
     row["heard"] = np.where(evident, end, row["heard"])
     row["state"], row["judged"], row["count"] = state, end, count
-    row["speed"] = np.nan_to_num(speed)
+    row["speed"] = np.where(count >= LEAST_MEASURED, np.nan_to_num(speed), 0)
     row["typical"], row["has_typical"] = np.nan_to_num(typical), ~np.isnan(typical[:, 1])
     rows[site] = row
 

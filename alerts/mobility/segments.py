@@ -30,9 +30,9 @@ class Street:
     channels: tuple[str, ...] = ()
     free_flow_kmh: float | None = None
 
-    def counts(self, site: Site) -> bool:
-        """Whether a site speaks for it."""
-        return site.station in self.stations and (not self.channels or site.channel in self.channels)
+    def counts(self, way: Site) -> bool:
+        """Whether a direction at a station speaks for it."""
+        return way.station in self.stations and (not self.channels or way.channel in self.channels)
 
 
 def read_line(file: Path, segment: str) -> tuple[Line, str]:

@@ -1,5 +1,7 @@
 """Congestions of segments: two quarters in a row begin one and end one."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from flow_town import Town, at, plan, quarters
@@ -27,12 +29,10 @@ class Segments:
         self.town = Town(plan(2, free_flow=[50, 50]))
         streets = [street("s0", "s1")] if streets is None else streets
         sites = [
-            np.array(
-                [i for i, site in enumerate(self.town.plan.sites) if each and each.counts(site)], np.int64
-            )
+            np.array([i for i, site in enumerate(self.town.plan.sites) if each.counts(site)], np.int64)
             for each in streets
         ]
-        self.plan = SegmentsPlan(streets, sites)
+        self.plan = SegmentsPlan(streets, sites, np.zeros(len(streets), np.int64))
         self.rows = np.zeros(len(streets), congestion.ROW)
         self.end = START
 
@@ -42,7 +42,7 @@ class Segments:
         self.end += QUARTER_US
         if rows:
             self.town.take(quarters(*rows))
-        return congestion.step(self.rows, self.plan, self.town.rows, self.end)
+        return congestion.step(self.rows, self.plan, self.town.rows, np.arange(len(self.rows)), self.end)
 
     def course(self, text):
         return [each for letters in text.split() for each in self.quarter(*letters)]
@@ -107,8 +107,15 @@ def test_a_quarter_again_or_an_older_one_tells_nothing():
     segments = Segments()
     segments.course("s s")
     before = segments.rows.tobytes()
-    assert congestion.step(segments.rows, segments.plan, segments.town.rows, segments.end) == []
-    assert congestion.step(segments.rows, segments.plan, segments.town.rows, segments.end - QUARTER_US) == []
+    assert (
+        congestion.step(segments.rows, segments.plan, segments.town.rows, np.array([0]), segments.end) == []
+    )
+    assert (
+        congestion.step(
+            segments.rows, segments.plan, segments.town.rows, np.array([0]), segments.end - QUARTER_US
+        )
+        == []
+    )
     assert segments.rows.tobytes() == before
 
 
@@ -128,15 +135,9 @@ def test_what_is_told_of_a_segment():
     )
 
 
-def test_a_segment_that_is_drawn_no_more_is_not_told_of():
-    segments = Segments([None, street("s1", id_="b")])
-    assert [each.id for each in congestion.segments(segments.rows, segments.plan, START)] == ["b"]
-    assert {each.segment for each in segments.course("ss ss")} == {"b"}
-
-
 @pytest.mark.parametrize("cut", range(7))
 def test_an_open_one_survives_a_restart(cut):
-    whole, text = Segments(), "s s j f f s s".split()
+    whole, text = Segments(), ["s", "s", "j", "f", "f", "s", "s"]
     events = whole.course(" ".join(text))
     first, second = Segments(), Segments()
     begun = first.course(" ".join(text[:cut]))
@@ -151,7 +152,7 @@ def test_congestions_never_overlap_and_end_where_they_were_last_seen(letters):
     segments = Segments()
     events = segments.course(" ".join(letters))
     ended = [each for each in events if each.end_us is not None]
-    for earlier, later in zip(ended, ended[1:], strict=False):
+    for earlier, later in pairwise(ended):
         assert earlier.end_us < later.begin_us
     for each in ended:
         inside = letters[minute(each.begin_us) // 15 : minute(each.end_us) // 15]
