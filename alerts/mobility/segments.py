@@ -72,11 +72,11 @@ def line_problems(line: Line) -> Iterator[tuple[str, str]]:
 
 
 def segment_faults(
-    file: str, streets: Sequence[Street], counted: Mapping[str, frozenset[str]]
+    file: str, streets: Sequence[Street], counted: Mapping[str, frozenset[str] | None]
 ) -> list[Fault]:
     """What does not fit each other or the installed devices.
 
-    `counted`: channels by station of what counts vehicles there.
+    `counted`: channels by station of what counts vehicles there, None where they are not known beforehand.
     """
     faults = [
         Fault(file, f"traffic.segment {id_}", f"{count} segments of this id", "give each its own id")
@@ -86,17 +86,24 @@ def segment_faults(
     for street in streets:
         key = f"traffic.segment {street.id}"
         faults += [Fault(file, f"{key}.line", *each) for each in line_problems(street.line)]
-        for station in street.stations:
-            if station not in counted:
-                problem = f"no vehicles are counted at {station!r}"
-                faults.append(Fault(file, f"{key}.stations", problem, "name a station that counts vehicles"))
-        known = frozenset[str]().union(*(counted.get(station, frozenset()) for station in street.stations))
-        for channel in street.channels:
-            if known and channel not in known:
-                problem = f"no channel {channel!r} at its stations"
-                remedy = f"one of {', '.join(sorted(map(repr, known)))}"
-                faults.append(Fault(file, f"{key}.channels", problem, remedy))
+        faults += [Fault(file, f"{key}.{name}", *each) for name, *each in _misfits(street, counted)]
     return faults
+
+
+def _misfits(street: Street, counted: Mapping[str, frozenset[str] | None]) -> Iterator[tuple[str, str, str]]:
+    known: set[str] = set()
+    certain = True
+    for station in street.stations:
+        if station not in counted:
+            problem = f"no vehicles are counted at {station!r}"
+            yield "stations", problem, "name a station of the device list that counts vehicles"
+        channels = counted.get(station)
+        certain = certain and channels is not None
+        known |= channels or frozenset()
+    for channel in street.channels if certain else ():
+        if channel not in known:
+            remedy = f"one of {', '.join(sorted(map(repr, known)))}"
+            yield "channels", f"no direction {channel!r} at its stations", remedy
 
 
 def _geometry(document: Any, segment: str) -> Any:
