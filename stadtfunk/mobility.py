@@ -9,14 +9,16 @@ from alerts.mobility.database import FILE, open_database
 from alerts.mobility.engine import Mobility
 from ingest.sqlite_file import sqlite_path
 from stadtfunk.parts import Group
+from stadtfunk.roads import streets_of
 
 if TYPE_CHECKING:
     from stadtfunk.service import Service
 
 
 def mobility_of(service: "Service", opened: ExitStack) -> Mobility:
-    """The reader that counts, over mobility.db beside the journal. Raises MobilityError."""
+    """The reader that counts, over mobility.db beside the journal. Raises ConfigError, MobilityError."""
     settings = service.settings
+    streets = streets_of(settings, service.registry.current, service.catalogue)
     file = open_database(sqlite_path(settings.journal.url).with_name(FILE))
     opened.callback(file.close)
     traffic = settings.traffic
@@ -34,6 +36,7 @@ def mobility_of(service: "Service", opened: ExitStack) -> Mobility:
             traffic.keep_days_days,
             traffic.keep_weeks_days,
         ),
+        streets=streets,
         catalogue=service.catalogue,
     )
 

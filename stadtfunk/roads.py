@@ -13,19 +13,22 @@ from stadtfunk.settings import Settings
 from stadtfunk.settings.segments import SegmentTable
 
 
-def streets_of(settings: Settings) -> Streets:
-    """The calendar and the segments of a city. Raises ConfigError for a file that cannot be used."""
-    segments, unusable = _segments(settings)
-    if unusable:
-        raise ConfigError(*unusable)
+def streets_of(settings: Settings, registry: Registry, catalogue: Mapping[str, DeviceType]) -> Streets:
+    """The calendar and the segments of a city. Raises ConfigError with every fault."""
+    if found := list(faults(settings, registry, catalogue)):
+        raise ConfigError(*found)
+    segments, _ = _segments(settings)
     return Streets(Calendar(settings.city.timezone, settings.city.ars), tuple(segments))
 
 
-def faults(settings: Settings, registry: Registry, catalogue: Mapping[str, DeviceType]) -> Iterator[Fault]:
-    """What is wrong with [[traffic.segment]]."""
+def faults(
+    settings: Settings, registry: Registry, catalogue: Mapping[str, DeviceType] | None
+) -> Iterator[Fault]:
+    """What is wrong with [[traffic.segment]]; without a catalogue, with its files."""
     segments, unusable = _segments(settings)
     yield from unusable
-    yield from segment_faults(str(settings.source), segments, _counted(registry, catalogue))
+    if catalogue is not None:
+        yield from segment_faults(str(settings.source), segments, _counted(registry, catalogue))
 
 
 def _segments(settings: Settings) -> tuple[list[Street], list[Fault]]:

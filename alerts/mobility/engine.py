@@ -14,13 +14,17 @@ import structlog
 
 from alerts.errors import MobilityError
 from alerts.kernels.curve import Tally
+from alerts.lifecycle import stamp
+from alerts.mobility import congestions_db
 from alerts.mobility.counted import Count, Resolution, Site
 from alerts.mobility.counting import SiteCounts
 from alerts.mobility.counts_db import CountsDb, Keep
 from alerts.mobility.database import is_new
 from alerts.mobility.local_time import LocalTime
 from alerts.mobility.machine import Found, Machine, together
-from alerts.mobility.states import CarPark
+from alerts.mobility.roads import Streets
+from alerts.mobility.segments import Street
+from alerts.mobility.states import CarPark, Congestion, FlowState, Segment
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
 from devices.registry import Registry
@@ -38,6 +42,9 @@ _BATCH_UPLINKS = 4096
 _IDLE_S = 0.5
 _BACK_OFF_S = (0.1, 5.0)
 _FAULT_SHOWN_S = 3600.0
+_HISTORY_US = 3_600_000_000
+"""What is this much older than now is read up on, and no news."""
+Listener = Callable[[tuple[Congestion, ...]], None]
 _log = structlog.get_logger(__name__)
 
 
@@ -46,7 +53,8 @@ class MobilityStats:
     """Since the start of this reader. `behind`: uplinks not yet taken at the last look.
 
     `skipped`: readings that made a kernel raise; `ahead`: readings dated in the future; `implausible`,
-    `too_late`, `counter_breaks`, `undated`: what was not taken (see alerts/kernels/curve.py).
+    `too_late`, `counter_breaks`, `undated`: what was not taken (see alerts/kernels/curve.py). `congestions`:
+    told, each time that one began, became worse or ended.
     """
 
     readings: int = 0
@@ -57,6 +65,7 @@ class MobilityStats:
     counter_breaks: int = 0
     undated: int = 0
     behind: int = 0
+    congestions: int = 0
 
 
 class Mobility:
@@ -65,6 +74,7 @@ class Mobility:
     `registry` gives the current registry, `clock` µs since the epoch: readings dated more than `max_ahead_s`
     in the future change nothing. State is committed every `checkpoint_s`. `file`: mobility.db, not closed
     here; one without a history is filled from the journal's beginning. `zone`: whose days and weeks.
+    `streets`: what the city says of its roads.
     """
 
     def __init__(  # noqa: PLR0913 - everything is injected
@@ -77,6 +87,7 @@ class Mobility:
         *,
         zone: ZoneInfo = _BERLIN,
         keep: Keep | None = None,
+        streets: Streets | None = None,
         catalogue: Mapping[str, DeviceType] | None = None,
         max_ahead_s: float = MAX_AHEAD_S,
         checkpoint_s: float = 1.0,
@@ -90,6 +101,8 @@ class Mobility:
         self._file = file
         self._history = CountsDb(file, LocalTime(zone), keep or Keep())
         self._catalogue = catalogue or {}
+        self._streets = streets or Streets()
+        self._listeners: tuple[Listener, ...] = ()
         self._max_ahead_us = round(max_ahead_s * 1_000_000)
         self._checkpoint_s = checkpoint_s
         self._batch_uplinks = batch_uplinks
@@ -134,6 +147,39 @@ class Mobility:
         """Every counting site's last 24 hours."""
         with self._lock:
             return self._machine.traffic() if self._machine else ()
+
+    @property
+    def streets(self) -> tuple[Street, ...]:
+        """The street segments as they are drawn."""
+        return self._streets.segments
+
+    def flow(self) -> tuple[FlowState, ...]:
+        """Every direction that is counted and was heard."""
+        with self._lock:
+            return self._machine.flow() if self._machine else ()
+
+    def segments(self) -> tuple[Segment, ...]:
+        """Every street segment as it is now."""
+        with self._lock:
+            return self._machine.segments() if self._machine else ()
+
+    def congestions(self, from_us: int) -> tuple[Congestion, ...]:
+        """Congestions that are in force or ended after `from_us`, by begin. Raises MobilityError."""
+        return congestions_db.read(self._file, from_us)
+
+    def listen(self, callback: Listener) -> Callable[[], None]:
+        """Call back with congestions that have begun, become worse or ended, in the reader's thread.
+
+        After they are durable, and not while a history is read. Returns what ends it.
+        """
+        with self._lock:
+            self._listeners = (*self._listeners, callback)
+
+        def leave() -> None:
+            with self._lock:
+                self._listeners = tuple(each for each in self._listeners if each is not callback)
+
+        return leave
 
     def sites(self) -> tuple[Site, ...]:
         """Every site of which something was counted. Raises MobilityError."""
@@ -191,7 +237,7 @@ class Mobility:
         state = {page: blob for page, blob in part.state.items() if blob}
         self._series = list(self._journal.series())
         self._arranged = self._registry()
-        machine = Machine(self._rules, self._arranged, self._catalogue, self._series, state)
+        machine = Machine(self._rules, self._arranged, self._catalogue, self._series, state, self._streets)
         machine.tally = self._tally
         self._history.arrange(machine.plan_now.counts, machine.plan_now.speeds)
         self._found = []
@@ -240,18 +286,39 @@ class Mobility:
     def _commit(self, machine: Machine, *, due: bool) -> None:
         if not due or self._cursor == self._durable:
             return
-        self._write(together(self._found))
+        found = together(self._found)
+        self._write(found)
         self._journal.commit(PART, self._fence, self._cursor, machine.pages())
         machine.durable()
         self._found = []
         self._durable = self._cursor
         self._checkpoint_at = time.monotonic() + self._checkpoint_s
+        if found.congestions and self._clock() - machine.newest_us < _HISTORY_US:
+            self._tell(tuple({each.id: each for each in found.congestions}.values()))
+
+    def _tell(self, congestions: tuple[Congestion, ...]) -> None:
+        self.stats.congestions += len(congestions)
+        for each in congestions:
+            _log.info(
+                "congestion",
+                segment=each.segment,
+                congestion=each.id,
+                worst=each.worst,
+                begin=stamp(each.begin_us),
+                end=None if each.end_us is None else stamp(each.end_us),
+            )
+        for listener in self._listeners:
+            try:
+                listener(congestions)
+            except Exception:  # noqa: BLE001 - a listener's fault is not the counter's
+                _log.exception("congestion_listener_failed")
 
     def _write(self, found: Found) -> None:
         """Before the journal's commit: after a crash between the two the same is written again."""
-        if len(found.cells.slot) or len(found.speeds.slot) or not self._written:
+        if len(found.cells.slot) or len(found.speeds.slot) or found.congestions or not self._written:
             with self._file.write() as connection:
                 self._history.write(connection, found.cells, found.speeds)
+                congestions_db.write(connection, found.congestions)
                 connection.execute("INSERT OR REPLACE INTO position VALUES (1, ?)", (self._cursor,))
             self._written = True
 

@@ -13,7 +13,8 @@ from alerts.mobility import counting, parking, speeds
 from alerts.mobility.cells import Cells, SpeedCells, joined, joined_speeds, no_cells, no_speeds
 from alerts.mobility.counting import SiteCounts
 from alerts.mobility.plan import Plan, make_plan
-from alerts.mobility.states import CarPark
+from alerts.mobility.roads import LOOK_US, Roads, Streets
+from alerts.mobility.states import CarPark, Congestion, FlowState, Segment
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
 from devices.measurement import Quality
@@ -30,11 +31,16 @@ class Found:
 
     cells: Cells = field(default_factory=no_cells)
     speeds: SpeedCells = field(default_factory=no_speeds)
+    congestions: tuple[Congestion, ...] = ()
 
 
 def together(found: Sequence[Found]) -> Found:
     """Of several steps in their order, each thing once and as it is after the last."""
-    return Found(joined([each.cells for each in found]), joined_speeds([each.speeds for each in found]))
+    return Found(
+        joined([each.cells for each in found]),
+        joined_speeds([each.speeds for each in found]),
+        tuple(congestion for each in found for congestion in each.congestions),
+    )
 
 
 class Machine:
@@ -43,17 +49,21 @@ class Machine:
     What they become depends on the readings and their order alone, not on how they were split into batches.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what the kernels are made from
         self,
         rules: Rules,
         registry: Registry,
         catalogue: Mapping[str, DeviceType],
         series: Sequence[Series] = (),
         state: Mapping[str, bytes] | None = None,
+        streets: Streets | None = None,
     ) -> None:
         self.tally = Tally()
         self._rules = rules
         self._catalogue = catalogue
+        self._streets = streets or Streets()
+        pages: MutableMapping[str, bytes] = dict(state or {})
+        self._roads = Roads(pages)
         self._quality = Table("quality", quality.ROW)
         # its row: the newest time known
         self._clock = Table("clock", _CLOCK)
@@ -68,8 +78,8 @@ class Machine:
             self._speeds,
             self._sensors,
             self._parks,
+            *self._roads.tables,
         )
-        pages: MutableMapping[str, bytes] = dict(state or {})
         for table in self._tables:
             table.restore(pages)
         self._clock.claim(["newest"])
@@ -77,7 +87,7 @@ class Machine:
 
     def plan(self, registry: Registry, series: Sequence[Series]) -> Plan:
         """What adopt() takes; nothing of this is touched."""
-        return make_plan(self._rules, registry, series, self._catalogue)
+        return make_plan(self._rules, registry, series, self._catalogue, self._streets)
 
     def adopt(self, plan: Plan) -> None:
         """Follow a new registry or more series from now on; the state stays."""
@@ -87,6 +97,7 @@ class Machine:
         self._speeds.claim(plan.speeds_keys)
         self._sensors.claim(plan.parking_keys)
         self._parks.claim(plan.parking.stations)
+        self._roads.adopt(plan.roads)
 
     @property
     def series(self) -> int:
@@ -104,17 +115,37 @@ class Machine:
         Readings that quality control does not leave at 1 or 2, that are no number, or whose time cannot be
         one change nothing.
         """
-        plan = self.plan_now
         dated = (readings["time_us"] >= quality.FIRST_US) & (readings["time_us"] <= quality.LAST_US)
         self.tally.undated += len(readings) - int(dated.sum())
         readings = readings[dated]
+        if not len(readings):
+            return Found()
+        looked = self.newest_us or int(readings["time_us"][0])
         seen = self._seen(readings)
         good = self._good(readings)
         readings, seen = readings[good], seen[good]
+        found: list[Found] = []
+        # up to each look and no further, however the readings are split
+        due = np.flatnonzero(np.diff(seen // LOOK_US, prepend=looked // LOOK_US))
+        for part, times in zip(np.split(readings, due), np.split(seen, due), strict=True):
+            if len(part):
+                found += [self._look(looked, int(times[0])), self._take(part, times)]
+                looked = int(times[-1])
+        return together([*found, self._look(looked, self.newest_us)])
+
+    def _look(self, looked_us: int, now_us: int) -> Found:
+        """What the roads conclude between two times of the clock of the readings."""
+        told = self._roads.look(self._counts.rows, self._speeds.rows, looked_us, now_us)
+        return Found(congestions=tuple(told))
+
+    def _take(self, readings: Readings, seen: Ints) -> Found:
+        """Readings that are good, between two looks."""
+        plan = self.plan_now
         cells, kmh = no_cells(), no_speeds()
         for batch, place in batch_of(readings, plan.counts.slot_of[readings["series"]]):
             self._counts.touch(batch.slot)
             cells = counting.step(self._counts.rows, plan.counts, batch, seen[place], self.tally)
+            self._roads.note(cells.slot, cells.mark)
         for batch, place in batch_of(readings, plan.speeds.slot_of[readings["series"]]):
             self._speeds.touch(batch.slot)
             kmh = speeds.step(self._speeds.rows, plan.speeds, batch, seen[place], self.tally)
@@ -158,6 +189,14 @@ class Machine:
     def parking(self) -> tuple[CarPark, ...]:
         """Every car park as it is now."""
         return parking.car_parks(self._sensors.rows, self._parks.rows, self.plan_now.parking)
+
+    def flow(self) -> tuple[FlowState, ...]:
+        """Every direction that is counted and was heard."""
+        return self._roads.flow(self.newest_us)
+
+    def segments(self) -> tuple[Segment, ...]:
+        """Every street segment as it is now."""
+        return self._roads.segments(self.newest_us)
 
     def _seen(self, readings: Readings) -> Ints:
         """The newest time known at each reading, its own included."""

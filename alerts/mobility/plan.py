@@ -18,6 +18,7 @@ from alerts.kostra.kostra import Kostra
 from alerts.mobility.counted import Site
 from alerts.mobility.counting import CountsPlan
 from alerts.mobility.parking import ENTRANCE, EXIT, SPACE, ParkingPlan
+from alerts.mobility.roads import RoadsPlan, Streets, roads_plan
 from alerts.mobility.speeds import SpeedsPlan
 from alerts.rule_kinds import Counts, Parking
 from alerts.rules import Rules
@@ -52,10 +53,15 @@ class Plan:
     counts_keys: Sequence[str]
     speeds: SpeedsPlan
     speeds_keys: Sequence[str]
+    roads: RoadsPlan
 
 
 def make_plan(
-    rules: Rules, registry: Registry, series: Sequence[Series], catalogue: Mapping[str, DeviceType]
+    rules: Rules,
+    registry: Registry,
+    series: Sequence[Series],
+    catalogue: Mapping[str, DeviceType],
+    streets: Streets,
 ) -> Plan:
     """The plan for the series the journal knows."""
     place = Place(rules, registry, catalogue, series, Kostra())
@@ -64,6 +70,7 @@ def make_plan(
     of_counts = [n for n, each in enumerate(series) if each.property in counted]
     of_speeds = [n for n, each in enumerate(series) if each.property in {SPEED, SPEED_V85}]
     counts = _counts(place, of_counts)
+    speeds = _speeds(place, of_speeds, frozenset(counts.sites))
     judged = [n for n in sorted({*of_parking, *of_counts, *of_speeds}) if rules.judges(series[n].property)]
     return Plan(
         series=len(series),
@@ -73,8 +80,9 @@ def make_plan(
         parking_keys=[str(n) for n in of_parking],
         counts=counts,
         counts_keys=[str(n) for n in of_counts],
-        speeds=_speeds(place, of_speeds, frozenset(counts.sites)),
+        speeds=speeds,
         speeds_keys=[str(n) for n in of_speeds],
+        roads=roads_plan(streets, [_site(series[n]) for n in of_counts], counts, speeds),
     )
 
 

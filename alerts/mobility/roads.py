@@ -17,9 +17,11 @@ from alerts.mobility import congestion, flow, quarters, week
 from alerts.mobility.calendar import QUARTER_US, Calendar
 from alerts.mobility.congestion import SegmentsPlan
 from alerts.mobility.counted import Site
+from alerts.mobility.counting import CountsPlan
 from alerts.mobility.flow import FlowPlan, Quarters
 from alerts.mobility.quarters import QuartersPlan, way_of
 from alerts.mobility.segments import Street
+from alerts.mobility.speeds import SpeedsPlan
 from alerts.mobility.states import Congestion, FlowState, Segment
 
 VEHICLES = "vehicle_count"
@@ -51,24 +53,21 @@ class Streets:
 
 
 def roads_plan(
-    streets: Streets,
-    series: Sequence[Site],
-    used: Sequence[bool],
-    interval_us: Ints,
-    speeds: Sequence[tuple[Site, int]],
+    streets: Streets, counted: Sequence[Site], counts: CountsPlan, speeds: SpeedsPlan
 ) -> RoadsPlan:
-    """The plan for series of counts, in the order of their slots.
-
-    `series[slot]`: what it counts; `used`: whether it does now; `interval_us` between its readings; `speeds`:
-    series of speeds, as what is counted there and the slot.
-    """
-    every = [way_of(site) for site in series]
+    """The plan; `counted[slot]`: what a series of counts counts, whether it is used or not."""
+    used = [site is not None for site in counts.sites] & counts.standing
+    interval_us = counts.curves.interval_us
+    every = [way_of(site) for site in counted]
     ways = list(dict.fromkeys(every))
     number = {way: i for i, way in enumerate(ways)}
-    of_slot = np.array([number[way] if use else -1 for way, use in zip(every, used, strict=True)], np.int64)
+    of_slot = np.array(
+        [number[way] if use else -1 for way, use in zip(every, used.tolist(), strict=True)], np.int64
+    )
     by_site: dict[Site, list[int]] = {}
-    for site, slot in speeds:
-        by_site.setdefault(site, []).append(slot)
+    for slot, site in enumerate(speeds.sites):
+        if site is not None and not speeds.v85[slot]:
+            by_site.setdefault(site, []).append(slot)
     settle = np.full(len(ways), LOOK_US)
     np.maximum.at(settle, of_slot[of_slot >= 0], -(-interval_us[of_slot >= 0] // LOOK_US) * LOOK_US)
     settle = np.minimum(settle, _LONGEST_SETTLE_US)
@@ -87,7 +86,7 @@ def roads_plan(
         QuartersPlan(
             of_slot,
             [np.flatnonzero(of_slot == way) for way in range(len(ways))],
-            [np.array(by_site.get(site, []), np.int64) for site in series],
+            [np.array(by_site.get(site, []), np.int64) for site in counted],
         ),
         FlowPlan(
             ways,
@@ -125,15 +124,6 @@ class Roads:
         self._weeks.claim(weeks)
         self._segments.claim([street.id for street in plan.segments.streets])
 
-    def looks(self, before_us: int, watermark_us: Ints) -> Ints:
-        """For each reading the look (µs) that is due before it is taken; `watermark_us` with it included.
-
-        `before_us`: the watermark before them, 0 at the very first.
-        """
-        look = watermark_us // LOOK_US * LOOK_US
-        last = np.concatenate([[before_us // LOOK_US * LOOK_US if before_us else look[0]], look[:-1]])
-        return np.where(look > last, look, 0)
-
     def note(self, slot: Slots, mark: Ints) -> None:
         """Cells of series of counts that have changed: `mark` * MARK_US is their begin."""
         way = self._plan.cells.ways[slot]
@@ -146,14 +136,15 @@ class Roads:
         rows["oldest"][way] = oldest[way]
         self._changed.touch(np.unique(way))
 
-    def look(self, counts: Rows, speeds: Rows, before_us: int, now_us: int) -> list[Congestion]:
-        """Judge what is due after the watermark's look at `before_us` up to that at `now_us`.
+    def look(self, counts: Rows, speeds: Rows, looked_us: int, now_us: int) -> list[Congestion]:
+        """Judge what has become due since the watermark stood at `looked_us`.
 
         Returns congestions that have begun, become worse or ended.
         """
         found: list[Congestion] = []
-        for time in range(max(before_us, now_us - _LOOKED_BACK_US) + LOOK_US, now_us + 1, LOOK_US):
-            found += self._look(counts, speeds, time)
+        now = now_us // LOOK_US * LOOK_US
+        for time in range(max(looked_us // LOOK_US * LOOK_US, now - _LOOKED_BACK_US), now, LOOK_US):
+            found += self._look(counts, speeds, time + LOOK_US)
         return found
 
     def flow(self, watermark_us: int) -> tuple[FlowState, ...]:
