@@ -36,12 +36,16 @@ CHANGED = np.dtype([("oldest", "<i8"), ("newest", "<i8")])
 
 @dataclass(frozen=True, slots=True)
 class RoadsPlan:
-    """`settle` µs: so long after a quarter the readings of each way are usually there."""
+    """`settle` µs: so long after a quarter the readings of each way are usually there.
+
+    `moments`: µs after each quarter at which something is due.
+    """
 
     cells: QuartersPlan
     flow: FlowPlan
     segments: SegmentsPlan
     settle: Ints
+    moments: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ def roads_plan(
         np.array([i for i, way in enumerate(ways) if way.property == VEHICLES and each.counts(way)], np.int64)
         for each in streets.segments
     ]
+    used_ways = np.unique(of_slot[of_slot >= 0])
     return RoadsPlan(
         QuartersPlan(
             of_slot,
@@ -100,6 +105,7 @@ def roads_plan(
             np.array([settle[sites].max(initial=LOOK_US) for sites in speak], np.int64),
         ),
         settle,
+        tuple(np.unique(settle[used_ways] % QUARTER_US).tolist()),
     )
 
 
@@ -124,6 +130,10 @@ class Roads:
         self._weeks.claim(weeks)
         self._segments.claim([street.id for street in plan.segments.streets])
 
+    def looks(self, time_us: Ints) -> Ints:
+        """How many looks there have been up to times of the watermark, from any beginning."""
+        return sum(((time_us - each) // QUARTER_US for each in self._plan.moments), np.zeros_like(time_us))
+
     def note(self, slot: Slots, mark: Ints) -> None:
         """Cells of series of counts that have changed: `mark` * MARK_US is their begin."""
         way = self._plan.cells.ways[slot]
@@ -143,8 +153,10 @@ class Roads:
         """
         found: list[Congestion] = []
         now = now_us // LOOK_US * LOOK_US
-        for time in range(max(looked_us // LOOK_US * LOOK_US, now - _LOOKED_BACK_US), now, LOOK_US):
-            found += self._look(counts, speeds, time + LOOK_US)
+        for before in range(max(looked_us // LOOK_US * LOOK_US, now - _LOOKED_BACK_US), now, LOOK_US):
+            time = before + LOOK_US
+            if time % QUARTER_US in self._plan.moments:
+                found += self._look(counts, speeds, time)
         return found
 
     def flow(self, watermark_us: int) -> tuple[FlowState, ...]:
