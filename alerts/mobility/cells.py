@@ -14,7 +14,7 @@ CELL_US = MARK_US
 class Cells(NamedTuple):
     """Counts as they stand now; cell k is k * CELL_US < time <= (k + 1) * CELL_US.
 
-    `passed`: how many; `seconds`: how much of the cell readings speak for. `touched`: the newest time known (µs)
+    `passed`: how many; `seconds`: how much of it readings speak for. `touched`: the newest time known (µs)
     when a reading last changed it.
     """
 
