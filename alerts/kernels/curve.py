@@ -136,9 +136,8 @@ def add(rows: Rows, plan: CurvePlan, readings: Amounts, tally: Tally, spans: Spa
     if not interval.all():
         interval = np.where(interval == 0, np.clip(spacing, 0, _HOUR_US), interval)
     depth = np.where(counter, amount - head["last"], amount)
-    regular = 2 * spacing <= 3 * interval
-    since_last = counter | regular if plan.joins else counter
-    start = np.where(since_last, last, np.maximum(last, time - interval))
+    joined = counter | (2 * spacing <= 3 * interval) if plan.joins else counter
+    start = np.where(joined, last, np.maximum(last, time - interval))
     limit = plan.cap[slot] * np.where(counter, np.maximum(spacing, _MINUTE_US), interval) // _MINUTE_US
     mark = (last - phase) // MARK_US
     marks = (time - phase) // MARK_US - mark
@@ -167,13 +166,8 @@ def add(rows: Rows, plan: CurvePlan, readings: Amounts, tally: Tally, spans: Spa
     length_ms = np.maximum((time - start) // 1000, 1)
     _fill(ring, slot, (*_of_amount(plan, slot, time, start, length_ms), phase, mark, marks), total, depth)
     if "cover" in (rows.dtype.names or ()):
-        lasts = time // _S - start // _S
-        seconds = np.where(~counter | (2 * spacing <= 3 * interval), lasts, 0)
-        course = (start, length_ms, phase, mark, marks)
-        _fill(rows["cover"], slot, course, head["covered"], seconds)
-        _fill(rows["bridge"], slot, course, rows["bridged"][slot], lasts - seconds)
-        head["covered"] += seconds
-        rows["bridged"][slot] += lasts - seconds
+        seconds = time // _S - start // _S, ~counter | (2 * spacing <= 3 * interval)
+        _cover(rows, head, slot, (start, length_ms, phase, mark, marks), seconds)
     if spans is not None:
         spans.fast.append((np.arange(len(slot)) if kept is None else kept, start, time))
     at = head["pushes"] % rows["knot_time"].shape[1]
@@ -184,6 +178,22 @@ def add(rows: Rows, plan: CurvePlan, readings: Amounts, tally: Tally, spans: Spa
     head["total"] += depth
     head["pushes"] += 1
     rows["head"][slot] = head
+
+
+def _cover(
+    rows: Rows,
+    head: Rows,
+    slot: Slots,
+    course: tuple[Ints, Ints, Ints, Ints, Ints],
+    seconds: tuple[Ints, Bools],
+) -> None:
+    """Keep the seconds that readings speak for, and apart from them those that are only bridged."""
+    lasts, regular = seconds
+    spoken = np.where(regular, lasts, 0)
+    _fill(rows["cover"], slot, course, head["covered"], spoken)
+    _fill(rows["bridge"], slot, course, rows["bridged"][slot], lasts - spoken)
+    head["covered"] += spoken
+    rows["bridged"][slot] += lasts - spoken
 
 
 def _of_amount(plan: CurvePlan, slot: Slots, time: Ints, start: Ints, length_ms: Ints) -> tuple[Ints, Ints]:

@@ -39,8 +39,9 @@ SCHEMA = (
 )
 """A counter is a device of a site, whose first cell begins at `since_us`; `until_us` NULL: it stands there.
 
-`first` and `last`: the bridged seconds of the first and the last five minutes of the interval. `kmh_sum` is of speeds times counts, `kmh_count` of the counts that have a speed. `touched_us`: the newest
-time known when a reading last changed it.
+`first` and `last`: the bridged seconds of the first and the last five minutes of the interval. `kmh_sum` is
+of speeds times counts, `kmh_count` of the counts that have a speed. `touched_us`: the newest time known when
+a reading last changed it.
 """
 
 _BEFORE = "count, seconds, bridged, first, last, kmh_sum, kmh_count, v85_sum, v85_count, touched_us"
@@ -60,8 +61,8 @@ _SPEED = (
 )
 _V85 = _SPEED.replace("kmh", "v85_kmh")
 _QUARTER = (
-    "INSERT OR REPLACE INTO total SELECT ?1, 1, ?2, ?3, sum(count), sum(seconds), sum(bridged), "
-    f"sum(iif(begin_us = ?2, bridged, 0)), sum(iif(begin_us = ?3 - {CELL_US}, bridged, 0)), "
+    "INSERT OR REPLACE INTO total SELECT ?1, 1, ?2, ?3, sum(count), sum(seconds), "  # noqa: S608 - a constant
+    "sum(bridged), sum(iif(begin_us = ?2, bridged, 0)), sum(iif(begin_us = ?3 - ?4, bridged, 0)), "
     f"{_SUMS} FROM cell WHERE site = ?1 AND begin_us >= ?2 AND begin_us < ?3"
 )
 _COARSER = (
@@ -195,7 +196,9 @@ class CountsDb:
         hours = {(site, begin // _HOUR_US * _HOUR_US) for site, begin in quarters}
         days = {(site, *self._local.day(begin)) for site, begin in hours}
         weeks = {(site, *self._local.week(begin)) for site, begin, _ in days}
-        connection.executemany(_QUARTER, [(site, begin, begin + _QUARTER_US) for site, begin in quarters])
+        connection.executemany(
+            _QUARTER, [(site, begin, begin + _QUARTER_US, CELL_US) for site, begin in quarters]
+        )
         connection.executemany(_COARSER, [(site, begin, begin + _HOUR_US, _HOURS) for site, begin in hours])
         connection.executemany(_COARSER, [(*each, _DAYS) for each in days])
         connection.executemany(_COARSER, [(*each, _WEEKS) for each in weeks])
