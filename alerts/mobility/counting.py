@@ -112,12 +112,12 @@ def _take(rows: Rows, plan: CurvePlan, readings: Amounts, seen: Ints, tally: Tal
     late = np.flatnonzero(known & (time <= before["time"]))
     old = _kept(rows, slot[late])
     base = _unfinished(rows, slot, before)
-    bridged = rows["bridged"][slot]
+    spanned = rows["bridged"][slot]
     spans = Spans()
     curve.add(rows, plan, readings, tally, spans)
     after: Rows = rows["head"][slot]
     grown = (after["total"] != before["total"]) | (after["covered"] != before["covered"])
-    grown |= rows["bridged"][slot] != bridged
+    grown |= rows["bridged"][slot] != spanned
     grown &= ~known | (time > before["time"])
     found = []
     for places, starts, ends in [*spans.fast, *_columns(spans)]:
@@ -134,7 +134,8 @@ def _take(rows: Rows, plan: CurvePlan, readings: Amounts, seen: Ints, tally: Tal
             if begin == before["time"][i] // MARK_US and known[i]:
                 columns[:, 0] += base[:, i]
             every = np.ones(len(mark), np.int64)
-            found.append(Cells(every * slot[i], mark, *columns, every * seen[i]))
+            passed, seconds, bridged = columns
+            found.append(Cells(every * slot[i], mark, passed, seconds, bridged, every * seen[i]))
     if len(late):
         new = _kept(rows, slot[late])
         changed, place = ((new != old).any(axis=0)).nonzero()
