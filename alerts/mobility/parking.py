@@ -1,0 +1,149 @@
+"""Car parks: how many spaces are taken, from single-space sensors, counters at the gates or a barrier system.
+
+One reading changes one number of its car park by what its series has changed; what that makes of the number in
+the long run is judged when a quarter of an hour is closed (drift.py).
+"""
+
+import numpy as np
+
+from alerts.kernels.rows import Batch, Ints, Rows, Slots, rounds
+from alerts.mobility import drift
+from alerts.mobility.car_park import (
+    ENTRANCE,
+    EXIT,
+    FREE,
+    MARKS,
+    MINUTE_US,
+    QUARTER_US,
+    RESERVED,
+    SETTLE_US,
+    TAKEN,
+    Found,
+    ParkingPlan,
+)
+
+
+def step(  # noqa: PLR0913, PLR0917 - two tables of state and the clock beside the usual
+    sensors: Rows, parks: Rows, plan: ParkingPlan, batch: Batch, newest_us: Ints, until_us: int
+) -> Found:
+    """Take readings in their order; changes `sensors` and `parks` in place.
+
+    `newest_us`: per reading the newest event time known with it, `until_us` with the whole batch. A late
+    reading of a series changes nothing: a counter's rise since is in the newer one already.
+    """
+    found = Found()
+    slot, time, value = batch
+    amount = np.rint(value).astype(np.int64)
+    for part in rounds(plan.park[slot]):
+        park = plan.park[slot[part]]
+        _close(sensors, parks, plan, park, newest_us[part], found)
+        _advance(parks, park, newest_us[part] // MINUTE_US)
+        newer = part[time[part] > sensors["time"][slot[part]]]
+        if len(newer):
+            _take(sensors, parks, plan, Batch(slot[newer], time[newer], amount[newer]))
+    park = np.arange(len(plan.stations))
+    _close(sensors, parks, plan, park, np.full(len(park), until_us), found)
+    return found
+
+
+def rearrange(sensors: Rows, parks: Rows, plan: ParkingPlan) -> Slots:
+    """Follow a new plan: car parks whose sensors are others now; returns those that changed.
+
+    A number from counters stays as it is.
+    """
+    changed = []
+    for park, source in enumerate(plan.source):
+        row = parks[park]
+        total = int(sensors["value"][plan.tellers(park)].sum())
+        if source != "counters" and row["mark"] and row["occupied"] != total:
+            drift.shift(row, total - int(row["occupied"]))
+            changed.append(park)
+    return np.array(changed, np.int64)
+
+
+def _close(  # noqa: PLR0913, PLR0917 - see step()
+    sensors: Rows, parks: Rows, plan: ParkingPlan, park: Slots, newest_us: Ints, found: Found
+) -> None:
+    last = (newest_us - SETTLE_US) // QUARTER_US
+    due = (parks["mark"][park] > 0) & (parks["quarter"][park] < last)
+    for i in due.nonzero()[0].tolist():
+        drift.close(sensors, parks, plan, int(park[i]), int(last[i]), found)
+
+
+def _advance(parks: Rows, park: Slots, mark: Ints) -> None:
+    """Write the minutes that have passed."""
+    row = parks[park]
+    new = row["mark"] == 0
+    row["begun"] = np.where(new, mark, row["begun"])
+    # the quarter in which a car park begins is never whole
+    row["quarter"] = np.where(new, mark * MINUTE_US // QUARTER_US + 1, row["quarter"])
+    fresh = _marks_after(mark, row["mark"])
+    row["ring"] = np.where(fresh, row["occupied"][:, None], row["ring"])
+    row["mark"] = np.maximum(row["mark"], mark)
+    parks[park] = row
+
+
+def _take(sensors: Rows, parks: Rows, plan: ParkingPlan, batch: Batch) -> None:
+    slot, time, value = batch
+    park, role = plan.park[slot], plan.role[slot]
+    row = sensors[slot]
+    counter = (role == ENTRANCE) | (role == EXIT)
+    barrier = (role == TAKEN) | (role == FREE)
+    capacity = plan.capacity[park]
+    amount = np.where(role == FREE, capacity - value, value)
+    amount = np.where(counter, amount, np.clip(amount, 0, np.where(barrier, capacity, 1)))
+    first = row["time"] == 0
+    rise = _rise(row["time"], row["value"], plan, batch)
+    again = _rise(row["suspect_time"], row["suspect"], plan, batch)
+    agrees = (row["suspect_time"] > 0) & (time > row["suspect_time"]) & (again >= 0)
+    # it was reset or exchanged when two readings agree; what passed meanwhile nobody knows
+    rise = np.where(first, 0, np.where(rise >= 0, rise, np.where(agrees, again, rise)))
+    strange = counter & (rise < 0)
+    later = strange & (time > row["suspect_time"])
+    row["suspect_time"] = np.where(later, time, np.where(strange, row["suspect_time"], 0))
+    row["suspect"] = np.where(later, amount, row["suspect"])
+    # what a space says first has been so before; of reserved ones the counters know nothing yet
+    told = np.where(first & (role == RESERVED), 0, amount - row["value"])
+    change = np.where(counter, np.maximum(rise, 0), told)
+    row["since"] = np.where(~strange & (first | (row["value"] != amount)), time, row["since"])
+    row["value"] = np.where(strange, row["value"], amount)
+    row["time"] = np.where(strange, row["time"], time)
+    sensors[slot] = row
+    kept = ~strange
+    _change(
+        parks,
+        park[kept],
+        Batch(slot[kept], np.where(first & ~counter, 0, time)[kept], (plan.effect[slot] * change)[kept]),
+        (np.where(counter, change, 0)[kept], first[kept], time[kept]),
+    )
+
+
+def _change(parks: Rows, park: Slots, changes: Batch, how: tuple[Ints, Ints, Ints]) -> None:
+    """Let numbers change from a time on. `how`: passages, whether it is a series' first word, its time."""
+    _, since, change = changes
+    passages, first, time = how
+    state = parks[park]
+    state["passages"] += passages
+    state["occupied"] += change
+    later = _marks_after(state["mark"], -(-since // MINUTE_US) - 1)
+    state["ring"] += np.where(later, change[:, None], 0).astype(np.int32)
+    moved = (change != 0) | first
+    state["changed"] = np.where(moved, np.maximum(state["changed"], time), state["changed"])
+    state["time"] = np.maximum(state["time"], time)
+    parks[park] = state
+
+
+def _rise(before_us: Ints, before: Ints, plan: ParkingPlan, batch: Batch) -> Ints:
+    """How much a counter has risen, -1 where that does not follow."""
+    slot, time, value = batch
+    rise = value - before
+    rise = np.where(rise < 0, rise + plan.modulus[slot], rise)
+    limit = plan.cap[plan.park[slot]] * np.maximum(time - before_us, MINUTE_US) // MINUTE_US
+    return np.where((rise < 0) | (rise > limit), -1, rise)
+
+
+def _marks_after(mark: Ints, before: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Which places of a ring that reaches up to `mark` hold minutes after `before`: shape (rows, MARKS)."""
+    at = np.arange(MARKS)
+    minute = mark[:, None] - (mark[:, None] - at) % MARKS
+    return minute > before[:, None]
