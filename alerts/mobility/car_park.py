@@ -26,8 +26,9 @@ LEARNED, UNKNOWN = -1, -2
 SENSOR = np.dtype(
     [("time", "<i8"), ("value", "<i8"), ("since", "<i8"), ("suspect_time", "<i8"), ("suspect", "<i8")]
 )
-"""One series: newest reading, occupied 0/1, spaces taken or the counter's value, since when it has been so, and
-a counter value that does not follow from the last one (the next reading decides). Times µs since the epoch."""
+"""One series: newest reading, occupied 0/1, spaces taken or the counter's value, since when it has been so,
+and a counter value that does not follow from the last one (the next reading decides). Times µs since the
+epoch, UTC."""
 
 PARK = np.dtype(
     [
@@ -51,11 +52,11 @@ PARK = np.dtype(
     ]
 )
 """One car park. `occupied` is the sum of what its sensors say and may lie outside of what is possible;
-`ring[k % MARKS]` is what it was at minute k since the epoch, for the last MARKS minutes up to `mark`. `quarter`
-is the newest closed quarter of an hour (its end in quarters since the epoch), `passages` cars in and out so
-far, `anchor` when the number was last known to be right. Of the night (day `night` since year 1) the fewest
-passages in an hour and what the car park held then; `nights` what the last ones held. `counted` is the number
-of the newest count by hand that was taken."""
+`ring[k % MARKS]` is what it was at minute k since the epoch, for the last MARKS minutes up to `mark`.
+`quarter` is the newest closed quarter of an hour (its end in quarters since the epoch), `passages` cars in
+and out so far, `anchor` when the number was last known to be right. Of the night (day `night` since year 1)
+the fewest passages in an hour and what the car park held then; `nights` what the last ones held. `counted`
+is the number of the newest count by hand that was taken."""
 
 
 class Count(NamedTuple):
@@ -163,9 +164,10 @@ def taken(sensors: Rows, plan: ParkingPlan, park: int, numbers: Ints, told: Hear
 def bounds(sensors: Rows, plan: ParkingPlan, park: int, time_us: int, still_us: int = 0) -> tuple[int, int]:
     """Least and most spaces that can be taken, by the single spaces that are watched.
 
-    Those count that have been as they are for `still_us` up to the time. Where they speak for the others, no
-    more than three standard errors of a sample without replacement (Cochran, Sampling Techniques, 1977, ch. 3)
-    from their share, which is taken as (taken + 1) / (watched + 2) so that few of them do not say all or none.
+    Those count that have been as they are for `still_us` up to the time. Where they speak for the others, it
+    is also no more than three standard errors of a sample without replacement (Cochran, Sampling Techniques,
+    1977, ch. 3) from their share, which is taken as (taken + 1) / (watched + 2): a few of them do not say
+    that all or none are.
     """
     capacity = int(plan.capacity[park])
     watched = heard(sensors, plan, plan.of(park, SPACE), time_us).known

@@ -101,9 +101,8 @@ def _car_park(sensors: Rows, parks: Rows, plan: ParkingPlan, park: int, now_us: 
         confidence=confidence(sensors, row, plan, park, now_us),
         trend_per_h=trend(sensors, row, plan, park, now_us),
         reserved={
-            kind: _reserved(sensors, plan, mine, spaces)
+            kind: _reserved(sensors, plan, _for(plan, park, kind), spaces, now_us)
             for kind, spaces in plan.spaces_for[park].items()
-            if (mine := _for(plan, park, kind)) is not None
         },
     )
 
@@ -120,6 +119,8 @@ def _for(plan: ParkingPlan, park: int, kind: Reserved) -> Slots:
     return np.array([slot for slot in mine.tolist() if plan.reserved[slot] == kind], np.int64)
 
 
-def _reserved(sensors: Rows, plan: ParkingPlan, mine: Slots, spaces: int) -> ReservedSpaces:
-    full = int(sensors["value"][mine].sum())
-    return ReservedSpaces(spaces, full, spaces - full)
+def _reserved(sensors: Rows, plan: ParkingPlan, mine: Slots, spaces: int, now_us: int) -> ReservedSpaces:
+    """What the sensors say that are heard; a space that nobody knows of is neither taken nor free."""
+    known = heard(sensors, plan, mine, now_us).known
+    full = int(sensors["value"][known].sum())
+    return ReservedSpaces(spaces, full, len(known) - full)

@@ -1,9 +1,9 @@
 """Closing a car park's quarters of an hour: what is published of them, drift found and put right.
 
-Counters miss cars. The number that follows from them is wrong for certain where, in all minutes of a window in
-which every counter has had its say, it lies outside of what is possible: below 0, above the capacity, or against
-what the watched spaces show. It is then moved by the least that is needed. At the end of the night it is moved
-to what the car park is taken to hold then.
+Counters miss cars. The number that follows from them is wrong for certain where, in all minutes of a window
+in which every counter has had its say, it lies outside of what is possible: below 0, above the capacity, or
+against what the watched spaces show. It is then moved by the least that is needed. At the end of the night it
+is moved to what the car park is taken to hold then.
 """
 
 from datetime import UTC, datetime
@@ -30,7 +30,9 @@ from alerts.mobility.states import Correction, Occupancy
 
 NIGHTS_NEEDED = 3
 EMPTY_SHARE, EMPTY_SPACES = 0.05, 2
-"""The nights are empty where one of the last held no more than this share of the capacity, or so many."""
+"""The nights are empty where half of the last ones held no more than this share of the capacity, or so many."""
+MISCOUNT, SPARE = 0.02, 2
+"""More than this share of the cars that passed, and so many more, counters do not miss: those stand there."""
 
 _HOUR_US = 3_600_000_000
 _FIRST_HOUR, _LAST_HOUR = 1, 5
@@ -77,7 +79,7 @@ def close(  # noqa: PLR0913, PLR0917 - two tables of state and where to say it
     row["quarter"] = last
 
 
-def count(row: np.void, plan: ParkingPlan, park: int, counted: Count) -> Correction:
+def count(row: np.void, counted: Count) -> Correction:
     """Take what a person counted, as of its time; everything that has passed since stays passed."""
     mark = counted.time_us // MINUTE_US
     before = int(at_marks(row, np.array([mark]))[0])
@@ -160,14 +162,18 @@ def _morning(row: np.void, plan: ParkingPlan, park: int, end_us: int) -> list[Co
         row["nights_known"] = known + 1
         nights = row["nights"][: min(known + 1, NIGHTS)]
         target = int(nights.min())
-        if known + 1 < NIGHTS_NEEDED or target > max(EMPTY_SPACES, EMPTY_SHARE * capacity):
+        empty = np.median(nights) <= max(EMPTY_SPACES, EMPTY_SHARE * capacity)
+        passed = int(row["passages"] - row["anchor_passages"])
+        if known + 1 < NIGHTS_NEEDED or not empty or held - target > MISCOUNT * passed + SPARE:
             return []
         row["nights"][known % NIGHTS] = target
         why = f"the quietest of the last {len(nights)} nights held that many"
     _anchor(row, end_us, target - held)
     if target == held:
         return []
-    text = f"{_cars(held)} by the counters in the quietest hour of the night, {target} taken to be right: {why}"
+    text = (
+        f"{_cars(held)} by the counters in the quietest hour of the night, {target} taken to be right: {why}"
+    )
     return [Correction(plan.stations[park], end_us, held, target, "night_minimum", text)]
 
 

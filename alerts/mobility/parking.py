@@ -1,11 +1,12 @@
 """Car parks: how many spaces are taken, from single-space sensors, counters at the gates or a barrier system.
 
-One reading changes one number of its car park by what its series has changed; what that makes of the number in
+One reading changes the number of its car park by what its series has changed; what becomes of that number in
 the long run is judged when a quarter of an hour is closed (drift.py).
 """
 
 import numpy as np
 
+from alerts.kernels.curve import Amounts
 from alerts.kernels.rows import Batch, Ints, Rows, Slots, rounds
 from alerts.mobility import drift
 from alerts.mobility.car_park import (
@@ -40,7 +41,7 @@ def step(  # noqa: PLR0913, PLR0917 - two tables of state and the clock beside t
         _advance(parks, park, newest_us[part] // MINUTE_US)
         newer = part[time[part] > sensors["time"][slot[part]]]
         if len(newer):
-            _take(sensors, parks, plan, Batch(slot[newer], time[newer], amount[newer]))
+            _take(sensors, parks, plan, Amounts(slot[newer], time[newer], amount[newer]))
     park = np.arange(len(plan.stations))
     _close(sensors, parks, plan, park, np.full(len(park), until_us), found)
     return found
@@ -83,8 +84,8 @@ def _advance(parks: Rows, park: Slots, mark: Ints) -> None:
     parks[park] = row
 
 
-def _take(sensors: Rows, parks: Rows, plan: ParkingPlan, batch: Batch) -> None:
-    slot, time, value = batch
+def _take(sensors: Rows, parks: Rows, plan: ParkingPlan, readings: Amounts) -> None:
+    slot, time, value = readings
     park, role = plan.park[slot], plan.role[slot]
     row = sensors[slot]
     counter = (role == ENTRANCE) | (role == EXIT)
@@ -93,8 +94,8 @@ def _take(sensors: Rows, parks: Rows, plan: ParkingPlan, batch: Batch) -> None:
     amount = np.where(role == FREE, capacity - value, value)
     amount = np.where(counter, amount, np.clip(amount, 0, np.where(barrier, capacity, 1)))
     first = row["time"] == 0
-    rise = _rise(row["time"], row["value"], plan, batch)
-    again = _rise(row["suspect_time"], row["suspect"], plan, batch)
+    rise = _rise(row["time"], row["value"], plan, readings)
+    again = _rise(row["suspect_time"], row["suspect"], plan, readings)
     agrees = (row["suspect_time"] > 0) & (time > row["suspect_time"]) & (again >= 0)
     # it was reset or exchanged when two readings agree; what passed meanwhile nobody knows
     rise = np.where(first, 0, np.where(rise >= 0, rise, np.where(agrees, again, rise)))
@@ -113,12 +114,12 @@ def _take(sensors: Rows, parks: Rows, plan: ParkingPlan, batch: Batch) -> None:
     _change(
         parks,
         park[kept],
-        Batch(slot[kept], np.where(first & ~counter, 0, time)[kept], (plan.effect[slot] * change)[kept]),
+        Amounts(slot[kept], np.where(first & ~counter, 0, time)[kept], (plan.effect[slot] * change)[kept]),
         (np.where(counter, change, 0)[kept], first[kept], time[kept]),
     )
 
 
-def _change(parks: Rows, park: Slots, changes: Batch, how: tuple[Ints, Ints, Ints]) -> None:
+def _change(parks: Rows, park: Slots, changes: Amounts, how: tuple[Ints, Ints, Ints]) -> None:
     """Let numbers change from a time on. `how`: passages, whether it is a series' first word, its time."""
     _, since, change = changes
     passages, first, time = how
@@ -133,9 +134,9 @@ def _change(parks: Rows, park: Slots, changes: Batch, how: tuple[Ints, Ints, Int
     parks[park] = state
 
 
-def _rise(before_us: Ints, before: Ints, plan: ParkingPlan, batch: Batch) -> Ints:
+def _rise(before_us: Ints, before: Ints, plan: ParkingPlan, readings: Amounts) -> Ints:
     """How much a counter has risen, -1 where that does not follow."""
-    slot, time, value = batch
+    slot, time, value = readings
     rise = value - before
     rise = np.where(rise < 0, rise + plan.modulus[slot], rise)
     limit = plan.cap[plan.park[slot]] * np.maximum(time - before_us, MINUTE_US) // MINUTE_US
