@@ -41,6 +41,7 @@ PARK = np.dtype(
         ("passages", "<i8"),
         ("anchor", "<i8"),
         ("anchor_passages", "<i8"),
+        ("sure_passages", "<i8"),
         ("night", "<i8"),
         ("night_passages", "<i8"),
         ("night_least", "<i8"),
@@ -54,9 +55,10 @@ PARK = np.dtype(
 """One car park. `occupied` is the sum of what its sensors say and may lie outside of what is possible;
 `ring[k % MARKS]` is what it was at minute k since the epoch, for the last MARKS minutes up to `mark`.
 `quarter` is the newest closed quarter of an hour (its end in quarters since the epoch), `passages` cars in
-and out so far, `anchor` when the number was last known to be right. Of the night (day `night` since year 1)
-the fewest passages in an hour and what the car park held then; `nights` what the last ones held. `counted`
-is the number of the newest count by hand that was taken."""
+and out so far, `anchor` when the number was last put right, `sure_passages` those when last all of it was
+known, not only a bound. Of the night (day `night` since year 1) the fewest passages in an hour and what the
+car park held then; `nights` what the last ones held. `counted` is the number of the newest count by hand that
+was taken."""
 
 
 class Count(NamedTuple):
@@ -74,11 +76,12 @@ class ParkingPlan:
     """Slots are series of car parks: `role[slot]` what it is, `park[slot]` whose.
 
     `effect[slot]`: by how much the car park's number rises with the series' own; `silent_us[slot]`: after
-    that long without a word nothing is known of it. `reserved[slot]`: for whom a space is.
+    that long without a word nothing is known of it.
     Per car park: `capacity` spaces that everybody may take, `sensors` installed that tell what is taken,
     `cap` most vehicles a minute that are real, `window` minutes in which every counter has its say, `night`
-    cars at night or LEARNED or UNKNOWN, `share`: the watched spaces speak for the others, `members` the slots
-    in use, `spaces_for` its reserved spaces.
+    cars at night or LEARNED or UNKNOWN, `share`: the watched spaces speak for the others; slots in use:
+    `tellers` what its number follows from, `watched` single spaces, `apart` reserved ones, by whom they are
+    for; `spaces_for` how many of those there are.
     """
 
     slot_of: Slots
@@ -87,8 +90,6 @@ class ParkingPlan:
     effect: Slots
     modulus: Ints
     silent_us: Ints
-    used: Bools
-    reserved: Sequence[Reserved | None]
     stations: Sequence[str]
     source: Sequence[Truth]
     shown: Sequence[bool]
@@ -98,25 +99,11 @@ class ParkingPlan:
     window: Ints
     night: Ints
     share: Bools
-    members: Sequence[Slots]
+    tellers: Sequence[Slots]
+    watched: Sequence[Slots]
+    apart: Sequence[Mapping[Reserved, Slots]]
     spaces_for: Sequence[Mapping[Reserved, int]]
     zone: tzinfo = UTC
-
-    def of(self, park: int, *roles: int) -> Slots:
-        """The slots in use of a car park that have one of the roles."""
-        mine = self.members[park]
-        return mine[np.isin(self.role[mine], roles)]
-
-    def tellers(self, park: int) -> Slots:
-        """The slots that its number of spaces taken follows from."""
-        return self.of(park, *_TELLERS[self.source[park]])
-
-
-_TELLERS: Mapping[Truth, tuple[int, ...]] = {
-    "spaces": (SPACE,),
-    "counters": (ENTRANCE, EXIT),
-    "barrier": (TAKEN, FREE),
-}
 
 
 @dataclass(slots=True)
@@ -158,7 +145,7 @@ def taken(sensors: Rows, plan: ParkingPlan, park: int, numbers: Ints, told: Hear
         known = len(told.known)
         if 0 < known < capacity:
             numbers = (2 * numbers * capacity + known) // (2 * known)
-    return np.clip(numbers, 0, capacity)
+    return np.minimum(np.maximum(numbers, 0), capacity)
 
 
 def bounds(sensors: Rows, plan: ParkingPlan, park: int, time_us: int, still_us: int = 0) -> tuple[int, int]:
@@ -170,7 +157,9 @@ def bounds(sensors: Rows, plan: ParkingPlan, park: int, time_us: int, still_us: 
     that all or none are.
     """
     capacity = int(plan.capacity[park])
-    watched = heard(sensors, plan, plan.of(park, SPACE), time_us).known
+    if not len(plan.watched[park]):
+        return 0, capacity
+    watched = heard(sensors, plan, plan.watched[park], time_us).known
     watched = watched[sensors["since"][watched] <= time_us - still_us]
     known = min(len(watched), capacity)
     full = min(int(sensors["value"][watched].sum()), known)

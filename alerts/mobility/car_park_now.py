@@ -5,21 +5,20 @@ import numpy as np
 from alerts.kernels.rows import Ints, Rows, Slots
 from alerts.mobility.car_park import (
     MINUTE_US,
-    RESERVED,
-    SPACE,
     ParkingPlan,
     at_marks,
     bounds,
     heard,
     taken,
 )
-from alerts.mobility.states import CarPark, Reserved, ReservedSpaces
+from alerts.mobility.states import CarPark, ReservedSpaces
 
 NEVER_RIGHT = 0.25
 """Confidence in counters whose number was never put right: what was inside when they began is not known."""
 TURNOVERS, DAYS = 10, 30
 """After so many cars per space, or days, without a correction counters are not believed at all."""
 
+_NONE: Slots = np.zeros(0, np.int64)
 _DAY_US = 86_400_000_000
 _TREND_MIN, _LEAST_TREND_MIN, _TREND_STEP_MIN = 60, 30, 5
 
@@ -42,7 +41,7 @@ def confidence(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, now_us
     1 - (days since then) / DAYS; NEVER_RIGHT instead of these two before the first time. With one passage in
     a hundred miscounted, TURNOVERS is an error of a tenth of the capacity.
     """
-    tellers = plan.tellers(park)
+    tellers = plan.tellers[park]
     silent = np.maximum(plan.silent_us[tellers], 1)
     age = np.maximum(now_us - sensors["time"][tellers], 0)
     weight = np.clip(2 * (1 - age / silent), 0, 1)
@@ -66,7 +65,7 @@ def trend(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, now_us: int
 
     None where less than half an hour is known or nobody is heard.
     """
-    told = heard(sensors, plan, plan.tellers(park), now_us)
+    told = heard(sensors, plan, plan.tellers[park], now_us)
     now = now_us // MINUTE_US
     begin = max(now - _TREND_MIN, int(row["begun"]) + 1)
     if now - begin < _LEAST_TREND_MIN or not len(told.known):
@@ -80,7 +79,7 @@ def trend(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, now_us: int
 
 
 def _car_park(sensors: Rows, parks: Rows, plan: ParkingPlan, park: int, now_us: int) -> CarPark:
-    row, tellers = parks[park], plan.tellers(park)
+    row, tellers = parks[park], plan.tellers[park]
     now_us = max(now_us, int(row["mark"]) * MINUTE_US)
     told = heard(sensors, plan, tellers, now_us)
     capacity = int(plan.capacity[park])
@@ -101,7 +100,7 @@ def _car_park(sensors: Rows, parks: Rows, plan: ParkingPlan, park: int, now_us: 
         confidence=confidence(sensors, row, plan, park, now_us),
         trend_per_h=trend(sensors, row, plan, park, now_us),
         reserved={
-            kind: _reserved(sensors, plan, _for(plan, park, kind), spaces, now_us)
+            kind: _reserved(sensors, plan, plan.apart[park].get(kind, _NONE), spaces, now_us)
             for kind, spaces in plan.spaces_for[park].items()
         },
     )
@@ -109,14 +108,9 @@ def _car_park(sensors: Rows, parks: Rows, plan: ParkingPlan, park: int, now_us: 
 
 def _changed(sensors: Rows, row: np.void, plan: ParkingPlan, park: int) -> int | None:
     if plan.source[park] == "spaces":
-        since = sensors["since"][plan.of(park, SPACE)]
+        since = sensors["since"][plan.watched[park]]
         return int(since.max(initial=0)) or None
     return int(row["changed"]) or None
-
-
-def _for(plan: ParkingPlan, park: int, kind: Reserved) -> Slots:
-    mine = plan.of(park, RESERVED)
-    return np.array([slot for slot in mine.tolist() if plan.reserved[slot] == kind], np.int64)
 
 
 def _reserved(sensors: Rows, plan: ParkingPlan, mine: Slots, spaces: int, now_us: int) -> ReservedSpaces:

@@ -16,7 +16,6 @@ from alerts.mobility.car_park import (
     MINUTE_US,
     NIGHTS,
     QUARTER_US,
-    SPACE,
     UNKNOWN,
     Count,
     Found,
@@ -30,7 +29,7 @@ from alerts.mobility.states import Correction, Occupancy
 
 NIGHTS_NEEDED = 3
 EMPTY_SHARE, EMPTY_SPACES = 0.05, 2
-"""The nights are empty where half of the last ones held no more than this share of the capacity, or so many."""
+"""The nights are empty where half of the last ones held at most this share of the capacity, or so many."""
 MISCOUNT, SPARE = 0.02, 2
 """More than this share of the cars that passed, and so many more, counters do not miss: those stand there."""
 
@@ -45,7 +44,7 @@ def close(  # noqa: PLR0913, PLR0917 - two tables of state and where to say it
 ) -> None:
     """Close a car park's quarters up to number `last`; of those in which nobody is heard nothing is told."""
     row = parks[park]
-    tellers = plan.tellers(park)
+    tellers = plan.tellers[park]
     for quarter in range(int(row["quarter"]) + 1, last + 1):
         end_us = quarter * QUARTER_US
         told = heard(sensors, plan, tellers, end_us)
@@ -61,7 +60,7 @@ def close(  # noqa: PLR0913, PLR0917 - two tables of state and where to say it
             found.corrections += corrections
             low, high = bounds(sensors, plan, park, end_us, QUARTER_US)
         marks = np.arange((quarter - 1) * _QUARTER_MARKS + 1, quarter * _QUARTER_MARKS + 1)
-        numbers = np.clip(taken(sensors, plan, park, at_marks(row, marks), told), low, high)
+        numbers = np.minimum(np.maximum(taken(sensors, plan, park, at_marks(row, marks), told), low), high)
         found.quarters.append(
             (
                 station,
@@ -84,6 +83,7 @@ def count(row: np.void, counted: Count) -> Correction:
     mark = counted.time_us // MINUTE_US
     before = int(at_marks(row, np.array([mark]))[0])
     _anchor(row, counted.time_us, counted.occupied - before)
+    row["sure_passages"] = row["passages"]
     row["counted"] = counted.number
     return Correction(
         station=counted.station,
@@ -113,7 +113,7 @@ def _outside(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, end_us: 
     end = end_us // MINUTE_US
     numbers = at_marks(row, np.arange(max(end - window, int(row["begun"])) + 1, end + 1))
     least, most = int(numbers.min()), int(numbers.max())
-    station, watched = plan.stations[park], len(plan.of(park, SPACE))
+    station, watched = plan.stations[park], len(plan.watched[park])
     if least > high:
         _anchor(row, end_us, high - least)
         if high == capacity:
@@ -163,12 +163,13 @@ def _morning(row: np.void, plan: ParkingPlan, park: int, end_us: int) -> list[Co
         nights = row["nights"][: min(known + 1, NIGHTS)]
         target = int(nights.min())
         empty = np.median(nights) <= max(EMPTY_SPACES, EMPTY_SHARE * capacity)
-        passed = int(row["passages"] - row["anchor_passages"])
+        passed = int(row["passages"] - row["sure_passages"])
         if known + 1 < NIGHTS_NEEDED or not empty or held - target > MISCOUNT * passed + SPARE:
             return []
         row["nights"][known % NIGHTS] = target
         why = f"the quietest of the last {len(nights)} nights held that many"
     _anchor(row, end_us, target - held)
+    row["sure_passages"] = row["passages"]
     if target == held:
         return []
     text = (
@@ -183,7 +184,7 @@ def _anchor(row: np.void, time_us: int, by: int) -> None:
 
 
 def _all_heard(sensors: Rows, plan: ParkingPlan, park: int, since_us: int) -> bool:
-    times: Ints = sensors["time"][plan.tellers(park)]
+    times: Ints = sensors["time"][plan.tellers[park]]
     return bool((times > since_us).all())
 
 

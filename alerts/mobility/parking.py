@@ -55,7 +55,7 @@ def rearrange(sensors: Rows, parks: Rows, plan: ParkingPlan) -> Slots:
     changed = []
     for park, source in enumerate(plan.source):
         row = parks[park]
-        total = int(sensors["value"][plan.tellers(park)].sum())
+        total = int(sensors["value"][plan.tellers[park]].sum())
         if source != "counters" and row["mark"] and row["occupied"] != total:
             drift.shift(row, total - int(row["occupied"]))
             changed.append(park)
@@ -78,6 +78,8 @@ def _advance(parks: Rows, park: Slots, mark: Ints) -> None:
     row["begun"] = np.where(new, mark, row["begun"])
     # the quarter in which a car park begins is never whole
     row["quarter"] = np.where(new, mark * MINUTE_US // QUARTER_US + 1, row["quarter"])
+    if (mark == row["mark"]).all():
+        return
     fresh = _marks_after(mark, row["mark"])
     row["ring"] = np.where(fresh, row["occupied"][:, None], row["ring"])
     row["mark"] = np.maximum(row["mark"], mark)
@@ -92,7 +94,8 @@ def _take(sensors: Rows, parks: Rows, plan: ParkingPlan, readings: Amounts) -> N
     barrier = (role == TAKEN) | (role == FREE)
     capacity = plan.capacity[park]
     amount = np.where(role == FREE, capacity - value, value)
-    amount = np.where(counter, amount, np.clip(amount, 0, np.where(barrier, capacity, 1)))
+    most = np.where(barrier, capacity, 1)
+    amount = np.where(counter, amount, np.minimum(np.maximum(amount, 0), most))
     first = row["time"] == 0
     rise = _rise(row["time"], row["value"], plan, readings)
     again = _rise(row["suspect_time"], row["suspect"], plan, readings)

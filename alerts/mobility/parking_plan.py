@@ -8,7 +8,7 @@ from datetime import UTC, tzinfo
 import numpy as np
 
 from alerts.kernels.plan import Place, slots_of
-from alerts.kernels.rows import Ints
+from alerts.kernels.rows import Ints, Slots
 from alerts.mobility.car_park import (
     ENTRANCE,
     EXIT,
@@ -76,26 +76,23 @@ def parking_plan(place: Place, numbers: Sequence[int], zone: tzinfo = UTC) -> Pa
     sites = [_site(place, station, mine, installed) for station, mine in zip(stations, slots, strict=True)]
     sources = [_source(site, role) for site in sites]
     effect = np.zeros(len(numbers), np.int64)
-    members = []
+    members: list[list[int]] = []
     for site, source in zip(sites, sources, strict=True):
         mine = _members(site, source, role)
         for slot in mine:
             effect[slot] = _EFFECT[source].get(int(role[slot]), 0)
-        members.append(np.array(mine, np.int64))
-    used = np.zeros(len(numbers), np.bool_)
-    for mine_ in members:
-        used[mine_] = True
-    tell = [[slot for slot in mine_.tolist() if effect[slot] and role[slot] != RESERVED] for mine_ in members]
+        members.append(mine)
+    used = {slot for mine in members for slot in mine}
+    tell = [[slot for slot in mine if effect[slot] and role[slot] != RESERVED] for mine in members]
     intervals = [place.interval_us(n) for n in numbers]
+    whose = [_reserved(place.device(n)) for n in numbers]
     return ParkingPlan(
-        slot_of=slots_of(len(series), numbers, used.tolist()),
+        slot_of=slots_of(len(series), numbers, [slot in used for slot in range(len(numbers))]),
         role=role,
         park=park,
         effect=effect,
         modulus=_ints(place.modulus(n, 1) for n in numbers),
         silent_us=_ints(_silent_us(us, int(role[slot])) for slot, us in enumerate(intervals)),
-        used=used,
-        reserved=[_reserved(place.device(n)) for n in numbers],
         stations=stations,
         source=sources,
         # a counter on a road is no car park
@@ -112,7 +109,15 @@ def parking_plan(place: Place, numbers: Sequence[int], zone: tzinfo = UTC) -> Pa
         window=_ints(_window([intervals[slot] for slot in own]) for own in tell),
         night=_ints(_night(site.rule) for site in sites),
         share=np.array([site.rule is not None and site.rule.samples == "share" for site in sites], np.bool_),
-        members=members,
+        tellers=[_slots(own) for own in tell],
+        watched=[_slots(slot for slot in mine if role[slot] == SPACE) for mine in members],
+        apart=[
+            {
+                kind: _slots(slot for slot in mine if role[slot] == RESERVED and whose[slot] == kind)
+                for kind in _KINDS
+            }
+            for mine in members
+        ],
         spaces_for=[site.reserved for site in sites],
         zone=zone,
     )
@@ -221,6 +226,10 @@ def _role(series: Series, device: InstalledDevice | None) -> int | None:
 
 def _of(role: int | None) -> int:
     return SPACE if role is None else role
+
+
+def _slots(slots: Iterable[int]) -> Slots:
+    return np.array(list(slots), np.int64)
 
 
 def _ints(values: Iterable[float]) -> Ints:

@@ -95,7 +95,7 @@ class Town:
         parking.rearrange(self.sensors, self.parks, self.plan)
 
     def step(self, *rows):
-        """Take rows (series, time_us, value) in their order; other series than a car park's are only heard."""
+        """Take rows (series, time_us, value) in their order; of others than car parks only the time."""
         if not rows:
             return self
         series, time, value = (np.array(column) for column in zip(*rows, strict=True))

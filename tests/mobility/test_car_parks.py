@@ -117,7 +117,17 @@ def test_one_that_tells_both_is_counted_once():
         ([*gates()], {"source": "barrier"}, 9, "counters"),
         ([BARRIER_FREE, space(0, "loewe")], {}, 9, "barrier"),
     ],
-    ids=["all", "no-capacity", "barrier", "gates", "half-a-gate", "wants-gates", "wants-spaces", "none", "free"],
+    ids=[
+        "all",
+        "no-capacity",
+        "barrier",
+        "gates",
+        "half-a-gate",
+        "wants-gates",
+        "wants-spaces",
+        "none",
+        "free",
+    ],
 )
 def test_who_is_believed(series, rule, capacity, source):
     town = Town(series, rule=rule, capacity=capacity)

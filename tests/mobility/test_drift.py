@@ -55,9 +55,9 @@ class Traffic:
         self.count[way] += sum(self.random.random() >= self.missed[way] for _ in range(cars))
 
 
-def drifting(days, *, missed_in=0.0, missed_out=0.0, rule=None, capacity=100, most=90, rest=0):
+def drifting(days, *, missed=None, rule=None, capacity=100, most=90, rest=0):
     """A town after so many days, and the difference to the truth at each noon."""
-    town, traffic = Town(gates(), rule=rule, capacity=capacity), Traffic(3, missed_in, missed_out)
+    town, traffic = Town(gates(), rule=rule, capacity=capacity), Traffic(3, **(missed or {}))
     wrong = []
     for day in range(days):
         rows = traffic.day(MIDNIGHT + day * DAY, most, rest=rest)
@@ -99,7 +99,15 @@ def test_a_full_car_park_whose_gates_report_in_turns_is_not_put_right():
 
 def test_more_cars_out_than_in():
     town = Town(gates(), capacity=20)
-    town.step(*at((0, 0, 0), (1, 0, 0), (1, 10, 7), (0, 15, 2), *((i % 2, 20 + 5 * i, (2, 7)[i % 2]) for i in range(8))))
+    town.step(
+        *at(
+            (0, 0, 0),
+            (1, 0, 0),
+            (1, 10, 7),
+            (0, 15, 2),
+            *((i % 2, 20 + 5 * i, (2, 7)[i % 2]) for i in range(8)),
+        )
+    )
     assert reasons(town) == [("below_zero", -5, 0)]
     assert town.corrections[0].detail == (
         "the counters had 5 cars more leave than were inside; that many came uncounted"
@@ -151,8 +159,8 @@ def test_watched_spaces_may_speak_for_the_others():
 
 @pytest.mark.parametrize("missed", [{"missed_out": 0.02}, {"missed_in": 0.02}], ids=["out", "in"])
 def test_empty_nights_keep_a_drift_from_growing(missed):
-    town, wrong = drifting(14, **missed)
-    _, free = drifting(14, **missed, rule={"night_occupied": "unknown"}, capacity=1000)
+    town, wrong = drifting(14, missed=missed)
+    _, free = drifting(14, missed=missed, rule={"night_occupied": "unknown"}, capacity=1000)
     # between 200 and 300 cars a day, one in fifty missed
     if "missed_out" in missed:
         assert min(free[-1] - free[-8], 99) > 20
@@ -162,7 +170,7 @@ def test_empty_nights_keep_a_drift_from_growing(missed):
 
 
 def test_what_a_city_knows_of_its_nights_is_right_from_the_first_one():
-    town, wrong = drifting(4, missed_out=0.03, rule={"night_occupied": 12}, most=80, rest=12)
+    town, wrong = drifting(4, missed={"missed_out": 0.03}, rule={"night_occupied": 12}, most=80, rest=12)
     first = next(each for each in town.corrections if each.reason == "night_minimum")
     assert first.time_us == MIDNIGHT + 5 * HOUR
     assert [each.after for each in town.corrections if each.reason == "night_minimum"] == [12] * 4
