@@ -107,9 +107,10 @@ class ParkingPlan:
 
 
 @dataclass(slots=True)
-class Found:
-    """What a step concludes: closed quarters of an hour of stations, and corrections."""
+class Concluded:
+    """What a step concludes: closed quarters of an hour of stations, corrections, and whose they are."""
 
+    parks: list[int] = field(default_factory=list)
     quarters: list[tuple[str, Occupancy]] = field(default_factory=list)
     corrections: list[Correction] = field(default_factory=list)
 

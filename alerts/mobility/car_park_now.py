@@ -15,8 +15,8 @@ from alerts.mobility.states import CarPark, ReservedSpaces
 
 NEVER_RIGHT = 0.25
 """Confidence in counters whose number was never put right: what was inside when they began is not known."""
-TURNOVERS, DAYS = 10, 30
-"""After so many cars per space, or days, without a correction counters are not believed at all."""
+TURNOVERS, DAYS = 30, 30
+"""After so many cars in or out per space, or days, without a correction counters are not believed at all."""
 
 _NONE: Slots = np.zeros(0, np.int64)
 _DAY_US = 86_400_000_000
@@ -38,8 +38,8 @@ def confidence(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, now_us
     A sensor weighs 1 until half of the time after which it counts as silent, then less and less down to 0.
     Spaces: their weights over the spaces there are. Barriers: the mean weight. Counters: the least weight,
     times 1 - (cars in and out since the number was last put right) / (TURNOVERS · capacity), times
-    1 - (days since then) / DAYS; NEVER_RIGHT instead of these two before the first time. With one passage in
-    a hundred miscounted, TURNOVERS is an error of a tenth of the capacity.
+    1 - (days since then) / DAYS; NEVER_RIGHT instead of these two before the first time. With one car in a
+    hundred missed in one direction alone, TURNOVERS is an error of 15 % of the capacity.
     """
     tellers = plan.tellers[park]
     silent = np.maximum(plan.silent_us[tellers], 1)

@@ -17,8 +17,8 @@ from alerts.mobility.car_park import (
     NIGHTS,
     QUARTER_US,
     UNKNOWN,
+    Concluded,
     Count,
-    Found,
     ParkingPlan,
     at_marks,
     bounds,
@@ -28,8 +28,10 @@ from alerts.mobility.car_park import (
 from alerts.mobility.states import Correction, Occupancy
 
 NIGHTS_NEEDED = 3
-EMPTY_SHARE, EMPTY_SPACES = 0.05, 2
+EMPTY_SHARE, EMPTY_SPACES = 0.15, 2
 """The nights are empty where half of the last ones held at most this share of the capacity, or so many."""
+NOTICED = 0.02
+"""A number that is outside by this share of the capacity at most is only told as what is possible."""
 MISCOUNT, SPARE = 0.02, 2
 """More than this share of the cars that passed, and so many more, counters do not miss: those stand there."""
 
@@ -40,7 +42,7 @@ _QUARTER_MARKS = QUARTER_US // MINUTE_US
 
 
 def close(  # noqa: PLR0913, PLR0917 - two tables of state and where to say it
-    sensors: Rows, parks: Rows, plan: ParkingPlan, park: int, last: int, found: Found
+    sensors: Rows, parks: Rows, plan: ParkingPlan, park: int, last: int, found: Concluded
 ) -> None:
     """Close a car park's quarters up to number `last`; of those in which nobody is heard nothing is told."""
     row = parks[park]
@@ -114,14 +116,15 @@ def _outside(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, end_us: 
     numbers = at_marks(row, np.arange(max(end - window, int(row["begun"])) + 1, end + 1))
     least, most = int(numbers.min()), int(numbers.max())
     station, watched = plan.stations[park], len(plan.watched[park])
-    if least > high:
+    noticed = int(NOTICED * capacity)
+    if least > high + noticed:
         _anchor(row, end_us, high - least)
         if high == capacity:
             text = f"{_cars(least)} by the counters in {capacity} spaces; {least - high} have left uncounted"
             return [Correction(station, end_us, least, high, "over_capacity", text)]
         text = f"{_cars(least)} by the counters, at most {high} by the {watched} spaces that are watched"
         return [Correction(station, end_us, least, high, "spaces", text)]
-    if most < low:
+    if most < low - noticed:
         _anchor(row, end_us, low - most)
         if low == 0:
             text = f"the counters had {_cars(-most)} more leave than were inside; that many came uncounted"

@@ -19,20 +19,20 @@ from alerts.mobility.car_park import (
     RESERVED,
     SETTLE_US,
     TAKEN,
-    Found,
+    Concluded,
     ParkingPlan,
 )
 
 
 def step(  # noqa: PLR0913, PLR0917 - two tables of state and the clock beside the usual
     sensors: Rows, parks: Rows, plan: ParkingPlan, batch: Batch, newest_us: Ints, until_us: int
-) -> Found:
+) -> Concluded:
     """Take readings in their order; changes `sensors` and `parks` in place.
 
     `newest_us`: per reading the newest event time known with it, `until_us` with the whole batch. A late
     reading of a series changes nothing: a counter's rise since is in the newer one already.
     """
-    found = Found()
+    found = Concluded()
     slot, time, value = batch
     amount = np.rint(value).astype(np.int64)
     for part in rounds(plan.park[slot]):
@@ -63,11 +63,12 @@ def rearrange(sensors: Rows, parks: Rows, plan: ParkingPlan) -> Slots:
 
 
 def _close(  # noqa: PLR0913, PLR0917 - see step()
-    sensors: Rows, parks: Rows, plan: ParkingPlan, park: Slots, newest_us: Ints, found: Found
+    sensors: Rows, parks: Rows, plan: ParkingPlan, park: Slots, newest_us: Ints, found: Concluded
 ) -> None:
     last = (newest_us - SETTLE_US) // QUARTER_US
     due = (parks["mark"][park] > 0) & (parks["quarter"][park] < last)
     for i in due.nonzero()[0].tolist():
+        found.parks.append(int(park[i]))
         drift.close(sensors, parks, plan, int(park[i]), int(last[i]), found)
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, tzinfo
 
 import numpy as np
 
-from alerts.kernels.plan import Place, slots_of
+from alerts.kernels.plan import Place, ints, slots_of
 from alerts.kernels.rows import Ints, Slots
 from alerts.mobility.car_park import (
     ENTRANCE,
@@ -65,8 +65,8 @@ def parking_plan(place: Place, numbers: Sequence[int], zone: tzinfo = UTC) -> Pa
     series = place.series
     stations = list(dict.fromkeys(series[n].station for n in numbers))
     index = {station: park for park, station in enumerate(stations)}
-    park = _ints(index[series[n].station] for n in numbers)
-    role = _ints(_of(_role(series[n], place.device(n))) for n in numbers)
+    park = ints(index[series[n].station] for n in numbers)
+    role = ints(_of(_role(series[n], place.device(n))) for n in numbers)
     stands = [place.stands(n) for n in numbers]
     slots: list[list[int]] = [[] for _ in stations]
     for slot, of_park in enumerate(park.tolist()):
@@ -91,23 +91,23 @@ def parking_plan(place: Place, numbers: Sequence[int], zone: tzinfo = UTC) -> Pa
         role=role,
         park=park,
         effect=effect,
-        modulus=_ints(place.modulus(n, 1) for n in numbers),
-        silent_us=_ints(_silent_us(us, int(role[slot])) for slot, us in enumerate(intervals)),
+        modulus=ints(place.modulus(n, 1) for n in numbers),
+        silent_us=ints(_silent_us(us, int(role[slot])) for slot, us in enumerate(intervals)),
         stations=stations,
         source=sources,
         # a counter on a road is no car park
         shown=[site.rule is not None and bool(own) for site, own in zip(sites, tell, strict=True)],
-        capacity=_ints(
+        capacity=ints(
             max(site.spaces, len(own)) if site.capacity is None else site.capacity
             for site, own in zip(sites, tell, strict=True)
         ),
-        sensors=_ints(
+        sensors=ints(
             max(site.spaces, len(own)) if source == "spaces" else len(own)
             for site, source, own in zip(sites, sources, tell, strict=True)
         ),
-        cap=_ints(site.rule.max_per_min if site.rule else 0 for site in sites),
-        window=_ints(_window([intervals[slot] for slot in own]) for own in tell),
-        night=_ints(_night(site.rule) for site in sites),
+        cap=ints(site.rule.max_per_min if site.rule else 0 for site in sites),
+        window=ints(_window([intervals[slot] for slot in own]) for own in tell),
+        night=ints(_night(site.rule) for site in sites),
         share=np.array([site.rule is not None and site.rule.samples == "share" for site in sites], np.bool_),
         tellers=[_slots(own) for own in tell],
         watched=[_slots(slot for slot in mine if role[slot] == SPACE) for mine in members],
@@ -230,7 +230,3 @@ def _of(role: int | None) -> int:
 
 def _slots(slots: Iterable[int]) -> Slots:
     return np.array(list(slots), np.int64)
-
-
-def _ints(values: Iterable[float]) -> Ints:
-    return np.array([round(value) for value in values], np.int64)

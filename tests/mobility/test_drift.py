@@ -55,7 +55,9 @@ class Traffic:
         self.count[way] += sum(self.random.random() >= self.missed[way] for _ in range(cars))
 
 
-def drifting(days, *, missed=None, rule=None, capacity=100, most=90, rest=0):
+def drifting(  # noqa: PLR0913 - what a car park is like
+    days, *, missed=None, rule=None, capacity=100, most=90, rest=0
+):
     """A town after so many days, and the difference to the truth at each noon."""
     town, traffic = Town(gates(), rule=rule, capacity=capacity), Traffic(3, **(missed or {}))
     wrong = []
@@ -220,10 +222,10 @@ def test_confidence_in_counters_wears_off_with_cars_and_days():
     assert town.only().confidence == 0.25
     town.count(T0, 20)
     assert town.only().confidence == 1.0
-    # a tenth of ten cars per space
-    town.step(*at((0, 10, 30), (1, 10, 20)))
+    # a tenth of thirty cars per space
+    town.step(*at((0, 10, 85), (1, 10, 65)))
     assert town.only().confidence == pytest.approx(0.9, abs=0.001)
-    rows = [(way, 10 * tenth, (30, 20)[way]) for tenth in range(1, 6 * 24 * 15 + 1) for way in (0, 1)]
+    rows = [(way, 10 * tenth, (85, 65)[way]) for tenth in range(1, 6 * 24 * 15 + 1) for way in (0, 1)]
     assert town.step(*at(*rows)).only().confidence == pytest.approx(0.45, abs=0.01)
 
 

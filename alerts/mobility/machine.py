@@ -1,0 +1,165 @@
+"""The kernels of traffic and parking in their order; no I/O and no clock."""
+
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from datetime import UTC, tzinfo
+
+import numpy as np
+
+from alerts.kernels import quality
+from alerts.kernels.curve import Tally
+from alerts.kernels.kernels import batch_of
+from alerts.kernels.rows import Batch, Bools, Ints, Table
+from alerts.mobility import car_park, counting, parking
+from alerts.mobility.car_park_now import car_parks
+from alerts.mobility.counting import SiteCounts
+from alerts.mobility.plan import Plan, make_plan
+from alerts.mobility.states import CarPark
+from alerts.rules import Rules
+from devices.catalogue import DeviceType
+from devices.measurement import Quality
+from devices.registry import Registry
+from ingest.reading import Readings, Series
+
+_GOOD, _UNJUDGED = int(Quality.GOOD), int(Quality.NOT_EVALUATED)
+_CLOCK = np.dtype([("time", "<i8")])
+
+
+class Machine:
+    """Counts and car parks with their state.
+
+    What they become depends on the readings and their order alone, not on how they were split into batches.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what the kernels are made from
+        self,
+        rules: Rules,
+        registry: Registry,
+        catalogue: Mapping[str, DeviceType],
+        series: Sequence[Series] = (),
+        state: Mapping[str, bytes] | None = None,
+        zone: tzinfo = UTC,
+    ) -> None:
+        self.tally = Tally()
+        self._rules = rules
+        self._catalogue = catalogue
+        self._zone = zone
+        self._quality = Table("quality", quality.ROW)
+        # its row: the newest time known
+        self._clock = Table("clock", _CLOCK)
+        self._counts = Table("counts", counting.ROW)
+        self._sensors = Table("parking", car_park.SENSOR)
+        self._parks = Table("car_park", car_park.PARK)
+        self._tables = (self._quality, self._clock, self._counts, self._sensors, self._parks)
+        pages: MutableMapping[str, bytes] = dict(state or {})
+        for table in self._tables:
+            table.restore(pages)
+        self._clock.claim(["newest"])
+        self.adopt(self.plan(registry, series))
+
+    def plan(self, registry: Registry, series: Sequence[Series]) -> Plan:
+        """What adopt() takes; nothing of this is touched."""
+        return make_plan(self._rules, registry, series, self._catalogue, self._zone)
+
+    def adopt(self, plan: Plan) -> None:
+        """Follow a new registry or more series from now on; the state stays."""
+        self._plan = plan
+        self._quality.claim(plan.quality_keys)
+        self._counts.claim(plan.counts_keys)
+        self._sensors.claim(plan.parking_keys)
+        self._parks.claim(plan.parking.stations)
+        self._parks.touch(parking.rearrange(self._sensors.rows, self._parks.rows, plan.parking))
+
+    @property
+    def series(self) -> int:
+        """How many series the plan knows; readings of others must wait for adopt()."""
+        return self._plan.series
+
+    @property
+    def newest_us(self) -> int:
+        """The newest time that any reading had, 0 before the first."""
+        return int(self._clock.rows["time"][0])
+
+    def step(self, readings: Readings) -> None:
+        """Take readings in their order.
+
+        Readings that quality control does not leave at 1 or 2, that are no number, or whose time cannot be
+        one change nothing.
+        """
+        plan = self._plan
+        dated = (readings["time_us"] >= quality.FIRST_US) & (readings["time_us"] <= quality.LAST_US)
+        self.tally.undated += len(readings) - int(dated.sum())
+        readings = readings[dated]
+        seen = self._seen(readings)
+        good = self._good(readings)
+        readings, seen = readings[good], seen[good]
+        for batch, _ in batch_of(readings, plan.counts.slot_of[readings["series"]]):
+            self._counts.touch(batch.slot)
+            counting.step(self._counts.rows, plan.counts, batch, self.tally)
+        self._park(readings, seen)
+
+    def step_carefully(self, readings: Readings, skipped: Callable[[Readings, Exception], None]) -> None:
+        """step() that survives a kernel that raises: the readings that do it are left out and named.
+
+        Halves the batch until the reading is alone; the state before each half is kept to go back to.
+        """
+        kept = [table.rows.copy() for table in self._tables]
+        try:
+            self.step(readings)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the other readings must count
+            for table, rows in zip(self._tables, kept, strict=True):
+                table.rows[:] = rows
+            if len(readings) == 1:
+                skipped(readings, fault)
+                return
+            half = len(readings) // 2
+            self.step_carefully(readings[:half], skipped)
+            self.step_carefully(readings[half:], skipped)
+
+    def pages(self) -> dict[str, bytes]:
+        """State that changed since durable(), as pages of a few hundred bytes to a few KB."""
+        return {key: page for table in self._tables for key, page in table.pages()}
+
+    def durable(self) -> None:
+        """What pages() gave is in the journal."""
+        for table in self._tables:
+            table.durable()
+
+    def traffic(self) -> tuple[SiteCounts, ...]:
+        """Every counting site's last 24 hours."""
+        return counting.site_counts(self._counts.rows, self._plan.counts)
+
+    def parking(self, now_us: int = 0) -> tuple[CarPark, ...]:
+        """Every car park at a time; a time before its newest reading is that one's."""
+        return car_parks(self._sensors.rows, self._parks.rows, self._plan.parking, now_us)
+
+    def _park(self, readings: Readings, seen: Ints) -> car_park.Concluded:
+        """All readings that car parks are told by, and the quarters of an hour that are over."""
+        plan = self._plan.parking
+        slot = plan.slot_of[readings["series"]]
+        mine = slot >= 0
+        batch = Batch(slot[mine], readings["time_us"][mine], readings["value"][mine])
+        told = parking.step(self._sensors.rows, self._parks.rows, plan, batch, seen[mine], self.newest_us)
+        self._sensors.touch(batch.slot)
+        self._parks.touch(plan.park[batch.slot])
+        self._parks.touch(np.array(told.parks, np.int64))
+        return told
+
+    def _seen(self, readings: Readings) -> Ints:
+        """The newest time known at each reading, its own included."""
+        times = np.append(self._clock.rows["time"][:1], readings["time_us"])
+        newest: Ints = np.maximum.accumulate(times)
+        self._clock.rows["time"][0] = newest[-1]
+        self._clock.touch(np.zeros(1, np.int64))
+        return newest[1:]
+
+    def _good(self, readings: Readings) -> Bools:
+        """Which readings quality control leaves at 1 or 2; staff hear of the others from the rule engine."""
+        flags: quality.Flags = readings["quality"].copy()
+        plan = self._plan.quality
+        for batch, place in batch_of(readings, plan.slot_of[readings["series"]]):
+            flags[place], _ = quality.step(self._quality.rows, plan, batch, flags[place], quality.LAST_US)
+            self._quality.touch(batch.slot[plan.remembers[batch.slot]])
+        good: Bools = (flags == _GOOD) | (flags == _UNJUDGED)
+        # neither is NaN
+        good &= np.abs(readings["value"]) < quality.LARGEST
+        return good
