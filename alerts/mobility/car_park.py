@@ -115,6 +115,15 @@ class Concluded:
     corrections: list[Correction] = field(default_factory=list)
 
 
+def joined(found: Sequence[Concluded]) -> Concluded:
+    """Of several steps in their order."""
+    return Concluded(
+        [each for one in found for each in one.parks],
+        [each for one in found for each in one.quarters],
+        [each for one in found for each in one.corrections],
+    )
+
+
 class Heard(NamedTuple):
     """Which of a car park's tellers are heard at a time, and what the others said last."""
 
