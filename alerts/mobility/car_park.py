@@ -61,7 +61,7 @@ car park held then; `nights` what the last ones held. `counted` is the number of
 was taken."""
 
 
-class Count(NamedTuple):
+class HandCount(NamedTuple):
     """A person counted: number of the entry, time (µs since the epoch, UTC), spaces taken, who."""
 
     number: int

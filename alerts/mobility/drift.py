@@ -18,7 +18,7 @@ from alerts.mobility.car_park import (
     QUARTER_US,
     UNKNOWN,
     Concluded,
-    Count,
+    HandCount,
     ParkingPlan,
     at_marks,
     bounds,
@@ -80,7 +80,7 @@ def close(  # noqa: PLR0913, PLR0917 - two tables of state and where to say it
     row["quarter"] = last
 
 
-def count(row: np.void, counted: Count) -> Correction:
+def count(row: np.void, counted: HandCount) -> Correction:
     """Take what a person counted, as of its time; everything that has passed since stays passed."""
     mark = counted.time_us // MINUTE_US
     before = int(at_marks(row, np.array([mark]))[0])

@@ -10,13 +10,13 @@ from alerts.kernels import quality
 from alerts.kernels.curve import Tally
 from alerts.kernels.kernels import batch_of
 from alerts.kernels.rows import Batch, Bools, Ints, Table
-from alerts.mobility import car_park, counting, parking, speeds
-from alerts.mobility.car_park import Concluded
+from alerts.mobility import car_park, counting, drift, parking, speeds
+from alerts.mobility.car_park import Concluded, HandCount
 from alerts.mobility.car_park_now import car_parks
 from alerts.mobility.cells import Cells, SpeedCells, joined, joined_speeds, no_cells, no_speeds
 from alerts.mobility.counting import SiteCounts
 from alerts.mobility.plan import Plan, make_plan
-from alerts.mobility.states import CarPark
+from alerts.mobility.states import CarPark, Correction
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
 from devices.measurement import Quality
@@ -165,6 +165,19 @@ class Machine:
     def parking(self, now_us: int = 0) -> tuple[CarPark, ...]:
         """Every car park at a time; a time before its newest reading is that one's."""
         return car_parks(self._sensors.rows, self._parks.rows, self.plan_now.parking, now_us)
+
+    def awaits(self, counted: HandCount) -> bool:
+        """Whether a count by hand is of a known car park, and was not taken before."""
+        stations = list(self.plan_now.parking.stations)
+        if counted.station not in stations:
+            return False
+        return bool(self._parks.rows["counted"][stations.index(counted.station)] < counted.number)
+
+    def count(self, counted: HandCount) -> Correction:
+        """Take what a person counted in a known car park, as of its time."""
+        park = list(self.plan_now.parking.stations).index(counted.station)
+        self._parks.touch(np.array([park]))
+        return drift.count(self._parks.rows[park], counted)
 
     def _park(self, readings: Readings, seen: Ints) -> Concluded:
         """All readings that car parks are told by, and the quarters of an hour that are over."""

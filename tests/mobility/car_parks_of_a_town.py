@@ -9,7 +9,7 @@ from alerts.kernels.plan import Place
 from alerts.kernels.rows import Batch
 from alerts.kostra.kostra import Kostra
 from alerts.mobility import drift, parking
-from alerts.mobility.car_park import PARK, SENSOR, Count
+from alerts.mobility.car_park import PARK, SENSOR, HandCount
 from alerts.mobility.car_park_now import car_parks
 from alerts.mobility.parking_plan import parking_plan, parking_series
 from alerts.rules import parse_rules
@@ -117,7 +117,7 @@ class Town:
 
     def count(self, time_us, occupied, station="loewe", number=1, by="Erika Muster"):
         park = list(self.plan.stations).index(station)
-        found = drift.count(self.parks[park], Count(number, station, time_us, occupied, by))
+        found = drift.count(self.parks[park], HandCount(number, station, time_us, occupied, by))
         self.corrections.append(found)
         return found
 
