@@ -1,4 +1,4 @@
-"""What mobility.db keeps of car parks: occupancy, corrections, counts by hand; through a crash and a replay."""
+"""What mobility.db keeps of car parks: occupancy, corrections, counts by hand; crashes and replays too."""
 
 import threading
 import time
@@ -45,7 +45,13 @@ def quarters(begin_us, count, taken=lambda _: 10, station="loewe"):
         (
             station,
             Occupancy(
-                begin_us + i * QUARTER, begin_us + (i + 1) * QUARTER, taken(i), taken(i) + 2, taken(i), 50, 1.0
+                begin_us + i * QUARTER,
+                begin_us + (i + 1) * QUARTER,
+                taken(i),
+                taken(i) + 2,
+                taken(i),
+                50,
+                1.0,
             ),
         )
         for i in range(count)
