@@ -1,4 +1,4 @@
-"""/console: the pages where staff decide, register devices and say what they counted; without data themselves."""
+"""/console: the pages where staff decide, register devices and tell what they counted; they hold no data."""
 
 import re
 

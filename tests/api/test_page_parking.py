@@ -49,7 +49,7 @@ def test_a_person_counts_on_the_phone(city, browser, tmp_path):
         assert "Erika Muster counted 17 cars" in page.locator("#corrections").inner_text()
         assert faults(page) == []
         assert no_sideways_scroll(page)
-        page.get_by_role("button", name="EN").click()
+        page.get_by_role("button", name="EN – English").click()
         page.wait_for_selector("text=Taken spaces")
         assert faults(page) == []
         complaints = [each for each in watched.complaints if each != REFUSED and "status of 4" not in each]
