@@ -52,8 +52,10 @@ def test_a_person_counts_on_the_phone(city, browser, tmp_path):
         page.get_by_role("button", name="EN – English").click()
         page.wait_for_selector("text=Taken spaces")
         assert faults(page) == []
-        complaints = [each for each in watched.complaints if each != REFUSED and "status of 4" not in each]
-        assert complaints == []
+        # the login and the count that cannot be are refused, as they should be
+        watched.complaints[:] = [
+            each for each in watched.complaints if each != REFUSED and "status of 4" not in each
+        ]
         watched.close()
     station, time_us, occupied, by = asked[-1]
     assert (station, occupied, by) == ("p-markt", 17, "Erika Muster")
