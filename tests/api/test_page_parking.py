@@ -49,7 +49,7 @@ def test_a_person_counts_on_the_phone(city, browser, tmp_path):
         assert "Erika Muster counted 17 cars" in page.locator("#corrections").inner_text()
         assert faults(page) == []
         assert no_sideways_scroll(page)
-        page.get_by_role("button", name="EN – English").click()
+        page.locator("[data-language=en]").click()
         page.wait_for_selector("text=Taken spaces")
         assert faults(page) == []
         # the login and the count that cannot be are refused, as they should be
