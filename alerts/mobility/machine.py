@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 
 import numpy as np
 
 from alerts.kernels import quality
 from alerts.kernels.curve import Tally
 from alerts.kernels.kernels import batch_of
-from alerts.kernels.rows import Bools, Ints, Table
-from alerts.mobility import counting, parking, speeds
+from alerts.kernels.rows import Batch, Bools, Ints, Table
+from alerts.mobility import car_park, counting, drift, parking, speeds
+from alerts.mobility.car_park import Concluded, HandCount
+from alerts.mobility.car_park_now import car_parks
 from alerts.mobility.cells import Cells, SpeedCells, joined, joined_speeds, no_cells, no_speeds
 from alerts.mobility.counting import SiteCounts
 from alerts.mobility.plan import Plan, make_plan
 from alerts.mobility.roads import Roads, Streets
-from alerts.mobility.states import CarPark, Congestion, FlowState, Segment
+from alerts.mobility.states import CarPark, Congestion, Correction, FlowState, Segment
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
 from devices.measurement import Quality
@@ -31,6 +34,7 @@ class Found:
 
     cells: Cells = field(default_factory=no_cells)
     speeds: SpeedCells = field(default_factory=no_speeds)
+    parking: Concluded = field(default_factory=Concluded)
     congestions: tuple[Congestion, ...] = ()
 
 
@@ -39,6 +43,7 @@ def together(found: Sequence[Found]) -> Found:
     return Found(
         joined([each.cells for each in found]),
         joined_speeds([each.speeds for each in found]),
+        car_park.joined([each.parking for each in found]),
         tuple(congestion for each in found for congestion in each.congestions),
     )
 
@@ -56,6 +61,7 @@ class Machine:
         catalogue: Mapping[str, DeviceType],
         series: Sequence[Series] = (),
         state: Mapping[str, bytes] | None = None,
+        zone: tzinfo = UTC,
         streets: Streets | None = None,
     ) -> None:
         self.tally = Tally()
@@ -64,13 +70,14 @@ class Machine:
         self._streets = streets or Streets()
         pages: MutableMapping[str, bytes] = dict(state or {})
         self._roads = Roads(pages)
+        self._zone = zone
         self._quality = Table("quality", quality.ROW)
         # its row: the newest time known
         self._clock = Table("clock", _CLOCK)
         self._counts = Table("counted", counting.ROW)
         self._speeds = Table("speeds", speeds.ROW)
-        self._sensors = Table("parking", parking.SENSOR)
-        self._parks = Table("car_park", parking.PARK)
+        self._sensors = Table("parking", car_park.SENSOR)
+        self._parks = Table("car_park", car_park.PARK)
         self._tables = (
             self._quality,
             self._clock,
@@ -87,7 +94,7 @@ class Machine:
 
     def plan(self, registry: Registry, series: Sequence[Series]) -> Plan:
         """What adopt() takes; nothing of this is touched."""
-        return make_plan(self._rules, registry, series, self._catalogue, self._streets)
+        return make_plan(self._rules, registry, series, self._catalogue, self._zone, self._streets)
 
     def adopt(self, plan: Plan) -> None:
         """Follow a new registry or more series from now on; the state stays."""
@@ -98,6 +105,7 @@ class Machine:
         self._sensors.claim(plan.parking_keys)
         self._parks.claim(plan.parking.stations)
         self._roads.adopt(plan.roads)
+        self._parks.touch(parking.rearrange(self._sensors.rows, self._parks.rows, plan.parking))
 
     @property
     def series(self) -> int:
@@ -132,7 +140,8 @@ class Machine:
             if len(part):
                 found += [self._look(looked, int(times[0])), self._take(part, times)]
                 looked = int(times[-1])
-        return together([*found, self._look(looked, self.newest_us)])
+        found += [self._look(looked, self.newest_us), Found(parking=self._park(readings, seen))]
+        return together(found)
 
     def _look(self, looked_us: int, now_us: int) -> Found:
         """What the roads conclude between two times of the clock of the readings."""
@@ -150,10 +159,6 @@ class Machine:
         for batch, place in batch_of(readings, plan.speeds.slot_of[readings["series"]]):
             self._speeds.touch(batch.slot)
             kmh = speeds.step(self._speeds.rows, plan.speeds, batch, seen[place], self.tally)
-        for batch, _ in batch_of(readings, plan.parking.slot_of[readings["series"]]):
-            self._sensors.touch(batch.slot)
-            self._parks.touch(plan.parking.park[batch.slot])
-            parking.step(self._sensors.rows, self._parks.rows, plan.parking, batch)
         return Found(cells, kmh)
 
     def step_carefully(self, readings: Readings, skipped: Callable[[Readings, Exception], None]) -> Found:
@@ -187,9 +192,34 @@ class Machine:
         """Every counting site's last 24 hours."""
         return counting.site_counts(self._counts.rows, self.plan_now.counts)
 
-    def parking(self) -> tuple[CarPark, ...]:
-        """Every car park as it is now."""
-        return parking.car_parks(self._sensors.rows, self._parks.rows, self.plan_now.parking)
+    def parking(self, now_us: int = 0) -> tuple[CarPark, ...]:
+        """Every car park at a time; a time before its newest reading is that one's."""
+        return car_parks(self._sensors.rows, self._parks.rows, self.plan_now.parking, now_us)
+
+    def awaits(self, counted: HandCount) -> bool:
+        """Whether a count by hand is of a known car park, and was not taken before."""
+        stations = list(self.plan_now.parking.stations)
+        if counted.station not in stations:
+            return False
+        return bool(self._parks.rows["counted"][stations.index(counted.station)] < counted.number)
+
+    def count(self, counted: HandCount) -> Correction:
+        """Take what a person counted in a known car park, as of its time."""
+        park = list(self.plan_now.parking.stations).index(counted.station)
+        self._parks.touch(np.array([park]))
+        return drift.count(self._parks.rows[park], counted)
+
+    def _park(self, readings: Readings, seen: Ints) -> Concluded:
+        """All readings that car parks are told by, and the quarters of an hour that are over."""
+        plan = self.plan_now.parking
+        slot = plan.slot_of[readings["series"]]
+        mine = slot >= 0
+        batch = Batch(slot[mine], readings["time_us"][mine], readings["value"][mine])
+        told = parking.step(self._sensors.rows, self._parks.rows, plan, batch, seen[mine], self.newest_us)
+        self._sensors.touch(batch.slot)
+        self._parks.touch(plan.park[batch.slot])
+        self._parks.touch(np.array(told.parks, np.int64))
+        return told
 
     def flow(self) -> tuple[FlowState, ...]:
         """Every direction that is counted and was heard."""
