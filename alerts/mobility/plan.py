@@ -6,6 +6,7 @@ or not, so that slots keep their meaning, and so does the state behind them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from functools import cache
 
 import numpy as np
@@ -15,21 +16,27 @@ from alerts.kernels.curve import CurvePlan
 from alerts.kernels.plan import Place, ints, slots_of
 from alerts.kernels.quality import QualityPlan
 from alerts.kostra.kostra import Kostra
+from alerts.mobility.car_park import ParkingPlan
 from alerts.mobility.counted import Site
 from alerts.mobility.counting import CountsPlan
-from alerts.mobility.parking import ENTRANCE, EXIT, SPACE, ParkingPlan
-from alerts.rule_kinds import Counts, Parking
+from alerts.mobility.parking_plan import VEHICLES, parking_plan, parking_series
+from alerts.mobility.roads import RoadsPlan, Streets, roads_plan
+from alerts.mobility.speeds import SpeedsPlan
+from alerts.rule_kinds import Counts
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
 from devices.properties import observed_properties
 from devices.registry import Registry
 from ingest.reading import Series
 
-SPACES = "parking_occupied"
-VEHICLES = "vehicle_count"
+SPEED, SPEED_V85 = "vehicle_speed", "vehicle_speed_v85"
 
-_INTERVAL = "_interval"
+_EVENT = "_event"
+_WAYS = ("", "_interval", _EVENT)
 _COUNT_INTERVAL_US = 900_000_000
+_HOUR_US = 3_600_000_000
+SETTLE_US = 900_000_000
+"""A count is settled when a quarter of an hour more than its device's interval has passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,103 +50,96 @@ class Plan:
     parking_keys: Sequence[str]
     counts: CountsPlan
     counts_keys: Sequence[str]
+    speeds: SpeedsPlan
+    speeds_keys: Sequence[str]
+    roads: RoadsPlan
 
 
-def make_plan(
-    rules: Rules, registry: Registry, series: Sequence[Series], catalogue: Mapping[str, DeviceType]
+def make_plan(  # noqa: PLR0913, PLR0917 - what a plan is made from
+    rules: Rules,
+    registry: Registry,
+    series: Sequence[Series],
+    catalogue: Mapping[str, DeviceType],
+    zone: tzinfo,
+    streets: Streets,
 ) -> Plan:
-    """The plan for the series the journal knows."""
+    """The plan for the series the journal knows; `zone`: whose nights those of the car parks are."""
     place = Place(rules, registry, catalogue, series, Kostra())
     counted = counted_properties()
-    of_parking = [n for n, each in enumerate(series) if _role(each) is not None]
+    of_parking = parking_series(series)
     of_counts = [n for n, each in enumerate(series) if each.property in counted]
-    judged = [n for n in sorted({*of_parking, *of_counts}) if rules.judges(series[n].property)]
+    of_speeds = [n for n, each in enumerate(series) if each.property in {SPEED, SPEED_V85}]
+    counts = _counts(place, of_counts)
+    speeds = _speeds(place, of_speeds, frozenset(counts.sites))
+    judged = [n for n in sorted({*of_parking, *of_counts, *of_speeds}) if rules.judges(series[n].property)]
     return Plan(
         series=len(series),
         quality=quality_plan(place, judged),
         quality_keys=[str(n) for n in judged],
-        parking=_parking(place, of_parking),
+        parking=parking_plan(place, of_parking, zone),
         parking_keys=[str(n) for n in of_parking],
-        counts=_counts(place, of_counts),
+        counts=counts,
         counts_keys=[str(n) for n in of_counts],
-    )
-
-
-def _parking(place: Place, numbers: Sequence[int]) -> ParkingPlan:
-    series = place.series
-    stations = list(dict.fromkeys(series[n].station for n in numbers))
-    rules = {station: place.rules.of(Parking, station) for station in stations}
-    known = {station: place.registry.stations.get(station) for station in stations}
-    capacity = ints(
-        -1 if (it := known[station]) is None or it.capacity is None else it.capacity for station in stations
-    )
-    expected = dict.fromkeys(stations, 0)
-    for device in place.registry.devices.values():
-        type_ = place.catalogue.get(device.type)
-        if device.station in expected and type_ is not None and SPACES in type_.properties:
-            expected[device.station] += 1
-    role = ints(_role(series[n]) or SPACE for n in numbers)
-    index = {station: park for park, station in enumerate(stations)}
-    park = ints(index[series[n].station] for n in numbers)
-    by_counters = np.zeros(len(stations), np.bool_)
-    for number, station in enumerate(stations):
-        roles = role[park == number]
-        rule = rules[station]
-        both = bool((roles == ENTRANCE).any() and (roles == EXIT).any() and capacity[number] >= 0)
-        spaces = int((roles == SPACE).sum())
-        source = rule.source if rule else "auto"
-        by_counters[number] = both and (
-            source == "counters" or (source == "auto" and (spaces == 0 or spaces < capacity[number]))
-        )
-    # a counter on a road is no car park
-    covered = np.array([rules[series[n].station] is not None and place.stands(n) for n in numbers], np.bool_)
-    used = covered & np.where(role == SPACE, ~by_counters[park], by_counters[park])
-    return ParkingPlan(
-        slot_of=slots_of(len(series), numbers, used.tolist()),
-        role=role,
-        park=park,
-        modulus=ints(place.modulus(n, 1) for n in numbers),
-        used=used,
-        stations=stations,
-        capacity=capacity,
-        expected=ints(expected.values()),
-        by_counters=by_counters,
-        cap=ints(rule.max_per_min if rule else 0 for rule in rules.values()),
+        speeds=speeds,
+        speeds_keys=[str(n) for n in of_speeds],
+        roads=roads_plan(streets, [_site(series[n]) for n in of_counts], counts, speeds),
     )
 
 
 def _counts(place: Place, numbers: Sequence[int]) -> CountsPlan:
     series = place.series
-    cumulative = {
-        (series[n].station, series[n].dev_eui, series[n].property, series[n].channel) for n in numbers
-    }
+    best: dict[tuple[Site, str], int] = {}
+    for n in numbers:
+        key = _site(series[n]), series[n].dev_eui
+        best[key] = min(best.get(key, len(_WAYS)), _way(series[n].property))
     rules = [place.rules.of(Counts, series[n].station) for n in numbers]
-    sites: list[Site | None] = []
-    for n, rule in zip(numbers, rules, strict=True):
-        each = series[n]
-        name = each.property.removesuffix(_INTERVAL)
-        twice = name != each.property and (each.station, each.dev_eui, name, each.channel) in cumulative
-        gone = rule is None or twice or not place.stands(n)
-        sites.append(None if gone else Site(each.station, name, each.channel))
+    # a device may repeat what its counter says as the count of an interval
+    sites = [
+        None
+        if rule is None or _way(series[n].property) > best[_site(series[n]), series[n].dev_eui]
+        else _site(series[n])
+        for n, rule in zip(numbers, rules, strict=True)
+    ]
+    interval = [place.interval_us(n) for n in numbers]
     return CountsPlan(
         slot_of=slots_of(len(series), numbers, [site is not None for site in sites]),
         curves=CurvePlan(
-            counter=np.array([not series[n].property.endswith(_INTERVAL) for n in numbers], np.bool_),
-            interval_us=ints(place.interval_us(n) or _COUNT_INTERVAL_US for n in numbers),
+            counter=np.array([_way(series[n].property) == 0 for n in numbers], np.bool_),
+            interval_us=ints(us or _COUNT_INTERVAL_US for us in interval),
             cap=ints(rule.max_per_min if rule else 0 for rule in rules),
             modulus=ints(place.modulus(n, 1) for n in numbers),
             own_phase=False,
+            joins=True,
+            at_once=np.array([_way(series[n].property) == _WAYS.index(_EVENT) for n in numbers], np.bool_),
         ),
         sites=sites,
+        devices=[series[n].dev_eui for n in numbers],
+        standing=np.array([place.stands(n) for n in numbers], np.bool_),
+        settle=ints(SETTLE_US + (us or _HOUR_US) for us in interval),
     )
 
 
-def _role(series: Series) -> int | None:
-    if series.property == SPACES:
-        return SPACE
-    if series.property == VEHICLES:
-        return {"in": ENTRANCE, "out": EXIT}.get(series.channel)
-    return None
+def _speeds(place: Place, numbers: Sequence[int], counted: frozenset[Site | None]) -> SpeedsPlan:
+    """A speed is that of the vehicles that are counted on the same channel."""
+    series = place.series
+    sites = [Site(series[n].station, VEHICLES, series[n].channel) for n in numbers]
+    mine = [site if site in counted else None for site in sites]
+    return SpeedsPlan(
+        slot_of=slots_of(len(series), numbers, [site is not None for site in mine]),
+        sites=mine,
+        devices=[series[n].dev_eui for n in numbers],
+        v85=np.array([series[n].property == SPEED_V85 for n in numbers], np.bool_),
+        interval_us=np.minimum(ints(place.interval_us(n) or _COUNT_INTERVAL_US for n in numbers), _HOUR_US),
+    )
+
+
+def _way(name: str) -> int:
+    """How an observed property counts: by a running total, by intervals, one by one."""
+    return next((way for way, end in enumerate(_WAYS) if end and name.endswith(end)), 0)
+
+
+def _site(series: Series) -> Site:
+    return Site(series.station, series.property.removesuffix(_WAYS[_way(series.property)]), series.channel)
 
 
 @cache

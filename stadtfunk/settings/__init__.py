@@ -15,6 +15,8 @@ from stadtfunk.settings.measuring import (
     NetworkServer,
     StoreTable,
 )
+from stadtfunk.settings.mobility import TrafficTable
+from stadtfunk.settings.parking import ParkingTable
 from stadtfunk.settings.publishing import PropertyTable, ThemeTable
 from stadtfunk.settings.residents import SubscriptionsTable, WebPushTable
 from stadtfunk.settings.serving import ApiTable, DcatTable, OpenData, StaTable
@@ -70,12 +72,14 @@ class Settings(Table):
     device: tuple[dict[str, Any], ...] = ()
     property: dict[str, PropertyTable] = Field(default_factory=dict)
     theme: dict[str, ThemeTable] = Field(default_factory=dict)
+    parking: ParkingTable = ParkingTable()
     alerts: AlertsTable = AlertsTable()
     cap: CapTable = CapTable()
     leitstelle: LeitstelleTable = LeitstelleTable()
     displays: DisplaysTable | None = None
     heartbeat: tuple[HeartbeatTable, ...] = ()
     standby: StandbyTable | None = None
+    traffic: TrafficTable = TrafficTable()
     sta: StaTable = StaTable()
     api: ApiTable = ApiTable()
     open_data: OpenData = OpenData()
