@@ -45,8 +45,9 @@ def test_the_public_hears_nothing_of_what_is_not_public_and_operators_do(city):
         city.measure(SECRET, T0 + MINUTE, ("water_level", 99.0))
         city.warn("geheim-pegel", 4, "escalate", episode="starkregen:geheim-pegel:1")
         await staff.until("warnings")
-        _, readings, _ = await staff.until("readings")
-        assert readings["items"][0]["device"] == SECRET
+        count = 0
+        while SECRET not in str(staff.events):  # what was in the journal before may still come by
+            await staff.until("readings", count=(count := count + 1))
         city.measure(RAIN, T0 + MINUTE, ("precipitation", 1.0))
         await public.until("readings")
         assert "geheim" not in str(public.events)
