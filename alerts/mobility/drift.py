@@ -126,6 +126,7 @@ def _outside(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, end_us: 
         return [Correction(station, end_us, least, high, "spaces", text)]
     if most < low - noticed:
         _anchor(row, end_us, low - most)
+        _was_low(row, low - most)
         if low == 0:
             text = f"the counters had {_cars(-most)} more leave than were inside; that many came uncounted"
             return [Correction(station, end_us, most, low, "below_zero", text)]
@@ -152,10 +153,13 @@ def _night(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, end_us: in
         row["night_held"] = at_marks(row, np.array([end_us // MINUTE_US]))[0]
     if local.hour < _LAST_HOUR or not _all_heard(sensors, plan, park, end_us - _NIGHT_US):
         return []
-    return _morning(row, plan, park, end_us)
+    low, high = bounds(sensors, plan, park, end_us, QUARTER_US)
+    return _morning(row, plan, park, end_us, (low, high))
 
 
-def _morning(row: np.void, plan: ParkingPlan, park: int, end_us: int) -> list[Correction]:
+def _morning(
+    row: np.void, plan: ParkingPlan, park: int, end_us: int, possible: tuple[int, int]
+) -> list[Correction]:
     capacity, held = int(plan.capacity[park]), int(row["night_held"])
     target = int(plan.night[park])
     why = "the car park is known to hold that many at night"
@@ -171,6 +175,7 @@ def _morning(row: np.void, plan: ParkingPlan, park: int, end_us: int) -> list[Co
             return []
         row["nights"][known % NIGHTS] = target
         why = f"the quietest of the last {len(nights)} nights held that many"
+    target = min(max(target, possible[0]), possible[1])
     _anchor(row, end_us, target - held)
     row["sure_passages"] = row["passages"]
     if target == held:
@@ -179,6 +184,13 @@ def _morning(row: np.void, plan: ParkingPlan, park: int, end_us: int) -> list[Co
         f"{_cars(held)} by the counters in the quietest hour of the night, {target} taken to be right: {why}"
     )
     return [Correction(plan.stations[park], end_us, held, target, "night_minimum", text)]
+
+
+def _was_low(row: np.void, by: int) -> None:
+    """More have left than there were: so many more were there in the night before."""
+    known = int(row["nights_known"])
+    if known:
+        row["nights"][(known - 1) % NIGHTS] += by
 
 
 def _anchor(row: np.void, time_us: int, by: int) -> None:

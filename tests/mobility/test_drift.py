@@ -183,6 +183,19 @@ def test_what_a_city_knows_of_its_nights_is_right_from_the_first_one():
     assert max(map(abs, wrong[1:])) <= 12
 
 
+def test_a_night_is_never_put_right_against_what_is_watched():
+    series = [*gates(), *(space(i, "loewe") for i in range(3))]
+    rows = []
+    for tenth in range(6 * 6):
+        time = MIDNIGHT + tenth * 10 * MIN
+        rows += [(0, time, 50), (1, time, 0), (2, time, 1), (3, time, 1), (4, time, 0)]
+    town = Town(series, capacity=30, rule={"night_occupied": 0}).step(*rows)
+    assert reasons(town)[:1] == [("spaces", 0, 2)]
+    # two of the three are seen to be taken: that many stay
+    assert [each.after for each in town.corrections if each.time_us > MIDNIGHT + HOUR] == []
+    assert town.only().occupied == 2
+
+
 def test_nights_that_are_not_empty_say_nothing():
     town, _ = drifting(9, rest=40)
     assert town.corrections == []
