@@ -17,18 +17,17 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from alerts.kernels.rows import Floats, Ints, Rows, Slots, rounds
+from alerts.kernels.rows import Bools, Floats, Ints, Rows, rounds
+from alerts.mobility.calendar import QUARTER_US, QUARTERS
 from alerts.mobility.forecast_days import (
     AHEAD,
     AS_LAST_WEEK,
     AS_NOW,
     DAYS,
     LEARNED,
-    QUARTER_US,
-    QUARTERS,
     Memory,
     Place,
-    When,
+    Slots,
     day_class,
 )
 from alerts.mobility.forecast_fit import FITTED, fit
@@ -60,7 +59,11 @@ LEAST_COMPLETE = 0.5
 _LEAST_ERRORS = 40
 _AROUND = 6
 _TREND = 2
+_BLOCK = QUARTERS // BLOCKS
 _MINUTES = tuple(15 * ahead for ahead in AHEAD)
+_OFFSETS = np.array([0, *(-ahead for ahead in AHEAD), *AHEAD])
+"""Moments that a sample has to do with, in quarters of an hour from it."""
+_NOW_AND_THEN = [0, *range(1 + len(AHEAD), 1 + 2 * len(AHEAD))]
 _STALE_US = 2 * QUARTER_US
 
 
@@ -70,11 +73,16 @@ class Samples(NamedTuple):
     Slot, time (µs, a multiple of 15 min), spaces taken, capacity, and how complete (0..1) what is known is.
     """
 
-    park: Slots
+    park: Ints
     time: Ints
     occupied: Floats
     capacity: Ints
     completeness: Floats
+
+    def part(self, which: Ints | Bools) -> "Samples":
+        """Some of them."""
+        park, time, occupied, capacity, completeness = self
+        return Samples(park[which], time[which], occupied[which], capacity[which], completeness[which])
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,7 @@ class ForecastPlan:
     """The car parks in the order of their slots, and the city's clock and days."""
 
     stations: Sequence[str]
-    when: When
+    slots: Slots
 
     def day_keys(self) -> list[str]:
         """Page keys of the days of all car parks."""
@@ -112,19 +120,19 @@ class ForecastScore:
     until_us: int
 
 
-def step(days: Rows, parks: Rows, plan: ForecastPlan, samples: Samples) -> Slots:
+def step(days: Rows, parks: Rows, plan: ForecastPlan, samples: Samples) -> Ints:
     """Take samples in their order; changes `days` and `parks` in place. Returns the slots of changed days.
 
     A sample that comes late or corrects one replaces what was seen and the errors of the forecasts that
     meant it; forecasts issued then stand, but for those of the newest moment, which are made anew.
     """
-    memory = Memory(days, plan.when)
+    memory = Memory(days, plan.slots)
     changed = [np.zeros(0, np.int64)]
     good = (samples.completeness >= LEAST_COMPLETE) & (samples.occupied >= 0) & (samples.time > 0)
     for part in rounds(samples.park):
         use = part[good[part]]
         if len(use):
-            changed += _take(memory, parks, Samples(*(each[use] for each in samples)))
+            changed += _take(memory, parks, samples.part(use))
     return np.unique(np.concatenate(changed))
 
 
@@ -169,98 +177,97 @@ def scores(parks: Rows, plan: ForecastPlan) -> tuple[ForecastScore, ...]:
     return tuple(found)
 
 
-def _take(memory: Memory, parks: Rows, samples: Samples) -> list[Slots]:
+def _take(memory: Memory, parks: Rows, samples: Samples) -> list[Ints]:
     """Samples of different car parks."""
-    place = memory.place(samples.park, samples.time)
-    for i in np.flatnonzero(place.day > parks["fitted"][place.park]).tolist():
-        park = int(place.park[i])
-        fit(memory.rows[park * DAYS : (park + 1) * DAYS], parks[park], int(place.day[i]))
-    kept = memory.open(place)
+    times = samples.time[:, None] + _OFFSETS * QUARTER_US
+    every = memory.place(np.broadcast_to(samples.park[:, None], times.shape), times)
+    day = every.day[:, 0]
+    for i in np.flatnonzero(day > parks["fitted"][samples.park]).tolist():
+        park = int(samples.park[i])
+        fit(memory.rows[park * DAYS : (park + 1) * DAYS], parks[park], int(day[i]))
+    kept = memory.open(_column(every, 0))
     if not kept.all():
-        samples = Samples(*(each[kept] for each in samples))
-        place = Place(*(each[kept] for each in place))
-    rows, at = memory.rows, (place.slot, place.quarter)
-    rows["occupied"][at], rows["mark"][at] = samples.occupied, place.mark
-    changed = [place.slot]
-    for ahead, quarters in enumerate(AHEAD):
-        changed.append(_came(memory, parks, samples, ahead, quarters))
+        samples, every = samples.part(kept), every.part(kept)
+    now = _column(every, 0)
+    memory.rows["occupied"][now.slot, now.quarter] = samples.occupied
+    memory.rows["mark"][now.slot, now.quarter] = now.mark
+    issued = _column(every, slice(1, 1 + len(AHEAD)))
+    _came(memory, parks, samples, issued)
     newest = samples.time >= parks["newest"][samples.park]
     if newest.any():
-        _issue(
-            memory,
-            parks,
-            Samples(*(each[newest] for each in samples)),
-            Place(*(each[newest] for each in place)),
-        )
-    return changed
+        _issue(memory, parks, samples.part(newest), every.part(newest))
+    return [now.slot, issued.slot[memory.known(issued)]]
 
 
-def _came(memory: Memory, parks: Rows, samples: Samples, ahead: int, quarters: int) -> Slots:
-    """What came of the forecasts that meant this moment."""
+def _column(place: Place, which: int | slice | list[int]) -> Place:
+    return Place(*(each[:, which] for each in place))
+
+
+def _came(memory: Memory, parks: Rows, samples: Samples, issued: Place) -> None:
+    """What came of the forecasts that meant this moment: of every horizon one, issued before."""
     rows = memory.rows
-    issued = memory.place(samples.park, samples.time - quarters * QUARTER_US)
+    at, horizon = (issued.slot, issued.quarter), np.arange(len(AHEAD))
+    came = samples.occupied[:, None]
+    before = rows["error"][*at, :, horizon]
     there = memory.known(issued)
-    came, issued = samples.occupied[there], Place(*(each[there] for each in issued))
-    at = issued.slot, issued.quarter
-    first = np.isnan(rows["error"][:, :, AS_NOW, ahead][at])
-    rows["error"][*at, :, ahead] = came[:, None] - rows["predicted"][*at, :, ahead]
-    low, high = rows["low"][*at, ahead], rows["high"][*at, ahead]
-    told = first & np.isfinite(low)
-    where = issued.park, ahead, day_class(issued.kind), issued.quarter // (QUARTERS // BLOCKS)
-    for side, beyond in enumerate((came < low, came > high)):
-        shift = parks["shift"][*where, side]
-        moved = np.clip(shift + _STEP * (MISS - beyond), _LEAST, _MOST)
-        parks["shift"][*where, side] = np.where(told, moved, shift)
-    return issued.slot
+    error = came[:, :, None] - rows["predicted"][*at, :, horizon]
+    rows["error"][*at, :, horizon] = np.where(there[:, :, None], error, before)
+    low, high = rows["low"][*at, horizon], rows["high"][*at, horizon]
+    # a correction is no second outcome
+    told = there & np.isnan(before[:, :, AS_NOW]) & np.isfinite(low)
+    where = samples.park[:, None], horizon, day_class(issued.kind), issued.quarter // _BLOCK
+    beyond = np.stack([came < low, came > high], axis=-1)
+    shift = parks["shift"][where]
+    moved = np.clip(shift + _STEP * (MISS - beyond), _LEAST, _MOST)
+    parks["shift"][where] = np.where(told[:, :, None], moved, shift)
 
 
-def _issue(memory: Memory, parks: Rows, samples: Samples, place: Place) -> None:
+def _issue(memory: Memory, parks: Rows, samples: Samples, every: Place) -> None:
     """Forecasts from the newest moment."""
-    rows, park, at = memory.rows, samples.park, (place.slot, place.quarter)
-    now = samples.occupied
+    rows, park, now = memory.rows, samples.park, samples.occupied[:, None]
+    place, earlier = _column(every, 0), _column(every, 1 + AHEAD.index(_TREND))
+    then = _column(every, slice(1 + len(AHEAD), None))
+    at = place.slot, place.quarter
+    typical = memory.typical(park, _column(every, _NOW_AND_THEN))
+    anomaly = now[:, 0] - typical[:, 0]
+    trend = anomaly - np.where(memory.known(earlier), rows["anomaly"][earlier.slot, earlier.quarter], np.nan)
+    trend = np.where(np.isnan(trend), 0.0, trend)
+    change = typical[:, 1:] - typical[:, :1]
+    weights = parks["weights"][park]
+    learned = now + weights[..., 0] * change
+    learned += weights[..., 1] * anomaly[:, None] + weights[..., 2] * trend[:, None]
+    last_week = memory.last_week(park[:, None], then)
+    most = samples.capacity[:, None]
+    predicted = np.stack([learned, np.broadcast_to(now, learned.shape), last_week], axis=-1)
+    predicted = np.clip(np.rint(predicted), 0, most[:, :, None])
+    method = parks["method"][park].astype(np.int64)
+    middle = np.take_along_axis(predicted, method[:, :, None], axis=-1)[:, :, 0]
+    shift = parks["shift"][park, :, day_class(place.kind), place.quarter // _BLOCK]
+    low, high = _interval(memory.errors(park, place, method, _AROUND, _LEAST_ERRORS), MISS + shift)
+    # until the week is known none is published, a baseline neither
+    middle = np.where(np.isfinite(learned), middle, np.nan)
+    low = np.clip(middle + np.minimum(low, 0), 0, most)
+    high = np.clip(middle + np.maximum(high, 0), 0, most)
+    rows["anomaly"][at], rows["trend"][at], rows["change"][at] = anomaly, trend, change
+    rows["predicted"][at] = predicted.transpose(0, 2, 1)
+    rows["low"][at], rows["high"][at] = low, high
     parks["newest"][park], parks["capacity"][park] = samples.time, samples.capacity
-    typical = memory.typical(place)
-    anomaly = now - typical
-    before = memory.place(park, samples.time - _TREND * QUARTER_US)
-    earlier = np.where(memory.known(before), rows["anomaly"][before.slot, before.quarter], np.nan)
-    rows["anomaly"][at] = anomaly
-    rows["trend"][at] = trend = np.nan_to_num(anomaly - earlier, nan=0.0)
-    for ahead, quarters in enumerate(AHEAD):
-        then = memory.place(park, samples.time + quarters * QUARTER_US)
-        change = memory.typical(then) - typical
-        weights = parks["weights"][park, ahead]
-        learned = now + weights[:, 0] * change + weights[:, 1] * anomaly + weights[:, 2] * trend
-        predicted = np.stack([learned, now, memory.last_week(then)], axis=1)
-        predicted = np.clip(np.rint(predicted), 0, samples.capacity[:, None])
-        rows["change"][*at, ahead] = change
-        rows["predicted"][*at, :, ahead] = predicted
-        method = parks["method"][park, ahead].astype(np.int64)
-        middle = predicted[np.arange(len(park)), method]
-        shift = parks["shift"][park, ahead, day_class(place.kind), place.quarter // (QUARTERS // BLOCKS)]
-        low, high = _interval(memory.errors(place, method, ahead, _AROUND), MISS + shift)
-        low = np.clip(middle + np.minimum(low, 0), 0, samples.capacity)
-        high = np.clip(middle + np.maximum(high, 0), 0, samples.capacity)
-        # until the week is known none is published, a baseline neither
-        told = np.isfinite(learned)
-        low, high = np.where(told, low, np.nan), np.where(told, high, np.nan)
-        rows["low"][*at, ahead], rows["high"][*at, ahead] = low, high
-        parks["expected"][park, ahead] = np.stack([middle, low, high], axis=1)
+    parks["expected"][park] = np.stack([middle, low, high], axis=-1)
 
 
 def _interval(errors: Floats, miss: Floats) -> tuple[Floats, Floats]:
-    """Order statistics that leave a share `miss` of n + 1 errors beyond the low and the high end.
+    """Order statistics of each horizon's n errors that leave a share `miss` of n + 1 beyond both ends.
 
-    NaN where there are too few errors.
+    Shapes (car parks, horizons, errors) and (car parks, horizons, 2); NaN where there are too few errors.
     """
-    ordered = np.sort(errors, axis=1)
-    count = (~np.isnan(ordered)).sum(axis=1)
-    at = np.arange(len(ordered))
-    enough = count >= _LEAST_ERRORS
+    ordered = np.sort(errors, axis=-1)
+    count = (~np.isnan(ordered)).sum(axis=-1)
     last = np.maximum(count - 1, 0)
-    outside = np.floor(miss * (count + 1)[:, None]).astype(np.int64) - 1
-    low = ordered[at, np.clip(outside[:, 0], 0, last)]
-    high = ordered[at, np.clip(last - outside[:, 1], 0, last)]
-    return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
+    outside = np.floor(miss * (count + 1)[..., None]).astype(np.int64) - 1
+    ends = np.stack([outside[..., 0], last - outside[..., 1]], axis=-1)
+    found = np.take_along_axis(ordered, np.clip(ends, 0, last[..., None]), axis=-1)
+    found = np.where((count >= _LEAST_ERRORS)[..., None], found, np.nan)
+    return found[..., 0], found[..., 1]
 
 
 def _known(value: float) -> float | None:

@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from alerts.kernels.rows import Bools, Floats, Ints, Rows, Slots
+from alerts.kernels.rows import Bools, Floats, Ints, Rows
+from alerts.mobility.calendar import QUARTER_US, QUARTERS, SATURDAY, Slot
 
-QUARTER_US = 900_000_000
-QUARTERS = 96
 DAYS = 42
 """Days kept: six of each day of the week."""
+WEEK = 7
 
 AHEAD = (1, 2, 4)
 """Horizons in quarters of an hour."""
@@ -50,20 +50,26 @@ spaces taken by each method, `error` what came minus that; `low` and `high` the 
 
 _NUMBERS = tuple(name for name in DAY.names or () if name not in {"day", "kind", "mark"})
 
-When = Callable[[Ints], tuple[Ints, Ints, Ints]]
-"""Of times (µs since the epoch): local dates as days since 1970-01-01, quarters 0..95 of the local clock, and
-kinds of day 0..6 from Monday (a holiday counts as Sunday)."""
+Slots = Callable[[Ints], Slot]
+"""Where times (µs since the epoch) stand in the city's calendar: Calendar.slots."""
 
 
 class Place(NamedTuple):
-    """Where times fall in the memory of their car parks. `mark`: quarters of an hour UTC since the epoch."""
+    """Where moments of car parks fall in the memory: arrays of one shape.
 
-    park: Slots
-    slot: Slots
+    `slot` of the day's row, `day` and `kind` of the calendar, `quarter` of its clock, `mark` quarters of an
+    hour UTC since the epoch.
+    """
+
+    slot: Ints
     day: Ints
-    quarter: Ints
     kind: Ints
+    quarter: Ints
     mark: Ints
+
+    def part(self, which: slice | Ints | Bools) -> "Place":
+        """Some of them, by their first axis."""
+        return Place(*(each[which] for each in self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,75 +77,96 @@ class Memory:
     """The rows of all car parks: those of car park p are p * DAYS and the next DAYS, a ring by date."""
 
     rows: Rows
-    when: When
+    slots: Slots
 
-    def place(self, park: Slots, time: Ints) -> Place:
-        """Where times (µs) are or would be."""
-        day, quarter, kind = self.when(time)
-        return Place(park, park * DAYS + day % DAYS, day, quarter, kind, time // QUARTER_US)
+    def place(self, park: Ints, time: Ints) -> Place:
+        """Where moments (µs) are or would be; `park` of the same shape."""
+        found = self.slots(time.ravel())
+        day, kind, quarter = (each.reshape(time.shape) for each in (found.day, found.type, found.quarter))
+        return Place(park * DAYS + day % DAYS, day, kind, quarter, time // QUARTER_US)
 
     def open(self, place: Place) -> Bools:
         """Begin the days that are new. False where a day is older than what is kept."""
         kept = self.rows["day"][place.slot]
         new = kept < place.day
-        at = place.slot[new]
-        for name in _NUMBERS:
-            self.rows[name][at] = np.nan
-        self.rows["mark"][at] = 0
-        self.rows["day"][at], self.rows["kind"][at] = place.day[new], place.kind[new]
-        return kept <= place.day
+        if new.any():
+            at = place.slot[new]
+            for name in _NUMBERS:
+                self.rows[name][at] = np.nan
+            self.rows["mark"][at] = 0
+            self.rows["day"][at], self.rows["kind"][at] = place.day[new], place.kind[new]
+        known: Bools = kept <= place.day
+        return known
 
     def known(self, place: Place) -> Bools:
-        """Whether just this quarter has been seen."""
-        at = place.slot, place.quarter
-        return (self.rows["day"][place.slot] == place.day) & (self.rows["mark"][at] == place.mark)
+        """Whether just these moments have been seen."""
+        mark = self.rows["mark"][place.slot, place.quarter]
+        known: Bools = (self.rows["day"][place.slot] == place.day) & (mark == place.mark)
+        return known
 
-    def last_week(self, place: Place) -> Floats:
+    def last_week(self, park: Ints, place: Place) -> Floats:
         """Spaces taken at the same time of the clock seven dates before, NaN unknown."""
         day = place.day - 7
-        slot = place.park * DAYS + day % DAYS
-        seen = self.rows["occupied"][slot, place.quarter].astype(np.float64)
-        return np.where(self.rows["day"][slot] == day, seen, np.nan)
+        slot = park * DAYS + day % DAYS
+        return np.where(self.rows["day"][slot] == day, self.rows["occupied"][slot, place.quarter], np.nan)
 
-    def typical(self, place: Place) -> Floats:
-        """Median of the spaces taken at that time of the clock on the kept days of its kind before it."""
-        slots = _of_park(place.park)
-        day = self.rows["day"][slots]
-        seen = self.rows["occupied"][slots, place.quarter[:, None]].astype(np.float64)
-        alike = self.rows["kind"][slots] == place.kind[:, None]
-        before = (day < place.day[:, None]) & (day > place.day[:, None] - DAYS)
-        return median(np.where(alike & before, seen, np.nan))
+    def typical(self, park: Ints, place: Place) -> Floats:
+        """Median of the spaces taken at that time of the clock on the kept days of its kind before it.
 
-    def errors(self, place: Place, method: Ints, ahead: int, around: int) -> Floats:
-        """Known errors of forecasts issued within `around` quarters of that time of the clock, NaN elsewhere.
-
-        Of days of its class: working days, Saturdays, Sundays. Shape (places, DAYS * (2 * around + 1)).
+        `place` (car parks, times); where no day of the kind is kept, those of its class answer. NaN where
+        none does, or where fewer than WEEK days ago nothing had been seen.
         """
-        slots = _of_park(place.park)
+        slots = _of_park(park)
+        day, kind = self.rows["day"][slots][:, None, :], self.rows["kind"][slots][:, None, :]
+        seen = self.rows["occupied"][slots[:, None, :], place.quarter[:, :, None]]
+        today = place.day[:, :, None]
+        use = (day < today) & (day > today - DAYS)
+        begun = (use & (day <= today - WEEK)).any(axis=-1)
+        own = median(np.where(use & (kind == place.kind[:, :, None]), seen, np.nan))
+        if np.isnan(own).any():
+            like = use & (day_class(kind) == day_class(place.kind)[:, :, None])
+            own = np.where(np.isnan(own), median(np.where(like, seen, np.nan)), own)
+        return np.where(begun, own, np.nan)
+
+    def errors(self, park: Ints, place: Place, method: Ints, around: int, least: int) -> Floats:
+        """Known errors of what each horizon's `method` (car parks, horizons) told at that time of the clock.
+
+        Within `around` quarters, on days of the same class, on all days where those give less than `least`;
+        NaN elsewhere. Shape (car parks, horizons, errors).
+        """
+        slots = _of_park(park)
         quarters = (place.quarter[:, None] + np.arange(-around, around + 1)) % QUARTERS
         found = self.rows["error"][
-            slots[:, :, None], quarters[:, None, :], method[:, None, None], ahead
-        ].astype(np.float64)
-        day = self.rows["day"][slots]
+            slots[:, None, :, None],
+            quarters[:, None, None, :],
+            method[:, :, None, None],
+            np.arange(len(AHEAD))[:, None, None],
+        ]
+        day, today = self.rows["day"][slots], place.day[:, None]
         alike = day_class(self.rows["kind"][slots]) == day_class(place.kind)[:, None]
-        use = alike & (day <= place.day[:, None]) & (day > place.day[:, None] - DAYS)
-        return np.where(use[:, :, None], found, np.nan).reshape(len(slots), -1)
+        found[~np.broadcast_to(((day <= today) & (day > today - DAYS))[:, None, :, None], found.shape)] = (
+            np.nan
+        )
+        own = np.where(alike[:, None, :, None], found, np.nan).reshape(*method.shape, -1)
+        few = (~np.isnan(own)).sum(axis=-1) < least
+        own[few] = found.reshape(own.shape)[few]
+        return own
 
 
 def day_class(kind: npt.NDArray[np.integer]) -> Ints:
     """0 Monday to Friday, 1 Saturday, 2 Sunday and holidays."""
-    return np.maximum(kind.astype(np.int64) - 4, 0)
+    return np.clip(kind.astype(np.int64) - (SATURDAY - 1), 0, 2)
 
 
 def median(values: Floats) -> Floats:
-    """Median of each row without its NaN; NaN where there is nothing else."""
-    ordered = np.sort(values, axis=1)
-    count = (~np.isnan(ordered)).sum(axis=1)
-    at = np.arange(len(ordered))
-    low, high = np.maximum(count - 1, 0) // 2, count // 2
-    middle: Floats = (ordered[at, low] + ordered[at, np.minimum(high, ordered.shape[1] - 1)]) / 2
+    """Median over the last axis of what is not NaN; NaN where there is nothing else."""
+    ordered = np.sort(values, axis=-1)
+    count = (~np.isnan(ordered)).sum(axis=-1)[..., None]
+    low = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=-1)
+    high = np.take_along_axis(ordered, np.minimum(count // 2, np.maximum(count - 1, 0)), axis=-1)
+    middle: Floats = ((low + high) / 2)[..., 0]
     return middle
 
 
-def _of_park(park: Slots) -> Slots:
+def _of_park(park: Ints) -> Ints:
     return park[:, None] * DAYS + np.arange(DAYS)

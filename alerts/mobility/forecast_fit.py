@@ -1,9 +1,10 @@
-"""What a car park's forecast learns once a day from its own past: weights, scores, which method to publish."""
+"""What a car park's forecast learns once a day from its own past: weights, scores, what to publish."""
 
 import numpy as np
 
 from alerts.kernels.rows import Floats, Rows
-from alerts.mobility.forecast_days import AHEAD, AS_NOW, DAYS, LEARNED, METHODS, QUARTERS
+from alerts.mobility.calendar import QUARTERS
+from alerts.mobility.forecast_days import AHEAD, AS_NOW, DAYS, LEARNED, METHODS
 
 SCORED_DAYS = 14
 WEIGHTS = 3

@@ -1,10 +1,11 @@
-"""Cars that come and stay: series of car parks by a process of the tests' own, and a clock without time zones."""
+"""Cars that come and stay: series of car parks by a process of the tests' own, and a clock in UTC."""
 
 import numpy as np
 
 from alerts.kernels.rows import Table
-from alerts.mobility.forecast import PARK, ForecastPlan, Samples
-from alerts.mobility.forecast_days import DAY, DAYS, QUARTER_US
+from alerts.mobility.calendar import QUARTER_US, Slot
+from alerts.mobility.forecast import PARK, ForecastPlan, Samples, step
+from alerts.mobility.forecast_days import DAY, DAYS
 
 DAY_US = 96 * QUARTER_US
 MONDAY = 20_605 * DAY_US
@@ -13,10 +14,10 @@ MONDAY = 20_605 * DAY_US
 
 def utc(time):
     day = time // DAY_US
-    return day, time % DAY_US // QUARTER_US, (day + 3) % 7
+    return Slot(day, (day + 3) % 7, time % DAY_US // QUARTER_US, np.zeros(len(time), np.bool_))
 
 
-def visits(seed, weeks, capacity, per_day, stay_h=1.5, wildness=0.15):
+def visits(seed, weeks, capacity, per_day, *, stay_h=1.5, wildness=0.15):  # noqa: PLR0913 - a car park in a line
     """Spaces taken every quarter of an hour: Poisson arrivals by day and hour, exponential stays."""
     rng = np.random.default_rng(seed)
     hours = np.arange(96) / 4
@@ -38,15 +39,13 @@ def visits(seed, weeks, capacity, per_day, stay_h=1.5, wildness=0.15):
 class Forecaster:
     """The kernel with its tables."""
 
-    def __init__(self, stations=("loewe",), when=utc):
-        self.plan = ForecastPlan(stations, when)
+    def __init__(self, stations=("loewe",), slots=utc):
+        self.plan = ForecastPlan(stations, slots)
         self.days, self.parks = Table("forecast_day", DAY), Table("forecast", PARK)
         self.days.claim(self.plan.day_keys())
         self.parks.claim(list(stations))
 
     def step(self, samples):
-        from alerts.mobility.forecast import step
-
         changed = step(self.days.rows, self.parks.rows, self.plan, samples)
         self.days.touch(changed)
         self.parks.touch(changed // DAYS)
@@ -68,4 +67,5 @@ def together(series, capacities, begin=MONDAY):
     quarters = max(len(each) for each in series)
     time = begin + (1 + np.arange(quarters)) * QUARTER_US
     park = np.tile(np.arange(len(series)), quarters)
-    return samples(park, np.repeat(time, len(series)), np.stack(series, axis=1).ravel(), np.tile(capacities, quarters))
+    taken = np.stack(series, axis=1).ravel()
+    return samples(park, np.repeat(time, len(series)), taken, np.tile(capacities, quarters))
