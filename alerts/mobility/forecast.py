@@ -124,7 +124,8 @@ def step(days: Rows, parks: Rows, plan: ForecastPlan, samples: Samples) -> Ints:
     """Take samples in their order; changes `days` and `parks` in place. Returns the slots of changed days.
 
     A sample that comes late or corrects one replaces what was seen and the errors of the forecasts that
-    meant it; forecasts issued then stand, but for those of the newest moment, which are made anew.
+    meant it; forecasts issued then stand, but for those of the newest moment, which are made anew. How far
+    the intervals reach follows from what was heard first.
     """
     memory = Memory(days, plan.slots)
     changed = [np.zeros(0, np.int64)]
@@ -211,7 +212,7 @@ def _came(memory: Memory, parks: Rows, samples: Samples, issued: Place) -> None:
     before = rows["error"][*at, :, horizon]
     there = memory.known(issued)
     error = came[:, :, None] - rows["predicted"][*at, :, horizon]
-    rows["error"][*at, :, horizon] = np.where(there[:, :, None], error, before)
+    rows["error"][*at, :, horizon] = _same_nan(np.where(there[:, :, None], error, before))
     low, high = rows["low"][*at, horizon], rows["high"][*at, horizon]
     # a correction is no second outcome
     told = there & np.isnan(before[:, :, AS_NOW]) & np.isfinite(low)
@@ -248,11 +249,16 @@ def _issue(memory: Memory, parks: Rows, samples: Samples, every: Place) -> None:
     middle = np.where(np.isfinite(learned), middle, np.nan)
     low = np.clip(middle + np.minimum(low, 0), 0, most)
     high = np.clip(middle + np.maximum(high, 0), 0, most)
-    rows["anomaly"][at], rows["trend"][at], rows["change"][at] = anomaly, trend, change
-    rows["predicted"][at] = predicted.transpose(0, 2, 1)
-    rows["low"][at], rows["high"][at] = low, high
+    rows["anomaly"][at], rows["trend"][at], rows["change"][at] = _same_nan(anomaly), trend, _same_nan(change)
+    rows["predicted"][at] = _same_nan(predicted.transpose(0, 2, 1))
+    rows["low"][at], rows["high"][at] = _same_nan(low), _same_nan(high)
     parks["newest"][park], parks["capacity"][park] = samples.time, samples.capacity
-    parks["expected"][park] = np.stack([middle, low, high], axis=-1)
+    parks["expected"][park] = _same_nan(np.stack([middle, low, high], axis=-1))
+
+
+def _same_nan(values: Floats) -> Floats:
+    """Every NaN with the same bits: which of two goes on depends on how many are added at once."""
+    return np.where(np.isnan(values), np.nan, values)
 
 
 def _interval(errors: Floats, miss: Floats) -> tuple[Floats, Floats]:
