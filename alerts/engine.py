@@ -20,10 +20,8 @@ from alerts.areal_rain import GaugeRain
 from alerts.catchments import Catchments
 from alerts.event import Event, from_row, to_row
 from alerts.incidents.decision import ACTIONS, Decision, DecisionRefusedError
-from alerts.kernels.counts import SiteCounts
 from alerts.kernels.curve import Tally
 from alerts.kernels.kernels import Kernels
-from alerts.kernels.parking import CarPark
 from alerts.kostra.kostra import Kostra
 from alerts.outlook import LevelOutlook
 from alerts.rules import Rules
@@ -117,7 +115,7 @@ class Engine:
         self._max_ahead_us = round(max_ahead_s * 1_000_000)
         self._checkpoint_s = checkpoint_s
         self._batch_uplinks = batch_uplinks
-        # over the kernels: the loop changes them, parking() and traffic() read them
+        # over the kernels: the loop changes them, levels() and gauge_rain() read them
         self._lock = threading.Lock()
         self._kernels: Kernels | None = None
         self._loaded = False
@@ -177,16 +175,6 @@ class Engine:
         """Every level gauge's rise and what it is heading for; of one station or of all."""
         with self._lock:
             return self._kernels.levels(station) if self._kernels else ()
-
-    def parking(self) -> tuple[CarPark, ...]:
-        """Every car park as it is now."""
-        with self._lock:
-            return self._kernels.parking() if self._kernels else ()
-
-    def traffic(self) -> tuple[SiteCounts, ...]:
-        """Every counting site's last 24 hours."""
-        with self._lock:
-            return self._kernels.traffic() if self._kernels else ()
 
     def gauge_rain(self) -> tuple[GaugeRain, ...]:
         """Every rain gauge's sums over the last hours."""

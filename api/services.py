@@ -17,8 +17,8 @@ from alerts.drill import Drills
 from alerts.event import Event
 from alerts.incidents.board import IncidentBoard
 from alerts.incidents.decision import Decision
-from alerts.kernels.counts import SiteCounts
-from alerts.kernels.parking import CarPark
+from alerts.mobility.counting import SiteCounts
+from alerts.mobility.states import CarPark
 from alerts.outlook import LevelOutlook
 from alerts.routing.silences import Silences
 from alerts.scale import Scale, shipped_scale

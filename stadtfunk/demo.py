@@ -17,6 +17,7 @@ from typing import Any
 
 from alerts import engine
 from alerts.event import from_row
+from alerts.mobility import engine as mobility
 from devices.catalogue import load_catalogue
 from devices.registry import load_registry
 from devices.simulator.simulator import Delivery, Kind, Simulator
@@ -240,7 +241,7 @@ def _drained(service: Service, sent: int) -> Report:
         counts = journal.counts()
         last = journal.last_seq()
         return counts.stored + counts.rejected >= sent and all(
-            journal.cursor(part) >= last for part in (store_writer.PART, engine.PART)
+            journal.cursor(part) >= last for part in (store_writer.PART, engine.PART, mobility.PART)
         )
 
     with suppress(TimeoutError):  # the report then says what is missing

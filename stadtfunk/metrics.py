@@ -139,6 +139,17 @@ class Metrics(Collector):
         text = "Devices that report without a property they must give"
         yield _gauge("devices_required_missing", text, "type", types)
         yield _one("engine_uplinks_behind", "Uplinks in the journal, not yet judged", engine.behind)
+        yield from self._mobility(untaken)
+
+    def _mobility(self, untaken: Iterable[str]) -> Iterator[Metric]:
+        stats = self._service.mobility.stats
+        yield _counter("mobility_readings", "Readings that traffic and parking have seen", stats.readings)
+        text = "Readings that made the counting of traffic and parking fail"
+        yield _counter("mobility_readings_skipped", text, stats.skipped)
+        reasons = {reason: getattr(stats, reason) for reason in untaken}
+        text = "Readings that changed no count"
+        yield _counters("mobility_readings_not_taken", text, "reason", reasons)
+        yield _one("mobility_uplinks_behind", "Uplinks in the journal, not yet counted", stats.behind)
 
     def _alerts(self) -> Iterator[Metric]:
         family = GaugeMetricFamily(

@@ -51,7 +51,7 @@ def make_checks(
     for n, each in enumerate(series):
         first.setdefault((each.dev_eui, each.station), n)
     return Checks(
-        quality=_quality(place, judged),
+        quality=quality_plan(place, judged),
         quality_keys=[str(n) for n in judged],
         neighbours=make_neighbour_plan(place),
         neighbour_keys=[str(n) for n in rain_series(place)],
@@ -60,7 +60,8 @@ def make_checks(
     )
 
 
-def _quality(place: Place, numbers: Sequence[int]) -> QualityPlan:
+def quality_plan(place: Place, numbers: Sequence[int]) -> QualityPlan:
+    """The plan of the quality tests for some series."""
     series = place.series
     rules = [place.rules.quality(series[n].station, series[n].property) for n in numbers]
     interval = [place.interval_us(n) for n in numbers]

@@ -10,13 +10,11 @@ from alerts.catchments import Catchments
 from alerts.event import BY_PERSON, Event
 from alerts.incidents.decision import Decision
 from alerts.incidents.incidents import Incidents
-from alerts.kernels import basin, counts, expected, level, parking, quality, rain, rain_seen
+from alerts.kernels import basin, expected, level, quality, rain, rain_seen
 from alerts.kernels.checks import Checks, make_checks
-from alerts.kernels.counts import SiteCounts
 from alerts.kernels.curve import MARK_US, Tally, windows
 from alerts.kernels.expected import Beside
 from alerts.kernels.neighbour_test import Neighbours
-from alerts.kernels.parking import CarPark
 from alerts.kernels.plan import Plan, make_plan
 from alerts.kernels.rain_seen import RainSeen
 from alerts.kernels.rise_plan import RisePlan, make_rise_plan
@@ -53,7 +51,7 @@ class Plans(NamedTuple):
 
 
 class Kernels:
-    """Rain, levels, parking and counts with their state.
+    """Rain and levels with their state.
 
     The events depend on the readings and their order alone, not on how they were split into batches.
     """
@@ -78,9 +76,6 @@ class Kernels:
         self._expected = Table("expected", expected.ROW)
         self._basin = Table("basin", basin.ROW)
         self._rain_seen = Table("rain_seen", rain_seen.ROW)
-        self._sensors = Table("parking", parking.SENSOR)
-        self._parks = Table("car_park", parking.PARK)
-        self._counts = Table("counts", counts.ROW)
         self._quality = Table("quality", quality.ROW)
         self._neighbours = Neighbours()
         self._watch = Table("watchdog", watchdog.ROW)
@@ -92,9 +87,6 @@ class Kernels:
             self._expected,
             self._basin,
             self._rain_seen,
-            self._sensors,
-            self._parks,
-            self._counts,
             self._quality,
             self._watch,
             self._witnesses.sightings.table,
@@ -132,18 +124,13 @@ class Kernels:
         self._expected.claim(self._ahead.keys)
         self._basin.claim(self._ahead.keys)
         self._rain_seen.claim(self._plan.rain_keys)
-        self._sensors.claim(self._plan.parking_keys)
-        self._parks.claim(self._plan.parking.stations)
-        self._counts.claim(self._plan.counts_keys)
         self._quality.claim(self._checks.quality_keys)
         self._neighbours.arrange(self._checks.neighbours, self._checks.neighbour_keys)
         self._watch.claim(self._checks.watch_keys)
         self._watch_region = self._regions.numbers(self._checks.watch.stations)
         self._rain_region = self._regions.numbers(each[0].station for each in self._plan.rain.subjects)
         self._witnesses.arrange(witnesses, self._rain.rows)
-        self._slots = np.stack(
-            [plan.rain.slot_of, plan.level.slot_of, plan.parking.slot_of, plan.counts.slot_of]
-        )
+        self._slots = np.stack([plan.rain.slot_of, plan.level.slot_of])
 
     @property
     def watch_plan(self) -> WatchPlan:
@@ -185,12 +172,12 @@ class Kernels:
             readings, resting = readings[kept], resting[kept]
             found = [(int(kept.searchsorted(i)), event) for i, event in found]
         watchdog.see(self._watch.rows, self._checks.watch, readings[~resting])
-        of_rain, of_level, of_parking, of_counts = self._slots[:, readings["series"]]
+        of_rain, of_level = self._slots[:, readings["series"]]
         ahead = self._ahead
         seen = RainSeen(self._rain_seen.rows, ahead.rain)
         sightings = self._witnesses.sightings
         sightings.begin()
-        for batch, place in _of(readings, of_rain):
+        for batch, place in batch_of(readings, of_rain):
             self._rain.touch(batch.slot)
             wet, seen = rain_seen.step(self._rain_seen.rows, ahead.rain, batch, place)
             self._rain_seen.touch(wet)
@@ -199,21 +186,14 @@ class Kernels:
             events = rain.step(self._rain.rows, plan.rain, batch, since_us, self.tally, rests, notice)
             found += [(int(place[i]), event) for i, event in events]
         of_marks: list[tuple[int, Event]] = []
-        for batch, place in _of(readings, of_level):
+        for batch, place in batch_of(readings, of_level):
             self._level.touch(batch.slot)
             events = level.step(self._level.rows, plan.level, batch, since_us)
             sightings.of_level(batch, place, [i for i, event in events if event.kind == "crossing"])
             of_marks = [(int(place[i]), event) for i, event in events]
-        for batch, place in _of(readings, self._official[readings["series"]]):
+        for batch, place in batch_of(readings, self._official[readings["series"]]):
             sightings.of_official(batch, place)
         found += of_marks + self._look_ahead(readings, of_marks, seen, since_us)
-        for batch, _ in _of(readings, of_parking):
-            self._sensors.touch(batch.slot)
-            self._parks.touch(plan.parking.park[batch.slot])
-            parking.step(self._sensors.rows, self._parks.rows, plan.parking, batch)
-        for batch, _ in _of(readings, of_counts):
-            self._counts.touch(batch.slot)
-            counts.step(self._counts.rows, plan.counts, batch, self.tally)
         # stable: of one reading the checks' events come before a kernel's
         found.sort(key=_position)
         decided = self._witnesses.step(readings["time_us"], found, since_us)
@@ -226,7 +206,7 @@ class Kernels:
         """Marks and overflows that are to come, from all level readings and what the marks made of them."""
         found: list[tuple[int, Event]] = []
         plan = self._ahead
-        for batch, place in _of(readings, plan.expected.slot_of[readings["series"]]):
+        for batch, place in batch_of(readings, plan.expected.slot_of[readings["series"]]):
             heard = [(int(place.searchsorted(i)), event) for i, event in of_marks]
             beside = Beside(self._basin.rows, plan.basin, seen, place)
             warned, events = expected.step(
@@ -343,7 +323,7 @@ class Kernels:
         flags: quality.Flags = readings["quality"].copy()
         found: list[tuple[int, Event]] = []
         plan = self._checks.quality
-        for batch, place in _of(readings, plan.slot_of[readings["series"]]):
+        for batch, place in batch_of(readings, plan.slot_of[readings["series"]]):
             given = flags[place]
             flags[place], events = quality.step(self._quality.rows, plan, batch, given, since_us)
             self._quality.touch(batch.slot[plan.remembers[batch.slot]])
@@ -416,17 +396,9 @@ class Kernels:
         """Every level gauge's rise and what it is heading for; of one station or of all."""
         return outlooks(self._expected.rows, self._ahead, station)
 
-    def parking(self) -> tuple[CarPark, ...]:
-        """Every car park as it is now."""
-        return parking.car_parks(self._sensors.rows, self._parks.rows, self._plan.parking)
-
     def gauge_rain(self, now_us: int) -> tuple[GaugeRain, ...]:
         """Every rain gauge's sums over the last hours at a time."""
         return gauge_rain(self._rain.rows[: len(self._rain)], self._plan.rain, now_us)
-
-    def traffic(self) -> tuple[SiteCounts, ...]:
-        """Every counting site's last 24 hours."""
-        return counts.site_counts(self._counts.rows, self._plan.counts)
 
 
 def run(  # noqa: PLR0913, PLR0917 - what the kernels are made from
@@ -465,7 +437,7 @@ _TICK_US = 900_000_000
 _WET_UM = rain.UM_PER_MM // 2
 
 
-def _of(readings: Readings, slot: Slots) -> Iterator[tuple[Batch, Slots]]:
+def batch_of(readings: Readings, slot: Slots) -> Iterator[tuple[Batch, Slots]]:
     """A kernel's part of the readings and its positions in them, where there is any."""
     place = (slot >= 0).nonzero()[0]
     if len(place):

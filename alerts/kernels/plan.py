@@ -7,52 +7,40 @@ when rules or registry change, and so does the state behind them.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
 from alerts.event import Audience
 from alerts.kernels import rain
-from alerts.kernels.counts import CountsPlan, Site
 from alerts.kernels.curve import CurvePlan
 from alerts.kernels.level import MARKS, LevelPlan, LevelRule
-from alerts.kernels.parking import ENTRANCE, EXIT, SPACE, ParkingPlan
 from alerts.kernels.rain import RainPlan, RainRule
 from alerts.kernels.rows import Ints, Slots
 from alerts.kostra.kostra import DepthTable, Kostra
 from alerts.lifecycle import Subject
-from alerts.rule_kinds import Counts, DwdRain, Parking, Sri, WaterLevel
+from alerts.rule_kinds import DwdRain, Sri, WaterLevel
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
-from devices.properties import observed_properties
 from devices.registry import InstalledDevice, Registry
 from ingest.reading import Series
 
 RAIN_COUNTER, RAIN_DEPTH = "precipitation_total", "precipitation"
 LEVEL = "water_level"
-SPACES = "parking_occupied"
-VEHICLES = "vehicle_count"
 
 _MINUTE_US = 60_000_000
-_INTERVAL = "_interval"
-_COUNT_INTERVAL_US = 15 * _MINUTE_US
 _MAX_MM_PER_MIN = 20.0
 _DRY_RULE = RainRule(calm=0, calm_time=0, step_time=0, rearm=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every kernel's plan, and the page keys of its rows: series numbers, stations for car parks."""
+    """Every kernel's plan, and the page keys of its rows: series numbers."""
 
     series: int
     rain: RainPlan
     rain_keys: Sequence[str]
     level: LevelPlan
     level_keys: Sequence[str]
-    parking: ParkingPlan
-    parking_keys: Sequence[str]
-    counts: CountsPlan
-    counts_keys: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,21 +98,14 @@ def make_plan(
 ) -> Plan:
     """The plan for the series the journal knows."""
     place = Place(rules, registry, catalogue, series, kostra)
-    counted = counted_properties()
     of_rain = [n for n, each in enumerate(series) if each.property in {RAIN_COUNTER, RAIN_DEPTH}]
     of_level = [n for n, each in enumerate(series) if each.property == LEVEL]
-    of_parking = [n for n, each in enumerate(series) if _role(each) is not None]
-    of_counts = [n for n, each in enumerate(series) if each.property in counted]
     return Plan(
         series=len(series),
         rain=_rain(place, of_rain),
         rain_keys=[str(n) for n in of_rain],
         level=_level(place, of_level),
         level_keys=[str(n) for n in of_level],
-        parking=_parking(place, of_parking),
-        parking_keys=[str(n) for n in of_parking],
-        counts=_counts(place, of_counts),
-        counts_keys=[str(n) for n in of_counts],
     )
 
 
@@ -156,11 +137,11 @@ def _rain(place: Place, numbers: Sequence[int]) -> RainPlan:
         curves=CurvePlan(
             counter=np.array([series[n].property == RAIN_COUNTER for n in numbers], np.bool_),
             interval_us=interval,
-            cap=_ints((rule.max_mm_per_min if rule else _MAX_MM_PER_MIN) * rain.UM_PER_MM for rule in rules),
-            modulus=_ints(place.modulus(n, rain.UM_PER_MM) for n in numbers),
+            cap=ints((rule.max_mm_per_min if rule else _MAX_MM_PER_MIN) * rain.UM_PER_MM for rule in rules),
+            modulus=ints(place.modulus(n, rain.UM_PER_MM) for n in numbers),
             own_phase=True,
         ),
-        variant=_ints(number[kind] for kind in kinds),
+        variant=ints(number[kind] for kind in kinds),
         limits=np.ascontiguousarray(np.stack(limits).transpose(3, 0, 1, 2)),
         bounds=np.ascontiguousarray(np.stack(bounds).transpose(2, 0, 1)),
         lowest=np.stack(lowest),
@@ -220,75 +201,6 @@ def _level(place: Place, numbers: Sequence[int]) -> LevelPlan:
     )
 
 
-def _parking(place: Place, numbers: Sequence[int]) -> ParkingPlan:
-    series = place.series
-    stations = list(dict.fromkeys(series[n].station for n in numbers))
-    rules = {station: place.rules.of(Parking, station) for station in stations}
-    known = {station: place.registry.stations.get(station) for station in stations}
-    capacity = _ints(
-        -1 if (it := known[station]) is None or it.capacity is None else it.capacity for station in stations
-    )
-    expected = dict.fromkeys(stations, 0)
-    for device in place.registry.devices.values():
-        type_ = place.catalogue.get(device.type)
-        if device.station in expected and type_ is not None and SPACES in type_.properties:
-            expected[device.station] += 1
-    role = _ints(_role(series[n]) or SPACE for n in numbers)
-    index = {station: park for park, station in enumerate(stations)}
-    park = _ints(index[series[n].station] for n in numbers)
-    by_counters = np.zeros(len(stations), np.bool_)
-    for number, station in enumerate(stations):
-        roles = role[park == number]
-        rule = rules[station]
-        both = bool((roles == ENTRANCE).any() and (roles == EXIT).any() and capacity[number] >= 0)
-        spaces = int((roles == SPACE).sum())
-        source = rule.source if rule else "auto"
-        by_counters[number] = both and (
-            source == "counters" or (source == "auto" and (spaces == 0 or spaces < capacity[number]))
-        )
-    # a counter on a road is no car park
-    covered = np.array([rules[series[n].station] is not None and place.stands(n) for n in numbers], np.bool_)
-    used = covered & np.where(role == SPACE, ~by_counters[park], by_counters[park])
-    return ParkingPlan(
-        slot_of=slots_of(len(series), numbers, used.tolist()),
-        role=role,
-        park=park,
-        modulus=_ints(place.modulus(n, 1) for n in numbers),
-        used=used,
-        stations=stations,
-        capacity=capacity,
-        expected=_ints(expected.values()),
-        by_counters=by_counters,
-        cap=_ints(rule.max_per_min if rule else 0 for rule in rules.values()),
-    )
-
-
-def _counts(place: Place, numbers: Sequence[int]) -> CountsPlan:
-    series = place.series
-    cumulative = {
-        (series[n].station, series[n].dev_eui, series[n].property, series[n].channel) for n in numbers
-    }
-    rules = [place.rules.of(Counts, series[n].station) for n in numbers]
-    sites: list[Site | None] = []
-    for n, rule in zip(numbers, rules, strict=True):
-        each = series[n]
-        name = each.property.removesuffix(_INTERVAL)
-        twice = name != each.property and (each.station, each.dev_eui, name, each.channel) in cumulative
-        gone = rule is None or twice or not place.stands(n)
-        sites.append(None if gone else Site(each.station, name, each.channel))
-    return CountsPlan(
-        slot_of=slots_of(len(series), numbers, [site is not None for site in sites]),
-        curves=CurvePlan(
-            counter=np.array([not series[n].property.endswith(_INTERVAL) for n in numbers], np.bool_),
-            interval_us=_ints(place.interval_us(n) or _COUNT_INTERVAL_US for n in numbers),
-            cap=_ints(rule.max_per_min if rule else 0 for rule in rules),
-            modulus=_ints(place.modulus(n, 1) for n in numbers),
-            own_phase=False,
-        ),
-        sites=sites,
-    )
-
-
 def _endings(rules: Sequence[DwdRain | Sri | None]) -> list[RainRule]:
     made: dict[str, RainRule] = {}
     for rule in rules:
@@ -336,24 +248,6 @@ def gauge_names(series: Sequence[Series], numbers: Sequence[int]) -> Mapping[int
     return names
 
 
-def _role(series: Series) -> int | None:
-    if series.property == SPACES:
-        return SPACE
-    if series.property == VEHICLES:
-        return {"in": ENTRANCE, "out": EXIT}.get(series.channel)
-    return None
-
-
-@cache
-def counted_properties() -> frozenset[str]:
-    """Observed properties that the counts kernel takes."""
-    return frozenset(
-        name
-        for name, each in observed_properties().items()
-        if each.theme == "traffic" and each.kind in {"counter", "count"}
-    )
-
-
 def slots_of(count: int, numbers: Sequence[int], used: Sequence[bool]) -> Slots:
     """Slot of every series, -1 for those the kernel does not take."""
     slots = np.full(count, -1, np.int64)
@@ -361,5 +255,6 @@ def slots_of(count: int, numbers: Sequence[int], used: Sequence[bool]) -> Slots:
     return slots
 
 
-def _ints(values: Iterable[float]) -> Ints:
+def ints(values: Iterable[float]) -> Ints:
+    """Rounded, as an array."""
     return np.array([round(value) for value in values], np.int64)

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from alerts.kernels.counts import SiteCounts
-from alerts.kernels.parking import CarPark
+from alerts.mobility.counting import SiteCounts
+from alerts.mobility.states import CarPark
 from api.citykey.forms import decimal, numbers, plain
 from api.dcat.texts import dataset_texts
 from api.routes.mobility import count_items, is_shown, may_count, site_item

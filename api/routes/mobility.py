@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from alerts.kernels.counts import SiteCounts
-from alerts.kernels.parking import CarPark
-from alerts.kernels.plan import SPACES, VEHICLES
+from alerts.mobility.counting import SiteCounts
+from alerts.mobility.plan import SPACES, VEHICLES
+from alerts.mobility.states import CarPark
 from api.caller import AnyCaller
 from api.formats import Item, Layout
 from api.paging import Key, decode_cursor, link_next, page
@@ -133,7 +133,7 @@ def site_item(view: View, park: CarPark) -> Item:
 def count_items(view: View, each: SiteCounts, interval: str, from_us: int | None) -> list[Item]:
     """Finished intervals: the newest reading is not older than their end."""
     finished = [count for count in each.counts(_MINUTES[interval]) if count.end_us <= each.newest_us]
-    chosen = finished[-1:] if from_us is None else [count for count in finished if count.start_us >= from_us]
+    chosen = finished[-1:] if from_us is None else [count for count in finished if count.begin_us >= from_us]
     return [
         {
             "station": each.site.station,

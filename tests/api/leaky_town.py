@@ -12,8 +12,9 @@ from warned_city import BASIS, warned
 from alerts.areal_rain import HOURS, AreaRain
 from alerts.cap.archive import CapArchive
 from alerts.cap.publisher import CapPublisher
-from alerts.kernels.counts import Count, Site, SiteCounts
-from alerts.kernels.parking import CarPark
+from alerts.mobility.counted import Count, Site
+from alerts.mobility.counting import SiteCounts
+from alerts.mobility.states import CarPark
 from alerts.outlook import LevelOutlook
 from api.archive import Archive
 from api.dcat.publisher import Publisher

@@ -11,8 +11,9 @@ from alerts.delivery.delivery import Receipt
 from alerts.engine import Engine
 from alerts.event import Event
 from alerts.incidents.board import IncidentBoard
-from alerts.kernels.counts import Count, Site, SiteCounts
-from alerts.kernels.parking import CarPark
+from alerts.mobility.counted import Count, Site
+from alerts.mobility.counting import SiteCounts
+from alerts.mobility.states import CarPark
 from alerts.rules import load_rules
 from alerts.texts.texts import Texts
 from api.app import create_app

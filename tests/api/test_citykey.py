@@ -12,7 +12,7 @@ from small_town import MINUTE, SECRETS, T0, TOKEN
 from starlette.testclient import TestClient
 from warned_city import warned
 
-from alerts.kernels.parking import CarPark
+from alerts.mobility.states import CarPark
 from api.citykey.forms import numbers, paragraphs, plain
 
 ADDRESSES = {

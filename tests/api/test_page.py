@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 from small_town import COUNTER, LEVEL, MINUTE, OFFICIAL, RAIN, wait_for
 
-from alerts.kernels.parking import CarPark
+from alerts.mobility.states import CarPark
 from alerts.outlook import LevelOutlook, MarkOutlook
 from api.app import close_streams
 from api.vendor import NODE_MODULES

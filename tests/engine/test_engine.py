@@ -127,11 +127,8 @@ def test_a_crash_at_any_commit_or_before_it_changes_no_event(tmp_path_factory, c
             last, batch = journal.read(it.cursor, size)
             if last > it.cursor:
                 it._step(it._kernels, batch, last)
-    last = drain(engine(journal, checkpoint_s=checkpoint_s))
+    drain(engine(journal, checkpoint_s=checkpoint_s))
     assert committed(journal) == expected()
-    assert last.parking() == ()
-    (road,) = last.traffic()
-    assert sum(c.count for c in road.five_minutes) == 7 * 59
     journal.close()
 
 
@@ -294,10 +291,9 @@ def test_series_that_come_later_find_their_slots(journal):
     it = engine(journal)
     put(journal, (1, 0, 60.0))
     drain(it)
-    put(journal, (0, 0, 30.0), (2, 0, 1), (2, 5, 8))
+    put(journal, (0, 0, 30.0))
     drain(it)
     assert {e.station for e in committed(journal)} == {"pegel", "rain"}
-    assert len(it.traffic()) == 1
 
 
 def test_one_uplink_writes_little(journal):

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from alerts.kernels.curve import Amounts
 from alerts.kernels.rows import Batch, Ints, Rows, Slots, rounds
+from alerts.mobility.states import CarPark
 
 SENSOR = np.dtype([("time", "<i8"), ("value", "<i8"), ("since", "<i8")])
 """One series: newest reading, occupied 0/1 or the counter's value, since when the space has been so."""
@@ -41,25 +41,6 @@ class ParkingPlan:
     cap: Ints
 
 
-@dataclass(frozen=True, slots=True)
-class CarPark:
-    """One car park now. Times µs since the epoch, UTC; None where nothing has been heard.
-
-    `sensors_heard` of `sensors` have reported; with single-space sensors the occupied spaces are those that
-    said so: spaces without a word count as free.
-    """
-
-    station: str
-    source: Literal["spaces", "counters"]
-    capacity: int
-    occupied: int
-    free: int
-    changed_us: int | None
-    newest_us: int | None
-    sensors: int
-    sensors_heard: int
-
-
 def step(sensors: Rows, parks: Rows, plan: ParkingPlan, batch: Batch) -> None:
     """Take readings in their order; changes `sensors` and `parks` in place. Parking raises no events.
 
@@ -80,7 +61,7 @@ def step(sensors: Rows, parks: Rows, plan: ParkingPlan, batch: Batch) -> None:
 
 
 def car_parks(sensors: Rows, parks: Rows, plan: ParkingPlan) -> tuple[CarPark, ...]:
-    """Every car park as it is now."""
+    """Every car park as it is now; single spaces without a word count as free."""
     found = []
     for park, station in enumerate(plan.stations):
         mine = np.flatnonzero((plan.park == park) & plan.used)

@@ -1,8 +1,8 @@
 """Car parks from single-space sensors and from counters."""
 
-from engine_city import MIN, T0, catalogue, kernels, readings
 from hypothesis import given
 from hypothesis import strategies as st
+from mobility_city import MIN, T0, catalogue, machine_of, readings
 
 from ingest.reading import Series
 
@@ -14,7 +14,7 @@ GATES = [
 
 
 def park(series, *rows, **how):
-    machine = kernels(series, **how)
+    machine = machine_of(series, **how)
     machine.step(readings(*((s, T0 + minute * MIN, value) for s, minute, value in rows)))
     (found,) = machine.parking()
     return found
@@ -68,13 +68,13 @@ def test_occupancy_never_leaves_the_car_park(rows):
 
 
 def test_counters_on_a_road_are_no_car_park():
-    machine = kernels(GATES)
+    machine = machine_of(GATES)
     machine.step(readings((0, T0, 5), (1, T0, 5)))
     assert machine.parking() == ()
 
 
 def test_a_car_park_nobody_has_a_rule_for_is_not_shown():
     rules = [{"id": "p", "kind": "parking", "stations": "other"}]
-    machine = kernels(SPACES, rules=rules, capacity=3)
+    machine = machine_of(SPACES, rules=rules, capacity=3)
     machine.step(readings((0, T0, 1)))
     assert machine.parking() == ()

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from engine_city import MIN, T0, catalogue, kernels, readings
+from mobility_city import MIN, T0, catalogue, machine_of, readings
 
 from ingest.reading import Series
 
@@ -13,7 +13,7 @@ HOUR = -(-T0 // (60 * MIN)) * 60 * MIN
 
 
 def site(series, *rows, **how):
-    machine = kernels(series, **how)
+    machine = machine_of(series, **how)
     machine.step(readings(*((0, HOUR + minute * MIN, value) for minute, value in rows)))
     (found,) = machine.traffic()
     return found
@@ -21,7 +21,7 @@ def site(series, *rows, **how):
 
 def minutes(counts):
     """Minutes from the hour, count, completeness."""
-    return [((c.start_us - HOUR) // MIN, c.count, c.completeness) for c in counts]
+    return [((c.begin_us - HOUR) // MIN, c.count, c.completeness) for c in counts]
 
 
 def test_counters_become_counts_of_5_15_and_60_minutes():
@@ -69,7 +69,7 @@ def test_a_counter_wraps():
 
 def test_devices_of_one_site_are_added():
     twins = [*ROAD, Series("road", "vehicle_count", "ltr", "00000000000000b2")]
-    machine = kernels(twins)
+    machine = machine_of(twins)
     machine.step(readings(*((s, HOUR + 5 * i * MIN, 3 * i) for i in range(3) for s in (0, 1))))
     (found,) = machine.traffic()
     assert minutes(found.counts(5)) == [(0, 6, 1.0), (5, 6, 1.0)]
@@ -88,7 +88,7 @@ def test_a_day_with_losses_repeats_late_uplinks_and_a_reset_adds_up():
     found = site(ROAD, *kept, types=catalogue("vehicle_count", 65536), type_="sensor")
     hours = [c for c in found.counts(60) if c.end_us <= HOUR + 1440 * MIN]
     for each in hours:
-        first = (each.start_us - HOUR) // (5 * MIN)
+        first = (each.begin_us - HOUR) // (5 * MIN)
         if each.completeness == 1:
             assert each.count == sum(true[first : first + 12])
     assert sum(c.count for c in hours) == sum(true)

@@ -12,6 +12,7 @@ import numpy as np
 from alerts.kernels import curve
 from alerts.kernels.curve import Amounts, CurvePlan, Tally
 from alerts.kernels.rows import Batch, Ints, Rows, Slots, rounds
+from alerts.mobility.counted import Count, Site
 
 KEPT_MARKS = 24 * 12 + 12
 """Five-minute marks kept: 24 hours and one more for what is late."""
@@ -21,35 +22,12 @@ MINUTES = (5, 15, 60)
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """What is counted where; several devices may count for one site."""
-
-    station: str
-    property: str
-    channel: str
-
-
-@dataclass(frozen=True, slots=True)
 class CountsPlan:
     """Slots are count series; `sites[slot]` is None for one that is not used any more."""
 
     slot_of: Slots
     curves: CurvePlan
     sites: Sequence[Site | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """How many passed in start_us < time <= end_us (µs since the epoch, UTC).
-
-    `completeness` 0..1 is the share of that time that regular readings speak for; below 1 the count is a
-    lower bound (nothing heard) or partly a guess of when (a lost uplink's share).
-    """
-
-    start_us: int
-    end_us: int
-    count: int
-    completeness: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +48,14 @@ class SiteCounts:
         length = minutes * 60_000_000
         groups: dict[int, list[Count]] = {}
         for each in self.five_minutes:
-            groups.setdefault(each.start_us // length, []).append(each)
+            groups.setdefault(each.begin_us // length, []).append(each)
         # the oldest may have lost its beginning
-        if groups and self.five_minutes[0].start_us % length:
-            del groups[self.five_minutes[0].start_us // length]
+        if groups and self.five_minutes[0].begin_us % length:
+            del groups[self.five_minutes[0].begin_us // length]
         parts = minutes * 60_000_000 // curve.MARK_US
         return tuple(
             Count(
-                start_us=k * length,
+                begin_us=k * length,
                 end_us=(k + 1) * length,
                 count=sum(each.count for each in group),
                 completeness=sum(each.completeness for each in group) / parts,

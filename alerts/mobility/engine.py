@@ -1,0 +1,253 @@
+"""Traffic and parking as a reader of the journal: read, step, commit.
+
+It has a cursor and state pages of its own, so the rule engine of the flood warnings never waits for it.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from alerts.kernels.curve import Tally
+from alerts.mobility.counting import SiteCounts
+from alerts.mobility.machine import Machine
+from alerts.mobility.states import CarPark
+from alerts.rules import Rules
+from devices.catalogue import DeviceType
+from devices.registry import Registry
+from ingest.errors import Fenced, JournalError
+from ingest.health import Health
+from ingest.journal import Journal
+from ingest.reading import Readings, Series
+
+PART = "mobility"
+MAX_AHEAD_S = 600.0
+
+_BATCH_UPLINKS = 4096
+_IDLE_S = 0.5
+_BACK_OFF_S = (0.1, 5.0)
+_FAULT_SHOWN_S = 3600.0
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class MobilityStats:
+    """Since the start of this reader. `behind`: uplinks not yet taken at the last look.
+
+    `skipped`: readings that made a kernel raise; `ahead`: readings dated in the future; `implausible`,
+    `too_late`, `counter_breaks`, `undated`: what was not taken (see alerts/kernels/curve.py).
+    """
+
+    readings: int = 0
+    skipped: int = 0
+    ahead: int = 0
+    implausible: int = 0
+    too_late: int = 0
+    counter_breaks: int = 0
+    undated: int = 0
+    behind: int = 0
+
+
+class Mobility:
+    """One reader of the journal; start() runs it in a thread of its own, run_once() by hand.
+
+    `registry` gives the current registry, `clock` µs since the epoch: readings dated more than `max_ahead_s`
+    in the future change nothing. State is committed every `checkpoint_s`.
+    """
+
+    def __init__(  # noqa: PLR0913 - everything is injected
+        self,
+        journal: Journal,
+        rules: Rules,
+        registry: Callable[[], Registry],
+        clock: Callable[[], int],
+        *,
+        catalogue: Mapping[str, DeviceType] | None = None,
+        max_ahead_s: float = MAX_AHEAD_S,
+        checkpoint_s: float = 1.0,
+        batch_uplinks: int = _BATCH_UPLINKS,
+    ) -> None:
+        self.stats = MobilityStats()
+        self._journal = journal
+        self._rules = rules
+        self._registry = registry
+        self._clock = clock
+        self._catalogue = catalogue or {}
+        self._max_ahead_us = round(max_ahead_s * 1_000_000)
+        self._checkpoint_s = checkpoint_s
+        self._batch_uplinks = batch_uplinks
+        # over the machine: the loop changes it, parking() and traffic() read it
+        self._lock = threading.Lock()
+        self._machine: Machine | None = None
+        self._loaded = False
+        self._series: list[Series] = []
+        self._arranged: Registry | None = None
+        self._cursor = self._durable = self._fence = 0
+        self._checkpoint_at = 0.0
+        self._careful_until = 0
+        self._tally = Tally()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._fault = ""
+        self._skipped_at: float | None = None
+
+    @property
+    def cursor(self) -> int:
+        """Seq of the last uplink taken."""
+        return self._cursor
+
+    @property
+    def health(self) -> Health:
+        """Whether uplinks are counted, and what an operator should know."""
+        if self._fault:
+            return Health(ok=False, detail=self._fault)
+        if self._skipped_at is not None and time.monotonic() - self._skipped_at < _FAULT_SHOWN_S:
+            detail = f"{self.stats.skipped} readings could not be counted and were left out: see the log"
+            return Health(ok=False, detail=detail)
+        return Health(ok=True, detail=f"{self.stats.behind} uplinks behind" if self.stats.behind else "")
+
+    def parking(self) -> tuple[CarPark, ...]:
+        """Every car park as it is now."""
+        with self._lock:
+            return self._machine.parking() if self._machine else ()
+
+    def traffic(self) -> tuple[SiteCounts, ...]:
+        """Every counting site's last 24 hours."""
+        with self._lock:
+            return self._machine.traffic() if self._machine else ()
+
+    def start(self) -> None:
+        """Run until stop()."""
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name="mobility", daemon=False)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread after its step; what it has counted is durable."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def run_once(self) -> int:
+        """Read, step, commit; return how many uplinks were taken. Raises JournalError."""
+        machine = self._machine if self._machine is not None and self._loaded else self._load()
+        last, readings = self._journal.read(self._cursor, self._batch_uplinks)
+        if last == self._cursor:
+            self._commit(machine, due=time.monotonic() >= self._checkpoint_at)
+            self.stats.behind = 0
+            return 0
+        if not self._step(machine, readings, last):
+            return 0
+        done = last - self._cursor
+        careful = self._cursor < self._careful_until
+        self._cursor = last
+        self._commit(machine, due=careful or time.monotonic() >= self._checkpoint_at)
+        self._take_tally()
+        self.stats.readings += len(readings)
+        self.stats.behind = max(self._journal.last_seq() - last, 0)
+        return done
+
+    def _load(self) -> Machine:
+        part = self._journal.load(PART)
+        self._series = list(self._journal.series())
+        self._arranged = self._registry()
+        machine = Machine(self._rules, self._arranged, self._catalogue, self._series, part.state)
+        machine.tally = self._tally
+        self._fence = part.fence
+        self._checkpoint_at = time.monotonic() + self._checkpoint_s
+        with self._lock:
+            self._machine = machine
+            self._cursor = self._durable = part.cursor
+        self._loaded = True
+        return machine
+
+    def _step(self, machine: Machine, readings: Readings, last: int) -> bool:
+        """Take a batch; False when a kernel raised and everything starts again from the last commit."""
+        sane = readings["time_us"] <= self._clock() + self._max_ahead_us
+        self.stats.ahead += len(readings) - int(sane.sum())
+        readings = readings[sane]
+        self._arrange(machine, readings)
+        try:
+            with self._lock:
+                if self._cursor < self._careful_until:
+                    machine.step_carefully(readings, self._skip)
+                else:
+                    machine.step(readings)
+        except Exception:  # noqa: BLE001 - whatever a kernel raises, the other readings must count
+            _log.exception("counting_failed", cursor=self._cursor, last=last)
+            # the state is half changed: take the last durable one, and go carefully past this batch
+            self._careful_until = last
+            self._load()
+            return False
+        return True
+
+    def _arrange(self, machine: Machine, readings: Readings) -> None:
+        registry = self._registry()
+        unknown = len(readings) and int(readings["series"].max()) >= machine.series
+        if unknown:
+            self._series += self._journal.series(len(self._series))
+        if unknown or registry is not self._arranged:
+            self._arranged = registry
+            plan = machine.plan(registry, self._series)
+            with self._lock:
+                machine.adopt(plan)
+
+    def _commit(self, machine: Machine, *, due: bool) -> None:
+        if not due or self._cursor == self._durable:
+            return
+        self._journal.commit(PART, self._fence, self._cursor, machine.pages())
+        machine.durable()
+        self._durable = self._cursor
+        self._checkpoint_at = time.monotonic() + self._checkpoint_s
+
+    def _skip(self, readings: Readings, fault: Exception) -> None:
+        self.stats.skipped += len(readings)
+        self._skipped_at = time.monotonic()
+        reading = readings[0]
+        series = self._series[int(reading["series"])]
+        _log.error(
+            "reading_not_counted",
+            station=series.station,
+            property=series.property,
+            seq=int(reading["seq"]),
+            value=float(reading["value"]),
+            fault=repr(fault),
+        )
+
+    def _take_tally(self) -> None:
+        tally, stats = self._tally, self.stats
+        stats.implausible, stats.too_late = tally.implausible, tally.too_late
+        stats.counter_breaks, stats.undated = tally.counter_breaks, tally.undated
+
+    def _run(self) -> None:
+        pause = _BACK_OFF_S[0]
+        while not self._stop.is_set():
+            try:
+                idle = self.run_once() == 0 and self._cursor >= self._careful_until
+                self._fault, pause = "", _BACK_OFF_S[0]
+                if idle:
+                    self._journal.wait(self._cursor, min(_IDLE_S, max(self._checkpoint_s, 0.01)))
+            except Fenced as fault:
+                self._fault = f"another service has taken over this journal: {fault}"
+                _log.error("mobility_fenced", fault=str(fault))
+                return
+            except Exception as fault:  # noqa: BLE001 - the loop goes on, and says so in its health
+                self._fault = f"traffic and parking are not counted: {fault!r}"
+                _log.exception("mobility_failed")
+                # what was not committed is counted again
+                self._loaded = False
+                self._stop.wait(pause)
+                pause = min(2 * pause, _BACK_OFF_S[1])
+        self._finish()
+
+    def _finish(self) -> None:
+        if self._machine is None or not self._loaded:
+            return
+        try:
+            self._commit(self._machine, due=True)
+        except JournalError as fault:
+            # nothing is lost: it is counted again at the next start
+            _log.warning("mobility_last_commit_failed", fault=str(fault))

@@ -1,0 +1,197 @@
+"""The reader over a real journal: commits, crashes, fences, faults."""
+
+import threading
+import time
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mobility_city import MIN, T0, readings, registry, rules_of
+from mobility_city import machine_of as machine
+
+from alerts.mobility.engine import PART, Mobility
+from alerts.mobility.machine import Machine
+from ingest.errors import JournalError
+from ingest.journal import Accepted
+from ingest.reading import Measured, Series
+from ingest.sqlite_journal import SqliteJournal
+from ingest.uplink import TimeSource, Uplink
+
+CITY = [
+    Series("road", "vehicle_count", "ltr", "0000000000000003"),
+    Series("markt", "parking_occupied", "", "0000000000000004"),
+    Series("pegel", "water_level", "", "0000000000000005"),
+]
+
+
+def uplink(series, time_us, value):
+    raw = Uplink(
+        server="ns",
+        dev_eui=series.dev_eui,
+        f_port=1,
+        f_cnt=0,
+        session="",
+        payload=b"",
+        received_us=time_us,
+        arrived_us=time_us,
+        time_us=time_us,
+        time_source=TimeSource.SERVER,
+    )
+    return Accepted(raw, (Measured(series, time_us, value, 1),), ())
+
+
+def put(journal, *rows):
+    """Uplinks (series, minute, value) into the journal, one batch."""
+    journal.append([uplink(CITY[s], T0 + minute * MIN, float(value)) for s, minute, value in rows])
+
+
+def day(count=60):
+    """Cars, a space and a gauge, five minutes apart."""
+    for i in range(count):
+        yield (0, 5 * i, 7 * i)
+        yield (1, 5 * i, i // 3 % 2)
+        yield (2, 5 * i, 20)
+
+
+def reader(journal, now=T0 + 300 * MIN, **how):
+    city = registry(CITY, capacity=3)
+    return Mobility(journal, rules_of(), lambda: city, lambda: now, **{"checkpoint_s": 0, **how})
+
+
+def drain(it):
+    while it.run_once():
+        pass
+    return it
+
+
+def expected():
+    """The same readings through the machine alone."""
+    alone = machine(CITY, capacity=3)
+    alone.step(readings(*((s, T0 + minute * MIN, float(v)) for s, minute, v in day())))
+    return alone.traffic(), alone.parking()
+
+
+def told(it):
+    return it.traffic(), it.parking()
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "too long"
+        time.sleep(0.01)
+
+
+def test_it_tells_what_the_machine_makes_of_the_journal(journal):
+    put(journal, *day())
+    it = drain(reader(journal, batch_uplinks=7))
+    assert told(it) == expected()
+    (road,), (markt,) = told(it)
+    assert sum(each.count for each in road.five_minutes) == 7 * 59
+    assert (markt.occupied, markt.free) == (1, 2)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 40), st.integers(1, 30), st.booleans()), max_size=6),
+    st.sampled_from([0, 1e9]),
+)
+def test_a_crash_at_any_commit_or_before_it_changes_no_count(tmp_path_factory, crashes, checkpoint_s):
+    journal = SqliteJournal(tmp_path_factory.mktemp("journal") / "journal.db")
+    put(journal, *day())
+    for steps, size, before_commit in crashes:
+        it = reader(journal, batch_uplinks=size, checkpoint_s=checkpoint_s)
+        for _ in range(steps):
+            it.run_once()
+        if before_commit:
+            # counted, but the process dies before the commit
+            last, batch = journal.read(it.cursor, size)
+            if last > it.cursor:
+                it._step(it._machine, batch, last)
+    assert told(drain(reader(journal, checkpoint_s=checkpoint_s))) == expected()
+    journal.close()
+
+
+def test_a_second_reader_shuts_out_the_first(journal):
+    put(journal, *day(10))
+    first = reader(journal, batch_uplinks=5)
+    first.run_once()
+    drain(reader(journal))
+    first.start()
+    wait_for(lambda: not first.health.ok)
+    assert "taken over" in first.health.detail
+    first.stop()
+
+
+def test_a_thread_counts_as_uplinks_come_and_stops(journal):
+    it = reader(journal, checkpoint_s=0.05)
+    it.start()
+    put(journal, (0, 0, 10), (0, 5, 60))
+    wait_for(lambda: journal.cursor(PART) == 2)
+    assert it.health.ok
+    assert it.stats.readings == 2
+    it.stop()
+    assert not [t for t in threading.enumerate() if t.name == "mobility"]
+
+
+def test_stop_makes_durable_what_was_counted(journal):
+    it = reader(journal, checkpoint_s=1e9)
+    it.start()
+    put(journal, (0, 5, 0))
+    wait_for(lambda: it.cursor == 1)
+    it.stop()
+    assert journal.cursor(PART) == 1
+
+
+def test_a_reading_from_the_future_blocks_nobody(journal):
+    put(journal, (0, 0, 5), (0, 1_000_000, 10), (0, 5, 6))
+    it = drain(reader(journal, now=T0 + 5 * MIN))
+    (road,) = it.traffic()
+    assert [each.count for each in road.five_minutes] == [1]
+    assert it.stats.ahead == 1
+
+
+def test_series_that_come_later_find_their_slots(journal):
+    it = reader(journal)
+    put(journal, (0, 0, 1), (0, 5, 8))
+    drain(it)
+    put(journal, (1, 0, 1))
+    drain(it)
+    assert (len(it.traffic()), len(it.parking())) == (1, 1)
+
+
+def test_a_reading_that_a_kernel_cannot_digest_is_left_out_and_said(journal, monkeypatch):
+    put(journal, *day(), (0, 295, 55_555))
+    it = reader(journal, checkpoint_s=1e9)
+    real = Machine.step
+
+    def faulty(self, rows):
+        if (rows["value"] == 55_555).any():
+            raise ZeroDivisionError
+        return real(self, rows)
+
+    monkeypatch.setattr("alerts.mobility.machine.Machine.step", faulty)
+    for _ in range(5):
+        it.run_once()
+    assert it.stats.skipped == 1
+    assert "1 readings" in it.health.detail
+    assert told(it) == expected()
+
+
+def test_a_commit_that_fails_is_made_up_for(journal, monkeypatch):
+    put(journal, *day())
+    real, failures = journal.commit, [JournalError("disk full")] * 3
+
+    def commit(*args, **more):
+        if failures:
+            raise failures.pop()
+        return real(*args, **more)
+
+    monkeypatch.setattr(journal, "commit", commit)
+    it = reader(journal)
+    it.start()
+    try:
+        wait_for(lambda: journal.cursor(PART) == journal.last_seq() and it.health.ok)
+    finally:
+        it.stop()
+    assert told(it) == expected()
+    assert failures == []
