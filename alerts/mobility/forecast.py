@@ -219,7 +219,7 @@ def _came(memory: Memory, parks: Rows, samples: Samples, issued: Place) -> None:
     where = samples.park[:, None], horizon, day_class(issued.kind), issued.quarter // _BLOCK
     beyond = np.stack([came < low, came > high], axis=-1)
     shift = parks["shift"][where]
-    moved = np.clip(shift + _STEP * (MISS - beyond), _LEAST, _MOST)
+    moved = np.minimum(np.maximum(shift + _STEP * (MISS - beyond), _LEAST), _MOST)
     parks["shift"][where] = np.where(told[:, :, None], moved, shift)
 
 
@@ -240,15 +240,15 @@ def _issue(memory: Memory, parks: Rows, samples: Samples, every: Place) -> None:
     last_week = memory.last_week(park[:, None], then)
     most = samples.capacity[:, None]
     predicted = np.stack([learned, np.broadcast_to(now, learned.shape), last_week], axis=-1)
-    predicted = np.clip(np.rint(predicted), 0, most[:, :, None])
+    predicted = np.minimum(np.maximum(np.rint(predicted), 0), most[:, :, None])
     method = parks["method"][park].astype(np.int64)
     middle = np.take_along_axis(predicted, method[:, :, None], axis=-1)[:, :, 0]
     shift = parks["shift"][park, :, day_class(place.kind), place.quarter // _BLOCK]
     low, high = _interval(memory.errors(park, place, method, _AROUND, _LEAST_ERRORS), MISS + shift)
     # until the week is known none is published, a baseline neither
     middle = np.where(np.isfinite(learned), middle, np.nan)
-    low = np.clip(middle + np.minimum(low, 0), 0, most)
-    high = np.clip(middle + np.maximum(high, 0), 0, most)
+    low = np.maximum(middle + np.minimum(low, 0), 0)
+    high = np.minimum(middle + np.maximum(high, 0), most)
     rows["anomaly"][at], rows["trend"][at], rows["change"][at] = _same_nan(anomaly), trend, _same_nan(change)
     rows["predicted"][at] = _same_nan(predicted.transpose(0, 2, 1))
     rows["low"][at], rows["high"][at] = _same_nan(low), _same_nan(high)
@@ -271,7 +271,8 @@ def _interval(errors: Floats, miss: Floats) -> tuple[Floats, Floats]:
     last = np.maximum(count - 1, 0)
     outside = np.floor(miss * (count + 1)[..., None]).astype(np.int64) - 1
     ends = np.stack([outside[..., 0], last - outside[..., 1]], axis=-1)
-    found = np.take_along_axis(ordered, np.clip(ends, 0, last[..., None]), axis=-1)
+    ends = np.minimum(np.maximum(ends, 0), last[..., None])
+    found = np.take_along_axis(ordered, ends, axis=-1)
     found = np.where((count >= _LEAST_ERRORS)[..., None], found, np.nan)
     return found[..., 0], found[..., 1]
 

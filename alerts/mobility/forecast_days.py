@@ -48,6 +48,7 @@ much that rose in half an hour; `change` what is typical at the horizon minus wh
 spaces taken by each method, `error` what came minus that; `low` and `high` the interval issued.
 """
 
+_CLASS = np.array([0] * SATURDAY + [1, 2, 2])
 _NUMBERS = tuple(name for name in DAY.names or () if name not in {"day", "kind", "mark"})
 
 Slots = Callable[[Ints], Slot]
@@ -144,18 +145,18 @@ class Memory:
         ]
         day, today = self.rows["day"][slots], place.day[:, None]
         alike = day_class(self.rows["kind"][slots]) == day_class(place.kind)[:, None]
-        found[~np.broadcast_to(((day <= today) & (day > today - DAYS))[:, None, :, None], found.shape)] = (
-            np.nan
-        )
-        own = np.where(alike[:, None, :, None], found, np.nan).reshape(*method.shape, -1)
+        kept = (day <= today) & (day > today - DAYS)
+        own = np.where((kept & alike)[:, None, :, None], found, np.nan).reshape(*method.shape, -1)
         few = (~np.isnan(own)).sum(axis=-1) < least
-        own[few] = found.reshape(own.shape)[few]
+        if few.any():
+            every = np.where(kept[:, None, :, None], found, np.nan).reshape(own.shape)
+            own[few] = every[few]
         return own
 
 
 def day_class(kind: npt.NDArray[np.integer]) -> Ints:
     """0 Monday to Friday, 1 Saturday, 2 Sunday and holidays."""
-    return np.clip(kind.astype(np.int64) - (SATURDAY - 1), 0, 2)
+    return _CLASS[kind]
 
 
 def median(values: Floats) -> Floats:
