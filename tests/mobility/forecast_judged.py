@@ -1,4 +1,4 @@
-"""Forecasts of car parks on weeks that were held out. Run by itself: the table of the docs. [SEED [LEARN]]."""
+"""Forecasts of car parks on weeks that were held out. By itself: the table of the docs. [SEED [LEARN]]."""
 
 import sys
 
