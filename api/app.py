@@ -45,6 +45,7 @@ from api.routes import (
     stream,
     subscription_pages,
     subscriptions,
+    traffic_flow,
     uplinks,
     warnings,
 )
@@ -67,6 +68,7 @@ _ROUTERS = (
     areas,
     cap,
     mobility,
+    traffic_flow,
     dcat,
     citykey,
     stream,

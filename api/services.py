@@ -32,6 +32,7 @@ from api.archive import Archive
 from api.dcat.publisher import Publisher
 from api.limits import CallerLimit
 from api.public_rule import PublicRule
+from api.roads_now import NoRoads, RoadsNow
 from api.sta.writer import Writer
 from api.terms import Terms
 from devices.catalogue import Catalogue
@@ -134,6 +135,7 @@ class Services:
     `sta`: what SensorThings serves to a caller, who is an operator or not, None for none; `sta_writer`: takes
     what is written to it where that is possible; `sta_mqtt`: addresses of brokers that tell of new entities.
     `archive`: files of days that are closed; without one no day ever is.
+    `roads`: the state of the traffic, and congestions.
     """
 
     city: City
@@ -184,6 +186,7 @@ class Services:
     sta_writer: Writer | None = None
     sta_mqtt: Sequence[str] = ()
     archive: Archive | None = None
+    roads: RoadsNow = field(default_factory=NoRoads)
 
     def rule(self, property_: str) -> PublicRule:
         """What the city decides about a property; without a word of it, what is not internal is public."""

@@ -17,9 +17,11 @@ import orjson
 
 from alerts.city.city_warning import CityWarning
 from alerts.delivery.city_messages import PUBLIC
+from alerts.mobility.states import Congestion
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
 from api.problems import Problem
 from api.rfc3339 import format_us
+from api.roads import congestion_items, seen_congestions
 from api.routes.city_warning_item import city_warning_item, course_item
 from api.routes.reading_item import reading_items
 from api.routes.warning_item import warning_item, warnings_seen
@@ -44,6 +46,7 @@ class _Message:
     points: Sequence[Point]
     warnings: Sequence[Warning]
     city: Sequence[CityWarning]
+    congestions: Sequence[Congestion]
     written: bytes = b""
 
 
@@ -55,10 +58,16 @@ class _Ring:
         self.messages: deque[_Message] = deque(maxlen=_KEPT)
         self.last = 0
 
-    def add(self, points: Sequence[Point], warnings: Sequence[Warning], city: Sequence[CityWarning]) -> None:
-        if points or warnings or city:
+    def add(
+        self,
+        points: Sequence[Point],
+        warnings: Sequence[Warning],
+        city: Sequence[CityWarning],
+        congestions: Sequence[Congestion],
+    ) -> None:
+        if points or warnings or city or congestions:
             self.last += 1
-            self.messages.append(_Message(self.last, points, warnings, city))
+            self.messages.append(_Message(self.last, points, warnings, city, congestions))
 
     def after(self, position: int) -> list[_Message]:
         newer = self.last - position
@@ -96,6 +105,7 @@ class Stream:
         self._points: dict[Series, Point] = {}
         self._warnings: dict[str, Warning] = {}
         self._city: dict[str, CityWarning] = {}
+        self._congestions: dict[str, Congestion] = {}
         # the last public step of each warning of the city: a proposal changes nothing for everybody
         self._public_steps: dict[str, str] = {}
         self._news = asyncio.Event()
@@ -112,6 +122,7 @@ class Stream:
         leave: list[Callable[[], None]] = [
             self._services.latest.listen(self._hear_points),
             self._services.board.listen(self._hear_warnings),
+            self._services.roads.listen(self._hear_congestions),
         ]
         if self._services.office is not None:
             leave.append(self._services.office.listen(self._hear_city))
@@ -152,6 +163,11 @@ class Stream:
             self._city.update((warning.id, warning) for warning in warnings)
         self._wake()
 
+    def _hear_congestions(self, congestions: Sequence[Congestion]) -> None:
+        with self._lock:
+            self._congestions.update((each.id, each) for each in congestions)
+        self._wake()
+
     def _wake(self) -> None:
         loop = self._loop
         if loop is not None:
@@ -167,14 +183,16 @@ class Stream:
                 points, self._points = tuple(self._points.values()), {}
                 warnings, self._warnings = tuple(self._warnings.values()), {}
                 city, self._city = tuple(self._city.values()), {}
-            if points or warnings or city:
+                congestions, self._congestions = tuple(self._congestions.values()), {}
+            if points or warnings or city or congestions:
                 view = View(self._services, self._book)
                 self._public.add(
                     view.arrived(points),
                     warnings_seen(view, warnings),
                     [each for each in city if self._is_news(each)],
+                    seen_congestions(view, congestions),
                 )
-                self._operators.add(points, warnings, city)
+                self._operators.add(points, warnings, city, congestions)
                 async with self._grown:
                     self._grown.notify_all()
                 await asyncio.sleep(_GATHER_S)
@@ -236,6 +254,7 @@ class Stream:
                 ("city_warning", [item(view, each) for each in message.city]),
                 ("warnings", [warning_item(view, each) for each in message.warnings]),
                 ("readings", reading_items(view, message.points)),
+                ("congestions", congestion_items(view, message.congestions)),
             ]
             now = self._now()
             # the id stands at the last event only: whoever is cut off between the two hears both again

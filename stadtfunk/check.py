@@ -19,7 +19,18 @@ from devices.catalogue import Catalogue, DeviceType
 from devices.errors import DevicesError, Fault
 from devices.registry import Registry, load_registry
 from ingest.sqlite_file import sqlite_path
-from stadtfunk import cap, dcat, displays, heartbeats, network_servers, open_data, routing, sta, standby
+from stadtfunk import (
+    cap,
+    dcat,
+    displays,
+    heartbeats,
+    network_servers,
+    open_data,
+    roads,
+    routing,
+    sta,
+    standby,
+)
 from stadtfunk.channels import channel_advice, channel_faults
 from stadtfunk.errors import ConfigError
 from stadtfunk.javascript_types import examined_types, named_types
@@ -143,9 +154,9 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     except AlertsConfigError as error:
         faults += error.faults
     faults += [*channel_faults(settings), *network_servers.faults(settings)]
-    faults += subscription_faults(settings)
-    faults += cap.faults(settings)
-    faults += [*displays.faults(settings, areas), *sta.faults(settings)]
+    faults += [*subscription_faults(settings), *cap.faults(settings)]
+    of_roads = roads.faults(settings, registry, catalogue) if registry.devices else ()  # as for the rules
+    faults += [*displays.faults(settings, areas), *sta.faults(settings), *of_roads]
     found, text_advice = examine_texts(settings)
     faults += [*heartbeats.faults(settings), *standby.faults(settings), *found]
     advice += [*_advice(settings, catalogue or {}, registry), *text_advice, *routing_advice]

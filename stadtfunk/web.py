@@ -44,6 +44,7 @@ def services_of(service: "Service") -> Services:
         parking=service.mobility.parking,
         levels=service.engine.levels,
         traffic=service.mobility.traffic,
+        roads=service.mobility,
         drills=service.drills,
         areas=service.areas,
         areal_rain=ArealRain(service.areas, service.engine.gauge_rain).of,

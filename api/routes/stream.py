@@ -29,8 +29,9 @@ async def stream(
 ) -> StreamingResponse:
     """Server-sent events, each with `now`.
 
-    `hello` at the start; `city_warning`, `warnings` and `readings` with the `items` that changed; `heartbeat`
-    every 15 seconds; `reset` when what was missed is not known any more: read the collections again.
+    `hello` at the start; `city_warning`, `warnings`, `readings` and `congestions` with the `items` that
+    changed; `heartbeat` every 15 seconds; `reset` when what was missed is not known any more: read the
+    collections again.
     """
     hub: Stream = request.app.state.stream
     hub.admit()

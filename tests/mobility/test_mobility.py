@@ -3,11 +3,13 @@
 import threading
 import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mobility_city import MIN, T0, readings, registry, rules_of
 from mobility_city import machine_of as machine
 
+from alerts.mobility.database import FILE, open_database
 from alerts.mobility.engine import PART, Mobility
 from alerts.mobility.machine import Machine
 from ingest.errors import JournalError
@@ -53,8 +55,21 @@ def day(count=60):
 
 
 def reader(journal, now=T0 + 300 * MIN, **how):
+    """A reader over mobility.db beside the journal; the file of the one before is left behind open."""
     city = registry(CITY, capacity=3)
-    return Mobility(journal, rules_of(), lambda: city, lambda: now, **{"checkpoint_s": 0, **how})
+    file = open_database(journal._file.path.with_name(FILE))
+    OPEN.append(file)
+    return Mobility(journal, rules_of(), lambda: city, lambda: now, file, **{"checkpoint_s": 0, **how})
+
+
+OPEN = []
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    while OPEN:
+        OPEN.pop().close()
 
 
 def drain(it):

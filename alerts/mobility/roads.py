@@ -1,0 +1,206 @@
+"""Flow and congestions, quarter by quarter, out of the cells that are counted.
+
+The watermark is the newest event time that any reading of the journal has had. A quarter of a way (a
+direction at a station) is judged when the watermark has passed its end by `settle`, with the cells as they
+are then: the machine steps up to that reading and no further, so that any split of the readings judges the
+same. Cells that change later teach the typical week at a later look.
+"""
+
+from collections.abc import Iterator, MutableMapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from alerts.kernels.curve import MARK_US
+from alerts.kernels.rows import Ints, Rows, Slots, Table
+from alerts.mobility import congestion, flow, quarters, week
+from alerts.mobility.calendar import QUARTER_US, Calendar
+from alerts.mobility.congestion import SegmentsPlan
+from alerts.mobility.counted import Site
+from alerts.mobility.counting import CountsPlan
+from alerts.mobility.flow import FlowPlan, Quarters
+from alerts.mobility.quarters import QuartersPlan, way_of
+from alerts.mobility.segments import Street
+from alerts.mobility.speeds import SpeedsPlan
+from alerts.mobility.states import Congestion, FlowState, Segment
+
+VEHICLES = "vehicle_count"
+LOOK_US = MARK_US
+"""The watermark is looked at this often."""
+_LONGEST_SETTLE_US = QUARTER_US
+_LOOKED_BACK_US = 25 * 4 * QUARTER_US
+
+CHANGED = np.dtype([("oldest", "<i8"), ("newest", "<i8")])
+"""Begin of the oldest and the newest quarter with a cell that changed since the last look, 0 for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoadsPlan:
+    """`settle` µs: so long after a quarter the readings of each way are usually there."""
+
+    cells: QuartersPlan
+    flow: FlowPlan
+    segments: SegmentsPlan
+    settle: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Streets:
+    """What a city says of its roads: the calendar its weeks follow, and the segments it draws."""
+
+    calendar: Calendar = field(default_factory=Calendar)
+    segments: tuple[Street, ...] = ()
+
+
+def roads_plan(
+    streets: Streets, counted: Sequence[Site], counts: CountsPlan, speeds: SpeedsPlan
+) -> RoadsPlan:
+    """The plan; `counted[slot]`: what a series of counts counts, whether it is used or not."""
+    used = [site is not None for site in counts.sites] & counts.standing
+    interval_us = counts.curves.interval_us
+    every = [way_of(site) for site in counted]
+    ways = list(dict.fromkeys(every))
+    number = {way: i for i, way in enumerate(ways)}
+    of_slot = np.array(
+        [number[way] if use else -1 for way, use in zip(every, used.tolist(), strict=True)], np.int64
+    )
+    by_site: dict[Site, list[int]] = {}
+    for slot, site in enumerate(speeds.sites):
+        if site is not None and not speeds.v85[slot]:
+            by_site.setdefault(site, []).append(slot)
+    settle = np.full(len(ways), LOOK_US)
+    np.maximum.at(settle, of_slot[of_slot >= 0], -(-interval_us[of_slot >= 0] // LOOK_US) * LOOK_US)
+    settle = np.minimum(settle, _LONGEST_SETTLE_US)
+    free_flow = [
+        next(
+            (each.free_flow_kmh for each in streets.segments if each.counts(way) and each.free_flow_kmh),
+            np.nan,
+        )
+        for way in ways
+    ]
+    speak = [
+        np.array([i for i, way in enumerate(ways) if way.property == VEHICLES and each.counts(way)], np.int64)
+        for each in streets.segments
+    ]
+    return RoadsPlan(
+        QuartersPlan(
+            of_slot,
+            [np.flatnonzero(of_slot == way) for way in range(len(ways))],
+            [np.array(by_site.get(site, []), np.int64) for site in counted],
+        ),
+        FlowPlan(
+            ways,
+            np.array([way.property == VEHICLES for way in ways], np.bool_),
+            np.array(free_flow, np.float64),
+            streets.calendar,
+        ),
+        SegmentsPlan(
+            streets.segments,
+            speak,
+            np.array([settle[sites].max(initial=LOOK_US) for sites in speak], np.int64),
+        ),
+        settle,
+    )
+
+
+class Roads:
+    """The flow's state, and what the machine asks it."""
+
+    def __init__(self, state: MutableMapping[str, bytes]) -> None:
+        self._changed = Table("changed_quarters", CHANGED)
+        self._flow = Table("flow", flow.ROW)
+        self._weeks = Table("week", week.ROW)
+        self._segments = Table("segment", congestion.ROW)
+        self.tables = (self._changed, self._flow, self._weeks, self._segments)
+        for table in self.tables:
+            table.restore(state)
+
+    def adopt(self, plan: RoadsPlan) -> None:
+        """Follow a plan from now on; the state stays."""
+        self._plan = plan
+        names, weeks = flow.keys(plan.flow.sites)
+        self._changed.claim(names)
+        self._flow.claim(names)
+        self._weeks.claim(weeks)
+        self._segments.claim([street.id for street in plan.segments.streets])
+
+    def note(self, slot: Slots, mark: Ints) -> None:
+        """Cells of series of counts that have changed: `mark` * MARK_US is their begin."""
+        way = self._plan.cells.ways[slot]
+        on = way >= 0
+        way, begin = way[on], mark[on] * MARK_US // QUARTER_US * QUARTER_US
+        rows = self._changed.rows
+        oldest = np.where(rows["oldest"] == 0, np.iinfo(np.int64).max, rows["oldest"])
+        np.minimum.at(oldest, way, begin)
+        np.maximum.at(rows["newest"], way, begin)
+        rows["oldest"][way] = oldest[way]
+        self._changed.touch(np.unique(way))
+
+    def look(self, counts: Rows, speeds: Rows, looked_us: int, now_us: int) -> list[Congestion]:
+        """Judge what has become due since the watermark stood at `looked_us`.
+
+        Returns congestions that have begun, become worse or ended.
+        """
+        found: list[Congestion] = []
+        now = now_us // LOOK_US * LOOK_US
+        for time in range(max(looked_us // LOOK_US * LOOK_US, now - _LOOKED_BACK_US), now, LOOK_US):
+            found += self._look(counts, speeds, time + LOOK_US)
+        return found
+
+    def flow(self, watermark_us: int) -> tuple[FlowState, ...]:
+        """Every way that was heard."""
+        return flow.flow_states(self._flow.rows, self._plan.flow, _closed(watermark_us))
+
+    def segments(self, watermark_us: int) -> tuple[Segment, ...]:
+        """Every segment."""
+        return congestion.segments(self._segments.rows, self._plan.segments, _closed(watermark_us))
+
+    def _look(self, counts: Rows, speeds: Rows, time: int) -> list[Congestion]:
+        plan = self._plan
+        over = (time - plan.settle) // QUARTER_US * QUARTER_US
+        due = np.flatnonzero(
+            ((time - plan.settle) % QUARTER_US == 0) & (self._changed.rows["oldest"][: len(over)] > 0)
+        )
+        batch = list(self._changes(counts, speeds, due, over[due]))
+        if batch:
+            self._flow.touch(due)
+            self._weeks.touch(flow.step(self._flow.rows, self._weeks.rows, plan.flow, _joined(batch)))
+        settle = plan.segments.settle
+        streets = np.flatnonzero((time - settle) % QUARTER_US == 0)
+        found: list[Congestion] = []
+        for each in np.unique(settle[streets]).tolist():
+            here = streets[settle[streets] == each]
+            found += congestion.step(self._segments.rows, plan.segments, self._flow.rows, here, time - each)
+        self._segments.touch(streets)
+        return found
+
+    def _changes(self, counts: Rows, speeds: Rows, due: Slots, over: Ints) -> Iterator[Quarters]:
+        """The quarters that changed and are over, way by way."""
+        rows = self._changed.rows
+        for way, end in zip(due.tolist(), over.tolist(), strict=True):
+            oldest, newest = int(rows["oldest"][way]), int(rows["newest"][way])
+            begin = np.arange(
+                max(oldest, end - _LOOKED_BACK_US), min(newest, end - QUARTER_US) + 1, QUARTER_US
+            )
+            if newest < end:
+                rows[way] = (0, 0)
+            else:
+                rows["oldest"][way] = max(oldest, end)
+            self._changed.touch(np.array([way]))
+            if len(begin) and len(self._plan.cells.series[way]):
+                yield quarters.quarters(self._plan.cells, counts, speeds, way, begin)
+
+
+def _joined(batch: Sequence[Quarters]) -> Quarters:
+    return Quarters(
+        np.concatenate([each.site for each in batch]),
+        np.concatenate([each.begin for each in batch]),
+        np.concatenate([each.count for each in batch]),
+        np.concatenate([each.completeness for each in batch]),
+        np.concatenate([each.speed for each in batch]),
+    )
+
+
+def _closed(watermark_us: int) -> int:
+    """End of the newest quarter that every way has been judged by."""
+    return (watermark_us // LOOK_US * LOOK_US - _LONGEST_SETTLE_US) // QUARTER_US * QUARTER_US
