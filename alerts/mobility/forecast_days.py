@@ -156,7 +156,8 @@ class Memory:
 
 def day_class(kind: npt.NDArray[np.integer]) -> Ints:
     """0 Monday to Friday, 1 Saturday, 2 Sunday and holidays."""
-    return _CLASS[kind]
+    found: Ints = _CLASS[kind]
+    return found
 
 
 def median(values: Floats) -> Floats:

@@ -1,20 +1,25 @@
 """The kernels of traffic and parking in their order; no I/O and no clock."""
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, tzinfo
 
 import numpy as np
 
 from alerts.kernels import quality
 from alerts.kernels.curve import Tally
 from alerts.kernels.kernels import batch_of
-from alerts.kernels.rows import Bools, Ints, Table
-from alerts.mobility import counting, parking, speeds
+from alerts.kernels.rows import Batch, Bools, Ints, Table
+from alerts.mobility import car_park, counting, drift, parking, speeds
+from alerts.mobility.car_park import Concluded, HandCount
+from alerts.mobility.car_park_now import car_parks
 from alerts.mobility.cells import Cells, SpeedCells, joined, joined_speeds, no_cells, no_speeds
 from alerts.mobility.counting import SiteCounts
+from alerts.mobility.forecast import ForecastPlan, ForecastScore
+from alerts.mobility.forecasts import Forecasts
 from alerts.mobility.plan import Plan, make_plan
 from alerts.mobility.roads import LOOK_US, Roads, Streets
-from alerts.mobility.states import CarPark, Congestion, FlowState, Segment
+from alerts.mobility.states import CarPark, Congestion, Correction, FlowState, Segment
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
 from devices.measurement import Quality
@@ -32,6 +37,7 @@ class Found:
     cells: Cells = field(default_factory=no_cells)
     speeds: SpeedCells = field(default_factory=no_speeds)
     congestions: tuple[Congestion, ...] = ()
+    parking: Concluded = field(default_factory=Concluded)
 
 
 def together(found: Sequence[Found]) -> Found:
@@ -40,6 +46,7 @@ def together(found: Sequence[Found]) -> Found:
         joined([each.cells for each in found]),
         joined_speeds([each.speeds for each in found]),
         tuple(congestion for each in found for congestion in each.congestions),
+        parking=car_park.joined([each.parking for each in found]),
     )
 
 
@@ -56,6 +63,7 @@ class Machine:
         catalogue: Mapping[str, DeviceType],
         series: Sequence[Series] = (),
         state: Mapping[str, bytes] | None = None,
+        zone: tzinfo = UTC,
         streets: Streets | None = None,
     ) -> None:
         self.tally = Tally()
@@ -64,13 +72,15 @@ class Machine:
         self._streets = streets or Streets()
         pages: MutableMapping[str, bytes] = dict(state or {})
         self._roads = Roads(pages)
+        self._forecasts = Forecasts(pages)
+        self._zone = zone
         self._quality = Table("quality", quality.ROW)
         # its row: the newest time known
         self._clock = Table("clock", _CLOCK)
         self._counts = Table("counted", counting.ROW)
         self._speeds = Table("speeds", speeds.ROW)
-        self._sensors = Table("parking", parking.SENSOR)
-        self._parks = Table("car_park", parking.PARK)
+        self._sensors = Table("parking", car_park.SENSOR)
+        self._parks = Table("car_park", car_park.PARK)
         self._tables = (
             self._quality,
             self._clock,
@@ -79,6 +89,7 @@ class Machine:
             self._sensors,
             self._parks,
             *self._roads.tables,
+            *self._forecasts.tables,
         )
         for table in self._tables:
             table.restore(pages)
@@ -87,7 +98,7 @@ class Machine:
 
     def plan(self, registry: Registry, series: Sequence[Series]) -> Plan:
         """What adopt() takes; nothing of this is touched."""
-        return make_plan(self._rules, registry, series, self._catalogue, self._streets)
+        return make_plan(self._rules, registry, series, self._catalogue, self._zone, self._streets)
 
     def adopt(self, plan: Plan) -> None:
         """Follow a new registry or more series from now on; the state stays."""
@@ -98,6 +109,8 @@ class Machine:
         self._sensors.claim(plan.parking_keys)
         self._parks.claim(plan.parking.stations)
         self._roads.adopt(plan.roads)
+        self._forecasts.adopt(ForecastPlan(plan.parking.stations, self._streets.calendar.slots))
+        self._parks.touch(parking.rearrange(self._sensors.rows, self._parks.rows, plan.parking))
 
     @property
     def series(self) -> int:
@@ -134,8 +147,9 @@ class Machine:
         return together([*found, self._look(looked, self.newest_us)])
 
     def _look(self, looked_us: int, now_us: int) -> Found:
-        """What the roads conclude between two times of the clock of the readings."""
+        """What roads and forecasts conclude between two times of the clock of the readings."""
         told = self._roads.look(self._counts.rows, self._speeds.rows, looked_us, now_us)
+        self._forecasts.look(self._sensors.rows, self._parks.rows, self.plan_now.parking, looked_us, now_us)
         return Found(congestions=tuple(told))
 
     def _take(self, readings: Readings, seen: Ints) -> Found:
@@ -149,11 +163,9 @@ class Machine:
         for batch, place in batch_of(readings, plan.speeds.slot_of[readings["series"]]):
             self._speeds.touch(batch.slot)
             kmh = speeds.step(self._speeds.rows, plan.speeds, batch, seen[place], self.tally)
-        for batch, _ in batch_of(readings, plan.parking.slot_of[readings["series"]]):
-            self._sensors.touch(batch.slot)
-            self._parks.touch(plan.parking.park[batch.slot])
-            parking.step(self._sensors.rows, self._parks.rows, plan.parking, batch)
-        return Found(cells, kmh)
+        parked = self._park(readings, seen)
+        self._forecasts.correct(parked.quarters)
+        return Found(cells, kmh, parking=parked)
 
     def step_carefully(self, readings: Readings, skipped: Callable[[Readings, Exception], None]) -> Found:
         """step() that survives a kernel that raises: the readings that do it are left out and named.
@@ -186,9 +198,40 @@ class Machine:
         """Every counting site's last 24 hours."""
         return counting.site_counts(self._counts.rows, self.plan_now.counts)
 
-    def parking(self) -> tuple[CarPark, ...]:
-        """Every car park as it is now."""
-        return parking.car_parks(self._sensors.rows, self._parks.rows, self.plan_now.parking)
+    def parking(self, now_us: int = 0) -> tuple[CarPark, ...]:
+        """Every car park at a time; a time before its newest reading is that one's."""
+        found = car_parks(self._sensors.rows, self._parks.rows, self.plan_now.parking, now_us)
+        now_us = max(now_us, self.newest_us)
+        return tuple(replace(each, expected=self._forecasts.expected(each.station, now_us)) for each in found)
+
+    def forecast_scores(self) -> tuple[ForecastScore, ...]:
+        """How good the forecasts of every car park were, by horizon."""
+        return self._forecasts.scores()
+
+    def awaits(self, counted: HandCount) -> bool:
+        """Whether a count by hand is of a known car park, and was not taken before."""
+        stations = list(self.plan_now.parking.stations)
+        if counted.station not in stations:
+            return False
+        return bool(self._parks.rows["counted"][stations.index(counted.station)] < counted.number)
+
+    def count(self, counted: HandCount) -> Correction:
+        """Take what a person counted in a known car park, as of its time."""
+        park = list(self.plan_now.parking.stations).index(counted.station)
+        self._parks.touch(np.array([park]))
+        return drift.count(self._parks.rows[park], counted)
+
+    def _park(self, readings: Readings, seen: Ints) -> Concluded:
+        """All readings that car parks are told by, and the quarters of an hour that are over."""
+        plan = self.plan_now.parking
+        slot = plan.slot_of[readings["series"]]
+        mine = slot >= 0
+        batch = Batch(slot[mine], readings["time_us"][mine], readings["value"][mine])
+        told = parking.step(self._sensors.rows, self._parks.rows, plan, batch, seen[mine], int(seen[-1]))
+        self._sensors.touch(batch.slot)
+        self._parks.touch(plan.park[batch.slot])
+        self._parks.touch(np.array(told.parks, np.int64))
+        return told
 
     def flow(self) -> tuple[FlowState, ...]:
         """Every direction that is counted and was heard."""
