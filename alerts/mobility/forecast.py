@@ -11,7 +11,7 @@ out, after a hit in, so that in the long run a tenth of the outcomes lies beyond
 drift (Gibbs and Candès 2021, "Adaptive conformal inference under distribution shift", equation 2).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -118,6 +118,12 @@ class ForecastScore:
     width: float | None
     published: ForecastMethod | Literal["none"]
     until_us: int
+
+    @property
+    def errors(self) -> Mapping[ForecastMethod, float]:
+        """Mean absolute error by method, where anything was scored."""
+        found = zip(METHOD_NAMES, (self.mae, self.mae_as_now, self.mae_as_last_week), strict=True)
+        return {method: error for method, error in found if error is not None}
 
 
 def step(days: Rows, parks: Rows, plan: ForecastPlan, samples: Samples) -> Ints:
