@@ -152,9 +152,10 @@ def expected(parks: Rows, slot: int, now_us: int) -> tuple[Expected, ...]:
     for ahead, minutes in enumerate(_MINUTES):
         if np.isnan(row["expected"][ahead]).any():
             continue
-        middle, low, high = (int(row["capacity"]) - round(float(n)) for n in row["expected"][ahead])
+        # few spaces taken are many free
+        free, most, least = (int(row["capacity"]) - round(float(n)) for n in row["expected"][ahead])
         method = METHOD_NAMES[row["method"][ahead]]
-        found.append(Expected(minutes, int(row["newest"]), middle, high, low, method))
+        found.append(Expected(minutes, int(row["newest"]), free, least, most, method))
     return tuple(found)
 
 

@@ -275,3 +275,16 @@ def test_samples_without_sense_change_nothing(occupied, time):
         )
     )
     assert not forecaster.days.rows["day"].any()
+
+
+def test_about_a_tenth_lies_beyond_either_end_even_after_errors_have_grown():
+    calm = visits(7, 3, 120, 700, stay_h=1.5, wildness=0.05)
+    wild = visits(8, 2, 120, 700, stay_h=1.5, wildness=0.5)
+    forecaster = Forecaster()
+    forecaster.step(series(np.concatenate([calm, wild]), 120))
+    rows = forecaster.days.rows
+    rows = rows[rows["day"] >= 20_605 + 25]
+    came = (rows["predicted"] + rows["error"])[:, 28:80, AS_NOW]
+    known = np.isfinite(came)
+    for beyond in (came < rows["low"][:, 28:80], came > rows["high"][:, 28:80]):
+        assert (beyond & known).sum(axis=(0, 1)) / known.sum(axis=(0, 1)) == pytest.approx(0.1, abs=0.05)
