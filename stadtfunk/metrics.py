@@ -151,7 +151,7 @@ class Metrics(Collector):
         yield _counters("mobility_readings_not_taken", text, "reason", reasons)
         yield _one("mobility_uplinks_behind", "Uplinks in the journal, not yet counted", stats.behind)
         yield _counter("congestions_told", "Congestions begun, worse or ended", stats.congestions)
-        states = Counter(each.state for each in self._service.mobility.segments())
+        states = Counter[str](each.state for each in self._service.mobility.segments())
         yield _gauge("street_segments", "Street segments by the state of the traffic", "state", states)
         yield from self._forecasts()
 

@@ -66,13 +66,17 @@ ROW = np.dtype(
         ("count", "<i8"),
         ("speed", "<f8"),
         ("typical", "<f8", (3,)),
+        ("day", "<i8"),
+        ("high", "<f8"),
+        ("free_flow", "<f8"),
         ("has_typical", "u1"),
         ("state", "u1"),
         ("basis", "u1"),
     ]
 )
 """End of the newest quarter and of the newest with evidence, begin of the state and of what counts alone call
-slow or jam (0: no such), and what that newest quarter had (speed 0: none)."""
+slow or jam (0: no such), what that newest quarter had (speed 0: none); of the begin of its `day`, what the
+site counts in its high quarters and its free-flow speed (0: not known)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,8 @@ def step(rows: Rows, weeks: Rows, plan: FlowPlan, quarters: Quarters) -> Slots:
         newer = now.begin + QUARTER_US > rows["judged"][now.site]
         if newer.any():
             typical = week.typical(weeks, now.site[newer], slot.at(newer))
-            _judge(rows, weeks, plan, now.at(newer), typical)
+            _learn(rows, weeks, now.site[newer], slot.day[newer])
+            _judge(rows, plan, now.at(newer), typical)
         speed = np.where(now.count >= LEAST_MEASURED, now.speed, np.nan)
         taught.append(
             week.teach(weeks, Lessons(now.site, slot, now.count, speed, now.completeness >= week.TEACHES))
@@ -175,7 +180,15 @@ def _triple(typical: Floats) -> tuple[float, float, float]:
     return low, middle, upper
 
 
-def _judge(rows: Rows, weeks: Rows, plan: FlowPlan, quarters: Quarters, typical: Floats) -> None:
+def _learn(rows: Rows, weeks: Rows, site: Slots, day: Ints) -> None:
+    """Once a day, before its first quarter, what is much and what is fast at a site."""
+    site, day = site[rows["day"][site] != day], day[rows["day"][site] != day]
+    rows["day"][site] = day
+    rows["high"][site] = np.nan_to_num(week.high(weeks, "count", site, HIGH_SHARE, LEAST_COUNTS))
+    rows["free_flow"][site] = np.nan_to_num(week.high(weeks, "speed", site, FREE_FLOW_SHARE, LEAST_SPEEDS))
+
+
+def _judge(rows: Rows, plan: FlowPlan, quarters: Quarters, typical: Floats) -> None:
     site, begin, count, speed = quarters.site, quarters.begin, quarters.count, quarters.speed
     complete = quarters.completeness >= week.TEACHES
     row = rows[site]
@@ -183,9 +196,9 @@ def _judge(rows: Rows, weeks: Rows, plan: FlowPlan, quarters: Quarters, typical:
     # what was long ago says nothing of now
     fresh = begin - row["heard"] <= PATIENCE_US
     before = np.where(fresh, row["state"], UNKNOWN).astype(np.int64)
-    learned = week.high(weeks, "speed", site, FREE_FLOW_SHARE, LEAST_SPEEDS)
-    free_flow = np.where(np.isnan(plan.free_flow[site]), learned, plan.free_flow[site])
-    high = week.high(weeks, "count", site, HIGH_SHARE, LEAST_COUNTS)
+    free_flow = np.where(np.isnan(plan.free_flow[site]), row["free_flow"], plan.free_flow[site])
+    free_flow[free_flow == 0] = np.nan
+    high = np.where(row["high"] > 0, row["high"], np.nan)
     now = _Now(before, count, speed, free_flow, typical[:, 0], typical[:, 1], typical[:, 2], high)
     with np.errstate(invalid="ignore"):
         by_speed = (count >= LEAST_MEASURED) & ~np.isnan(speed / free_flow)

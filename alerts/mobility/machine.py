@@ -18,7 +18,7 @@ from alerts.mobility.counting import SiteCounts
 from alerts.mobility.forecast import ForecastPlan, ForecastScore
 from alerts.mobility.forecasts import Forecasts
 from alerts.mobility.plan import Plan, make_plan
-from alerts.mobility.roads import LOOK_US, Roads, Streets
+from alerts.mobility.roads import Roads, Streets
 from alerts.mobility.states import CarPark, Congestion, Correction, FlowState, Segment
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
@@ -139,7 +139,8 @@ class Machine:
         readings, seen = readings[good], seen[good]
         found: list[Found] = []
         # up to each look and no further, however the readings are split
-        due = np.flatnonzero(np.diff(seen // LOOK_US, prepend=looked // LOOK_US))
+        looks = self._roads.looks(np.concatenate([[looked], seen]))
+        due = np.flatnonzero(np.diff(looks))
         for part, times in zip(np.split(readings, due), np.split(seen, due), strict=True):
             if len(part):
                 found += [self._look(looked, int(times[0])), self._take(part, times)]

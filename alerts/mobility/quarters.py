@@ -1,6 +1,5 @@
 """Quarters of an hour from the five-minute cells of counts and speeds, a direction's classes added."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from alerts.kernels.curve import MARK_US
 from alerts.kernels.rows import Floats, Ints, Rows, Slots
 from alerts.mobility.calendar import QUARTER_US
+from alerts.mobility.cells import spread
 from alerts.mobility.channels import lane_of
 from alerts.mobility.counted import Site
 from alerts.mobility.flow import Quarters
@@ -18,16 +18,38 @@ _TENTHS = 10
 
 
 @dataclass(frozen=True, slots=True)
+class Members:
+    """Which things belong to which owner: those of owner i are order[first[i] : first[i] + count[i]]."""
+
+    order: Slots
+    first: Ints
+    count: Ints
+
+    def of(self, owner: Slots) -> tuple[Ints, Slots]:
+        """Members of each of some owners: the owner's position, and the member."""
+        position, place = spread(self.first[owner], self.first[owner] + self.count[owner] - 1)
+        return position, self.order[place]
+
+
+def members(owner: Slots, owners: int) -> Members:
+    """Of things that belong to one of so many owners each, -1 to none."""
+    order = np.argsort(owner, kind="stable")
+    order = order[owner[order] >= 0]
+    count = np.bincount(owner[order], minlength=owners)
+    return Members(order, np.cumsum(count) - count, count)
+
+
+@dataclass(frozen=True, slots=True)
 class QuartersPlan:
     """Which series count for which way, a direction at a station.
 
-    `ways[slot]`: of a series of counts, -1 where it counts for none. `series[way]`: those that count for it.
-    `speeds[slot]`: series of speeds of a series of counts, empty where there are none.
+    `ways[slot]`: of a series of counts, -1 where it counts for none. `series`: those of each way. `speeds`:
+    series of speeds of each series of counts.
     """
 
     ways: Slots
-    series: Sequence[Slots]
-    speeds: Sequence[Slots]
+    series: Members
+    speeds: Members
 
 
 def way_of(site: Site) -> Site:
@@ -36,54 +58,55 @@ def way_of(site: Site) -> Site:
     return Site(site.station, site.property, "/".join(parts))
 
 
-def quarters(plan: QuartersPlan, counts: Rows, speeds: Rows, way: int, begin_us: Ints) -> Quarters:
-    """What a way counted in quarters (begin µs), as the cells have it now."""
-    series = plan.series[way]
-    passed, seconds = _counted(counts, series, begin_us)
-    count = passed.sum(axis=0)
-    completeness = np.clip(seconds.sum(axis=0) / max(_QUARTER_S * len(series), 1), 0, 1)
-    weight = np.zeros(len(begin_us))
-    product = np.zeros(len(begin_us))
-    for number, slot in enumerate(series.tolist()):
-        kmh = _speed(speeds, plan.speeds[slot], begin_us)
-        # a class of which nobody passed has no speed, whatever was reported
-        share = np.where(np.isnan(kmh), 0, passed[number])
-        weight += share
-        product += share * np.nan_to_num(kmh)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        speed = product / weight
-    return Quarters(np.full(len(begin_us), way), begin_us, count, completeness, speed)
-
-
-def _counted(rows: Rows, slot: Slots, begin_us: Ints) -> tuple[Ints, Ints]:
-    """Counts and the seconds that readings speak for: (series, quarters)."""
-    begin = begin_us // MARK_US
-    return (
-        _at(rows, slot, "ring", "total", begin + _CELLS) - _at(rows, slot, "ring", "total", begin),
-        _at(rows, slot, "cover", "covered", begin + _CELLS) - _at(rows, slot, "cover", "covered", begin),
+def quarters(plan: QuartersPlan, counts: Rows, speeds: Rows, way: Slots, begin_us: Ints) -> Quarters:
+    """What ways counted in quarters (begin µs), as the cells have it now."""
+    position, slot = plan.series.of(way)
+    begin = begin_us[position] // MARK_US
+    passed = _between(counts, slot, "ring", "total", begin)
+    seconds = _between(counts, slot, "cover", "covered", begin)
+    whole_s = _QUARTER_S * np.maximum(plan.series.count[way], 1)
+    kmh = _speed(speeds, plan.speeds, slot, begin)
+    # a class of which nobody passed has no speed, whatever was reported
+    share = np.where(np.isnan(kmh), 0, passed)
+    with np.errstate(invalid="ignore"):
+        speed = _sum(position, share * np.nan_to_num(kmh), len(way)) / _sum(position, share, len(way))
+    return Quarters(
+        way,
+        begin_us,
+        _sum(position, passed, len(way)).astype(np.int64),
+        np.clip(_sum(position, seconds, len(way)) / whole_s, 0, 1),
+        speed,
     )
 
 
-def _at(rows: Rows, slot: Slots, ring: str, total: str, marks: Ints) -> Ints:
-    """Running totals at marks: after the newest reading the total, before what is kept the oldest."""
+def _sum(position: Ints, values: Ints | Floats, count: int) -> Floats:
+    return np.bincount(position, values, count)
+
+
+def _between(rows: Rows, slot: Slots, ring: str, total: str, begin: Ints) -> Ints:
+    """What a running total has grown by in the quarter that begins at a mark."""
     kept = rows[ring].shape[1]
     head = rows["head"]["time"][slot] // MARK_US
-    k = np.maximum(marks[None, :], (head - kept + 1)[:, None])
-    found: Ints = rows[ring][slot[:, None], k % kept].astype(np.int64)
-    return np.where(k > head[:, None], rows["head"][total][slot][:, None], found)
+
+    def at(mark: Ints) -> Ints:
+        """After the newest reading the total, before what is kept the oldest."""
+        k = np.maximum(mark, head - kept + 1)
+        found: Ints = rows[ring][slot, k % kept].astype(np.int64)
+        return np.where(k > head, rows["head"][total][slot], found)
+
+    return at(begin + _CELLS) - at(begin)
 
 
-def _speed(rows: Rows, slot: Slots, begin_us: Ints) -> Floats:
-    """Mean speed (km/h) in each quarter over series of speeds, NaN where none was reported."""
-    if not len(slot):
-        return np.full(len(begin_us), np.nan)
+def _speed(rows: Rows, plan: Members, slot: Slots, begin: Ints) -> Floats:
+    """Mean speed (km/h) that was reported for series of counts, NaN where none was."""
     kept = rows["sum"].shape[1]
-    mark = begin_us[None, :, None] // MARK_US + np.arange(_CELLS)
-    newest = rows["mark"][slot][:, None, None]
+    position, series = plan.of(slot)
+    mark = begin[position][:, None] + np.arange(_CELLS)
+    newest = rows["mark"][series][:, None]
     known = (mark <= newest) & (mark > newest - kept)
-    place = slot[:, None, None], mark % kept
-    weight = np.where(known, rows["weight"][place], 0).sum(axis=(0, 2))
-    tenths = np.where(known, rows["sum"][place], 0).sum(axis=(0, 2))
-    with np.errstate(invalid="ignore", divide="ignore"):
+    place = series[:, None], mark % kept
+    weight = _sum(position, np.where(known, rows["weight"][place], 0).sum(axis=1), len(slot))
+    tenths = _sum(position, np.where(known, rows["sum"][place], 0).sum(axis=1), len(slot))
+    with np.errstate(invalid="ignore"):
         kmh: Floats = tenths / weight / _TENTHS
     return kmh

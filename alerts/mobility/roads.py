@@ -6,7 +6,7 @@ are then: the machine steps up to that reading and no further, so that any split
 same. Cells that change later teach the typical week at a later look.
 """
 
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,11 +15,12 @@ from alerts.kernels.curve import MARK_US
 from alerts.kernels.rows import Ints, Rows, Slots, Table
 from alerts.mobility import congestion, flow, quarters, week
 from alerts.mobility.calendar import QUARTER_US, Calendar
+from alerts.mobility.cells import spread
 from alerts.mobility.congestion import SegmentsPlan
 from alerts.mobility.counted import Site
 from alerts.mobility.counting import CountsPlan
-from alerts.mobility.flow import FlowPlan, Quarters
-from alerts.mobility.quarters import QuartersPlan, way_of
+from alerts.mobility.flow import FlowPlan
+from alerts.mobility.quarters import QuartersPlan, members, way_of
 from alerts.mobility.segments import Street
 from alerts.mobility.speeds import SpeedsPlan
 from alerts.mobility.states import Congestion, FlowState, Segment
@@ -36,12 +37,16 @@ CHANGED = np.dtype([("oldest", "<i8"), ("newest", "<i8")])
 
 @dataclass(frozen=True, slots=True)
 class RoadsPlan:
-    """`settle` µs: so long after a quarter the readings of each way are usually there."""
+    """`settle` µs: so long after a quarter the readings of each way are usually there.
+
+    `moments`: µs after each quarter at which something is due.
+    """
 
     cells: QuartersPlan
     flow: FlowPlan
     segments: SegmentsPlan
     settle: Ints
+    moments: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +69,11 @@ def roads_plan(
     of_slot = np.array(
         [number[way] if use else -1 for way, use in zip(every, used.tolist(), strict=True)], np.int64
     )
-    by_site: dict[Site, list[int]] = {}
-    for slot, site in enumerate(speeds.sites):
-        if site is not None and not speeds.v85[slot]:
-            by_site.setdefault(site, []).append(slot)
+    of_site = {site: slot for slot, site in enumerate(counts.sites) if site is not None}
+    of_speed = [
+        -1 if site is None or v85 else of_site.get(site, -1)
+        for site, v85 in zip(speeds.sites, speeds.v85.tolist(), strict=True)
+    ]
     settle = np.full(len(ways), LOOK_US)
     np.maximum.at(settle, of_slot[of_slot >= 0], -(-interval_us[of_slot >= 0] // LOOK_US) * LOOK_US)
     settle = np.minimum(settle, _LONGEST_SETTLE_US)
@@ -82,11 +88,12 @@ def roads_plan(
         np.array([i for i, way in enumerate(ways) if way.property == VEHICLES and each.counts(way)], np.int64)
         for each in streets.segments
     ]
+    used_ways = np.unique(of_slot[of_slot >= 0])
     return RoadsPlan(
         QuartersPlan(
             of_slot,
-            [np.flatnonzero(of_slot == way) for way in range(len(ways))],
-            [np.array(by_site.get(site, []), np.int64) for site in counted],
+            members(of_slot, len(ways)),
+            members(np.array(of_speed, np.int64), len(counted)),
         ),
         FlowPlan(
             ways,
@@ -100,6 +107,7 @@ def roads_plan(
             np.array([settle[sites].max(initial=LOOK_US) for sites in speak], np.int64),
         ),
         settle,
+        tuple(np.unique(settle[used_ways] % QUARTER_US).tolist()),
     )
 
 
@@ -124,17 +132,20 @@ class Roads:
         self._weeks.claim(weeks)
         self._segments.claim([street.id for street in plan.segments.streets])
 
+    def looks(self, time_us: Ints) -> Ints:
+        """How many looks there have been up to times of the watermark, from any beginning."""
+        return sum(((time_us - each) // QUARTER_US for each in self._plan.moments), np.zeros_like(time_us))
+
     def note(self, slot: Slots, mark: Ints) -> None:
         """Cells of series of counts that have changed: `mark` * MARK_US is their begin."""
         way = self._plan.cells.ways[slot]
         on = way >= 0
         way, begin = way[on], mark[on] * MARK_US // QUARTER_US * QUARTER_US
         rows = self._changed.rows
-        oldest = np.where(rows["oldest"] == 0, np.iinfo(np.int64).max, rows["oldest"])
-        np.minimum.at(oldest, way, begin)
+        rows["oldest"][way[rows["oldest"][way] == 0]] = np.iinfo(np.int64).max
+        np.minimum.at(rows["oldest"], way, begin)
         np.maximum.at(rows["newest"], way, begin)
-        rows["oldest"][way] = oldest[way]
-        self._changed.touch(np.unique(way))
+        self._changed.touch(way)
 
     def look(self, counts: Rows, speeds: Rows, looked_us: int, now_us: int) -> list[Congestion]:
         """Judge what has become due since the watermark stood at `looked_us`.
@@ -143,8 +154,10 @@ class Roads:
         """
         found: list[Congestion] = []
         now = now_us // LOOK_US * LOOK_US
-        for time in range(max(looked_us // LOOK_US * LOOK_US, now - _LOOKED_BACK_US), now, LOOK_US):
-            found += self._look(counts, speeds, time + LOOK_US)
+        for before in range(max(looked_us // LOOK_US * LOOK_US, now - _LOOKED_BACK_US), now, LOOK_US):
+            time = before + LOOK_US
+            if time % QUARTER_US in self._plan.moments:
+                found += self._look(counts, speeds, time)
         return found
 
     def flow(self, watermark_us: int) -> tuple[FlowState, ...]:
@@ -157,14 +170,13 @@ class Roads:
 
     def _look(self, counts: Rows, speeds: Rows, time: int) -> list[Congestion]:
         plan = self._plan
-        over = (time - plan.settle) // QUARTER_US * QUARTER_US
-        due = np.flatnonzero(
-            ((time - plan.settle) % QUARTER_US == 0) & (self._changed.rows["oldest"][: len(over)] > 0)
-        )
-        batch = list(self._changes(counts, speeds, due, over[due]))
-        if batch:
-            self._flow.touch(due)
-            self._weeks.touch(flow.step(self._flow.rows, self._weeks.rows, plan.flow, _joined(batch)))
+        due = np.flatnonzero((time - plan.settle) % QUARTER_US == 0)
+        due = due[self._changed.rows["oldest"][due] > 0]
+        changed = self._changes(due, time - plan.settle[due])
+        if len(changed[0]):
+            self._flow.touch(changed[0])
+            batch = quarters.quarters(plan.cells, counts, speeds, *changed)
+            self._weeks.touch(flow.step(self._flow.rows, self._weeks.rows, plan.flow, batch))
         settle = plan.segments.settle
         streets = np.flatnonzero((time - settle) % QUARTER_US == 0)
         found: list[Congestion] = []
@@ -174,31 +186,19 @@ class Roads:
         self._segments.touch(streets)
         return found
 
-    def _changes(self, counts: Rows, speeds: Rows, due: Slots, over: Ints) -> Iterator[Quarters]:
-        """The quarters that changed and are over, way by way."""
-        rows = self._changed.rows
-        for way, end in zip(due.tolist(), over.tolist(), strict=True):
-            oldest, newest = int(rows["oldest"][way]), int(rows["newest"][way])
-            begin = np.arange(
-                max(oldest, end - _LOOKED_BACK_US), min(newest, end - QUARTER_US) + 1, QUARTER_US
-            )
-            if newest < end:
-                rows[way] = (0, 0)
-            else:
-                rows["oldest"][way] = max(oldest, end)
-            self._changed.touch(np.array([way]))
-            if len(begin) and len(self._plan.cells.series[way]):
-                yield quarters.quarters(self._plan.cells, counts, speeds, way, begin)
-
-
-def _joined(batch: Sequence[Quarters]) -> Quarters:
-    return Quarters(
-        np.concatenate([each.site for each in batch]),
-        np.concatenate([each.begin for each in batch]),
-        np.concatenate([each.count for each in batch]),
-        np.concatenate([each.completeness for each in batch]),
-        np.concatenate([each.speed for each in batch]),
-    )
+    def _changes(self, due: Slots, end_us: Ints) -> tuple[Slots, Ints]:
+        """Way and begin of each quarter of these ways that changed and is over, oldest first."""
+        rows = self._changed.rows[due]
+        oldest = np.maximum(rows["oldest"], end_us - _LOOKED_BACK_US) // QUARTER_US
+        newest = np.minimum(rows["newest"], end_us - QUARTER_US) // QUARTER_US
+        position, begin = spread(oldest, newest)
+        ahead = rows["newest"] >= end_us
+        rows["oldest"] = np.where(ahead, np.maximum(rows["oldest"], end_us), 0)
+        rows["newest"] = np.where(ahead, rows["newest"], 0)
+        self._changed.rows[due] = rows
+        self._changed.touch(due)
+        counted = self._plan.cells.series.count[due[position]] > 0
+        return due[position][counted], begin[counted] * QUARTER_US
 
 
 def _closed(watermark_us: int) -> int:

@@ -7,6 +7,7 @@ from alerts_areas import AREAS
 from small_town import COUNTER, DEVICES, LEVEL, MINUTE, PARK, RAIN, SECRET, T0, TOKEN, Town, wait_for
 from starlette.testclient import TestClient
 from subscription_town import ANNA, subscribed, with_subscriptions
+from told_roads import Roads, flow_state, segment, street
 from warned_city import BASIS, warned
 
 from alerts.areal_rain import HOURS, AreaRain
@@ -14,7 +15,7 @@ from alerts.cap.archive import CapArchive
 from alerts.cap.publisher import CapPublisher
 from alerts.mobility.counted import Count, Site
 from alerts.mobility.counting import SiteCounts
-from alerts.mobility.states import CarPark
+from alerts.mobility.states import CarPark, Congestion
 from alerts.outlook import LevelOutlook
 from api.archive import Archive
 from api.dcat.publisher import Publisher
@@ -83,6 +84,16 @@ def areal_rain(stations):
     return {area.id: (seen,) * len(HOURS) for area in AREAS.areas} if stations else {}
 
 
+def roads():
+    """Segments and directions of every quarter, of which the public knows hours only."""
+    return Roads(
+        streets=(street("offen", "z-haupt"), street("geheim", "z-haupt", "geheim-pegel")),
+        states=tuple(flow_state(station, count=7919) for station in ("z-haupt", "geheim-pegel")),
+        now=(segment("offen"), segment("geheim")),
+        told=(Congestion("geheim.1", "geheim", T0 - HOUR, None, "jam"),),
+    )
+
+
 def measure(town):
     old = T0 - 5 * 24 * HOUR
     town.measure(LEVEL, old, ("water_level", 140.0137), ("battery_voltage", 3.61803))
@@ -120,6 +131,9 @@ def more_secrets(town):
         "strunde-gierath", 2, "escalate", audience="staff", episode="level:geheim:1", measure="water_level"
     )
     town.parks += (CarPark("geheim-pegel", "spaces", 9, 1, 8, T0, T0, 9, 9),)
+    roads = town.changes["roads"]
+    roads.states += (flow_state("geheim-pegel", "out", count=7920), flow_state("z-haupt", "out", count=7921))
+    roads.told += (Congestion("offen.1", "offen", T0 - HOUR, None, "jam"),)
 
 
 @contextmanager
@@ -134,6 +148,7 @@ def leaky_town(folder):
     file = with_subscriptions(town)
     town.changes |= {
         "rules": RULES,
+        "roads": roads(),
         "levels": outlook,
         "areal_rain": areal_rain,
         "sta": Cities(),
