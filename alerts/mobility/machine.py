@@ -11,6 +11,7 @@ from alerts.kernels.curve import Tally
 from alerts.kernels.kernels import batch_of
 from alerts.kernels.rows import Batch, Bools, Ints, Table
 from alerts.mobility import car_park, counting, drift, parking, speeds
+from alerts.mobility.calendar import QUARTER_US
 from alerts.mobility.car_park import Concluded, HandCount
 from alerts.mobility.car_park_now import car_parks
 from alerts.mobility.cells import Cells, SpeedCells, joined, joined_speeds, no_cells, no_speeds
@@ -139,8 +140,8 @@ class Machine:
         readings, seen = readings[good], seen[good]
         found: list[Found] = []
         # up to each look and no further, however the readings are split
-        looks = self._roads.looks(np.concatenate([[looked], seen]))
-        due = np.flatnonzero(np.diff(looks))
+        times = np.concatenate([[looked], seen])
+        due = np.flatnonzero(np.diff(self._roads.looks(times) + times // QUARTER_US))
         for part, times in zip(np.split(readings, due), np.split(seen, due), strict=True):
             if len(part):
                 found += [self._look(looked, int(times[0])), self._take(part, times)]

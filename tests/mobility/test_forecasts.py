@@ -14,6 +14,7 @@ CITY = [
     Series("loewe", "parking_occupancy", "", "00000000000000b1"),
     Series("strasse", "vehicle_count_interval", "in", "00000000000000c1"),
 ]
+NO_ROADS = [CITY[0], Series("markt", "parking_occupancy", "", "00000000000000c1")]
 HOW = {"capacity": 100, "interval_s": 900}
 MONDAY_US = 20_605 * 96 * QUARTER_US
 DAYS = 11
@@ -40,8 +41,8 @@ def ten_days():
     return machine.pages()
 
 
-def again(pages):
-    return machine_of(CITY, state=pages, **HOW)
+def again(pages, city=CITY):
+    return machine_of(city, state=pages, **HOW)
 
 
 def only(machine):
@@ -87,17 +88,18 @@ def test_scores_are_told_by_car_park_and_horizon(ten_days):
         assert each.published == "learned"
 
 
+@pytest.mark.parametrize("city", [CITY, NO_ROADS], ids=["roads", "no roads"])
 @pytest.mark.parametrize("size", [1, 7, 50])
-def test_any_split_and_a_restart_give_the_same(ten_days, size):
+def test_any_split_and_a_restart_give_the_same(ten_days, size, city):
     batch = reported(ENOUGH, ENOUGH + 60)
-    one, other = again(ten_days), again(ten_days)
+    one, other = again(ten_days, city), again(ten_days, city)
     one.step(batch)
     kept = dict(ten_days)
     for number, (begin, end) in enumerate(pairwise([*range(0, len(batch), size), len(batch)])):
         other.step(batch[begin:end])
         if number % 5 == 4:
             kept |= other.pages()
-            other = again(kept)
+            other = again(kept, city)
     assert one.parking() == other.parking()
     assert {**ten_days, **one.pages()} == {**kept, **other.pages()}
 
