@@ -180,6 +180,8 @@ class Machine:
         except Exception as fault:  # noqa: BLE001 - whatever it is, the other readings must count
             for table, rows in zip(self._tables, kept, strict=True):
                 table.rows[:] = rows
+            # the halves keep their own
+            kept.clear()
             if len(readings) == 1:
                 skipped(readings, fault)
                 return Found()

@@ -86,6 +86,11 @@ def test_scores_are_told_by_car_park_and_horizon(ten_days):
         assert each.forecasts > 96
         assert each.mae <= min(each.mae_as_now, each.mae_as_last_week)
         assert each.published == "learned"
+        assert each.errors == {
+            "learned": each.mae,
+            "as_now": each.mae_as_now,
+            "as_last_week": each.mae_as_last_week,
+        }
 
 
 @pytest.mark.parametrize("city", [CITY, NO_ROADS], ids=["roads", "no roads"])
