@@ -3,12 +3,14 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+from devices.instant import rfc3339_us
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST_US = -62_135_596_800_000_000
 """Year 1 begins: nothing before it has a text."""
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?")
 _PLUS_LOST = re.compile(r" (\d\d:\d\d)$")
-_MICROSECOND = timedelta(microseconds=1)
+_LATEST_US = 253_402_300_799_999_999
 
 
 def format_us(time_us: int) -> str:
@@ -29,9 +31,8 @@ def parse_us(text: str) -> int:
         raise ValueError(
             "a time needs its offset from UTC: append Z, or +02:00 (in an address: %2B02:00) for summer time"
         )
-    try:
-        # with an offset the first and last hours of the calendar can be none in UTC
-        moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
-        return (moment - EPOCH) // _MICROSECOND
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"no such time: {error}") from error
+    time_us = rfc3339_us(text.upper())
+    # with an offset the first and last hours of the calendar can be none in UTC
+    if time_us is None or not EARLIEST_US <= time_us <= _LATEST_US:
+        raise ValueError("no such time: look at month, day, hour, minute, second and offset")
+    return time_us
