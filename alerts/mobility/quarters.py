@@ -80,7 +80,7 @@ def quarters(plan: QuartersPlan, counts: Rows, speeds: Rows, way: Slots, begin_u
 
 
 def _sum(position: Ints, values: Ints | Floats, count: int) -> Floats:
-    return np.bincount(position, values, count)
+    return np.bincount(position, values.astype(np.float64), count)
 
 
 def _between(rows: Rows, slot: Slots, ring: str, total: str, begin: Ints) -> Ints:

@@ -129,7 +129,7 @@ def _answer(request: Request, view: View, source: EntitySource) -> Answer:
             path=parse_path(raw.partition(ROOT)[2]),
             options=parse_options(query),
         )
-        return answer(source, asked, _settings(view))
+        return answer(source, asked, {} if asked.path.steps else _settings(view))
     except StaError as error:
         raise _problem(error) from error
 

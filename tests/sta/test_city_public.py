@@ -117,3 +117,25 @@ def test_a_rounded_value_cannot_be_asked_for_more_finely(tmp_path):
         assert finely["@iot.count"] == 0
         found = ask(source(), "Observations", f"$filter={of}&$orderby=result desc,id")["value"]
         assert [each["result"] for each in found] == [100, 50, 0, 0]
+
+
+def test_tables_are_made_anew_when_something_has_become_public_and_not_before(tmp_path, monkeypatch):
+    monkeypatch.setattr("api.sta.city._LATER_S", 0.0)
+    monkeypatch.setattr("api.sta.city._REST", 1e-9)
+    rules = {"water_level": PublicRule(delay_us=3 * HOUR), "precipitation": PublicRule(round_to=0.5)}
+    with town_with(tmp_path, ROWS) as town:
+        cities, view = Cities(), view_of(town, rules=rules)
+
+        def tables():
+            return cities.snapshot(view_of(town), view.stored)
+
+        town.now_us = T0
+        first = tables()
+        assert {each.property for each in first.series.values()} == {"precipitation"}
+        town.now_us = T0 + HOUR - 1
+        assert tables() is first
+        town.now_us = T0 + 2 * HOUR
+        second = tables()
+        assert {each.property for each in second.series.values()} == {"precipitation", "water_level"}
+        assert tables() is second
+        cities.close()
