@@ -10,7 +10,7 @@ import numpy as np
 
 from alerts.kernels.rows import Rows, Table
 from alerts.mobility import forecast
-from alerts.mobility.calendar import QUARTER_US
+from alerts.mobility.calendar import QUARTER_US, Calendar
 from alerts.mobility.car_park import ParkingPlan, heard
 from alerts.mobility.car_park_now import spaces_taken
 from alerts.mobility.forecast import ForecastPlan, ForecastScore, Samples
@@ -22,7 +22,7 @@ _LOOKED_BACK = 96
 
 
 class Forecasts:
-    """The forecast's state. Slots are those of the parking plan."""
+    """The forecast's state, of every car park that was shown once: a road's counters have no week here."""
 
     def __init__(self, state: MutableMapping[str, bytes]) -> None:
         self._days = Table("forecast_day", DAY)
@@ -30,22 +30,27 @@ class Forecasts:
         self.tables = (self._days, self._parks)
         for table in self.tables:
             table.restore(state)
+        self._slot: dict[str, int] = {}
 
-    def adopt(self, plan: ForecastPlan) -> None:
+    def adopt(self, parking: ParkingPlan, calendar: Calendar) -> None:
         """Follow a plan from now on; the state stays."""
-        self._plan = plan
-        self._slot = {station: slot for slot, station in enumerate(plan.stations)}
-        self._days.claim(plan.day_keys())
-        self._parks.claim(plan.stations)
+        self._parking = parking
+        for station, shown in zip(parking.stations, parking.shown, strict=True):
+            if shown:
+                self._slot.setdefault(station, len(self._slot))
+        self._plan = ForecastPlan(list(self._slot), calendar.slots)
+        self._days.claim(self._plan.day_keys())
+        self._parks.claim(self._plan.stations)
 
-    def look(self, sensors: Rows, parks: Rows, plan: ParkingPlan, looked_us: int, now_us: int) -> None:
+    def look(self, sensors: Rows, parks: Rows, looked_us: int, now_us: int) -> None:
         """See how full the car parks are at each quarter of an hour passed since the last look."""
         now = now_us // QUARTER_US
         for quarter in range(max(looked_us // QUARTER_US, now - _LOOKED_BACK) + 1, now + 1):
-            self._take(_moment(sensors, parks, plan, quarter * QUARTER_US))
+            self._take(self._moment(sensors, parks, quarter * QUARTER_US))
 
     def correct(self, quarters: Sequence[tuple[str, Occupancy]]) -> None:
         """Closed quarters of an hour of stations: what differs from what was seen replaces it."""
+        quarters = [(station, each) for station, each in quarters if station in self._slot]
         if not quarters:
             return
         samples = Samples(
@@ -75,22 +80,23 @@ class Forecasts:
             self._days.touch(changed)
             self._parks.touch(changed // DAYS)
 
-
-def _moment(sensors: Rows, parks: Rows, plan: ParkingPlan, time_us: int) -> Samples:
-    """The car parks of which something is known at a time that no reading has passed yet."""
-    found = []
-    for park in range(len(plan.stations)):
-        tellers = plan.tellers[park]
-        known = len(heard(sensors, plan, tellers, time_us).known)
-        if plan.shown[park] and parks["mark"][park] and known:
-            occupied = spaces_taken(sensors, parks[park], plan, park, time_us)
-            complete = min(known / max(int(plan.sensors[park]), 1), 1.0)
-            found.append((park, time_us, occupied, int(plan.capacity[park]), complete))
-    park_, time, occupied_, capacity, completeness = zip(*found, strict=True) if found else ((),) * 5
-    return Samples(
-        np.array(park_, np.int64),
-        np.array(time, np.int64),
-        np.array(occupied_, np.float64),
-        np.array(capacity, np.int64),
-        np.array(completeness, np.float64),
-    )
+    def _moment(self, sensors: Rows, parks: Rows, time_us: int) -> Samples:
+        """The car parks of which something is known at a time that no reading has passed yet."""
+        plan, found = self._parking, []
+        for park in range(len(plan.stations)):
+            tellers = plan.tellers[park]
+            known = len(heard(sensors, plan, tellers, time_us).known)
+            if plan.shown[park] and parks["mark"][park] and known:
+                occupied = spaces_taken(sensors, parks[park], plan, park, time_us)
+                complete = min(known / max(int(plan.sensors[park]), 1), 1.0)
+                found.append(
+                    (self._slot[plan.stations[park]], time_us, occupied, int(plan.capacity[park]), complete)
+                )
+        park_, time, occupied_, capacity, completeness = zip(*found, strict=True) if found else ((),) * 5
+        return Samples(
+            np.array(park_, np.int64),
+            np.array(time, np.int64),
+            np.array(occupied_, np.float64),
+            np.array(capacity, np.int64),
+            np.array(completeness, np.float64),
+        )

@@ -16,7 +16,7 @@ from alerts.mobility.car_park import Concluded, HandCount
 from alerts.mobility.car_park_now import car_parks
 from alerts.mobility.cells import Cells, SpeedCells, joined, joined_speeds, no_cells, no_speeds
 from alerts.mobility.counting import SiteCounts
-from alerts.mobility.forecast import ForecastPlan, ForecastScore
+from alerts.mobility.forecast import ForecastScore
 from alerts.mobility.forecasts import Forecasts
 from alerts.mobility.plan import Plan, make_plan
 from alerts.mobility.roads import Roads, Streets
@@ -110,7 +110,7 @@ class Machine:
         self._sensors.claim(plan.parking_keys)
         self._parks.claim(plan.parking.stations)
         self._roads.adopt(plan.roads)
-        self._forecasts.adopt(ForecastPlan(plan.parking.stations, self._streets.calendar.slots))
+        self._forecasts.adopt(plan.parking, self._streets.calendar)
         self._parks.touch(parking.rearrange(self._sensors.rows, self._parks.rows, plan.parking))
 
     @property
@@ -151,7 +151,7 @@ class Machine:
     def _look(self, looked_us: int, now_us: int) -> Found:
         """What roads and forecasts conclude between two times of the clock of the readings."""
         told = self._roads.look(self._counts.rows, self._speeds.rows, looked_us, now_us)
-        self._forecasts.look(self._sensors.rows, self._parks.rows, self.plan_now.parking, looked_us, now_us)
+        self._forecasts.look(self._sensors.rows, self._parks.rows, looked_us, now_us)
         return Found(congestions=tuple(told))
 
     def _take(self, readings: Readings, seen: Ints) -> Found:
