@@ -43,7 +43,7 @@ STREETS = Streets(
 
 
 def machine(series=RADAR, state=None, streets=STREETS, interval_s=300):
-    return Machine(rules_of(), registry(series, interval_s=interval_s), {}, series, state, streets)
+    return Machine(rules_of(), registry(series, interval_s=interval_s), {}, series, state, streets=streets)
 
 
 def five_minutes(minute, speed, cars=20, trucks=0):
