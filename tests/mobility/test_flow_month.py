@@ -36,7 +36,7 @@ def congestions(days):
     )
     series = [Series(*stream) for stream in days.streams]
     machine = Machine(
-        load_rules(), days.registry, load_catalogue(), series, None, Streets(CALENDAR, segments)
+        load_rules(), days.registry, load_catalogue(), series, streets=Streets(CALENDAR, segments)
     )
     readings = np.zeros(len(days.reports), READING)
     readings["seq"], readings["quality"] = np.arange(len(readings)), 1
