@@ -153,6 +153,24 @@ class Metrics(Collector):
         yield _counter("congestions_told", "Congestions begun, worse or ended", stats.congestions)
         states = Counter[str](each.state for each in self._service.mobility.segments())
         yield _gauge("street_segments", "Street segments by the state of the traffic", "state", states)
+        yield from self._forecasts()
+
+    def _forecasts(self) -> Iterator[Metric]:
+        text = "Mean absolute error of what was expected of a car park in the last two weeks, in spaces"
+        errors = GaugeMetricFamily(
+            "stadtfunk_parking_forecast_error_spaces", text, labels=("station", "minutes", "method")
+        )
+        text = "Share of the free spaces that lay in the interval, which is meant to hold 0.8"
+        coverage = GaugeMetricFamily(
+            "stadtfunk_parking_forecast_coverage", text, labels=("station", "minutes")
+        )
+        for each in self._service.mobility.forecast_scores():
+            place = [each.station, str(each.minutes)]
+            for method, error in each.errors.items():
+                errors.add_metric([*place, method], error)
+            if each.coverage is not None:
+                coverage.add_metric(place, each.coverage)
+        yield from (errors, coverage)
 
     def _alerts(self) -> Iterator[Metric]:
         family = GaugeMetricFamily(

@@ -78,14 +78,20 @@ def trend(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, now_us: int
     return round(slope, 1) + 0.0
 
 
-def _car_park(sensors: Rows, parks: Rows, plan: ParkingPlan, park: int, now_us: int) -> CarPark:
-    row, tellers = parks[park], plan.tellers[park]
-    now_us = max(now_us, int(row["mark"]) * MINUTE_US)
-    told = heard(sensors, plan, tellers, now_us)
-    capacity = int(plan.capacity[park])
+def spaces_taken(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, now_us: int) -> int:
+    """Spaces of a car park taken at a time that is not before its newest reading, as they are told."""
+    told = heard(sensors, plan, plan.tellers[park], now_us)
     occupied = int(taken(sensors, plan, park, row["occupied"][None], told)[0])
     if plan.source[park] == "counters":
         occupied = int(np.clip(occupied, *bounds(sensors, plan, park, now_us)))
+    return occupied
+
+
+def _car_park(sensors: Rows, parks: Rows, plan: ParkingPlan, park: int, now_us: int) -> CarPark:
+    row, tellers = parks[park], plan.tellers[park]
+    now_us = max(now_us, int(row["mark"]) * MINUTE_US)
+    capacity = int(plan.capacity[park])
+    occupied = spaces_taken(sensors, row, plan, park, now_us)
     times: Ints = sensors["time"][tellers]
     return CarPark(
         station=plan.stations[park],

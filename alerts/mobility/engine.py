@@ -22,6 +22,7 @@ from alerts.mobility.counted import Count, Resolution, Site
 from alerts.mobility.counting import SiteCounts
 from alerts.mobility.counts_db import CountsDb, Keep
 from alerts.mobility.database import is_new
+from alerts.mobility.forecast import ForecastScore
 from alerts.mobility.local_time import LocalTime
 from alerts.mobility.machine import Found, Machine, together
 from alerts.mobility.occupancy_db import KeepOccupancy, OccupancyDb, OccupancyResolution
@@ -152,6 +153,11 @@ class Mobility:
         """Every car park as it is now."""
         with self._lock:
             return self._machine.parking(self._clock()) if self._machine else ()
+
+    def forecast_scores(self) -> tuple[ForecastScore, ...]:
+        """How good the forecasts of every car park's free spaces were, by horizon."""
+        with self._lock:
+            return self._machine.forecast_scores() if self._machine else ()
 
     def traffic(self) -> tuple[SiteCounts, ...]:
         """Every counting site's last 24 hours."""
@@ -398,9 +404,8 @@ class Mobility:
 
     def _write(self, found: Found) -> None:
         """Before the journal's commit: after a crash between the two the same is written again."""
-        parked = found.parking.quarters or found.parking.corrections
-        counted = len(found.cells.slot) or len(found.speeds.slot)
-        if counted or found.congestions or parked or not self._written:
+        told = found.congestions or found.parking.quarters or found.parking.corrections
+        if len(found.cells.slot) or len(found.speeds.slot) or told or not self._written:
             with self._file.write() as connection:
                 self._history.write(connection, found.cells, found.speeds)
                 congestions_db.write(connection, found.congestions)

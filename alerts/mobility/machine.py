@@ -1,7 +1,7 @@
 """The kernels of traffic and parking in their order; no I/O and no clock."""
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 
 import numpy as np
@@ -11,10 +11,13 @@ from alerts.kernels.curve import Tally
 from alerts.kernels.kernels import batch_of
 from alerts.kernels.rows import Batch, Bools, Ints, Table
 from alerts.mobility import car_park, counting, drift, parking, speeds
+from alerts.mobility.calendar import QUARTER_US
 from alerts.mobility.car_park import Concluded, HandCount
 from alerts.mobility.car_park_now import car_parks
 from alerts.mobility.cells import Cells, SpeedCells, joined, joined_speeds, no_cells, no_speeds
 from alerts.mobility.counting import SiteCounts
+from alerts.mobility.forecast import ForecastScore
+from alerts.mobility.forecasts import Forecasts
 from alerts.mobility.plan import Plan, make_plan
 from alerts.mobility.roads import Roads, Streets
 from alerts.mobility.states import CarPark, Congestion, Correction, FlowState, Segment
@@ -34,8 +37,8 @@ class Found:
 
     cells: Cells = field(default_factory=no_cells)
     speeds: SpeedCells = field(default_factory=no_speeds)
-    parking: Concluded = field(default_factory=Concluded)
     congestions: tuple[Congestion, ...] = ()
+    parking: Concluded = field(default_factory=Concluded)
 
 
 def together(found: Sequence[Found]) -> Found:
@@ -43,8 +46,8 @@ def together(found: Sequence[Found]) -> Found:
     return Found(
         joined([each.cells for each in found]),
         joined_speeds([each.speeds for each in found]),
-        car_park.joined([each.parking for each in found]),
         tuple(congestion for each in found for congestion in each.congestions),
+        parking=car_park.joined([each.parking for each in found]),
     )
 
 
@@ -70,6 +73,7 @@ class Machine:
         self._streets = streets or Streets()
         pages: MutableMapping[str, bytes] = dict(state or {})
         self._roads = Roads(pages)
+        self._forecasts = Forecasts(pages)
         self._zone = zone
         self._quality = Table("quality", quality.ROW)
         # its row: the newest time known
@@ -86,6 +90,7 @@ class Machine:
             self._sensors,
             self._parks,
             *self._roads.tables,
+            *self._forecasts.tables,
         )
         for table in self._tables:
             table.restore(pages)
@@ -105,6 +110,7 @@ class Machine:
         self._sensors.claim(plan.parking_keys)
         self._parks.claim(plan.parking.stations)
         self._roads.adopt(plan.roads)
+        self._forecasts.adopt(plan.parking, self._streets.calendar)
         self._parks.touch(parking.rearrange(self._sensors.rows, self._parks.rows, plan.parking))
 
     @property
@@ -134,18 +140,18 @@ class Machine:
         readings, seen = readings[good], seen[good]
         found: list[Found] = []
         # up to each look and no further, however the readings are split
-        looks = self._roads.looks(np.concatenate([[looked], seen]))
-        due = np.flatnonzero(np.diff(looks))
+        times = np.concatenate([[looked], seen])
+        due = np.flatnonzero(np.diff(self._roads.looks(times) + times // QUARTER_US))
         for part, times in zip(np.split(readings, due), np.split(seen, due), strict=True):
             if len(part):
                 found += [self._look(looked, int(times[0])), self._take(part, times)]
                 looked = int(times[-1])
-        found += [self._look(looked, self.newest_us), Found(parking=self._park(readings, seen))]
-        return together(found)
+        return together([*found, self._look(looked, self.newest_us)])
 
     def _look(self, looked_us: int, now_us: int) -> Found:
-        """What the roads conclude between two times of the clock of the readings."""
+        """What roads and forecasts conclude between two times of the clock of the readings."""
         told = self._roads.look(self._counts.rows, self._speeds.rows, looked_us, now_us)
+        self._forecasts.look(self._sensors.rows, self._parks.rows, looked_us, now_us)
         return Found(congestions=tuple(told))
 
     def _take(self, readings: Readings, seen: Ints) -> Found:
@@ -159,7 +165,9 @@ class Machine:
         for batch, place in batch_of(readings, plan.speeds.slot_of[readings["series"]]):
             self._speeds.touch(batch.slot)
             kmh = speeds.step(self._speeds.rows, plan.speeds, batch, seen[place], self.tally)
-        return Found(cells, kmh)
+        parked = self._park(readings, seen)
+        self._forecasts.correct(parked.quarters)
+        return Found(cells, kmh, parking=parked)
 
     def step_carefully(self, readings: Readings, skipped: Callable[[Readings, Exception], None]) -> Found:
         """step() that survives a kernel that raises: the readings that do it are left out and named.
@@ -172,6 +180,8 @@ class Machine:
         except Exception as fault:  # noqa: BLE001 - whatever it is, the other readings must count
             for table, rows in zip(self._tables, kept, strict=True):
                 table.rows[:] = rows
+            # the halves keep their own
+            kept.clear()
             if len(readings) == 1:
                 skipped(readings, fault)
                 return Found()
@@ -194,7 +204,13 @@ class Machine:
 
     def parking(self, now_us: int = 0) -> tuple[CarPark, ...]:
         """Every car park at a time; a time before its newest reading is that one's."""
-        return car_parks(self._sensors.rows, self._parks.rows, self.plan_now.parking, now_us)
+        found = car_parks(self._sensors.rows, self._parks.rows, self.plan_now.parking, now_us)
+        now_us = max(now_us, self.newest_us)
+        return tuple(replace(each, expected=self._forecasts.expected(each.station, now_us)) for each in found)
+
+    def forecast_scores(self) -> tuple[ForecastScore, ...]:
+        """How good the forecasts of every car park were, by horizon."""
+        return self._forecasts.scores()
 
     def awaits(self, counted: HandCount) -> bool:
         """Whether a count by hand is of a known car park, and was not taken before."""
@@ -215,7 +231,7 @@ class Machine:
         slot = plan.slot_of[readings["series"]]
         mine = slot >= 0
         batch = Batch(slot[mine], readings["time_us"][mine], readings["value"][mine])
-        told = parking.step(self._sensors.rows, self._parks.rows, plan, batch, seen[mine], self.newest_us)
+        told = parking.step(self._sensors.rows, self._parks.rows, plan, batch, seen[mine], int(seen[-1]))
         self._sensors.touch(batch.slot)
         self._parks.touch(plan.park[batch.slot])
         self._parks.touch(np.array(told.parks, np.int64))

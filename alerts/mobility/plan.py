@@ -55,7 +55,7 @@ class Plan:
     roads: RoadsPlan
 
 
-def make_plan(  # noqa: PLR0913, PLR0917 - what a plan is made from
+def make_plan(  # noqa: PLR0913, PLR0917 - what the kernels are made from
     rules: Rules,
     registry: Registry,
     series: Sequence[Series],

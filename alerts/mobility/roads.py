@@ -61,7 +61,7 @@ def roads_plan(
     streets: Streets, counted: Sequence[Site], counts: CountsPlan, speeds: SpeedsPlan
 ) -> RoadsPlan:
     """The plan; `counted[slot]`: what a series of counts counts, whether it is used or not."""
-    used = [site is not None for site in counts.sites] & counts.standing
+    used = np.array([site is not None for site in counts.sites], np.bool_) & counts.standing
     interval_us = counts.curves.interval_us
     every = [way_of(site) for site in counted]
     ways = list(dict.fromkeys(every))

@@ -9,6 +9,7 @@ from alerts.mobility.counted import Site
 Flow = Literal["free", "dense", "slow", "jam", "unknown"]
 Truth = Literal["spaces", "counters", "barrier"]
 Reserved = Literal["disabled", "charging"]
+ForecastMethod = Literal["learned", "as_now", "as_last_week"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,17 @@ class ReservedSpaces:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Free spaces `minutes` after `from_us`: the middle, and between what 80 % of the outcomes should lie."""
+    """Free spaces `minutes` after `from_us`: the middle, and between what 80 % of the outcomes should lie.
+
+    `method`: the learned forecast, or the baseline that was better than it in the last two weeks.
+    """
 
     minutes: int
     from_us: int
     free: int
     low: int
     high: int
+    method: ForecastMethod = "learned"
 
 
 @dataclass(frozen=True, slots=True)
