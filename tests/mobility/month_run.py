@@ -1,20 +1,32 @@
-"""The simulated month through the real reader: a journal with all that arrived, and how far it is from the truth."""
+"""The simulated month through the real reader, and how far what it tells is from the truth."""
 
-from dataclasses import dataclass
+import bisect
+from dataclasses import dataclass, replace
 
 import numpy as np
+from alerts.mobility.database import FILE, open_database
 
 from alerts.mobility.counted import Site
 from alerts.mobility.engine import Mobility
 from alerts.rules import load_rules
 from devices.catalogue import load_catalogue
 from devices.simulator.mobility.month import uplinks
+from devices.simulator.mobility.sensors import EVENT, INTERVAL
+from devices.simulator.mobility.town import STREETS
 from ingest.journal import Accepted
 from ingest.reading import Measured, Series
+from ingest.sqlite_journal import SqliteJournal
 from ingest.uplink import TimeSource, Uplink
 
 GOOD, MISSING = 1, 9
 BATCH = 2000
+HOUR_US = 3_600_000_000
+SETTLE_US = HOUR_US // 4
+"""An interval is closed so long, and one interval of its device, after its end."""
+EVERY_FIVE_MINUTES = {s.station for s in STREETS if s.on_time and s.interval_s == 300}
+LATE_US = 600_000_000
+KNOTS = 32
+"""So many readings of a series are known one by one; one older than all of them is taken no more."""
 
 
 def fill(journal, month, begin=0, end=None, batch=BATCH):
@@ -58,16 +70,64 @@ def _accepted(series, rows):
     )
 
 
-def reader(journal, month, rules=None, **how):
-    """The reader over a journal, as after the month's end."""
-    return Mobility(
-        journal,
-        rules or load_rules(),
-        lambda: month.registry,
-        lambda: month.end_us + 86_400_000_000,
-        catalogue=load_catalogue(),
-        **how,
-    )
+class Reading:
+    """The reader over a journal in a folder, as after the month's end; run by hand, and started again."""
+
+    def __init__(self, month, folder, rules=None, **how):
+        self._month, self._rules, self._how = month, rules or load_rules(), how
+        self._catalogue = load_catalogue()
+        self._folder = folder
+        self.uplinks = 0
+        self.seen_parking = []
+
+    def __enter__(self):
+        self._journal = SqliteJournal(self._folder / "journal.db")
+        self.uplinks = fill(self._journal, self._month)
+        self._open()
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()
+        self._journal.close()
+
+    def _open(self):
+        self._file = open_database(self._folder / FILE)
+        self.mobility = Mobility(
+            self._journal,
+            self._rules,
+            lambda: self._month.registry,
+            lambda: self._month.end_us + 24 * HOUR_US,
+            self._file,
+            zone=self._month.calendar.zone,
+            catalogue=self._catalogue,
+            **self._how,
+        )
+
+    def run(self, times=1_000_000):
+        """So many steps; as if nothing had been committed but what is."""
+        for _ in range(times):
+            if not self.mobility.run_once():
+                return
+            self.seen_parking += self.mobility.parking()
+
+    def drain(self):
+        """To the end, and everything committed."""
+        self.run()
+        self.mobility.start()
+        self.mobility.stop()
+
+    def start_again(self):
+        """What was not committed is forgotten."""
+        self._file.close()
+        self._open()
+
+    def counts(self, site, resolution):
+        """All that is told, of intervals that have ended."""
+        found = self.mobility.counts(site, resolution, self._month.begin_us, self._month.end_us, 100_000)
+        return [each for each in found if each.end_us <= self._month.end_us]
+
+    def occupancy(self, station, resolution):
+        return self.mobility.occupancy(station, resolution, self._month.begin_us, self._month.end_us, 100_000)
 
 
 @dataclass(frozen=True)
@@ -77,7 +137,7 @@ class Judged:
     `slack`: how many passed between the readings around each end of the interval. What a counter rose by
     between two readings is spread evenly over the time between, so no more than these can be put on the
     wrong side of an edge; none where a reading lies on it. `most`: all that the readings from before the
-    interval to after it can speak of. `kept`: a running total, so that what a lost uplink said is in the next.
+    interval to after it can speak of. `kept`: a running total: what a lost uplink said is in the next.
     """
 
     site: Site
@@ -127,11 +187,24 @@ def judged(month, counts_of, resolution, sites=None):
 
 
 def heard_at(month, place):
-    """Times of the readings of a site that arrived and are no absurd ones, ascending."""
+    """Times of the readings of a site that were taken, ascending: that arrived, and are not absurd."""
     numbers = [n for n, each in enumerate(month.streams) if _place(each) == place]
+    if _is_total(month, place):
+        numbers = [n for n in numbers if not month.streams[n].property.endswith(INTERVAL)]
     rows = month.reports[np.isin(month.reports["stream"], numbers)]
     absurd = [each.begin_us for each in month.incidents if each.kind == "glitch"]
-    return np.setdiff1d(rows["time_us"], absurd)
+    return np.setdiff1d(rows["time_us"], [*absurd, *too_late(rows)])
+
+
+def too_late(rows):
+    """Times of the readings of a stream that came after so many newer ones that their place is lost."""
+    late = np.flatnonzero(rows["arrival_us"] - rows["time_us"] > LATE_US)
+    return [
+        int(rows["time_us"][i])
+        for i in late.tolist()
+        if len(np.unique(rows["time_us"][:i][rows["time_us"][:i] > rows["time_us"][i]])) >= KNOTS
+        and rows["time_us"][i] not in rows["time_us"][:i]
+    ]
 
 
 def uncounted(month, place):
@@ -145,7 +218,7 @@ def uncounted(month, place):
 
 
 def _place(stream):
-    return stream.station, stream.property.removesuffix("_interval"), stream.channel
+    return stream.station, stream.property.removesuffix(INTERVAL).removesuffix(EVENT), stream.channel
 
 
 def _is_total(month, place):
@@ -164,3 +237,58 @@ def _around(heard, times):
 
 def _passed(seen, begin, end):
     return np.searchsorted(seen, end, "right") - np.searchsorted(seen, begin, "right")
+
+
+def in_order(month):
+    """The same uplinks, each once and at its time."""
+    reports = month.reports[~month.reports["repeated"]]
+    reports = reports[np.argsort(reports["time_us"], kind="stable")]
+    reports["arrival_us"] = reports["time_us"]
+    return replace(month, reports=reports)
+
+
+def interval_us(month, place):
+    """How often a site's device reports, as it is installed; an hour where nobody says."""
+    (device,) = {each.dev_eui for each in month.streams if _place(each) == place}
+    return round(1_000_000 * (month.registry.devices[device].interval_s or 3600))
+
+
+def told(counts):
+    """Counts without the note that they were corrected."""
+    return [replace(each, corrected_us=None) for each in counts]
+
+
+def changed_late(month):
+    """By site the hours that readings changed after they were closed: surely, and possibly.
+
+    Of a site whose readings come on time every five minutes, a late one surely changes the hour that its five
+    minutes lie in: they were not covered before. Any reading may change the hours between its neighbours. The
+    former by begin, with the time of the newest reading then.
+    """
+    watermark = np.maximum.accumulate(month.reports["time_us"])
+    found = {}
+    for place in month.seen:
+        sure, possible = {}, set()
+        closed_us = SETTLE_US + interval_us(month, place)
+        numbers = [n for n, each in enumerate(month.streams) if _place(each) == place]
+        if _is_total(month, place):
+            numbers = [n for n in numbers if not month.streams[n].property.endswith(INTERVAL)]
+        known = []
+        for i in np.flatnonzero(np.isin(month.reports["stream"], numbers)).tolist():
+            time_us, newest = int(month.reports["time_us"][i]), int(watermark[i])
+            at = bisect.bisect_left(known, time_us)
+            if at < len(known) and known[at] == time_us:
+                continue
+            before = known[at - 1] if at else time_us - HOUR_US
+            after = known[at] if at < len(known) else time_us
+            known.insert(at, time_us)
+            for begin in range(before // HOUR_US * HOUR_US, after, HOUR_US):
+                if begin + HOUR_US + closed_us <= newest:
+                    possible.add(begin)
+            five_minutes = HOUR_US // 12
+            begin = (time_us - 1) // HOUR_US * HOUR_US
+            regular = at and time_us - before >= five_minutes and time_us % five_minutes == 0
+            if regular and place[0] in EVERY_FIVE_MINUTES and begin + HOUR_US + closed_us <= newest:
+                sure[begin] = newest
+        found[place] = sure, possible
+    return found

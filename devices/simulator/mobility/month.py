@@ -24,12 +24,11 @@ from devices.simulator.mobility.network import (
 )
 from devices.simulator.mobility.parking import Stays, park
 from devices.simulator.mobility.roads import Closure, Jam, Traffic, drive
-from devices.simulator.mobility.sensors import Sent, Span, of_lot, of_street, reports_every
+from devices.simulator.mobility.sensors import EVENT, INTERVAL, Sent, Span, of_lot, of_street, reports_every
 from devices.simulator.mobility.town import LOTS, STREETS, Lot, Street
 
 BERLIN = ZoneInfo("Europe/Berlin")
 _DEV_EUI = 0x00005EEF20000000
-_INTERVAL = "_interval"
 
 
 class Stream(NamedTuple):
@@ -105,7 +104,7 @@ class Month:
         That is everybody, but for the counters of car parks, which miss some and see others twice.
         """
         return {
-            Place(each.device.station, name.removesuffix(_INTERVAL), channel): moments
+            Place(each.device.station, name.removesuffix(INTERVAL).removesuffix(EVENT), channel): moments
             for each in self.sent
             for (name, channel), moments in each.seen.items()
         }

@@ -36,6 +36,9 @@ _F_PORTS: Mapping[str, int] = {
     "nwave-nps405": 1,
 }
 
+INTERVAL, EVENT = "_interval", "_event"
+"""Endings of the properties of counts by interval and of single passings."""
+
 Column = tuple[str, str]
 """Property and channel, as in the journal: with the direction that the device list gives a counter."""
 
@@ -112,7 +115,7 @@ def of_street(
             resets_us=totals.resets_us,
         )
     elif street.counts == "event":
-        yield _events(device, street.property, lanes, span)
+        yield from _events(device, street.property, lanes, span)
     else:
         times = span.moments(device, street.interval_s, on_time=street.on_time)
         if street.counts == "classes":
@@ -185,7 +188,7 @@ def _totals(
 
 
 def _amounts(device: InstalledDevice, name: str, lanes: Mapping[str, Ints], times: Ints) -> Sent:
-    columns = tuple((f"{name}_interval", channel) for channel in lanes)
+    columns = tuple((f"{name}{INTERVAL}", channel) for channel in lanes)
     return Sent(
         device=device,
         f_port=_F_PORTS[device.type],
@@ -196,20 +199,11 @@ def _amounts(device: InstalledDevice, name: str, lanes: Mapping[str, Ints], time
     )
 
 
-def _events(device: InstalledDevice, name: str, lanes: Mapping[str, Ints], span: Span) -> Sent:
-    moments = np.concatenate(list(lanes.values()))
-    which = np.repeat(np.arange(len(lanes)), [len(each) for each in lanes.values()])
-    order = np.argsort(moments, kind="stable")
-    order = order[(moments[order] >= span.begin_us) & (moments[order] <= span.end_us)]
-    columns = tuple((f"{name}_interval", channel) for channel in lanes)
-    return Sent(
-        device=device,
-        f_port=_F_PORTS[device.type],
-        times=moments[order],
-        columns=columns,
-        values=(which[order][:, None] == np.arange(len(lanes))).astype(float),
-        seen=dict(zip(columns, lanes.values(), strict=True)),
-    )
+def _events(device: InstalledDevice, name: str, lanes: Mapping[str, Ints], span: Span) -> Iterator[Sent]:
+    for channel, moments in lanes.items():
+        told = moments[(moments >= span.begin_us) & (moments <= span.end_us)]
+        column = (f"{name}{EVENT}", channel)
+        yield Sent(device, 1, told, (column,), np.ones((len(told), 1)), {column: moments})
 
 
 def _classes(device: InstalledDevice, passings: Mapping[str, Passings], times: Ints) -> Sent:
@@ -249,7 +243,7 @@ def _with_speeds(
         upto = sums[np.searchsorted(moments, times, "right")]
         before = sums[np.searchsorted(moments, _starts(times), "right")]
         speeds.append(np.where(count > 0, np.rint((upto - before) / np.maximum(count, 1)), np.nan))
-    columns = tuple(("vehicle_count_interval", channel) for channel in groups)
+    columns = tuple((f"vehicle_count{INTERVAL}", channel) for channel in groups)
     return Sent(
         device=device,
         f_port=f_port,

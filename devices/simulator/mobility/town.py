@@ -141,7 +141,7 @@ STREETS = (
         one_device=True,
     ),
     Street(
-        *("rad-strunde", "Radweg Strunde", 50.9950, 7.1400, PCR, "people_count", "event", 0),
+        *("rad-strunde", "Radweg Strunde", 50.9950, 7.1400, "", "bicycle_count", "event", 0),
         (Lane("ltr", 95, "leisure"), Lane("rtl", 90, "leisure")),
         one_device=True,
     ),

@@ -1,0 +1,186 @@
+"""The simulated month through the real reader and a real journal, judged against what truly happened.
+
+Nine days are run here, a whole week and the 25-hour day among them; `bench/month.py` runs the month. Sums are
+exact where a reading lies on the interval's edge. Elsewhere a counter's rise is spread evenly over the time
+between two readings, and what passed between those two may be put on the wrong side of the edge; nothing more
+(`month_run.Judged.slack`).
+"""
+
+from datetime import date
+
+import numpy as np
+import pytest
+from month_run import HOUR_US, Reading, changed_late, heard_at, in_order, judged, told, uncounted
+
+from alerts.mobility.counted import Site
+from devices.simulator.mobility.days import days
+from devices.simulator.mobility.month import BERLIN, Place, month
+from devices.simulator.mobility.network import Faults
+from devices.simulator.mobility.town import LOTS, STREETS
+
+ON_TIME = {street.station for street in STREETS if street.on_time}
+REGULAR = {street.station for street in STREETS if street.counts != "event"} | {lot.station for lot in LOTS}
+
+
+@pytest.fixture(scope="module")
+def town():
+    """From a Monday on, with the end of summer time on the Sunday."""
+    return month(1, 9, first=date(2025, 10, 20))
+
+
+@pytest.fixture(scope="module")
+def read(town, tmp_path_factory):
+    with Reading(town, tmp_path_factory.mktemp("town")) as found:
+        found.drain()
+        yield found
+
+
+@pytest.fixture(scope="module")
+def hours(town, read):
+    return judged(town, read.counts, "PT1H")
+
+
+def test_complete_hours_equal_the_truth(town, hours):
+    for each in hours:
+        wrong = np.abs(each.count - each.truth)[each.complete]
+        if each.site.station in ON_TIME:
+            assert wrong.max(initial=0) == 0, each.site
+        else:
+            assert (wrong <= each.slack[each.complete]).all(), each.site
+        if each.site.station in REGULAR:
+            assert each.complete.mean() > 0.3, each.site
+
+
+def test_hours_in_which_something_is_missing_say_so(town, hours):
+    missing = 0
+    for each in hours:
+        differ = np.abs(each.count - each.truth) > each.slack
+        assert (each.completeness[differ] < 1).all(), each.site
+        missing += int(differ.sum())
+        if not each.kept:
+            # what a lost uplink said is lost: a lower bound
+            assert (each.count <= each.truth + each.slack).all(), each.site
+    assert missing > 100
+
+
+def test_nothing_is_negative_and_nothing_more_than_was_seen(hours):
+    for each in hours:
+        assert (each.count >= 0).all(), each.site
+        assert (each.count <= each.most).all(), each.site
+
+
+def test_running_totals_add_up_over_losses_outages_and_resets(town, hours):
+    """But for who passed while a counter began anew: no reading speaks of them."""
+    for each in hours:
+        if each.kept:
+            place = Place(each.site.station, each.site.property, each.site.channel)
+            first = heard_at(town, place)[0]
+            truth = int(town.counts(place, [first, each.end[-1]])[0]) - uncounted(town, place)
+            at_the_end = int(each.slack[-1])
+            assert abs(int(each.count.sum()) - truth) <= at_the_end, each.site
+
+
+def test_finer_counts_add_up_to_coarser_ones(town, read):
+    for place in town.seen:
+        site = Site(*place)
+        finer = {each.begin_us: each for each in read.counts(site, "PT5M")}
+        for resolution in ("PT15M", "PT1H", "P1D", "P1W"):
+            coarser = read.counts(site, resolution)
+            assert coarser, (site, resolution)
+            for each in coarser:
+                parts = [finer[b] for b in range(each.begin_us, each.end_us, HOUR_US // 12) if b in finer]
+                assert each.count == sum(part.count for part in parts), (site, resolution, each)
+                share = (
+                    sum(part.completeness for part in parts) * (HOUR_US // 12) / (each.end_us - each.begin_us)
+                )
+                assert each.completeness == pytest.approx(share, abs=0.002)
+
+
+def test_days_and_weeks_begin_at_local_midnight(town, read):
+    week = days(date(2025, 10, 20), 8, BERLIN).midnights
+    assert (week[7] - week[0]) // HOUR_US == 169
+    for place in town.seen:
+        found = read.counts(Site(*place), "P1D")
+        edges = [(each.begin_us, each.end_us) for each in found]
+        assert edges == list(zip(town.midnights[:8].tolist(), town.midnights[1:9].tolist(), strict=True))
+        assert (found[6].end_us - found[6].begin_us) // HOUR_US == 25
+        (whole,) = (each for each in read.counts(Site(*place), "P1W") if each.begin_us == week[0])
+        assert whole.end_us == week[7]
+
+
+@pytest.fixture(scope="module")
+def three_days():
+    """Late by no more than two hours, so that every reading's place is still known when it comes."""
+    return month(2, 3, first=date(2026, 3, 28), faults=Faults(latest_h=2, resets=0, glitches=0, outages=0))
+
+
+@pytest.fixture(scope="module")
+def three_days_read(three_days, tmp_path_factory):
+    with Reading(three_days, tmp_path_factory.mktemp("three")) as found:
+        found.drain()
+        yield found
+
+
+def test_the_day_summer_time_begins_has_23_hours(three_days, three_days_read):
+    for place in three_days.seen:
+        (short,) = (
+            each
+            for each in three_days_read.counts(Site(*place), "P1D")
+            if each.begin_us == three_days.midnights[1]
+        )
+        assert (short.end_us - short.begin_us) // HOUR_US == 23
+
+
+def test_late_and_repeated_uplinks_change_nothing_in_the_end(three_days, three_days_read, tmp_path):
+    with Reading(in_order(three_days), tmp_path) as other:
+        other.drain()
+        late = 0
+        for place in three_days.seen:
+            for resolution in ("PT5M", "PT1H", "P1D"):
+                found = three_days_read.counts(Site(*place), resolution)
+                late += sum(each.corrected_us is not None for each in found)
+                assert told(found) == told(other.counts(Site(*place), resolution)), (place, resolution)
+        assert late > 100
+
+
+def test_what_late_uplinks_changed_after_it_was_closed_says_so(three_days, three_days_read):
+    must = may = 0
+    for place, (sure, possible) in changed_late(three_days).items():
+        found = {each.begin_us: each for each in three_days_read.counts(Site(*place), "PT1H")}
+        for begin, watermark in sure.items():
+            if begin in found:
+                assert (found[begin].corrected_us or 0) >= watermark, (place, begin)
+                must += 1
+        for each in found.values():
+            if each.corrected_us is not None:
+                assert each.begin_us in possible, (place, each)
+                may += 1
+    assert must > 20
+    assert may >= must
+
+
+def test_a_reader_that_is_started_again_comes_to_the_same(three_days, three_days_read, tmp_path):
+    with Reading(three_days, tmp_path, batch_uplinks=700) as other:
+        for _ in range(5):
+            other.run(3)
+            other.start_again()
+        other.drain()
+        assert other.parking() == three_days_read.parking()
+        for place in three_days.seen:
+            for resolution in ("PT5M", "PT1H", "P1D"):
+                assert other.counts(Site(*place), resolution) == three_days_read.counts(
+                    Site(*place), resolution
+                )
+
+
+def test_occupancy_is_within_the_capacity_at_every_moment(town, read):
+    assert {each.station for each in read.seen_parking} == {lot.station for lot in LOTS}
+    for each in read.seen_parking:
+        assert 0 <= each.occupied <= each.capacity
+        assert each.free == each.capacity - each.occupied
+    for lot in LOTS:
+        found = read.occupancy(lot.station, "PT15M")
+        assert len(found) > 24 * 4 * 8
+        for each in found:
+            assert 0 <= each.mean <= each.capacity
+            assert 0 <= each.last <= each.most <= each.capacity
