@@ -13,6 +13,7 @@ AlertsError
  │    └── BusyError      too many ask at the moment
  ├── ContactError        no address or number that messages can be sent to
  ├── MailError           a message could not be handed over
+ ├── MobilityError       the file of counts and car parks cannot be used (damaged, disk full)
  ├── AuditError          the file of the audit log cannot be used
  ├── CapError            the file of CAP documents cannot be used, or a document cannot be signed or verified
  └── TextError           a text for people cannot be made
@@ -95,3 +96,7 @@ class TextError(AlertsError):
 
 class CapError(AlertsError):
     """The file of CAP documents cannot be used, or a document cannot be signed or verified."""
+
+
+class MobilityError(AlertsError):
+    """The file of counts and car parks cannot be used (damaged, disk full)."""

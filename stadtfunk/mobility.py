@@ -1,21 +1,39 @@
 """Traffic and parking as a part of the service."""
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+from alerts.mobility.counts_db import Keep
+from alerts.mobility.database import FILE, open_database
 from alerts.mobility.engine import Mobility
+from ingest.sqlite_file import sqlite_path
 from stadtfunk.parts import Group
 
 if TYPE_CHECKING:
     from stadtfunk.service import Service
 
 
-def mobility_of(service: "Service") -> Mobility:
-    """The reader that counts."""
+def mobility_of(service: "Service", opened: ExitStack) -> Mobility:
+    """The reader that counts, over mobility.db beside the journal. Raises MobilityError."""
+    settings = service.settings
+    file = open_database(sqlite_path(settings.journal.url).with_name(FILE))
+    opened.callback(file.close)
+    traffic = settings.traffic
     return Mobility(
         service.journal,
         service.criteria.rules,
         lambda: service.registry.current,
         service.clock,
+        file,
+        zone=ZoneInfo(settings.city.timezone),
+        keep=Keep(
+            traffic.keep_5min_days,
+            traffic.keep_15min_days,
+            traffic.keep_hours_days,
+            traffic.keep_days_days,
+            traffic.keep_weeks_days,
+        ),
         catalogue=service.catalogue,
     )
 

@@ -208,7 +208,7 @@ class Service:
             hears=self._hears,
             heard_by=self.gateways.reception,
         )
-        self.mobility = mobility_of(self)
+        self.mobility = mobility_of(self, self._opened)
         self._groups.append(mobility_group(self.mobility))
         self.required = RequiredWatch(
             self.journal, lambda: self.registry.current, self.catalogue, clock, self._tell

@@ -4,12 +4,12 @@ A row holds the total amount at every grid mark of the last hours, so the amount
 subtraction. Amounts are integers (µm of rain, vehicles): no drift, no false crossing.
 
 An amount is spread evenly over the time it belongs to: a counter's rise over the time since the reading
-before it (a gap included), an interval's depth over its interval. The last KNOTS readings stay known: a late
-one between two of them takes back their segment and puts two in its place, so that totals equal those of the
-sorted run; a repeated one changes nothing.
+before it (a gap included), an interval's depth over its interval. The last readings (KNOTS of them, where
+nothing else is asked for) stay known: a late one between two of them takes back their segment and puts two in
+its place, so that totals equal those of the sorted run; a repeated one changes nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,14 +47,14 @@ seconds up to it, time of mark 0, the value as it came, how many readings were k
 does not follow from the last one (the next reading decides)."""
 
 
-def fields(marks: int, *, cover: bool) -> list[tuple[Any, ...]]:
+def fields(marks: int, *, cover: bool, knots: int = KNOTS) -> list[tuple[Any, ...]]:
     """Fields of a row. `ring[k % marks]` is the total at mark k (time `phase` + k * MARK_US); with `cover`
-    the seconds that readings speak for are kept likewise."""  # noqa: D205, D209 - one thought
+    the seconds that readings speak for are kept likewise. `knots`: how many readings stay known."""  # noqa: D205, D209 - one thought
     rows: list[tuple[Any, ...]] = [
         ("head", HEAD.descr),
-        ("knot_time", "<i8", (KNOTS,)),
-        ("knot", "<i8", (KNOTS,)),
-        ("knot_break", "u1", (KNOTS,)),
+        ("knot_time", "<i8", (knots,)),
+        ("knot", "<i8", (knots,)),
+        ("knot_break", "u1", (knots,)),
         ("ring", "<i4", (marks,)),
     ]
     return [*rows, ("cover", "<i4", (marks,))] if cover else rows
@@ -67,7 +67,8 @@ class CurvePlan:
     `counter`: cumulative, else amount of the interval that ends at the reading's time. `interval_us`: between
     readings, 0 unknown (then the spacing, at most an hour). `cap`: most that can be real, per minute.
     `modulus`: where a counter wraps, 0 unknown. `own_phase`: marks follow the series' own reporting times
-    (windows that end with a reading are then exact), else UTC.
+    (windows that end with a reading are then exact), else UTC. `at_once`: the amount happened at the
+    reading's time, not in its interval, which only says for how long the reading speaks.
     """
 
     counter: Bools
@@ -75,6 +76,7 @@ class CurvePlan:
     cap: Ints
     modulus: Ints
     own_phase: bool
+    at_once: Bools | None = None
 
 
 @dataclass(slots=True)
@@ -95,8 +97,30 @@ class Amounts(NamedTuple):
     amount: Ints
 
 
-def add(rows: Rows, plan: CurvePlan, readings: Amounts, tally: Tally) -> None:
-    """Take the readings; changes `rows` in place."""
+class Span(NamedTuple):
+    """What the reading at `place` spread over the time between two others (µs), and the seconds of cover."""
+
+    place: int
+    start: int
+    end: int
+    amount: int
+    seconds: int
+
+
+@dataclass(slots=True)
+class Spans:
+    """What add() spread: `fast` has places, starts and ends (µs) of most readings, `rare` all others.
+
+    Of late readings it has parts only. Whoever asks for spans reads what the ring holds, so a late reading
+    that would change older marks is too late.
+    """
+
+    fast: list[tuple[Ints, Ints, Ints]] = field(default_factory=list)
+    rare: list[Span] = field(default_factory=list)
+
+
+def add(rows: Rows, plan: CurvePlan, readings: Amounts, tally: Tally, spans: Spans | None = None) -> None:
+    """Take the readings; changes `rows` in place and says in `spans` which marks."""
     slot, time, amount = readings
     head: Rows = rows["head"][slot]
     last, phase, total, counter = head["time"], head["phase"], head["total"], plan.counter[slot]
@@ -120,9 +144,11 @@ def add(rows: Rows, plan: CurvePlan, readings: Amounts, tally: Tally) -> None:
         if not aligned.all():
             clean &= aligned | (depth == 0) | (ring[slot, (mark + 1) % size] != total)
     rare = (~clean).nonzero()[0].tolist()
+    kept = None
     if rare:
         for i in rare:
-            _Curve(rows[slot[i]], plan, int(slot[i]), tally).take(int(time[i]), int(amount[i]))
+            changed = None if spans is None else spans.rare
+            _Curve(rows[slot[i]], plan, int(slot[i]), tally, changed, i).take(int(time[i]), int(amount[i]))
         kept = clean.nonzero()[0]
         if not len(kept):
             return
@@ -130,12 +156,14 @@ def add(rows: Rows, plan: CurvePlan, readings: Amounts, tally: Tally) -> None:
         head, counter, interval, total = head[kept], counter[kept], interval[kept], total[kept]
         phase, mark, marks, spacing = phase[kept], mark[kept], marks[kept], spacing[kept]
     length_ms = np.maximum((time - start) // 1000, 1)
-    _fill(ring, slot, (start, length_ms, phase, mark, marks), total, depth)
+    _fill(ring, slot, (*_of_amount(plan, slot, time, start, length_ms), phase, mark, marks), total, depth)
     if "cover" in (rows.dtype.names or ()):
         seconds = np.where(~counter | (2 * spacing <= 3 * interval), time // _S - start // _S, 0)
         _fill(rows["cover"], slot, (start, length_ms, phase, mark, marks), head["covered"], seconds)
         head["covered"] += seconds
-    at = head["pushes"] % KNOTS
+    if spans is not None:
+        spans.fast.append((np.arange(len(slot)) if kept is None else kept, start, time))
+    at = head["pushes"] % rows["knot_time"].shape[1]
     rows["knot_time"][slot, at] = time
     rows["knot"][slot, at] = amount
     rows["knot_break"][slot, at] = 0
@@ -143,6 +171,14 @@ def add(rows: Rows, plan: CurvePlan, readings: Amounts, tally: Tally) -> None:
     head["total"] += depth
     head["pushes"] += 1
     rows["head"][slot] = head
+
+
+def _of_amount(plan: CurvePlan, slot: Slots, time: Ints, start: Ints, length_ms: Ints) -> tuple[Ints, Ints]:
+    """From when (µs) and over how many ms the amounts are spread."""
+    if plan.at_once is None:
+        return start, length_ms
+    once = plan.at_once[slot]
+    return np.where(once, time - 1000, start), np.where(once, 1, length_ms)
 
 
 def _fill(
@@ -186,24 +222,24 @@ def windows(rows: Rows, slot: Slots, lengths: Ints) -> Ints:
 
 def unheard_us(row: np.void, plan: CurvePlan, slot: int, window_us: int) -> int:
     """How much of the window up to the newest reading no interval speaks for; 0 for counters, whose rise
-    covers every gap. Only the last KNOTS readings are known."""  # noqa: D205, D209 - one thought
+    covers every gap. Only the last readings are known."""  # noqa: D205, D209 - one thought
     interval = int(plan.interval_us[slot]) or _HOUR_US
     if plan.counter[slot]:
         return 0
     newest = int(row["head"]["time"])
     begin = newest - window_us
-    times = np.sort(row["knot_time"][: min(int(row["head"]["pushes"]), KNOTS)])
+    times = np.sort(row["knot_time"][: min(int(row["head"]["pushes"]), len(row["knot_time"]))])
     before = np.maximum(times[:-1], begin)
     return int(np.maximum(times[1:] - before - interval, 0)[times[1:] > begin].sum())
 
 
 def bridged_us(row: np.void, plan: CurvePlan, slot: int, window_us: int) -> int:
     """How much of the window up to the newest reading lies between two readings of a counter that stand more
-    than one and a half intervals apart. Only the last KNOTS readings are known."""  # noqa: D205, D209 - one thought
+    than one and a half intervals apart. Only the last readings are known."""  # noqa: D205, D209 - one thought
     if not plan.counter[slot]:
         return 0
     longest = 3 * (int(plan.interval_us[slot]) or _HOUR_US) // 2
-    times = np.sort(row["knot_time"][: min(int(row["head"]["pushes"]), KNOTS)])
+    times = np.sort(row["knot_time"][: min(int(row["head"]["pushes"]), len(row["knot_time"]))])
     apart = np.diff(times) > longest
     begin = int(row["head"]["time"]) - window_us
     return int(np.maximum(times[1:] - np.maximum(times[:-1], begin), 0)[apart].sum())
@@ -217,7 +253,15 @@ def restart(row: np.void, plan: CurvePlan, slot: int, time: int, amount: int) ->
 class _Curve:
     """One row, one reading, the rare cases: first, late, doubtful, after a long gap."""
 
-    def __init__(self, row: np.void, plan: CurvePlan, slot: int, tally: Tally) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - a row, a reading, and who hears of it
+        self,
+        row: np.void,
+        plan: CurvePlan,
+        slot: int,
+        tally: Tally,
+        spans: list[Span] | None = None,
+        place: int = 0,
+    ) -> None:
         self._row = row
         self._head: np.void = row["head"]
         self._cover = row["cover"] if "cover" in (row.dtype.names or ()) else None
@@ -226,10 +270,14 @@ class _Curve:
         self._cap = int(plan.cap[slot])
         self._modulus = int(plan.modulus[slot])
         self._own_phase = plan.own_phase
+        self._at_once = plan.at_once is not None and bool(plan.at_once[slot])
         self._tally = tally
+        self._spans = spans
+        self._place = place
+        self._most = len(row["knot_time"])
         pushes = int(self._head["pushes"])
-        count = min(pushes, KNOTS)
-        order = [(pushes - count + i) % KNOTS for i in range(count)]
+        count = min(pushes, self._most)
+        order = [(pushes - count + i) % self._most for i in range(count)]
         times, values, breaks = row["knot_time"], row["knot"], row["knot_break"]
         self._knots = [(int(times[i]), int(values[i]), bool(breaks[i])) for i in order]
 
@@ -282,22 +330,28 @@ class _Curve:
         place = sum(knot[0] < time for knot in knots)
         if knots[place][0] == time:
             return
-        if place == 0 and len(knots) == KNOTS:
-            self._tally.too_late += 1
-            return
         before = knots[place - 1] if place else None
         after = knots[place]
+        knot = (time, amount, False)
+        if (place == 0 and len(knots) == self._most) or not self._reaches(before, knot):
+            self._tally.too_late += 1
+            return
         if self._counter:
             fits = after[2] or self._follows(time, amount, after[0], after[1])
             if not fits or (before is not None and not self._follows(before[0], before[1], time, amount)):
                 self._tally.implausible += 1
                 return
-        knot = (time, amount, False)
         self._spread(before, after, -1)
         self._spread(before, knot, 1)
         self._spread(knot, after, 1)
         knots.insert(place, knot)
         self._store()
+
+    def _reaches(self, before: tuple[int, int, bool] | None, knot: tuple[int, int, bool]) -> bool:
+        """Whether the ring has every mark that changes, where somebody reads them all."""
+        since = self._segment(None, knot)[0] if before is None else before[0]
+        oldest = self._mark(int(self._head["time"])) - len(self._row["ring"]) + 1
+        return self._spans is None or self._mark(since) >= oldest
 
     def _append(self, time: int, amount: int, *, broken: bool) -> None:
         before = self._knots[-1] if self._knots else None
@@ -312,7 +366,7 @@ class _Curve:
     def _store(self) -> None:
         """Knots back into the row, oldest first."""
         row = self._row
-        kept = self._knots[-KNOTS:]
+        kept = self._knots[-self._most :]
         self._knots = kept
         for i, (time, value, broken) in enumerate(kept):
             row["knot_time"][i], row["knot"][i], row["knot_break"][i] = time, value, broken
@@ -350,12 +404,16 @@ class _Curve:
         head = self._mark(int(self._head["time"]))
         k = np.arange(max(self._mark(start) + 1, head - marks + 1), head + 1)
         length_ms = max((time - start) // 1000, 1)
-        share = np.maximum(np.minimum(int(self._head["phase"]) + k * MARK_US, time) - start, 0) // 1000
-        row["ring"][k % marks] += (sign * (depth * share // length_ms)).astype(np.int32)
+        at = int(self._head["phase"]) + k * MARK_US
+        share = np.maximum(np.minimum(at, time) - start, 0) // 1000
+        part = depth * (at >= time) if self._at_once else depth * share // length_ms
+        row["ring"][k % marks] += (sign * part).astype(np.int32)
         if self._cover is not None:
             self._cover[k % marks] += (sign * (seconds * share // length_ms)).astype(np.int32)
         self._head["total"] += sign * depth
         self._head["covered"] += sign * seconds
+        if self._spans is not None:
+            self._spans.append(Span(self._place, start, time, depth, seconds))
 
     def _segment(
         self, before: tuple[int, int, bool] | None, knot: tuple[int, int, bool]

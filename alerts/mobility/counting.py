@@ -1,7 +1,8 @@
-"""Counts of vehicles, people and bicycles: cumulative counters or interval counts to 5, 15 and 60 minutes.
+"""Counts of vehicles, people and bicycles, to cells of five minutes.
 
-Intervals follow UTC (a quarter of an hour is one in every German time, too). A count belongs to the time
-between two readings and is spread evenly over it; totals stay exact.
+From cumulative counters, counts of intervals and single events. A count belongs to the time between two
+readings and is spread evenly over it, a single event to its moment; totals stay exact. Cells follow UTC: a
+quarter of an hour is one in every German time, too.
 """
 
 from collections.abc import Sequence
@@ -10,24 +11,35 @@ from dataclasses import dataclass
 import numpy as np
 
 from alerts.kernels import curve
-from alerts.kernels.curve import Amounts, CurvePlan, Tally
-from alerts.kernels.rows import Batch, Ints, Rows, Slots, rounds
+from alerts.kernels.curve import MARK_US, Amounts, CurvePlan, Spans, Tally
+from alerts.kernels.rows import Batch, Bools, Ints, Rows, Slots, rounds
+from alerts.mobility.cells import Cells, joined, spread
 from alerts.mobility.counted import Count, Site
 
-KEPT_MARKS = 24 * 12 + 12
-"""Five-minute marks kept: 24 hours and one more for what is late."""
+KEPT_MARKS = 28 * 12
+"""Five-minute marks kept: a day and four hours, in which late readings still correct."""
+KNOTS = 96
+"""Readings that stay known: a day of quarters, eight hours of five minutes."""
+SHOWN_MARKS = 24 * 12 + 12
 
-ROW = np.dtype(curve.fields(KEPT_MARKS, cover=True))
+ROW = np.dtype(curve.fields(KEPT_MARKS, cover=True, knots=KNOTS))
 MINUTES = (5, 15, 60)
 
 
 @dataclass(frozen=True, slots=True)
 class CountsPlan:
-    """Slots are count series; `sites[slot]` is None for one that is not used any more."""
+    """Slots are count series; `sites[slot]` is None for one that is not used.
+
+    `standing`: its device is at its station now. `settle`: µs after the end of a cell from which on a reading
+    that changes it comes late.
+    """
 
     slot_of: Slots
     curves: CurvePlan
     sites: Sequence[Site | None]
+    devices: Sequence[str]
+    standing: Bools
+    settle: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +64,7 @@ class SiteCounts:
         # the oldest may have lost its beginning
         if groups and self.five_minutes[0].begin_us % length:
             del groups[self.five_minutes[0].begin_us // length]
-        parts = minutes * 60_000_000 // curve.MARK_US
+        parts = minutes * 60_000_000 // MARK_US
         return tuple(
             Count(
                 begin_us=k * length,
@@ -74,30 +86,124 @@ class SiteCounts:
         return running[-1] if running else None
 
 
-def step(rows: Rows, plan: CountsPlan, batch: Batch, tally: Tally) -> None:
-    """Take readings in their order; changes `rows` in place. Counts raise no events."""
+def step(rows: Rows, plan: CountsPlan, batch: Batch, seen: Ints, tally: Tally) -> Cells:
+    """Take readings in their order; changes `rows` in place and returns the cells that changed.
+
+    `seen`: the newest time known at each reading (µs), its own included.
+    """
     slot, time, value = batch
     amount = np.rint(value).astype(np.int64)
-    for part in rounds(slot):
-        curve.add(rows, plan.curves, Amounts(slot[part], time[part], amount[part]), tally)
+    return joined(
+        [
+            cells
+            for part in rounds(slot)
+            for cells in _take(
+                rows, plan.curves, Amounts(slot[part], time[part], amount[part]), seen[part], tally
+            )
+        ]
+    )
+
+
+def _take(rows: Rows, plan: CurvePlan, readings: Amounts, seen: Ints, tally: Tally) -> list[Cells]:
+    """Cells that one reading each of some slots changed."""
+    slot, time, _ = readings
+    before: Rows = rows["head"][slot]
+    known = before["pushes"] > 0
+    late = np.flatnonzero(known & (time <= before["time"]))
+    old = _kept(rows, slot[late])
+    base = _unfinished(rows, slot, before)
+    spans = Spans()
+    curve.add(rows, plan, readings, tally, spans)
+    after: Rows = rows["head"][slot]
+    grown = (after["total"] != before["total"]) | (after["covered"] != before["covered"])
+    grown &= ~known | (time > before["time"])
+    found = []
+    for place, start, end in [*spans.fast, *_columns(spans)]:
+        on = grown[place].nonzero()[0]
+        place, start, end = place[on], start[on], end[on]  # noqa: PLW2901 - the part of it that counts
+        oldest = after["time"][place] // MARK_US - KEPT_MARKS + 1
+        which, mark = spread(np.maximum(start // MARK_US, oldest), (end - 1) // MARK_US)
+        found.append(_now(rows, slot[place[which]], mark, seen[place[which]]))
+    for place, start, end, amount, seconds in spans.rare:
+        oldest = int(after["time"][place]) // MARK_US - KEPT_MARKS + 1
+        if grown[place] and start // MARK_US < oldest:
+            mine = _beyond(plan, int(slot[place]), (start, end, oldest), (amount, seconds))
+            if start // MARK_US == before["time"][place] // MARK_US and known[place]:
+                mine[1][0] += base[0][place]
+                mine[2][0] += base[1][place]
+            every = np.full(len(mine[0]), 1, np.int64)
+            found.append(Cells(every * slot[place], *mine, every * seen[place]))
+    if len(late):
+        new = _kept(rows, slot[late])
+        changed, place = ((new != old).any(axis=0)).nonzero()
+        first = after["time"][late] // MARK_US - KEPT_MARKS + 1
+        found.append(_now(rows, slot[late][changed], first[changed] + place, seen[late][changed]))
+    return found
+
+
+def _columns(spans: Spans) -> list[tuple[Ints, Ints, Ints]]:
+    if not spans.rare:
+        return []
+    place, start, end = np.array([each[:3] for each in spans.rare], np.int64).T
+    return [(place, start, end)]
+
+
+def _now(rows: Rows, slot: Slots, mark: Ints, seen: Ints) -> Cells:
+    """Some cells as the rings have them."""
+    head = rows["head"]["time"][slot] // MARK_US
+    columns = []
+    for ring, total in (("ring", "total"), ("cover", "covered")):
+        begin = rows[ring][slot, mark % KEPT_MARKS].astype(np.int64)
+        end = rows[ring][slot, (mark + 1) % KEPT_MARKS].astype(np.int64)
+        columns.append(np.where(mark + 1 > head, rows["head"][total][slot], end) - begin)
+    return Cells(slot, mark, *columns, seen)
+
+
+def _kept(rows: Rows, slot: Slots) -> Ints:
+    """All cells of some slots from the oldest kept on: shape (2, slots, KEPT_MARKS), counts and seconds."""
+    head: Ints = rows["head"]["time"][slot] // MARK_US
+    mark = head[:, None] + np.arange(1 - KEPT_MARKS, 1)
+    line = np.repeat(slot, KEPT_MARKS)
+    cells = _now(rows, line, mark.ravel(), line)
+    return np.stack([cells.count, cells.seconds]).reshape(2, len(slot), KEPT_MARKS)
+
+
+def _unfinished(rows: Rows, slot: Slots, head: Rows) -> tuple[Ints, Ints]:
+    """What the running cell has had so far: counts and seconds."""
+    at = head["time"] // MARK_US % KEPT_MARKS
+    return head["total"] - rows["ring"][slot, at], head["covered"] - rows["cover"][slot, at]
+
+
+def _beyond(
+    plan: CurvePlan, slot: int, times: tuple[int, int, int], amounts: tuple[int, int]
+) -> tuple[Ints, Ints, Ints]:
+    """Cells before the oldest mark kept, and what a long silence spreads over them."""
+    start, end, oldest = times
+    mark = np.arange(start // MARK_US, min((end - 1) // MARK_US + 1, oldest))
+    edges = np.append(mark, mark[-1] + 1) * MARK_US
+    share = np.maximum(np.minimum(edges, end) - start, 0) // 1000
+    length_ms = max((end - start) // 1000, 1)
+    once = plan.at_once is not None and bool(plan.at_once[slot])
+    count = amounts[0] * (edges >= end) if once else amounts[0] * share // length_ms
+    return mark, np.diff(count), np.diff(amounts[1] * share // length_ms)
 
 
 def site_counts(rows: Rows, plan: CountsPlan) -> tuple[SiteCounts, ...]:
     """Every site's counts, copied: what is handed out never changes."""
     slots: dict[Site, list[int]] = {}
     for slot, site in enumerate(plan.sites):
-        if site is not None and rows["head"]["pushes"][slot]:
+        if site is not None and plan.standing[slot] and rows["head"]["pushes"][slot]:
             slots.setdefault(site, []).append(slot)
     return tuple(_of_site(rows, site, of_site) for site, of_site in slots.items())
 
 
 def _of_site(rows: Rows, site: Site, slots: Sequence[int]) -> SiteCounts:
     newest = max(int(rows["head"]["time"][slot]) for slot in slots)
-    head = -(-newest // curve.MARK_US)
-    marks = np.arange(head - KEPT_MARKS + 2, head + 1)
+    head = -(-newest // MARK_US)
+    marks = np.arange(head - SHOWN_MARKS + 2, head + 1)
     count = np.sum([np.diff(_at_marks(rows[slot], "ring", "total", marks)) for slot in slots], axis=0)
     seconds = np.sum([np.diff(_at_marks(rows[slot], "cover", "covered", marks)) for slot in slots], axis=0)
-    share = np.clip(seconds / (len(slots) * curve.MARK_US / 1e6), 0, 1).round(3)
+    share = np.clip(seconds / (len(slots) * MARK_US / 1e6), 0, 1).round(3)
     # nothing was heard of the site before
     heard = np.flatnonzero((share > 0) | (count != 0))
     begin = int(heard[0]) if len(heard) else len(count)
@@ -105,7 +211,7 @@ def _of_site(rows: Rows, site: Site, slots: Sequence[int]) -> SiteCounts:
         site=site,
         newest_us=newest,
         five_minutes=tuple(
-            Count(int(k) * curve.MARK_US, (int(k) + 1) * curve.MARK_US, int(number), float(part))
+            Count(int(k) * MARK_US, (int(k) + 1) * MARK_US, int(number), float(part))
             for k, number, part in zip(marks[begin:-1], count[begin:], share[begin:], strict=True)
         ),
     )
@@ -113,7 +219,7 @@ def _of_site(rows: Rows, site: Site, slots: Sequence[int]) -> SiteCounts:
 
 def _at_marks(row: np.void, ring: str, total: str, marks: Ints) -> Ints:
     """The running total at UTC marks; after the newest reading the total, before what is kept the oldest."""
-    head = int(row["head"]["time"]) // curve.MARK_US
+    head = int(row["head"]["time"]) // MARK_US
     k = np.maximum(marks, head - KEPT_MARKS + 1)
     kept: Ints = row[ring][k % KEPT_MARKS].astype(np.int64)
     return np.where(k > head, int(row["head"][total]), kept)

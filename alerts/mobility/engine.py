@@ -1,30 +1,39 @@
-"""Traffic and parking as a reader of the journal: read, step, commit.
+"""Traffic and parking as a reader of the journal: read, step, write, commit.
 
-It has a cursor and state pages of its own, so the rule engine of the flood warnings never waits for it.
+It has a cursor and state pages of its own, so the rule engine of the flood warnings never waits for it. What
+is told of the past is in mobility.db, see database.py.
 """
 
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import structlog
 
+from alerts.errors import MobilityError
 from alerts.kernels.curve import Tally
+from alerts.mobility.counted import Count, Resolution, Site
 from alerts.mobility.counting import SiteCounts
-from alerts.mobility.machine import Machine
+from alerts.mobility.counts_db import CountsDb, Keep
+from alerts.mobility.database import is_new
+from alerts.mobility.local_time import LocalTime
+from alerts.mobility.machine import Found, Machine, together
 from alerts.mobility.states import CarPark
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
 from devices.registry import Registry
 from ingest.errors import Fenced, JournalError
 from ingest.health import Health
-from ingest.journal import Journal
+from ingest.journal import Journal, Part
 from ingest.reading import Readings, Series
+from ingest.sqlite_file import SqliteFile
 
 PART = "mobility"
 MAX_AHEAD_S = 600.0
 
+_BERLIN = ZoneInfo("Europe/Berlin")
 _BATCH_UPLINKS = 4096
 _IDLE_S = 0.5
 _BACK_OFF_S = (0.1, 5.0)
@@ -54,7 +63,8 @@ class Mobility:
     """One reader of the journal; start() runs it in a thread of its own, run_once() by hand.
 
     `registry` gives the current registry, `clock` µs since the epoch: readings dated more than `max_ahead_s`
-    in the future change nothing. State is committed every `checkpoint_s`.
+    in the future change nothing. State is committed every `checkpoint_s`. `file`: mobility.db, not closed
+    here; one without a history is filled from the journal's beginning. `zone`: whose days and weeks.
     """
 
     def __init__(  # noqa: PLR0913 - everything is injected
@@ -63,7 +73,10 @@ class Mobility:
         rules: Rules,
         registry: Callable[[], Registry],
         clock: Callable[[], int],
+        file: SqliteFile,
         *,
+        zone: ZoneInfo = _BERLIN,
+        keep: Keep | None = None,
         catalogue: Mapping[str, DeviceType] | None = None,
         max_ahead_s: float = MAX_AHEAD_S,
         checkpoint_s: float = 1.0,
@@ -74,6 +87,8 @@ class Mobility:
         self._rules = rules
         self._registry = registry
         self._clock = clock
+        self._file = file
+        self._history = CountsDb(file, LocalTime(zone), keep or Keep())
         self._catalogue = catalogue or {}
         self._max_ahead_us = round(max_ahead_s * 1_000_000)
         self._checkpoint_s = checkpoint_s
@@ -85,6 +100,8 @@ class Mobility:
         self._series: list[Series] = []
         self._arranged: Registry | None = None
         self._cursor = self._durable = self._fence = 0
+        self._found: list[Found] = []
+        self._written = False
         self._checkpoint_at = 0.0
         self._careful_until = 0
         self._tally = Tally()
@@ -118,6 +135,20 @@ class Mobility:
         with self._lock:
             return self._machine.traffic() if self._machine else ()
 
+    def sites(self) -> tuple[Site, ...]:
+        """Every site of which something was counted. Raises MobilityError."""
+        return self._history.sites()
+
+    def counts(
+        self, site: Site, resolution: Resolution, from_us: int, to_us: int, limit: int
+    ) -> tuple[Count, ...]:
+        """Counts of the intervals that begin from `from_us` on and before `to_us`, oldest first.
+
+        What nobody ever said anything about is left out; the running interval is there, with what is known.
+        Raises MobilityError.
+        """
+        return self._history.counts(site, resolution, from_us, to_us, limit)
+
     def start(self) -> None:
         """Run until stop()."""
         self._stop.clear()
@@ -132,11 +163,12 @@ class Mobility:
             self._thread = None
 
     def run_once(self) -> int:
-        """Read, step, commit; return how many uplinks were taken. Raises JournalError."""
+        """Read, step, commit; return how many uplinks were taken. Raises JournalError, MobilityError."""
         machine = self._machine if self._machine is not None and self._loaded else self._load()
         last, readings = self._journal.read(self._cursor, self._batch_uplinks)
         if last == self._cursor:
             self._commit(machine, due=time.monotonic() >= self._checkpoint_at)
+            self._history.purge(machine.newest_us)
             self.stats.behind = 0
             return 0
         if not self._step(machine, readings, last):
@@ -152,10 +184,17 @@ class Mobility:
 
     def _load(self) -> Machine:
         part = self._journal.load(PART)
+        if part.cursor and is_new(self._file):
+            # without its history everything is counted again
+            self._journal.commit(PART, part.fence, 0, dict.fromkeys(part.state, b""))
+            part = Part(0, part.fence, {})
+        state = {page: blob for page, blob in part.state.items() if blob}
         self._series = list(self._journal.series())
         self._arranged = self._registry()
-        machine = Machine(self._rules, self._arranged, self._catalogue, self._series, part.state)
+        machine = Machine(self._rules, self._arranged, self._catalogue, self._series, state)
         machine.tally = self._tally
+        self._history.arrange(machine.plan_now.counts, machine.plan_now.speeds)
+        self._found = []
         self._fence = part.fence
         self._checkpoint_at = time.monotonic() + self._checkpoint_s
         with self._lock:
@@ -173,15 +212,16 @@ class Mobility:
         try:
             with self._lock:
                 if self._cursor < self._careful_until:
-                    machine.step_carefully(readings, self._skip)
+                    found = machine.step_carefully(readings, self._skip)
                 else:
-                    machine.step(readings)
+                    found = machine.step(readings)
         except Exception:  # noqa: BLE001 - whatever a kernel raises, the other readings must count
             _log.exception("counting_failed", cursor=self._cursor, last=last)
             # the state is half changed: take the last durable one, and go carefully past this batch
             self._careful_until = last
             self._load()
             return False
+        self._found.append(found)
         return True
 
     def _arrange(self, machine: Machine, readings: Readings) -> None:
@@ -192,16 +232,28 @@ class Mobility:
         if unknown or registry is not self._arranged:
             self._arranged = registry
             plan = machine.plan(registry, self._series)
+            # slots only grow: what was found before has its place in the new plan
+            self._history.arrange(plan.counts, plan.speeds)
             with self._lock:
                 machine.adopt(plan)
 
     def _commit(self, machine: Machine, *, due: bool) -> None:
         if not due or self._cursor == self._durable:
             return
+        self._write(together(self._found))
         self._journal.commit(PART, self._fence, self._cursor, machine.pages())
         machine.durable()
+        self._found = []
         self._durable = self._cursor
         self._checkpoint_at = time.monotonic() + self._checkpoint_s
+
+    def _write(self, found: Found) -> None:
+        """Before the journal's commit: after a crash between the two the same is written again."""
+        if len(found.cells.slot) or len(found.speeds.slot) or not self._written:
+            with self._file.write() as connection:
+                self._history.write(connection, found.cells, found.speeds)
+                connection.execute("INSERT OR REPLACE INTO position VALUES (1, ?)", (self._cursor,))
+            self._written = True
 
     def _skip(self, readings: Readings, fault: Exception) -> None:
         self.stats.skipped += len(readings)
@@ -248,6 +300,6 @@ class Mobility:
             return
         try:
             self._commit(self._machine, due=True)
-        except JournalError as fault:
+        except (JournalError, MobilityError) as fault:
             # nothing is lost: it is counted again at the next start
             _log.warning("mobility_last_commit_failed", fault=str(fault))

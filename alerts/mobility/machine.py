@@ -1,14 +1,16 @@
 """The kernels of traffic and parking in their order; no I/O and no clock."""
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from alerts.kernels import quality
 from alerts.kernels.curve import Tally
 from alerts.kernels.kernels import batch_of
-from alerts.kernels.rows import Bools, Table
-from alerts.mobility import counting, parking
+from alerts.kernels.rows import Bools, Ints, Table
+from alerts.mobility import counting, parking, speeds
+from alerts.mobility.cells import Cells, SpeedCells, joined, joined_speeds, no_cells, no_speeds
 from alerts.mobility.counting import SiteCounts
 from alerts.mobility.plan import Plan, make_plan
 from alerts.mobility.states import CarPark
@@ -19,6 +21,20 @@ from devices.registry import Registry
 from ingest.reading import Readings, Series
 
 _GOOD, _UNJUDGED = int(Quality.GOOD), int(Quality.NOT_EVALUATED)
+_CLOCK = np.dtype([("time", "<i8")])
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What readings changed, to be written down."""
+
+    cells: Cells = field(default_factory=no_cells)
+    speeds: SpeedCells = field(default_factory=no_speeds)
+
+
+def together(found: Sequence[Found]) -> Found:
+    """Of several steps in their order, each thing once and as it is after the last."""
+    return Found(joined([each.cells for each in found]), joined_speeds([each.speeds for each in found]))
 
 
 class Machine:
@@ -39,13 +55,24 @@ class Machine:
         self._rules = rules
         self._catalogue = catalogue
         self._quality = Table("quality", quality.ROW)
-        self._counts = Table("counts", counting.ROW)
+        # its row: the newest time known
+        self._clock = Table("clock", _CLOCK)
+        self._counts = Table("counted", counting.ROW)
+        self._speeds = Table("speeds", speeds.ROW)
         self._sensors = Table("parking", parking.SENSOR)
         self._parks = Table("car_park", parking.PARK)
-        self._tables = (self._quality, self._counts, self._sensors, self._parks)
+        self._tables = (
+            self._quality,
+            self._clock,
+            self._counts,
+            self._speeds,
+            self._sensors,
+            self._parks,
+        )
         pages: MutableMapping[str, bytes] = dict(state or {})
         for table in self._tables:
             table.restore(pages)
+        self._clock.claim(["newest"])
         self.adopt(self.plan(registry, series))
 
     def plan(self, registry: Registry, series: Sequence[Series]) -> Plan:
@@ -54,53 +81,66 @@ class Machine:
 
     def adopt(self, plan: Plan) -> None:
         """Follow a new registry or more series from now on; the state stays."""
-        self._plan = plan
+        self.plan_now = plan
         self._quality.claim(plan.quality_keys)
         self._counts.claim(plan.counts_keys)
+        self._speeds.claim(plan.speeds_keys)
         self._sensors.claim(plan.parking_keys)
         self._parks.claim(plan.parking.stations)
 
     @property
     def series(self) -> int:
         """How many series the plan knows; readings of others must wait for adopt()."""
-        return self._plan.series
+        return self.plan_now.series
 
-    def step(self, readings: Readings) -> None:
-        """Take readings in their order.
+    @property
+    def newest_us(self) -> int:
+        """The newest time that any reading had, 0 before the first."""
+        return int(self._clock.rows["time"][0])
+
+    def step(self, readings: Readings) -> Found:
+        """Take readings in their order; return what they changed.
 
         Readings that quality control does not leave at 1 or 2, that are no number, or whose time cannot be
         one change nothing.
         """
-        plan = self._plan
+        plan = self.plan_now
         dated = (readings["time_us"] >= quality.FIRST_US) & (readings["time_us"] <= quality.LAST_US)
         self.tally.undated += len(readings) - int(dated.sum())
         readings = readings[dated]
-        readings = readings[self._good(readings)]
-        for batch, _ in batch_of(readings, plan.counts.slot_of[readings["series"]]):
+        seen = self._seen(readings)
+        good = self._good(readings)
+        readings, seen = readings[good], seen[good]
+        cells, kmh = no_cells(), no_speeds()
+        for batch, place in batch_of(readings, plan.counts.slot_of[readings["series"]]):
             self._counts.touch(batch.slot)
-            counting.step(self._counts.rows, plan.counts, batch, self.tally)
+            cells = counting.step(self._counts.rows, plan.counts, batch, seen[place], self.tally)
+        for batch, place in batch_of(readings, plan.speeds.slot_of[readings["series"]]):
+            self._speeds.touch(batch.slot)
+            kmh = speeds.step(self._speeds.rows, plan.speeds, batch, seen[place], self.tally)
         for batch, _ in batch_of(readings, plan.parking.slot_of[readings["series"]]):
             self._sensors.touch(batch.slot)
             self._parks.touch(plan.parking.park[batch.slot])
             parking.step(self._sensors.rows, self._parks.rows, plan.parking, batch)
+        return Found(cells, kmh)
 
-    def step_carefully(self, readings: Readings, skipped: Callable[[Readings, Exception], None]) -> None:
+    def step_carefully(self, readings: Readings, skipped: Callable[[Readings, Exception], None]) -> Found:
         """step() that survives a kernel that raises: the readings that do it are left out and named.
 
         Halves the batch until the reading is alone; the state before each half is kept to go back to.
         """
         kept = [table.rows.copy() for table in self._tables]
         try:
-            self.step(readings)
+            return self.step(readings)
         except Exception as fault:  # noqa: BLE001 - whatever it is, the other readings must count
             for table, rows in zip(self._tables, kept, strict=True):
                 table.rows[:] = rows
             if len(readings) == 1:
                 skipped(readings, fault)
-                return
-            half = len(readings) // 2
-            self.step_carefully(readings[:half], skipped)
-            self.step_carefully(readings[half:], skipped)
+                return Found()
+        half = len(readings) // 2
+        before = self.step_carefully(readings[:half], skipped)
+        return together([before, self.step_carefully(readings[half:], skipped)])
 
     def pages(self) -> dict[str, bytes]:
         """State that changed since durable(), as pages of a few hundred bytes to a few KB."""
@@ -113,16 +153,24 @@ class Machine:
 
     def traffic(self) -> tuple[SiteCounts, ...]:
         """Every counting site's last 24 hours."""
-        return counting.site_counts(self._counts.rows, self._plan.counts)
+        return counting.site_counts(self._counts.rows, self.plan_now.counts)
 
     def parking(self) -> tuple[CarPark, ...]:
         """Every car park as it is now."""
-        return parking.car_parks(self._sensors.rows, self._parks.rows, self._plan.parking)
+        return parking.car_parks(self._sensors.rows, self._parks.rows, self.plan_now.parking)
+
+    def _seen(self, readings: Readings) -> Ints:
+        """The newest time known at each reading, its own included."""
+        times = np.append(self._clock.rows["time"][:1], readings["time_us"])
+        newest: Ints = np.maximum.accumulate(times)
+        self._clock.rows["time"][0] = newest[-1]
+        self._clock.touch(np.zeros(1, np.int64))
+        return newest[1:]
 
     def _good(self, readings: Readings) -> Bools:
         """Which readings quality control leaves at 1 or 2; staff hear of the others from the rule engine."""
         flags: quality.Flags = readings["quality"].copy()
-        plan = self._plan.quality
+        plan = self.plan_now.quality
         for batch, place in batch_of(readings, plan.slot_of[readings["series"]]):
             flags[place], _ = quality.step(self._quality.rows, plan, batch, flags[place], quality.LAST_US)
             self._quality.touch(batch.slot[plan.remembers[batch.slot]])

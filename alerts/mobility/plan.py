@@ -18,6 +18,7 @@ from alerts.kostra.kostra import Kostra
 from alerts.mobility.counted import Site
 from alerts.mobility.counting import CountsPlan
 from alerts.mobility.parking import ENTRANCE, EXIT, SPACE, ParkingPlan
+from alerts.mobility.speeds import SpeedsPlan
 from alerts.rule_kinds import Counts, Parking
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
@@ -28,8 +29,14 @@ from ingest.reading import Series
 SPACES = "parking_occupied"
 VEHICLES = "vehicle_count"
 
-_INTERVAL = "_interval"
+SPEED, SPEED_V85 = "vehicle_speed", "vehicle_speed_v85"
+
+_EVENT = "_event"
+_WAYS = ("", "_interval", _EVENT)
 _COUNT_INTERVAL_US = 900_000_000
+_HOUR_US = 3_600_000_000
+SETTLE_US = 900_000_000
+"""A count is settled when a quarter of an hour more than its device's interval has passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,8 @@ class Plan:
     parking_keys: Sequence[str]
     counts: CountsPlan
     counts_keys: Sequence[str]
+    speeds: SpeedsPlan
+    speeds_keys: Sequence[str]
 
 
 def make_plan(
@@ -53,15 +62,19 @@ def make_plan(
     counted = counted_properties()
     of_parking = [n for n, each in enumerate(series) if _role(each) is not None]
     of_counts = [n for n, each in enumerate(series) if each.property in counted]
-    judged = [n for n in sorted({*of_parking, *of_counts}) if rules.judges(series[n].property)]
+    of_speeds = [n for n, each in enumerate(series) if each.property in {SPEED, SPEED_V85}]
+    counts = _counts(place, of_counts)
+    judged = [n for n in sorted({*of_parking, *of_counts, *of_speeds}) if rules.judges(series[n].property)]
     return Plan(
         series=len(series),
         quality=quality_plan(place, judged),
         quality_keys=[str(n) for n in judged],
         parking=_parking(place, of_parking),
         parking_keys=[str(n) for n in of_parking],
-        counts=_counts(place, of_counts),
+        counts=counts,
         counts_keys=[str(n) for n in of_counts],
+        speeds=_speeds(place, of_speeds, frozenset(counts.sites)),
+        speeds_keys=[str(n) for n in of_speeds],
     )
 
 
@@ -110,28 +123,57 @@ def _parking(place: Place, numbers: Sequence[int]) -> ParkingPlan:
 
 def _counts(place: Place, numbers: Sequence[int]) -> CountsPlan:
     series = place.series
-    cumulative = {
-        (series[n].station, series[n].dev_eui, series[n].property, series[n].channel) for n in numbers
-    }
+    best: dict[tuple[Site, str], int] = {}
+    for n in numbers:
+        key = _site(series[n]), series[n].dev_eui
+        best[key] = min(best.get(key, len(_WAYS)), _way(series[n].property))
     rules = [place.rules.of(Counts, series[n].station) for n in numbers]
-    sites: list[Site | None] = []
-    for n, rule in zip(numbers, rules, strict=True):
-        each = series[n]
-        name = each.property.removesuffix(_INTERVAL)
-        twice = name != each.property and (each.station, each.dev_eui, name, each.channel) in cumulative
-        gone = rule is None or twice or not place.stands(n)
-        sites.append(None if gone else Site(each.station, name, each.channel))
+    # a device may repeat what its counter says as the count of an interval
+    sites = [
+        None
+        if rule is None or _way(series[n].property) > best[_site(series[n]), series[n].dev_eui]
+        else _site(series[n])
+        for n, rule in zip(numbers, rules, strict=True)
+    ]
+    interval = [place.interval_us(n) for n in numbers]
     return CountsPlan(
         slot_of=slots_of(len(series), numbers, [site is not None for site in sites]),
         curves=CurvePlan(
-            counter=np.array([not series[n].property.endswith(_INTERVAL) for n in numbers], np.bool_),
-            interval_us=ints(place.interval_us(n) or _COUNT_INTERVAL_US for n in numbers),
+            counter=np.array([_way(series[n].property) == 0 for n in numbers], np.bool_),
+            interval_us=ints(us or _COUNT_INTERVAL_US for us in interval),
             cap=ints(rule.max_per_min if rule else 0 for rule in rules),
             modulus=ints(place.modulus(n, 1) for n in numbers),
             own_phase=False,
+            at_once=np.array([_way(series[n].property) == _WAYS.index(_EVENT) for n in numbers], np.bool_),
         ),
         sites=sites,
+        devices=[series[n].dev_eui for n in numbers],
+        standing=np.array([place.stands(n) for n in numbers], np.bool_),
+        settle=ints(SETTLE_US + (us or _HOUR_US) for us in interval),
     )
+
+
+def _speeds(place: Place, numbers: Sequence[int], counted: frozenset[Site | None]) -> SpeedsPlan:
+    """A speed is that of the vehicles that are counted on the same channel."""
+    series = place.series
+    sites = [Site(series[n].station, VEHICLES, series[n].channel) for n in numbers]
+    mine = [site if site in counted else None for site in sites]
+    return SpeedsPlan(
+        slot_of=slots_of(len(series), numbers, [site is not None for site in mine]),
+        sites=mine,
+        devices=[series[n].dev_eui for n in numbers],
+        v85=np.array([series[n].property == SPEED_V85 for n in numbers], np.bool_),
+        interval_us=np.minimum(ints(place.interval_us(n) or _COUNT_INTERVAL_US for n in numbers), _HOUR_US),
+    )
+
+
+def _way(name: str) -> int:
+    """How an observed property counts: by a running total, by intervals, one by one."""
+    return next((way for way, end in enumerate(_WAYS) if end and name.endswith(end)), 0)
+
+
+def _site(series: Series) -> Site:
+    return Site(series.station, series.property.removesuffix(_WAYS[_way(series.property)]), series.channel)
 
 
 def _role(series: Series) -> int | None:

@@ -15,6 +15,7 @@ from stadtfunk.settings.measuring import (
     NetworkServer,
     StoreTable,
 )
+from stadtfunk.settings.mobility import TrafficTable
 from stadtfunk.settings.publishing import PropertyTable, ThemeTable
 from stadtfunk.settings.residents import SubscriptionsTable, WebPushTable
 from stadtfunk.settings.serving import ApiTable, DcatTable, OpenData, StaTable
@@ -76,6 +77,7 @@ class Settings(Table):
     displays: DisplaysTable | None = None
     heartbeat: tuple[HeartbeatTable, ...] = ()
     standby: StandbyTable | None = None
+    traffic: TrafficTable = TrafficTable()
     sta: StaTable = StaTable()
     api: ApiTable = ApiTable()
     open_data: OpenData = OpenData()

@@ -2,12 +2,17 @@
 
 import threading
 import time
+from contextlib import suppress
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mobility_city import MIN, T0, readings, registry, rules_of
 from mobility_city import machine_of as machine
 
+from alerts.errors import MobilityError
+from alerts.mobility.counted import Site
+from alerts.mobility.database import FILE, open_database
 from alerts.mobility.engine import PART, Mobility
 from alerts.mobility.machine import Machine
 from ingest.errors import JournalError
@@ -53,8 +58,21 @@ def day(count=60):
 
 
 def reader(journal, now=T0 + 300 * MIN, **how):
+    """A reader over mobility.db beside the journal; the file of the one before is left behind open."""
     city = registry(CITY, capacity=3)
-    return Mobility(journal, rules_of(), lambda: city, lambda: now, **{"checkpoint_s": 0, **how})
+    file = open_database(journal._file.path.with_name(FILE))
+    OPEN.append(file)
+    return Mobility(journal, rules_of(), lambda: city, lambda: now, file, **{"checkpoint_s": 0, **how})
+
+
+OPEN = []
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    while OPEN:
+        OPEN.pop().close()
 
 
 def drain(it):
@@ -195,3 +213,110 @@ def test_a_commit_that_fails_is_made_up_for(journal, monkeypatch):
         it.stop()
     assert told(it) == expected()
     assert failures == []
+
+
+def history(it):
+    """Everything that is told of the past."""
+    return {
+        (site, resolution): it.counts(site, resolution, 0, 1 << 62, 100_000)
+        for site in it.sites()
+        for resolution in ("PT5M", "PT15M", "PT1H", "P1D", "P1W")
+    }
+
+
+def of_one_batch(tmp_path_factory):
+    """What a reader tells that takes the whole day at once."""
+    journal = SqliteJournal(tmp_path_factory.mktemp("whole") / "journal.db")
+    put(journal, *late_day())
+    found = history(drain(reader(journal)))
+    journal.close()
+    return found
+
+
+def late_day():
+    """A day of which some readings come late."""
+    rows = [*day()]
+    late = rows[3:6]
+    return [*rows[:3], *rows[6:120], *late, *rows[120:]]
+
+
+def test_counts_of_the_past_are_there_while_it_runs(journal):
+    it = reader(journal, checkpoint_s=0.05)
+    it.start()
+    put(journal, (0, 0, 10), (0, 5, 60))
+    wait_for(lambda: it.sites())
+    site = Site("road", "vehicle_count", "ltr")
+    assert it.sites() == (site,)
+    assert [each.count for each in it.counts(site, "PT1H", 0, 1 << 62, 10)] == [50]
+    it.stop()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(1, 30)), min_size=1, max_size=6))
+def test_a_crash_between_the_history_and_the_journal_changes_nothing(tmp_path_factory, crashes):
+    journal = SqliteJournal(tmp_path_factory.mktemp("journal") / "journal.db")
+    put(journal, *late_day())
+    commit = journal.commit
+    for steps, size in crashes:
+        it = reader(journal, batch_uplinks=size)
+        for _ in range(steps):
+            it.run_once()
+
+        def lost(*_):
+            raise JournalError("the process dies here")
+
+        journal.commit = lost
+        # one step more is in the history, and the journal knows nothing of it
+        with suppress(JournalError):
+            it.run_once()
+        journal.commit = commit
+    assert history(drain(reader(journal))) == of_one_batch(tmp_path_factory)
+    journal.close()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=20))
+def test_a_replay_tells_what_was_told_live(tmp_path_factory, parts):
+    journal = SqliteJournal(tmp_path_factory.mktemp("journal") / "journal.db")
+    live, rows = reader(journal), late_day()
+    for count in parts:
+        put(journal, *rows[:count])
+        rows = rows[count:]
+        drain(live)
+    put(journal, *rows)
+    assert history(drain(live)) == of_one_batch(tmp_path_factory)
+    journal.close()
+
+
+def test_without_its_history_everything_is_counted_again(journal):
+    put(journal, *late_day())
+    first = drain(reader(journal))
+    before = told(first), history(first)
+    OPEN.pop().close()
+    for path in journal._file.path.parent.glob(FILE + "*"):
+        path.unlink()
+    again = reader(journal, batch_uplinks=50)
+    again.run_once()
+    # a crash on the way back does not find the state of before
+    again = drain(reader(journal))
+    assert (told(again), history(again)) == before
+
+
+def test_a_history_that_cannot_be_written_is_said_and_made_up_for(journal, monkeypatch):
+    put(journal, *day())
+    it = reader(journal)
+    real, failures = it._history.write, [MobilityError("disk full")] * 3
+
+    def write(*args):
+        if failures:
+            raise failures.pop()
+        return real(*args)
+
+    monkeypatch.setattr(it._history, "write", write)
+    it.start()
+    wait_for(lambda: "disk full" in it.health.detail)
+    wait_for(lambda: it.health.ok and journal.cursor(PART) == journal.last_seq())
+    it.stop()
+    assert told(it) == expected()
+    site = Site("road", "vehicle_count", "ltr")
+    assert sum(each.count for each in it.counts(site, "PT1H", 0, 1 << 62, 99)) == 7 * 59

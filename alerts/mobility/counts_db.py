@@ -1,0 +1,287 @@
+"""The history of counts in mobility.db: cells of five minutes and what is summed from them.
+
+Every sum is made anew from the finer ones beneath it in the transaction that changes them: the sum of the
+hours is the day, and a write that is repeated changes nothing. A quarter and an hour follow UTC, which is
+right wherever local time differs from it by whole hours; days and weeks follow the city's time.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import starmap
+from typing import NamedTuple
+
+from alerts.mobility.cells import CELL_US, Cells, SpeedCells
+from alerts.mobility.counted import Count, Resolution, Site
+from alerts.mobility.counting import CountsPlan
+from alerts.mobility.local_time import DAY_US, LocalTime
+from alerts.mobility.speeds import SpeedsPlan
+from ingest.sqlite_file import SqliteFile
+
+SCHEMA = (
+    """CREATE TABLE site (
+        id INTEGER PRIMARY KEY, station TEXT NOT NULL, property TEXT NOT NULL, channel TEXT NOT NULL,
+        settle_us INTEGER NOT NULL, UNIQUE (station, property, channel))""",
+    """CREATE TABLE counter (
+        id INTEGER PRIMARY KEY, site INTEGER NOT NULL, dev_eui TEXT NOT NULL,
+        since_us INTEGER, until_us INTEGER, UNIQUE (site, dev_eui))""",
+    """CREATE TABLE cell (
+        site INTEGER, begin_us INTEGER, counter INTEGER,
+        count INTEGER NOT NULL DEFAULT 0, seconds INTEGER NOT NULL DEFAULT 0, kmh REAL, v85_kmh REAL,
+        touched_us INTEGER NOT NULL, PRIMARY KEY (site, begin_us, counter)) WITHOUT ROWID""",
+    """CREATE TABLE total (
+        site INTEGER, level INTEGER, begin_us INTEGER, end_us INTEGER NOT NULL,
+        count INTEGER NOT NULL, seconds INTEGER NOT NULL,
+        kmh_sum REAL, kmh_count INTEGER, v85_sum REAL, v85_count INTEGER,
+        touched_us INTEGER NOT NULL, PRIMARY KEY (site, level, begin_us)) WITHOUT ROWID""",
+)
+"""A counter is a device of a site, whose first cell begins at `since_us`; `until_us` NULL: it stands there.
+
+`kmh_sum` is of speeds times counts, `kmh_count` of the counts that have a speed. `touched_us`: the newest
+time known when a reading last changed it.
+"""
+
+_SUMS = (
+    "sum(count), sum(seconds), sum(kmh * count), sum(iif(kmh IS NULL, 0, count)), "
+    "sum(v85_kmh * count), sum(iif(v85_kmh IS NULL, 0, count)), max(touched_us)"
+)
+_COUNT = (
+    "INSERT INTO cell (site, begin_us, counter, count, seconds, touched_us) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT DO UPDATE SET count = excluded.count, seconds = excluded.seconds, "
+    "touched_us = max(touched_us, excluded.touched_us)"
+)
+_SPEED = (
+    "INSERT INTO cell (site, begin_us, counter, kmh, touched_us) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT DO UPDATE SET kmh = excluded.kmh, touched_us = max(touched_us, excluded.touched_us)"
+)
+_V85 = _SPEED.replace("kmh", "v85_kmh")
+_QUARTER = (
+    f"INSERT OR REPLACE INTO total SELECT ?1, 1, ?2, ?3, {_SUMS} FROM cell "  # noqa: S608 - a constant
+    "WHERE site = ?1 AND begin_us >= ?2 AND begin_us < ?3"
+)
+_COARSER = (
+    "INSERT OR REPLACE INTO total SELECT ?1, ?4, ?2, ?3, sum(count), sum(seconds), sum(kmh_sum), "
+    "sum(kmh_count), sum(v85_sum), sum(v85_count), max(touched_us) FROM total "
+    "WHERE site = ?1 AND level = ?4 - 1 AND begin_us >= ?2 AND begin_us < ?3"
+)
+_OF_CELLS = (
+    f"SELECT begin_us, begin_us + {CELL_US}, {_SUMS} FROM cell "  # noqa: S608 - a constant
+    "WHERE site = ? AND begin_us >= ? AND begin_us < ? GROUP BY begin_us ORDER BY begin_us LIMIT ?"
+)
+_OF_TOTALS = (
+    "SELECT begin_us, end_us, count, seconds, kmh_sum, kmh_count, v85_sum, v85_count, touched_us "
+    "FROM total WHERE site = ? AND level = ? AND begin_us >= ? AND begin_us < ? ORDER BY begin_us LIMIT ?"
+)
+_S = 1_000_000
+_QUARTER_US, _HOUR_US = 900 * _S, 3600 * _S
+_CELLS, _QUARTERS, _HOURS, _DAYS, _WEEKS = range(5)
+_LEVELS: Mapping[Resolution, int] = {
+    "PT5M": _CELLS,
+    "PT15M": _QUARTERS,
+    "PT1H": _HOURS,
+    "P1D": _DAYS,
+    "P1W": _WEEKS,
+}
+LEAST_DAYS = 35
+"""A counter that speaks after a month of silence changes all the cells of that month."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """For how many days what is kept, None for ever. At least LEAST_DAYS each."""
+
+    cells: int | None = 40
+    quarters: int | None = 400
+    hours: int | None = None
+    days: int | None = None
+    weeks: int | None = None
+
+    def horizon_us(self, level: int, now_us: int) -> int | None:
+        """Before when it goes."""
+        days = (self.cells, self.quarters, self.hours, self.days, self.weeks)[level]
+        return None if days is None else now_us - max(days, LEAST_DAYS) * DAY_US
+
+
+class _Counter(NamedTuple):
+    """Numbers of a site and of one device that counts there."""
+
+    site: int
+    counter: int
+
+
+class CountsDb:
+    """Writes and reads the history of counts. `write` and `purge` belong to one thread, `counts` to any."""
+
+    def __init__(self, file: SqliteFile, local: LocalTime, keep: Keep) -> None:
+        self._file = file
+        self._local = local
+        self._keep = keep
+        self._counts: list[_Counter | None] = []
+        self._speeds: list[_Counter | None] = []
+        self._since: dict[int, int] = {}
+        self._v85: Sequence[bool] = ()
+        self._purged = (0, 0)
+
+    def arrange(self, counts: CountsPlan, speeds: SpeedsPlan) -> None:
+        """Follow new plans. Raises MobilityError."""
+        with self._file.write() as connection:
+            self._counts = []
+            for slot, (site, device) in enumerate(zip(counts.sites, counts.devices, strict=True)):
+                settle = int(counts.settle[slot])
+                self._counts.append(None if site is None else _numbers(connection, site, device, settle))
+                if (mine := self._counts[-1]) is not None:
+                    _stands(connection, mine, standing=bool(counts.standing[slot]))
+            self._speeds = [
+                None if site is None else _numbers(connection, site, device, 0)
+                for site, device in zip(speeds.sites, speeds.devices, strict=True)
+            ]
+            rows = connection.execute("SELECT id, since_us FROM counter WHERE since_us IS NOT NULL")
+            self._since = dict(rows.fetchall())
+        self._v85 = speeds.v85.tolist()
+
+    def write(self, connection: sqlite3.Connection, cells: Cells, speeds: SpeedCells) -> None:
+        """Put cells in place and sum anew what they belong to."""
+        changed: set[tuple[int, int]] = set()
+        rows, first = [], {}
+        for slot, mark, *rest in zip(*(each.tolist() for each in cells), strict=True):
+            if (mine := self._counts[slot]) is not None:
+                begin = mark * CELL_US
+                rows.append((mine.site, begin, mine.counter, *rest))
+                changed.add((mine.site, begin))
+                if begin < self._since.get(mine.counter, begin + 1):
+                    self._since[mine.counter] = first[mine.counter] = begin
+        connection.executemany(_COUNT, rows)
+        connection.executemany(
+            "UPDATE counter SET since_us = ? WHERE id = ?", [(since, id_) for id_, since in first.items()]
+        )
+        reported: tuple[list[tuple[float, ...]], list[tuple[float, ...]]] = ([], [])
+        for slot, mark, kmh, touched in zip(*(each.tolist() for each in speeds), strict=True):
+            if (mine := self._speeds[slot]) is not None:
+                begin = mark * CELL_US
+                reported[self._v85[slot]].append((mine.site, begin, mine.counter, kmh, touched))
+                changed.add((mine.site, begin))
+        connection.executemany(_SPEED, reported[False])
+        connection.executemany(_V85, reported[True])
+        self._sum(connection, changed)
+
+    def _sum(self, connection: sqlite3.Connection, changed: Iterable[tuple[int, int]]) -> None:
+        """Sum anew what some (site, begin of a cell) belong to."""
+        quarters = {(site, begin // _QUARTER_US * _QUARTER_US) for site, begin in changed}
+        hours = {(site, begin // _HOUR_US * _HOUR_US) for site, begin in quarters}
+        days = {(site, *self._local.day(begin)) for site, begin in hours}
+        weeks = {(site, *self._local.week(begin)) for site, begin, _ in days}
+        connection.executemany(_QUARTER, [(site, begin, begin + _QUARTER_US) for site, begin in quarters])
+        connection.executemany(_COARSER, [(site, begin, begin + _HOUR_US, _HOURS) for site, begin in hours])
+        connection.executemany(_COARSER, [(*each, _DAYS) for each in days])
+        connection.executemany(_COARSER, [(*each, _WEEKS) for each in weeks])
+
+    def purge(self, now_us: int, sites: int = 20) -> bool:
+        """Delete what is kept no longer, of some sites at a time; False when all are done for this hour.
+
+        Raises MobilityError.
+        """
+        hour = now_us // _HOUR_US
+        after = self._purged[1] if self._purged[0] == hour else 0
+        if after < 0:
+            return False
+        with self._file.read() as connection:
+            found = connection.execute("SELECT id FROM site WHERE id > ? ORDER BY id LIMIT ?", (after, sites))
+            ids = [id_ for (id_,) in found]
+        self._purged = (hour, ids[-1] if ids else -1)
+        horizons = [self._keep.horizon_us(level, now_us) for level in range(5)]
+        if not ids or not any(horizons):
+            return bool(ids)
+        with self._file.write() as connection:
+            for level, horizon in enumerate(horizons):
+                if horizon is None:
+                    continue
+                if level == _CELLS:
+                    sql, mine = (
+                        "DELETE FROM cell WHERE site = ? AND begin_us < ?",
+                        [(id_, horizon) for id_ in ids],
+                    )
+                    connection.executemany(sql, mine)
+                else:
+                    sql = "DELETE FROM total WHERE site = ? AND level = ? AND begin_us < ?"
+                    connection.executemany(sql, [(id_, level, horizon) for id_ in ids])
+        return True
+
+    def sites(self) -> tuple[Site, ...]:
+        """Every site of which something was counted. Raises MobilityError."""
+        sql = (
+            "SELECT station, property, channel FROM site WHERE id IN "
+            "(SELECT site FROM counter WHERE since_us IS NOT NULL) ORDER BY 1, 2, 3"
+        )
+        with self._file.read() as connection:
+            return tuple(starmap(Site, connection.execute(sql).fetchall()))
+
+    def counts(
+        self, site: Site, resolution: Resolution, from_us: int, to_us: int, limit: int
+    ) -> tuple[Count, ...]:
+        """Counts of the intervals that begin from `from_us` on and before `to_us`, oldest first.
+
+        What nobody ever said anything about is left out; the running interval is there, with what is known.
+        Raises MobilityError.
+        """
+        level = _LEVELS[resolution]
+        with self._file.read() as connection:
+            known = connection.execute(
+                "SELECT id, settle_us FROM site WHERE station = ? AND property = ? AND channel = ?",
+                (site.station, site.property, site.channel),
+            ).fetchone()
+            if known is None:
+                return ()
+            id_, settle = known
+            counters = connection.execute(
+                "SELECT since_us, coalesce(until_us, 9223372036854775807) FROM counter "
+                "WHERE site = ? AND since_us IS NOT NULL",
+                (id_,),
+            ).fetchall()
+            if level == _CELLS:
+                rows = connection.execute(_OF_CELLS, (id_, from_us, to_us, limit)).fetchall()
+            else:
+                rows = connection.execute(_OF_TOTALS, (id_, level, from_us, to_us, limit)).fetchall()
+        return tuple(_count(row, counters, settle) for row in rows)
+
+
+def _count(row: Sequence[int], counters: Sequence[tuple[int, int]], settle: int) -> Count:
+    begin, end, count, seconds, kmh_sum, kmh_count, v85_sum, v85_count, touched = row
+    there = sum(since < end and until > begin for since, until in counters)
+    return Count(
+        begin_us=begin,
+        end_us=end,
+        count=count,
+        completeness=round(min(seconds * _S / (max(there, 1) * (end - begin)), 1.0), 4),
+        corrected_us=touched if touched > end + settle else None,
+        speed_kmh=round(kmh_sum / kmh_count, 1) if kmh_count else None,
+        v85_kmh=round(v85_sum / v85_count, 1) if v85_count else None,
+    )
+
+
+def _numbers(connection: sqlite3.Connection, site: Site, device: str, settle: int) -> _Counter:
+    """The numbers of a site and its device, which get some when they have none."""
+    (id_,) = connection.execute(
+        "INSERT INTO site (station, property, channel, settle_us) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET settle_us = max(settle_us, excluded.settle_us) RETURNING id",
+        (site.station, site.property, site.channel, settle),
+    ).fetchone()
+    (counter,) = connection.execute(
+        "INSERT INTO counter (site, dev_eui) VALUES (?, ?) "
+        "ON CONFLICT DO UPDATE SET site = excluded.site RETURNING id",
+        (id_, device),
+    ).fetchone()
+    return _Counter(id_, counter)
+
+
+def _stands(connection: sqlite3.Connection, mine: _Counter, *, standing: bool) -> None:
+    """A device that was taken away is missing nowhere after its last cell."""
+    if standing:
+        connection.execute(
+            "UPDATE counter SET until_us = NULL WHERE id = ? AND until_us IS NOT NULL", (mine.counter,)
+        )
+    else:
+        connection.execute(
+            f"UPDATE counter SET until_us = (SELECT max(begin_us) + {CELL_US} FROM cell "  # noqa: S608 - a constant
+            "WHERE site = ?1 AND counter = ?2) WHERE id = ?2 AND until_us IS NULL",
+            mine,
+        )

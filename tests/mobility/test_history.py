@@ -1,0 +1,250 @@
+"""The history of counts: five resolutions that sum to each other, days of local time, corrections, retention."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mobility_city import MIN, machine_of, readings
+
+from alerts.errors import MobilityError
+from alerts.mobility.counted import Site
+from alerts.mobility.counts_db import CountsDb, Keep
+from alerts.mobility.database import open_database
+from alerts.mobility.local_time import LocalTime
+from alerts.mobility.machine import together
+from ingest.reading import Series
+
+BERLIN = ZoneInfo("Europe/Berlin")
+ROAD = [
+    Series("road", "vehicle_count_interval", "ltr/class1", "00000000000000b1"),
+    Series("road", "vehicle_speed", "ltr/class1", "00000000000000b1"),
+    Series("road", "vehicle_speed_v85", "ltr/class1", "00000000000000b1"),
+    Series("road", "vehicle_count_interval", "ltr/class1", "00000000000000b2"),
+]
+SITE = Site("road", "vehicle_count", "ltr/class1")
+HOUR, DAY = 60 * MIN, 24 * 60 * MIN
+FOR_EVER = 1 << 62
+LEVELS = ("PT5M", "PT15M", "PT1H", "P1D", "P1W")
+# a Monday, 00:00 in Berlin
+MONDAY = round(datetime(2026, 3, 16, tzinfo=BERLIN).timestamp()) * 1_000_000
+
+
+class Town:
+    """A machine and its history."""
+
+    def __init__(self, path, series=None, keep=None, **how):
+        self.file = open_database(path)
+        self.machine = machine_of(series or ROAD[:3], **how)
+        self.history = CountsDb(self.file, LocalTime(BERLIN), keep or Keep())
+        self.history.arrange(self.machine.plan_now.counts, self.machine.plan_now.speeds)
+
+    def take(self, *rows, base=MONDAY):
+        """Rows (series, minute, value) as one step, written at once."""
+        self.step(readings(*((s, base + round(minute * MIN), float(value)) for s, minute, value in rows)))
+
+    def step(self, *batches):
+        found = together([self.machine.step(batch) for batch in batches])
+        self.write(found)
+
+    def write(self, found):
+        with self.file.write() as connection:
+            self.history.write(connection, found.cells, found.speeds)
+
+    def counts(self, resolution, from_us=0, to_us=FOR_EVER, limit=100_000):
+        return self.history.counts(SITE, resolution, from_us, to_us, limit)
+
+    def everything(self):
+        return {level: self.counts(level) for level in LEVELS}
+
+
+@pytest.fixture
+def town(tmp_path):
+    it = Town(tmp_path / "mobility.db")
+    yield it
+    it.file.close()
+
+
+def short(counts):
+    """Begin in minutes from that Monday, count, completeness."""
+    return [((each.begin_us - MONDAY) // MIN, each.count, each.completeness) for each in counts]
+
+
+def test_five_resolutions_of_the_same_counts(town):
+    town.take(*((0, 5 * (i + 1), i % 4) for i in range(24)))
+    assert short(town.counts("PT5M"))[:4] == [(0, 0, 1.0), (5, 1, 1.0), (10, 2, 1.0), (15, 3, 1.0)]
+    assert short(town.counts("PT15M"))[:2] == [(0, 3, 1.0), (15, 4, 1.0)]
+    assert short(town.counts("PT1H")) == [(0, 18, 1.0), (60, 18, 1.0)]
+    assert short(town.counts("P1D")) == [(0, 36, pytest.approx(2 / 24, abs=1e-4))]
+    assert short(town.counts("P1W")) == [(0, 36, pytest.approx(2 / 168, abs=1e-4))]
+    assert town.history.sites() == (SITE,)
+
+
+def test_a_page_of_counts_begins_and_ends_where_it_is_asked_to(town):
+    town.take(*((0, 5 * (i + 1), 1) for i in range(12)))
+    asked = town.counts("PT15M", MONDAY + 15 * MIN, MONDAY + 45 * MIN)
+    assert [minute for minute, *_ in short(asked)] == [15, 30]
+    assert [minute for minute, *_ in short(town.counts("PT5M", limit=2))] == [0, 5]
+    assert town.history.counts(Site("other", "vehicle_count", ""), "PT5M", 0, FOR_EVER, 9) == ()
+
+
+@pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-06-21", 24)])
+def test_days_are_local_and_have_23_24_or_25_hours(town, day, hours):
+    noon = datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=BERLIN)
+    begin = round(noon.replace(hour=0).timestamp()) * 1_000_000
+    town.take(*((0, 5 * (i + 1), 1) for i in range(12 * hours + 12)), base=begin)
+    first, second = town.counts("P1D", begin)
+    assert (first.begin_us, first.end_us) == (begin, begin + hours * HOUR)
+    assert (first.count, first.completeness) == (12 * hours, 1.0)
+    assert (second.begin_us, second.count) == (first.end_us, 12)
+
+
+def test_a_week_is_from_monday_to_monday_and_an_hour_longer_in_autumn(town):
+    begin = round(datetime(2026, 10, 19, tzinfo=BERLIN).timestamp()) * 1_000_000
+    town.take((0, 5, 1), (0, 7 * 24 * 60 + 60, 1), (0, 7 * 24 * 60 + 65, 1), base=begin)
+    first, second = town.counts("P1W")
+    assert (first.begin_us, first.end_us - first.begin_us) == (begin, 7 * DAY + HOUR)
+    assert (first.count, second.count) == (2, 1)
+
+
+def test_the_running_interval_is_there_and_ends_in_the_future(town):
+    town.take(*((0, 5 * (i + 1), 1) for i in range(14)))
+    last = town.counts("PT1H")[-1]
+    assert (last.count, last.end_us) == (2, MONDAY + 2 * HOUR)
+    assert last.completeness == pytest.approx(10 / 60, abs=1e-4)
+
+
+def test_a_late_reading_corrects_what_was_closed_and_says_when(town):
+    rows = [(0, 5 * (i + 1), 2) for i in range(24)]
+    town.take(*(row for row in rows if row[1] != 30))
+    assert [each.count for each in town.counts("PT1H")] == [22, 24]
+    assert [each.corrected_us for each in town.counts("PT1H")] == [None, None]
+    town.take((0, 30, 2))
+    hour, other = town.counts("PT1H")
+    assert (hour.count, hour.completeness, hour.corrected_us) == (24, 1.0, MONDAY + 120 * MIN)
+    assert other.corrected_us is None
+    changed = [each for each in town.counts("PT5M") if each.corrected_us]
+    assert [minute for minute, *_ in short(changed)] == [25]
+    # the day is not over
+    assert [each.corrected_us for each in town.counts("P1D")] == [None]
+
+
+def test_what_comes_within_the_time_to_settle_is_no_correction(town):
+    town.take((0, 5, 1), (0, 10, 1), (0, 25, 1), (0, 15, 1))
+    assert [each.corrected_us for each in town.counts("PT5M")] == [None] * 4
+
+
+def test_speeds_are_weighted_by_the_vehicles(town):
+    town.take((0, 5, 10), (1, 5, 30), (2, 5, 40), (0, 10, 30), (1, 10, 50), (2, 10, 60), (0, 15, 7))
+    (quarter,) = town.counts("PT15M")
+    assert (quarter.count, quarter.speed_kmh, quarter.v85_kmh) == (47, 45.0, 55.0)
+    assert [each.speed_kmh for each in town.counts("PT5M")] == [30.0, 50.0, None]
+    assert town.counts("P1D")[0].speed_kmh == 45.0
+
+
+def test_a_speed_of_nobody_is_none(town):
+    town.take((0, 5, 0), (1, 5, 30))
+    assert [each.speed_kmh for each in town.counts("PT15M")] == [None]
+
+
+def test_devices_of_one_site_are_added_and_both_are_asked_for(tmp_path):
+    it = Town(tmp_path / "m.db", ROAD)
+    it.take((0, 5, 3), (3, 5, 4), (0, 10, 3))
+    assert short(it.counts("PT5M")) == [(0, 7, 1.0), (5, 3, 0.5)]
+    it.file.close()
+
+
+def test_a_device_that_was_taken_away_is_missed_no_more(tmp_path):
+    it = Town(tmp_path / "m.db", ROAD)
+    it.take((0, 5, 3), (3, 5, 4))
+    plan = it.machine.plan_now
+    # the list of series stays, the device is not in the registry any more
+    plan.counts.standing[1] = False
+    it.history.arrange(plan.counts, plan.speeds)
+    it.take((0, 10, 3))
+    assert short(it.counts("PT5M")) == [(0, 7, 1.0), (5, 3, 1.0)]
+    it.file.close()
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        st.one_of(st.integers(0, 600).map(lambda n: 5 * n), st.integers(0, 12_000)),
+        st.integers(0, 60),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS, st.data())
+def test_the_history_does_not_depend_on_when_it_was_written(tmp_path_factory, rows, data):
+    cuts = data.draw(st.lists(st.integers(0, len(rows)), max_size=6).map(sorted))
+    batch = readings(*((s, MONDAY + minute * MIN, float(value)) for s, minute, value in rows))
+    folder = tmp_path_factory.mktemp("m")
+    one, other = Town(folder / "1.db", ROAD), Town(folder / "2.db", ROAD)
+    one.step(batch)
+    for part in np.split(batch, cuts):
+        other.step(part)
+    try:
+        assert one.everything() == other.everything()
+        assert one.history.sites() == other.history.sites()
+    finally:
+        one.file.close()
+        other.file.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS)
+def test_the_sum_of_the_finer_ones_is_the_coarser_one(tmp_path_factory, rows):
+    it = Town(tmp_path_factory.mktemp("m") / "m.db", ROAD)
+    for row in rows:
+        it.take(row)
+    found = it.everything()
+    it.file.close()
+    totals = {sum(each.count for each in counts) for counts in found.values()}
+    assert len(totals) == 1
+    assert totals == {int(it.machine._counts.rows["head"]["total"][:2].sum())}
+    for finer, coarser in zip(LEVELS, LEVELS[1:], strict=False):
+        for each in found[coarser]:
+            within = [c for c in found[finer] if each.begin_us <= c.begin_us < each.end_us]
+            assert sum(c.count for c in within) == each.count
+            assert all(c.end_us <= each.end_us for c in within)
+            assert each.count >= 0
+            assert 0 <= each.completeness <= 1
+
+
+def test_writing_again_what_was_written_changes_nothing(town):
+    batch = readings(*((0, MONDAY + 5 * MIN * (i + 1), 2.0) for i in range(30)))
+    found = town.machine.step(batch)
+    town.write(found)
+    before = town.everything()
+    town.write(found)
+    assert town.everything() == before
+
+
+def test_what_is_old_goes_by_resolution_and_the_coarser_stays(tmp_path):
+    it = Town(tmp_path / "m.db", keep=Keep(cells=40, quarters=60, hours=None, days=None, weeks=None))
+    it.take((0, 5, 1), (0, 10, 1), base=MONDAY)
+    it.take((0, 5, 1), base=MONDAY + 50 * DAY)
+    now = MONDAY + 50 * DAY + HOUR
+    while it.history.purge(now, sites=1):
+        pass
+    assert [each.begin_us for each in it.counts("PT5M")] == [MONDAY + 50 * DAY]
+    assert [len(it.counts(level)) for level in LEVELS[1:]] == [2, 2, 2, 2]
+    # not again within the hour
+    assert not it.history.purge(now + MIN)
+    while it.history.purge(now + 11 * DAY, sites=1):
+        pass
+    assert [len(it.counts(level)) for level in LEVELS] == [1, 1, 2, 2, 2]
+    assert it.counts("P1D")[0].count == 2
+    it.file.close()
+
+
+def test_a_file_of_something_else_is_refused(tmp_path):
+    (tmp_path / "m.db").write_bytes(b"no database at all, but long enough to be looked at" * 100)
+    with pytest.raises(MobilityError, match="damaged or no database"):
+        open_database(tmp_path / "m.db")
