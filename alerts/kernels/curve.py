@@ -68,7 +68,9 @@ class CurvePlan:
     readings, 0 unknown (then the spacing, at most an hour). `cap`: most that can be real, per minute.
     `modulus`: where a counter wraps, 0 unknown. `own_phase`: marks follow the series' own reporting times
     (windows that end with a reading are then exact), else UTC. `at_once`: the amount happened at the
-    reading's time, not in its interval, which only says for how long the reading speaks.
+    reading's time, not in its interval, which only says for how long the reading speaks. `slack_us`: an
+    interval that begins no more than this after the reading before begins with it, as no uplink is on the
+    second.
     """
 
     counter: Bools
@@ -77,6 +79,7 @@ class CurvePlan:
     modulus: Ints
     own_phase: bool
     at_once: Bools | None = None
+    slack_us: int = 0
 
 
 @dataclass(slots=True)
@@ -129,7 +132,8 @@ def add(rows: Rows, plan: CurvePlan, readings: Amounts, tally: Tally, spans: Spa
     if not interval.all():
         interval = np.where(interval == 0, np.clip(spacing, 0, _HOUR_US), interval)
     depth = np.where(counter, amount - head["last"], amount)
-    start = np.where(counter, last, np.maximum(last, time - interval))
+    reach = np.where(spacing - interval <= plan.slack_us, spacing, interval)
+    start = np.where(counter, last, np.maximum(last, time - reach))
     limit = plan.cap[slot] * np.where(counter, np.maximum(spacing, _MINUTE_US), interval) // _MINUTE_US
     mark = (last - phase) // MARK_US
     marks = (time - phase) // MARK_US - mark
@@ -267,6 +271,7 @@ class _Curve:
         self._cover = row["cover"] if "cover" in (row.dtype.names or ()) else None
         self._counter = bool(plan.counter[slot])
         self._interval = int(plan.interval_us[slot])
+        self._slack_us = plan.slack_us
         self._cap = int(plan.cap[slot])
         self._modulus = int(plan.modulus[slot])
         self._own_phase = plan.own_phase
@@ -430,7 +435,9 @@ class _Curve:
         interval = self._interval
         if not interval:
             interval = MARK_US if before is None else min(time - before[0], _HOUR_US)
-        start = time - interval if before is None else max(time - interval, before[0])
+        start = time - interval
+        if before is not None and start - self._slack_us <= before[0]:
+            start = before[0]
         return start, amount, time // _S - start // _S
 
     def _follows(self, before_time: int, before: int, time: int, value: int) -> bool:

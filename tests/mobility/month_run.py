@@ -4,9 +4,10 @@ import bisect
 from dataclasses import dataclass, replace
 
 import numpy as np
-from alerts.mobility.database import FILE, open_database
 
 from alerts.mobility.counted import Site
+from alerts.mobility.counting import KNOTS
+from alerts.mobility.database import FILE, open_database
 from alerts.mobility.engine import Mobility
 from alerts.rules import load_rules
 from devices.catalogue import load_catalogue
@@ -25,8 +26,6 @@ SETTLE_US = HOUR_US // 4
 """An interval is closed so long, and one interval of its device, after its end."""
 EVERY_FIVE_MINUTES = {s.station for s in STREETS if s.on_time and s.interval_s == 300}
 LATE_US = 600_000_000
-KNOTS = 32
-"""So many readings of a series are known one by one; one older than all of them is taken no more."""
 
 
 def fill(journal, month, begin=0, end=None, batch=BATCH):
@@ -125,6 +124,9 @@ class Reading:
         """All that is told, of intervals that have ended."""
         found = self.mobility.counts(site, resolution, self._month.begin_us, self._month.end_us, 100_000)
         return [each for each in found if each.end_us <= self._month.end_us]
+
+    def parking(self):
+        return self.mobility.parking()
 
     def occupancy(self, station, resolution):
         return self.mobility.occupancy(station, resolution, self._month.begin_us, self._month.end_us, 100_000)
@@ -254,8 +256,8 @@ def interval_us(month, place):
 
 
 def told(counts):
-    """Counts without the note that they were corrected."""
-    return [replace(each, corrected_us=None) for each in counts]
+    """Counts without the note that they were corrected, and without those of which nothing is known."""
+    return [replace(each, corrected_us=None) for each in counts if each.count or each.completeness]
 
 
 def changed_late(month):

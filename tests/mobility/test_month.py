@@ -1,12 +1,13 @@
 """The simulated month through the real reader and a real journal, judged against what truly happened.
 
-Nine days are run here, a whole week and the 25-hour day among them; `bench/month.py` runs the month. Sums are
-exact where a reading lies on the interval's edge. Elsewhere a counter's rise is spread evenly over the time
-between two readings, and what passed between those two may be put on the wrong side of the edge; nothing more
-(`month_run.Judged.slack`).
+Eight days are run here, a whole week with its 25-hour day among them; `bench/month.py` runs the month. Sums
+are exact where a reading lies on the interval's edge. Elsewhere a counter's rise is spread evenly over the
+time between two readings, and what passed between those two may be put on the wrong side of the edge; nothing
+more (`month_run.Judged.slack`).
 """
 
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -19,13 +20,24 @@ from devices.simulator.mobility.network import Faults
 from devices.simulator.mobility.town import LOTS, STREETS
 
 ON_TIME = {street.station for street in STREETS if street.on_time}
+SOME = {
+    *(
+        "strasse-haupt",
+        "strasse-odenthal",
+        "strasse-muelheim",
+        "strasse-schnabel",
+        "weg-markt",
+        "rad-strunde",
+    ),
+    *("parken-loewe", "parken-bahnhof", "parken-zanders"),
+}
 REGULAR = {street.station for street in STREETS if street.counts != "event"} | {lot.station for lot in LOTS}
 
 
 @pytest.fixture(scope="module")
 def town():
     """From a Monday on, with the end of summer time on the Sunday."""
-    return month(1, 9, first=date(2025, 10, 20))
+    return month(1, 8, first=date(2025, 10, 20))
 
 
 @pytest.fixture(scope="module")
@@ -43,17 +55,20 @@ def hours(town, read):
 def test_complete_hours_equal_the_truth(town, hours):
     for each in hours:
         wrong = np.abs(each.count - each.truth)[each.complete]
+        if each.site.station not in REGULAR:
+            continue
+        assert each.complete.mean() > 0.3, each.site
         if each.site.station in ON_TIME:
-            assert wrong.max(initial=0) == 0, each.site
+            assert wrong.max() == 0, each.site
         else:
             assert (wrong <= each.slack[each.complete]).all(), each.site
-        if each.site.station in REGULAR:
-            assert each.complete.mean() > 0.3, each.site
 
 
 def test_hours_in_which_something_is_missing_say_so(town, hours):
     missing = 0
     for each in hours:
+        if each.site.station not in REGULAR:
+            continue
         differ = np.abs(each.count - each.truth) > each.slack
         assert (each.completeness[differ] < 1).all(), each.site
         missing += int(differ.sum())
@@ -63,10 +78,23 @@ def test_hours_in_which_something_is_missing_say_so(town, hours):
     assert missing > 100
 
 
+def test_single_passings_are_counted_where_they_were_told(town, hours):
+    """Nobody can know of one that was lost: they are a lower bound, whatever else arrived in that hour."""
+    told_one_by_one = [each for each in hours if each.site.station not in REGULAR]
+    assert told_one_by_one
+    for each in told_one_by_one:
+        heard = heard_at(town, (each.site.station, each.site.property, each.site.channel))
+        arrived = np.searchsorted(heard, each.end, "right") - np.searchsorted(heard, each.begin, "right")
+        assert each.count.tolist() == arrived.tolist()
+        assert (each.count <= each.truth).all()
+        assert 0.9 < each.count.sum() / each.truth.sum() < 1
+
+
 def test_nothing_is_negative_and_nothing_more_than_was_seen(hours):
     for each in hours:
         assert (each.count >= 0).all(), each.site
-        assert (each.count <= each.most).all(), each.site
+        if each.site.station in REGULAR:
+            assert (each.count <= each.most).all(), each.site
 
 
 def test_running_totals_add_up_over_losses_outages_and_resets(town, hours):
@@ -81,7 +109,7 @@ def test_running_totals_add_up_over_losses_outages_and_resets(town, hours):
 
 
 def test_finer_counts_add_up_to_coarser_ones(town, read):
-    for place in town.seen:
+    for place in list(town.seen)[::5]:
         site = Site(*place)
         finer = {each.begin_us: each for each in read.counts(site, "PT5M")}
         for resolution in ("PT15M", "PT1H", "P1D", "P1W"):
@@ -102,51 +130,58 @@ def test_days_and_weeks_begin_at_local_midnight(town, read):
     for place in town.seen:
         found = read.counts(Site(*place), "P1D")
         edges = [(each.begin_us, each.end_us) for each in found]
-        assert edges == list(zip(town.midnights[:8].tolist(), town.midnights[1:9].tolist(), strict=True))
+        assert edges == list(pairwise(town.midnights.tolist()))
         assert (found[6].end_us - found[6].begin_us) // HOUR_US == 25
         (whole,) = (each for each in read.counts(Site(*place), "P1W") if each.begin_us == week[0])
         assert whole.end_us == week[7]
 
 
 @pytest.fixture(scope="module")
-def three_days():
+def two_days():
     """Late by no more than two hours, so that every reading's place is still known when it comes."""
-    return month(2, 3, first=date(2026, 3, 28), faults=Faults(latest_h=2, resets=0, glitches=0, outages=0))
+    return month(
+        2,
+        2,
+        first=date(2026, 3, 28),
+        faults=Faults(latest_h=2, resets=0, glitches=0, outages=0),
+        streets=tuple(street for street in STREETS if street.station in SOME),
+        lots=tuple(lot for lot in LOTS if lot.station in SOME),
+    )
 
 
 @pytest.fixture(scope="module")
-def three_days_read(three_days, tmp_path_factory):
-    with Reading(three_days, tmp_path_factory.mktemp("three")) as found:
+def two_days_read(two_days, tmp_path_factory):
+    with Reading(two_days, tmp_path_factory.mktemp("two")) as found:
         found.drain()
         yield found
 
 
-def test_the_day_summer_time_begins_has_23_hours(three_days, three_days_read):
-    for place in three_days.seen:
+def test_the_day_summer_time_begins_has_23_hours(two_days, two_days_read):
+    for place in two_days.seen:
         (short,) = (
             each
-            for each in three_days_read.counts(Site(*place), "P1D")
-            if each.begin_us == three_days.midnights[1]
+            for each in two_days_read.counts(Site(*place), "P1D")
+            if each.begin_us == two_days.midnights[1]
         )
         assert (short.end_us - short.begin_us) // HOUR_US == 23
 
 
-def test_late_and_repeated_uplinks_change_nothing_in_the_end(three_days, three_days_read, tmp_path):
-    with Reading(in_order(three_days), tmp_path) as other:
+def test_late_and_repeated_uplinks_change_nothing_in_the_end(two_days, two_days_read, tmp_path):
+    with Reading(in_order(two_days), tmp_path) as other:
         other.drain()
         late = 0
-        for place in three_days.seen:
+        for place in two_days.seen:
             for resolution in ("PT5M", "PT1H", "P1D"):
-                found = three_days_read.counts(Site(*place), resolution)
+                found = two_days_read.counts(Site(*place), resolution)
                 late += sum(each.corrected_us is not None for each in found)
                 assert told(found) == told(other.counts(Site(*place), resolution)), (place, resolution)
         assert late > 100
 
 
-def test_what_late_uplinks_changed_after_it_was_closed_says_so(three_days, three_days_read):
+def test_what_late_uplinks_changed_after_it_was_closed_says_so(two_days, two_days_read):
     must = may = 0
-    for place, (sure, possible) in changed_late(three_days).items():
-        found = {each.begin_us: each for each in three_days_read.counts(Site(*place), "PT1H")}
+    for place, (sure, possible) in changed_late(two_days).items():
+        found = {each.begin_us: each for each in two_days_read.counts(Site(*place), "PT1H")}
         for begin, watermark in sure.items():
             if begin in found:
                 assert (found[begin].corrected_us or 0) >= watermark, (place, begin)
@@ -159,16 +194,16 @@ def test_what_late_uplinks_changed_after_it_was_closed_says_so(three_days, three
     assert may >= must
 
 
-def test_a_reader_that_is_started_again_comes_to_the_same(three_days, three_days_read, tmp_path):
-    with Reading(three_days, tmp_path, batch_uplinks=700) as other:
+def test_a_reader_that_is_started_again_comes_to_the_same(two_days, two_days_read, tmp_path):
+    with Reading(two_days, tmp_path, batch_uplinks=700) as other:
         for _ in range(5):
             other.run(3)
             other.start_again()
         other.drain()
-        assert other.parking() == three_days_read.parking()
-        for place in three_days.seen:
+        assert other.parking() == two_days_read.parking()
+        for place in two_days.seen:
             for resolution in ("PT5M", "PT1H", "P1D"):
-                assert other.counts(Site(*place), resolution) == three_days_read.counts(
+                assert other.counts(Site(*place), resolution) == two_days_read.counts(
                     Site(*place), resolution
                 )
 
