@@ -14,6 +14,7 @@ AlertsError
  ├── ContactError        no address or number that messages can be sent to
  ├── MailError           a message could not be handed over
  ├── MobilityError       the file of counts and car parks cannot be used (damaged, disk full)
+ ├── CountRefusedError   a person's count of a car park cannot be taken
  ├── AuditError          the file of the audit log cannot be used
  ├── CapError            the file of CAP documents cannot be used, or a document cannot be signed or verified
  └── TextError           a text for people cannot be made
@@ -96,6 +97,14 @@ class TextError(AlertsError):
 
 class CapError(AlertsError):
     """The file of CAP documents cannot be used, or a document cannot be signed or verified."""
+
+
+class CountRefusedError(AlertsError):
+    """A person's count of a car park cannot be taken; `reason` is a word, the text says why."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class MobilityError(AlertsError):

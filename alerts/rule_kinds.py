@@ -121,11 +121,18 @@ class BasinOverflow(StationRule):
 
 
 class Parking(StationRule):
-    """Occupancy of car parks; `source` auto takes counters only where sensors do not cover the capacity."""
+    """Occupancy of car parks; `source` auto: spaces where all are watched, a barrier, counters, some spaces.
+
+    `night_occupied`: cars in the quietest hour of the night; "learned": where the nights are found to be
+    empty; "unknown": the night puts nothing right. `samples`: watched spaces are only "bounds" of what
+    counters say, or their "share" that is taken is that of all spaces.
+    """
 
     kind: Literal["parking"]
-    source: Literal["auto", "spaces", "counters"] = "auto"
+    source: Literal["auto", "spaces", "counters", "barrier"] = "auto"
     max_per_min: Positive = 60.0
+    night_occupied: Annotated[int, Field(ge=0)] | Literal["learned", "unknown"] = "learned"
+    samples: Literal["bounds", "share"] = "bounds"
 
 
 class Counts(StationRule):

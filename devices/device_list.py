@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -67,6 +67,10 @@ def _text(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
 
 
+def _word(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
 def normalise_dev_eui(text: str) -> str:
     """A DevEUI as 16 lower-case hex digits, whatever separators and case it was written in.
 
@@ -86,6 +90,9 @@ _Finite = Annotated[float, Field(allow_inf_nan=False)]
 _Numbers = Annotated[tuple[_Finite, ...], BeforeValidator(_numbers)]
 _Flag = Annotated[bool | None, BeforeValidator(_flag)]
 _Text = Annotated[str, BeforeValidator(_text)]
+Reserved = Literal["", "disabled", "charging"]
+"""Whom a single parking space is for; "" everybody."""
+_Reserved = Annotated[Reserved, BeforeValidator(_word)]
 
 
 class DeviceRow(BaseModel):
@@ -110,6 +117,7 @@ class DeviceRow(BaseModel):
     stages_cm: _Numbers = ()
     stages_m_nhn: _Numbers = ()
     capacity: _Cell[Annotated[int, Field(ge=0)]] = None
+    reserved: _Reserved = ""
     water: _Text = ""
     direction: _Text = ""
     note: _Text = ""
@@ -308,6 +316,7 @@ _REMEDIES = {
     "stages_cm": "up to four ascending levels in cm; in CSV 52;65;79",
     "stages_m_nhn": "up to four ascending heights in m NHN; in CSV 78.92;79.05",
     "capacity": "the number of parking spaces, 0 or more",
+    "reserved": "of a single-space sensor: disabled or charging; empty where everybody may park",
     "": "give both lat and lon",
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from devices.device_list import Located, above_zero_cm, read_device_list
+from devices.device_list import Located, Reserved, above_zero_cm, read_device_list
 from devices.errors import Fault, RegistryError
 from devices.measurement import Measurement
 from devices.properties import observed_properties
@@ -24,7 +24,8 @@ class InstalledDevice:
     `dev_eui` 16 lower-case hex digits; `type` an id of the catalogue, "" only where types are optional;
     `lat`, `lon` WGS 84 degrees; `interval_s` seconds between uplinks, None: the type's; `sensor_height_cm`
     height of the sensor above the gauge zero; `gauge_zero_m` m NHN; `stages_cm` ascending levels above the
-    gauge zero; `direction` is the channel of a counter that knows only one;
+    gauge zero; `direction` is the channel of a counter that knows only one; `reserved`: whom a parking space
+    is for;
     `watched` False: its silence is not judged (an authority's gauge: its source as a whole is).
     """
 
@@ -40,6 +41,7 @@ class InstalledDevice:
     sensor_height_cm: float | None = None
     stages_cm: tuple[float, ...] = ()
     capacity: int | None = None
+    reserved: Reserved = ""
     water: str = ""
     direction: str = ""
     note: str = ""
@@ -282,6 +284,7 @@ def _installed(located: Located, station: Station) -> InstalledDevice:
         sensor_height_cm=row.sensor_height_cm,
         stages_cm=station.stages_cm,
         capacity=station.capacity,
+        reserved=row.reserved,
         water=station.water,
         direction=row.direction,
         note=row.note,

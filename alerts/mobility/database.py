@@ -7,7 +7,7 @@ step is done again and writes the same rows. Every feature brings its tables; al
 from pathlib import Path
 
 from alerts.errors import MobilityError
-from alerts.mobility import counts_db
+from alerts.mobility import counts_db, occupancy_db
 from ingest.sqlite_file import SqliteFile
 
 FILE = "mobility.db"
@@ -16,6 +16,7 @@ _VERSION = 1
 _SCHEMA = (
     "CREATE TABLE position (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL)",
     *counts_db.SCHEMA,
+    *occupancy_db.SCHEMA,
 )
 
 

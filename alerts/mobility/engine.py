@@ -12,15 +12,18 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from alerts.errors import MobilityError
+from alerts.errors import CountRefusedError, MobilityError
 from alerts.kernels.curve import Tally
+from alerts.mobility.by_hand import ByHand
+from alerts.mobility.car_park import Concluded, HandCount
 from alerts.mobility.counted import Count, Resolution, Site
 from alerts.mobility.counting import SiteCounts
 from alerts.mobility.counts_db import CountsDb, Keep
 from alerts.mobility.database import is_new
 from alerts.mobility.local_time import LocalTime
 from alerts.mobility.machine import Found, Machine, together
-from alerts.mobility.states import CarPark
+from alerts.mobility.occupancy_db import KeepOccupancy, OccupancyDb, OccupancyResolution
+from alerts.mobility.states import CarPark, Correction, Occupancy
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
 from devices.registry import Registry
@@ -32,10 +35,13 @@ from ingest.sqlite_file import SqliteFile
 
 PART = "mobility"
 MAX_AHEAD_S = 600.0
+COUNT_AGE_US = 3_600_000_000
+"""A count by hand may be this old when it is entered."""
 
 _BERLIN = ZoneInfo("Europe/Berlin")
 _BATCH_UPLINKS = 4096
 _IDLE_S = 0.5
+_COUNT_AHEAD_US = 60_000_000
 _BACK_OFF_S = (0.1, 5.0)
 _FAULT_SHOWN_S = 3600.0
 _log = structlog.get_logger(__name__)
@@ -77,6 +83,7 @@ class Mobility:
         *,
         zone: ZoneInfo = _BERLIN,
         keep: Keep | None = None,
+        keep_occupancy: KeepOccupancy | None = None,
         catalogue: Mapping[str, DeviceType] | None = None,
         max_ahead_s: float = MAX_AHEAD_S,
         checkpoint_s: float = 1.0,
@@ -88,7 +95,10 @@ class Mobility:
         self._registry = registry
         self._clock = clock
         self._file = file
+        self._zone = zone
         self._history = CountsDb(file, LocalTime(zone), keep or Keep())
+        self._parked = OccupancyDb(file, LocalTime(zone), keep_occupancy or KeepOccupancy())
+        self._by_hand = ByHand(self._parked)
         self._catalogue = catalogue or {}
         self._max_ahead_us = round(max_ahead_s * 1_000_000)
         self._checkpoint_s = checkpoint_s
@@ -128,7 +138,7 @@ class Mobility:
     def parking(self) -> tuple[CarPark, ...]:
         """Every car park as it is now."""
         with self._lock:
-            return self._machine.parking() if self._machine else ()
+            return self._machine.parking(self._clock()) if self._machine else ()
 
     def traffic(self) -> tuple[SiteCounts, ...]:
         """Every counting site's last 24 hours."""
@@ -149,6 +159,26 @@ class Mobility:
         """
         return self._history.counts(site, resolution, from_us, to_us, limit)
 
+    def occupancy(
+        self, station: str, resolution: OccupancyResolution, from_us: int, to_us: int, limit: int
+    ) -> tuple[Occupancy, ...]:
+        """How full a car park was in the intervals that begin from `from_us` on and before `to_us`.
+
+        Oldest first; see OccupancyDb.occupancy(). Raises MobilityError.
+        """
+        return self._parked.occupancy(station, resolution, from_us, to_us, limit)
+
+    def corrections(self, station: str | None, from_us: int, limit: int) -> tuple[Correction, ...]:
+        """Corrections from a time on, of one car park or of all, oldest first. Raises MobilityError."""
+        return self._parked.corrections(station, from_us, limit)
+
+    def count_by_hand(self, station: str, time_us: int, occupied: int, by: str) -> Correction:
+        """A person counted the spaces taken at a time; durable when it returns.
+
+        Raises CountRefusedError where it cannot be taken, MobilityError where it cannot be kept.
+        """
+        return self._by_hand.count(HandCount(0, station, time_us, occupied, by))
+
     def start(self) -> None:
         """Run until stop()."""
         self._stop.clear()
@@ -165,10 +195,13 @@ class Mobility:
     def run_once(self) -> int:
         """Read, step, commit; return how many uplinks were taken. Raises JournalError, MobilityError."""
         machine = self._machine if self._machine is not None and self._loaded else self._load()
+        self._take_counts(machine)
         last, readings = self._journal.read(self._cursor, self._batch_uplinks)
+        readings, last = self._by_hand.until(readings, last)
         if last == self._cursor:
             self._commit(machine, due=time.monotonic() >= self._checkpoint_at)
             self._history.purge(machine.newest_us)
+            self._parked.purge(machine.newest_us)
             self.stats.behind = 0
             return 0
         if not self._step(machine, readings, last):
@@ -191,9 +224,10 @@ class Mobility:
         state = {page: blob for page, blob in part.state.items() if blob}
         self._series = list(self._journal.series())
         self._arranged = self._registry()
-        machine = Machine(self._rules, self._arranged, self._catalogue, self._series, state)
+        machine = Machine(self._rules, self._arranged, self._catalogue, self._series, state, self._zone)
         machine.tally = self._tally
         self._history.arrange(machine.plan_now.counts, machine.plan_now.speeds)
+        self._by_hand.load(part.cursor)
         self._found = []
         self._fence = part.fence
         self._checkpoint_at = time.monotonic() + self._checkpoint_s
@@ -224,6 +258,48 @@ class Mobility:
         self._found.append(found)
         return True
 
+    def _take_counts(self, machine: Machine) -> None:
+        """What people counted: after the uplinks where it was taken before, and what is new."""
+        for count in self._by_hand.due(self._cursor):
+            if machine.awaits(count):
+                self._take_count(machine, count)
+        for count, future in self._by_hand.asked():
+            try:
+                self._check_count(machine, count)
+                kept = self._by_hand.keep(count, self._cursor)
+                correction = self._take_count(machine, kept)
+                self._commit(machine, due=True)
+            except BaseException as fault:
+                future.set_exception(fault)
+                if not isinstance(fault, CountRefusedError):
+                    raise
+            else:
+                future.set_result(correction)
+
+    def _take_count(self, machine: Machine, count: HandCount) -> Correction:
+        with self._lock:
+            correction = machine.count(count)
+        self._found.append(Found(parking=Concluded(corrections=[correction])))
+        return correction
+
+    def _check_count(self, machine: Machine, count: HandCount) -> None:
+        now = self._clock()
+        found = {each.station: each for each in machine.parking(now)}.get(count.station)
+        if found is None:
+            raise CountRefusedError("unknown", f"there is no car park {count.station!r}")
+        if found.source != "counters":
+            text = f"its number follows from {found.source}, not from counters: a count cannot put it right"
+            raise CountRefusedError("source", text)
+        if not 0 <= count.occupied <= found.capacity:
+            raise CountRefusedError("capacity", f"it has {found.capacity} spaces, not {count.occupied}")
+        if count.time_us > now + _COUNT_AHEAD_US:
+            raise CountRefusedError("future", "it is dated in the future")
+        if count.time_us < machine.newest_us - COUNT_AGE_US:
+            minutes = COUNT_AGE_US // 60_000_000
+            raise CountRefusedError(
+                "age", f"it is older than {minutes} minutes: what passed since is not known"
+            )
+
     def _arrange(self, machine: Machine, readings: Readings) -> None:
         registry = self._registry()
         unknown = len(readings) and int(readings["series"].max()) >= machine.series
@@ -238,7 +314,7 @@ class Mobility:
                 machine.adopt(plan)
 
     def _commit(self, machine: Machine, *, due: bool) -> None:
-        if not due or self._cursor == self._durable:
+        if not due or (self._cursor == self._durable and not self._found):
             return
         self._write(together(self._found))
         self._journal.commit(PART, self._fence, self._cursor, machine.pages())
@@ -249,9 +325,11 @@ class Mobility:
 
     def _write(self, found: Found) -> None:
         """Before the journal's commit: after a crash between the two the same is written again."""
-        if len(found.cells.slot) or len(found.speeds.slot) or not self._written:
+        parked = found.parking.quarters or found.parking.corrections
+        if len(found.cells.slot) or len(found.speeds.slot) or parked or not self._written:
             with self._file.write() as connection:
                 self._history.write(connection, found.cells, found.speeds)
+                self._parked.write(connection, found.parking)
                 connection.execute("INSERT OR REPLACE INTO position VALUES (1, ?)", (self._cursor,))
             self._written = True
 

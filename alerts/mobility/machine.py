@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 
 import numpy as np
 
 from alerts.kernels import quality
 from alerts.kernels.curve import Tally
 from alerts.kernels.kernels import batch_of
-from alerts.kernels.rows import Bools, Ints, Table
-from alerts.mobility import counting, parking, speeds
+from alerts.kernels.rows import Batch, Bools, Ints, Table
+from alerts.mobility import car_park, counting, drift, parking, speeds
+from alerts.mobility.car_park import Concluded, HandCount
+from alerts.mobility.car_park_now import car_parks
 from alerts.mobility.cells import Cells, SpeedCells, joined, joined_speeds, no_cells, no_speeds
 from alerts.mobility.counting import SiteCounts
 from alerts.mobility.plan import Plan, make_plan
-from alerts.mobility.states import CarPark
+from alerts.mobility.states import CarPark, Correction
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
 from devices.measurement import Quality
@@ -30,11 +33,16 @@ class Found:
 
     cells: Cells = field(default_factory=no_cells)
     speeds: SpeedCells = field(default_factory=no_speeds)
+    parking: Concluded = field(default_factory=Concluded)
 
 
 def together(found: Sequence[Found]) -> Found:
     """Of several steps in their order, each thing once and as it is after the last."""
-    return Found(joined([each.cells for each in found]), joined_speeds([each.speeds for each in found]))
+    return Found(
+        joined([each.cells for each in found]),
+        joined_speeds([each.speeds for each in found]),
+        car_park.joined([each.parking for each in found]),
+    )
 
 
 class Machine:
@@ -43,24 +51,26 @@ class Machine:
     What they become depends on the readings and their order alone, not on how they were split into batches.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what the kernels are made from
         self,
         rules: Rules,
         registry: Registry,
         catalogue: Mapping[str, DeviceType],
         series: Sequence[Series] = (),
         state: Mapping[str, bytes] | None = None,
+        zone: tzinfo = UTC,
     ) -> None:
         self.tally = Tally()
         self._rules = rules
         self._catalogue = catalogue
+        self._zone = zone
         self._quality = Table("quality", quality.ROW)
         # its row: the newest time known
         self._clock = Table("clock", _CLOCK)
         self._counts = Table("counted", counting.ROW)
         self._speeds = Table("speeds", speeds.ROW)
-        self._sensors = Table("parking", parking.SENSOR)
-        self._parks = Table("car_park", parking.PARK)
+        self._sensors = Table("parking", car_park.SENSOR)
+        self._parks = Table("car_park", car_park.PARK)
         self._tables = (
             self._quality,
             self._clock,
@@ -77,7 +87,7 @@ class Machine:
 
     def plan(self, registry: Registry, series: Sequence[Series]) -> Plan:
         """What adopt() takes; nothing of this is touched."""
-        return make_plan(self._rules, registry, series, self._catalogue)
+        return make_plan(self._rules, registry, series, self._catalogue, self._zone)
 
     def adopt(self, plan: Plan) -> None:
         """Follow a new registry or more series from now on; the state stays."""
@@ -87,6 +97,7 @@ class Machine:
         self._speeds.claim(plan.speeds_keys)
         self._sensors.claim(plan.parking_keys)
         self._parks.claim(plan.parking.stations)
+        self._parks.touch(parking.rearrange(self._sensors.rows, self._parks.rows, plan.parking))
 
     @property
     def series(self) -> int:
@@ -118,11 +129,7 @@ class Machine:
         for batch, place in batch_of(readings, plan.speeds.slot_of[readings["series"]]):
             self._speeds.touch(batch.slot)
             kmh = speeds.step(self._speeds.rows, plan.speeds, batch, seen[place], self.tally)
-        for batch, _ in batch_of(readings, plan.parking.slot_of[readings["series"]]):
-            self._sensors.touch(batch.slot)
-            self._parks.touch(plan.parking.park[batch.slot])
-            parking.step(self._sensors.rows, self._parks.rows, plan.parking, batch)
-        return Found(cells, kmh)
+        return Found(cells, kmh, self._park(readings, seen))
 
     def step_carefully(self, readings: Readings, skipped: Callable[[Readings, Exception], None]) -> Found:
         """step() that survives a kernel that raises: the readings that do it are left out and named.
@@ -155,9 +162,34 @@ class Machine:
         """Every counting site's last 24 hours."""
         return counting.site_counts(self._counts.rows, self.plan_now.counts)
 
-    def parking(self) -> tuple[CarPark, ...]:
-        """Every car park as it is now."""
-        return parking.car_parks(self._sensors.rows, self._parks.rows, self.plan_now.parking)
+    def parking(self, now_us: int = 0) -> tuple[CarPark, ...]:
+        """Every car park at a time; a time before its newest reading is that one's."""
+        return car_parks(self._sensors.rows, self._parks.rows, self.plan_now.parking, now_us)
+
+    def awaits(self, counted: HandCount) -> bool:
+        """Whether a count by hand is of a known car park, and was not taken before."""
+        stations = list(self.plan_now.parking.stations)
+        if counted.station not in stations:
+            return False
+        return bool(self._parks.rows["counted"][stations.index(counted.station)] < counted.number)
+
+    def count(self, counted: HandCount) -> Correction:
+        """Take what a person counted in a known car park, as of its time."""
+        park = list(self.plan_now.parking.stations).index(counted.station)
+        self._parks.touch(np.array([park]))
+        return drift.count(self._parks.rows[park], counted)
+
+    def _park(self, readings: Readings, seen: Ints) -> Concluded:
+        """All readings that car parks are told by, and the quarters of an hour that are over."""
+        plan = self.plan_now.parking
+        slot = plan.slot_of[readings["series"]]
+        mine = slot >= 0
+        batch = Batch(slot[mine], readings["time_us"][mine], readings["value"][mine])
+        told = parking.step(self._sensors.rows, self._parks.rows, plan, batch, seen[mine], self.newest_us)
+        self._sensors.touch(batch.slot)
+        self._parks.touch(plan.park[batch.slot])
+        self._parks.touch(np.array(told.parks, np.int64))
+        return told
 
     def _seen(self, readings: Readings) -> Ints:
         """The newest time known at each reading, its own included."""

@@ -1,122 +1,154 @@
-"""Car parks: how many spaces are taken, from single-space sensors or from counters at entrance and exit."""
+"""Car parks: how many spaces are taken, from single-space sensors, counters at the gates or a barrier system.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+One reading changes the number of its car park by what its series has changed; what becomes of that number in
+the long run is judged when a quarter of an hour is closed (drift.py).
+"""
 
 import numpy as np
-import numpy.typing as npt
 
 from alerts.kernels.curve import Amounts
 from alerts.kernels.rows import Batch, Ints, Rows, Slots, rounds
-from alerts.mobility.states import CarPark
+from alerts.mobility import drift
+from alerts.mobility.car_park import (
+    ENTRANCE,
+    EXIT,
+    FREE,
+    MARKS,
+    MINUTE_US,
+    QUARTER_US,
+    RESERVED,
+    SETTLE_US,
+    TAKEN,
+    Concluded,
+    ParkingPlan,
+)
 
-SENSOR = np.dtype([("time", "<i8"), ("value", "<i8"), ("since", "<i8")])
-"""One series: newest reading, occupied 0/1 or the counter's value, since when the space has been so."""
 
-PARK = np.dtype([("occupied", "<i8"), ("changed", "<i8"), ("time", "<i8")])
-"""One car park by counters: spaces taken, last change and newest reading (µs since the epoch)."""
+def step(  # noqa: PLR0913, PLR0917 - two tables of state and the clock beside the usual
+    sensors: Rows, parks: Rows, plan: ParkingPlan, batch: Batch, newest_us: Ints, until_us: int
+) -> Concluded:
+    """Take readings in their order; changes `sensors` and `parks` in place.
 
-SPACE, ENTRANCE, EXIT = 0, 1, -1
-_MINUTE_US = 60_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class ParkingPlan:
-    """Slots are series of car parks: `role[slot]` SPACE, ENTRANCE or EXIT, `park[slot]` their car park.
-
-    Per car park: `capacity` in spaces (-1: not given, then the number of sensors), `expected` installed
-    single-space sensors, `by_counters` whether the counters tell what is taken, else those sensors, `cap` the
-    most vehicles a minute that are real.
+    `newest_us`: per reading the newest event time known with it, `until_us` with the whole batch. A late
+    reading of a series changes nothing: a counter's rise since is in the newer one already.
     """
-
-    slot_of: Slots
-    role: Slots
-    park: Slots
-    modulus: Ints
-    used: npt.NDArray[np.bool_]
-    stations: Sequence[str]
-    capacity: Ints
-    expected: Ints
-    by_counters: npt.NDArray[np.bool_]
-    cap: Ints
-
-
-def step(sensors: Rows, parks: Rows, plan: ParkingPlan, batch: Batch) -> None:
-    """Take readings in their order; changes `sensors` and `parks` in place. Parking raises no events.
-
-    A late reading changes nothing: a counter's rise since is in the newer one already.
-    """
+    found = Concluded()
     slot, time, value = batch
     amount = np.rint(value).astype(np.int64)
-    spaces = plan.role[slot] == SPACE
-    # a car park's counters act on one number; a space only on itself
-    key = np.where(spaces, slot + len(plan.stations), plan.park[slot])
-    for part in rounds(key):
+    for part in rounds(plan.park[slot]):
+        park = plan.park[slot[part]]
+        _close(sensors, parks, plan, park, newest_us[part], found)
+        _advance(parks, park, newest_us[part] // MINUTE_US)
         newer = part[time[part] > sensors["time"][slot[part]]]
-        single = newer[spaces[newer]]
-        _spaces(sensors, slot[single], time[single], (amount[single] != 0).astype(np.int64))
-        counted = newer[~spaces[newer]]
-        if len(counted):
-            _counters(sensors, parks, plan, Amounts(slot[counted], time[counted], amount[counted]))
+        if len(newer):
+            _take(sensors, parks, plan, Amounts(slot[newer], time[newer], amount[newer]))
+    park = np.arange(len(plan.stations))
+    _close(sensors, parks, plan, park, np.full(len(park), until_us), found)
+    return found
 
 
-def car_parks(sensors: Rows, parks: Rows, plan: ParkingPlan) -> tuple[CarPark, ...]:
-    """Every car park as it is now; single spaces without a word count as free."""
-    found = []
-    for park, station in enumerate(plan.stations):
-        mine = np.flatnonzero((plan.park == park) & plan.used)
-        counters = bool(plan.by_counters[park])
-        mine = mine[(plan.role[mine] != SPACE) == counters]
-        if not len(mine):
-            continue
-        rows = sensors[mine]
-        capacity = int(plan.capacity[park])
-        known = len(mine) if counters else max(len(mine), int(plan.expected[park]))
-        capacity = known if capacity < 0 else capacity
-        changed = int(parks["changed"][park] if counters else rows["since"].max())
-        occupied = int(parks["occupied"][park] if counters else rows["value"].sum())
-        occupied = min(max(occupied, 0), capacity)
-        found.append(
-            CarPark(
-                station=station,
-                source="counters" if counters else "spaces",
-                capacity=capacity,
-                occupied=occupied,
-                free=capacity - occupied,
-                changed_us=changed or None,
-                newest_us=int(rows["time"].max()) or None,
-                sensors=known,
-                sensors_heard=int((rows["time"] > 0).sum()),
-            )
-        )
-    return tuple(found)
+def rearrange(sensors: Rows, parks: Rows, plan: ParkingPlan) -> Slots:
+    """Follow a new plan: car parks whose sensors are others now; returns those that changed.
+
+    A number from counters stays as it is.
+    """
+    changed = []
+    for park, source in enumerate(plan.source):
+        row = parks[park]
+        total = int(sensors["value"][plan.tellers[park]].sum())
+        if source != "counters" and row["mark"] and row["occupied"] != total:
+            drift.shift(row, total - int(row["occupied"]))
+            changed.append(park)
+    return np.array(changed, np.int64)
 
 
-def _spaces(sensors: Rows, slot: Slots, time: Ints, occupied: Ints) -> None:
-    row = sensors[slot]
-    row["since"] = np.where((row["time"] == 0) | (row["value"] != occupied), time, row["since"])
-    row["value"], row["time"] = occupied, time
-    sensors[slot] = row
+def _close(  # noqa: PLR0913, PLR0917 - see step()
+    sensors: Rows, parks: Rows, plan: ParkingPlan, park: Slots, newest_us: Ints, found: Concluded
+) -> None:
+    last = (newest_us - SETTLE_US) // QUARTER_US
+    due = (parks["mark"][park] > 0) & (parks["quarter"][park] < last)
+    for i in due.nonzero()[0].tolist():
+        found.parks.append(int(park[i]))
+        drift.close(sensors, parks, plan, int(park[i]), int(last[i]), found)
 
 
-def _counters(sensors: Rows, parks: Rows, plan: ParkingPlan, readings: Amounts) -> None:
+def _advance(parks: Rows, park: Slots, mark: Ints) -> None:
+    """Write the minutes that have passed."""
+    row = parks[park]
+    new = row["mark"] == 0
+    row["begun"] = np.where(new, mark, row["begun"])
+    # the quarter in which a car park begins is never whole
+    row["quarter"] = np.where(new, mark * MINUTE_US // QUARTER_US + 1, row["quarter"])
+    if (mark == row["mark"]).all():
+        return
+    fresh = _marks_after(mark, row["mark"])
+    row["ring"] = np.where(fresh, row["occupied"][:, None], row["ring"])
+    row["mark"] = np.maximum(row["mark"], mark)
+    parks[park] = row
+
+
+def _take(sensors: Rows, parks: Rows, plan: ParkingPlan, readings: Amounts) -> None:
     slot, time, value = readings
+    park, role = plan.park[slot], plan.role[slot]
     row = sensors[slot]
-    rise = value - row["value"]
-    rise = np.where(rise < 0, rise + plan.modulus[slot], rise)
-    limit = plan.cap[plan.park[slot]] * np.maximum(time - row["time"], _MINUTE_US) // _MINUTE_US
-    # the first reading, a reset, a jump: from here on
-    rise = np.where((row["time"] == 0) | (rise < 0) | (rise > limit), 0, rise)
-    row["value"], row["time"] = value, time
-    sensors[slot] = row
-    park = plan.park[slot]
-    state = parks[park]
+    counter = (role == ENTRANCE) | (role == EXIT)
+    barrier = (role == TAKEN) | (role == FREE)
     capacity = plan.capacity[park]
-    most = np.where(capacity < 0, np.iinfo(np.int64).max, capacity)
-    occupied = np.clip(state["occupied"] + plan.role[slot] * rise, 0, most)
-    state["changed"] = np.where(
-        (occupied != state["occupied"]) | (state["changed"] == 0), time, state["changed"]
+    amount = np.where(role == FREE, capacity - value, value)
+    most = np.where(barrier, capacity, 1)
+    amount = np.where(counter, amount, np.minimum(np.maximum(amount, 0), most))
+    first = row["time"] == 0
+    rise = _rise(row["time"], row["value"], plan, readings)
+    again = _rise(row["suspect_time"], row["suspect"], plan, readings)
+    agrees = (row["suspect_time"] > 0) & (time > row["suspect_time"]) & (again >= 0)
+    # it was reset or exchanged when two readings agree; what passed meanwhile nobody knows
+    rise = np.where(first, 0, np.where(rise >= 0, rise, np.where(agrees, again, rise)))
+    strange = counter & (rise < 0)
+    later = strange & (time > row["suspect_time"])
+    row["suspect_time"] = np.where(later, time, np.where(strange, row["suspect_time"], 0))
+    row["suspect"] = np.where(later, amount, row["suspect"])
+    # what a space says first has been so before; of reserved ones the counters know nothing yet
+    told = np.where(first & (role == RESERVED), 0, amount - row["value"])
+    change = np.where(counter, np.maximum(rise, 0), told)
+    row["since"] = np.where(~strange & (first | (row["value"] != amount)), time, row["since"])
+    row["value"] = np.where(strange, row["value"], amount)
+    row["time"] = np.where(strange, row["time"], time)
+    sensors[slot] = row
+    kept = ~strange
+    _change(
+        parks,
+        park[kept],
+        Amounts(slot[kept], np.where(first & ~counter, 0, time)[kept], (plan.effect[slot] * change)[kept]),
+        (np.where(counter, change, 0)[kept], first[kept], time[kept]),
     )
-    state["changed"] = np.maximum(state["changed"], parks["changed"][park])
-    state["occupied"], state["time"] = occupied, np.maximum(state["time"], time)
+
+
+def _change(parks: Rows, park: Slots, changes: Amounts, how: tuple[Ints, Ints, Ints]) -> None:
+    """Let numbers change from a time on. `how`: passages, whether it is a series' first word, its time."""
+    _, since, change = changes
+    passages, first, time = how
+    state = parks[park]
+    state["passages"] += passages
+    state["occupied"] += change
+    later = _marks_after(state["mark"], -(-since // MINUTE_US) - 1)
+    state["ring"] += np.where(later, change[:, None], 0).astype(np.int32)
+    moved = (change != 0) | first
+    state["changed"] = np.where(moved, np.maximum(state["changed"], time), state["changed"])
+    state["time"] = np.maximum(state["time"], time)
     parks[park] = state
+
+
+def _rise(before_us: Ints, before: Ints, plan: ParkingPlan, readings: Amounts) -> Ints:
+    """How much a counter has risen, -1 where that does not follow."""
+    slot, time, value = readings
+    rise = value - before
+    rise = np.where(rise < 0, rise + plan.modulus[slot], rise)
+    limit = plan.cap[plan.park[slot]] * np.maximum(time - before_us, MINUTE_US) // MINUTE_US
+    return np.where((rise < 0) | (rise > limit), -1, rise)
+
+
+def _marks_after(mark: Ints, before: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Which places of a ring that reaches up to `mark` hold minutes after `before`: shape (rows, MARKS)."""
+    at = np.arange(MARKS)
+    minute = mark[:, None] - (mark[:, None] - at) % MARKS
+    return minute > before[:, None]

@@ -6,6 +6,7 @@ or not, so that slots keep their meaning, and so does the state behind them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from functools import cache
 
 import numpy as np
@@ -15,19 +16,17 @@ from alerts.kernels.curve import CurvePlan
 from alerts.kernels.plan import Place, ints, slots_of
 from alerts.kernels.quality import QualityPlan
 from alerts.kostra.kostra import Kostra
+from alerts.mobility.car_park import ParkingPlan
 from alerts.mobility.counted import Site
 from alerts.mobility.counting import CountsPlan
-from alerts.mobility.parking import ENTRANCE, EXIT, SPACE, ParkingPlan
+from alerts.mobility.parking_plan import VEHICLES, parking_plan, parking_series
 from alerts.mobility.speeds import SpeedsPlan
-from alerts.rule_kinds import Counts, Parking
+from alerts.rule_kinds import Counts
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
 from devices.properties import observed_properties
 from devices.registry import Registry
 from ingest.reading import Series
-
-SPACES = "parking_occupied"
-VEHICLES = "vehicle_count"
 
 SPEED, SPEED_V85 = "vehicle_speed", "vehicle_speed_v85"
 
@@ -56,12 +55,16 @@ class Plan:
 
 
 def make_plan(
-    rules: Rules, registry: Registry, series: Sequence[Series], catalogue: Mapping[str, DeviceType]
+    rules: Rules,
+    registry: Registry,
+    series: Sequence[Series],
+    catalogue: Mapping[str, DeviceType],
+    zone: tzinfo = UTC,
 ) -> Plan:
-    """The plan for the series the journal knows."""
+    """The plan for the series the journal knows; `zone`: whose nights those of the car parks are."""
     place = Place(rules, registry, catalogue, series, Kostra())
     counted = counted_properties()
-    of_parking = [n for n, each in enumerate(series) if _role(each) is not None]
+    of_parking = parking_series(series)
     of_counts = [n for n, each in enumerate(series) if each.property in counted]
     of_speeds = [n for n, each in enumerate(series) if each.property in {SPEED, SPEED_V85}]
     counts = _counts(place, of_counts)
@@ -70,55 +73,12 @@ def make_plan(
         series=len(series),
         quality=quality_plan(place, judged),
         quality_keys=[str(n) for n in judged],
-        parking=_parking(place, of_parking),
+        parking=parking_plan(place, of_parking, zone),
         parking_keys=[str(n) for n in of_parking],
         counts=counts,
         counts_keys=[str(n) for n in of_counts],
         speeds=_speeds(place, of_speeds, frozenset(counts.sites)),
         speeds_keys=[str(n) for n in of_speeds],
-    )
-
-
-def _parking(place: Place, numbers: Sequence[int]) -> ParkingPlan:
-    series = place.series
-    stations = list(dict.fromkeys(series[n].station for n in numbers))
-    rules = {station: place.rules.of(Parking, station) for station in stations}
-    known = {station: place.registry.stations.get(station) for station in stations}
-    capacity = ints(
-        -1 if (it := known[station]) is None or it.capacity is None else it.capacity for station in stations
-    )
-    expected = dict.fromkeys(stations, 0)
-    for device in place.registry.devices.values():
-        type_ = place.catalogue.get(device.type)
-        if device.station in expected and type_ is not None and SPACES in type_.properties:
-            expected[device.station] += 1
-    role = ints(_role(series[n]) or SPACE for n in numbers)
-    index = {station: park for park, station in enumerate(stations)}
-    park = ints(index[series[n].station] for n in numbers)
-    by_counters = np.zeros(len(stations), np.bool_)
-    for number, station in enumerate(stations):
-        roles = role[park == number]
-        rule = rules[station]
-        both = bool((roles == ENTRANCE).any() and (roles == EXIT).any() and capacity[number] >= 0)
-        spaces = int((roles == SPACE).sum())
-        source = rule.source if rule else "auto"
-        by_counters[number] = both and (
-            source == "counters" or (source == "auto" and (spaces == 0 or spaces < capacity[number]))
-        )
-    # a counter on a road is no car park
-    covered = np.array([rules[series[n].station] is not None and place.stands(n) for n in numbers], np.bool_)
-    used = covered & np.where(role == SPACE, ~by_counters[park], by_counters[park])
-    return ParkingPlan(
-        slot_of=slots_of(len(series), numbers, used.tolist()),
-        role=role,
-        park=park,
-        modulus=ints(place.modulus(n, 1) for n in numbers),
-        used=used,
-        stations=stations,
-        capacity=capacity,
-        expected=ints(expected.values()),
-        by_counters=by_counters,
-        cap=ints(rule.max_per_min if rule else 0 for rule in rules.values()),
     )
 
 
@@ -176,14 +136,6 @@ def _way(name: str) -> int:
 
 def _site(series: Series) -> Site:
     return Site(series.station, series.property.removesuffix(_WAYS[_way(series.property)]), series.channel)
-
-
-def _role(series: Series) -> int | None:
-    if series.property == SPACES:
-        return SPACE
-    if series.property == VEHICLES:
-        return {"in": ENTRANCE, "out": EXIT}.get(series.channel)
-    return None
 
 
 @cache

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from alerts.mobility.counting import SiteCounts
-from alerts.mobility.plan import SPACES, VEHICLES
+from alerts.mobility.parking_plan import SPACES, VEHICLES
 from alerts.mobility.states import CarPark
 from api.caller import AnyCaller
 from api.formats import Item, Layout

@@ -98,7 +98,8 @@ class DeviceBody(BaseModel):
     sensor_height_cm: float | None = Field(default=None, description="Above the gauge zero")
     stages_cm: list[float] = Field(default=[], description="Ascending, above the gauge zero")
     stages_m_nhn: list[float] = Field(default=[], description="The same in m NHN, instead")
-    capacity: int | None = Field(default=None, description="Parking spaces")
+    capacity: int | None = Field(default=None, description="Parking spaces that everybody may take")
+    reserved: Literal["", "disabled", "charging"] = Field(default="", description="Whom a space is for")
     water: str = ""
     direction: str = Field(default="", description="Channel of a counter that knows only one")
     note: str = ""

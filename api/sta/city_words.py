@@ -77,6 +77,7 @@ _LAYERS = {
     "precipitation": "Niederschlag",
     "water_level": "Wasserstand",
     "parking_occupancy": "Belegte_Stellplaetze",
+    "parking_free": "Freie_Stellplaetze",
 }
 _PLAIN = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss", "²": "2"}

@@ -85,7 +85,7 @@ def expected():
     """The same readings through the machine alone."""
     alone = machine(CITY, capacity=3)
     alone.step(readings(*((s, T0 + minute * MIN, float(v)) for s, minute, v in day())))
-    return alone.traffic(), alone.parking()
+    return alone.traffic(), alone.parking(T0 + 300 * MIN)
 
 
 def told(it):
@@ -105,7 +105,7 @@ def test_it_tells_what_the_machine_makes_of_the_journal(journal):
     assert told(it) == expected()
     (road,), (markt,) = told(it)
     assert sum(each.count for each in road.five_minutes) == 7 * 59
-    assert (markt.occupied, markt.free) == (1, 2)
+    assert (markt.occupied, markt.free, markt.confidence) == (3, 0, 0.333)
 
 
 @settings(max_examples=25, deadline=None)

@@ -1,0 +1,182 @@
+"""What is remembered of car parks, and by what plan their sensors tell what is taken."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from typing import NamedTuple
+
+import numpy as np
+
+from alerts.kernels.rows import Bools, Ints, Rows, Slots
+from alerts.mobility.states import Correction, Occupancy, Reserved, Truth
+
+MINUTE_US = 60_000_000
+QUARTER_US = 15 * MINUTE_US
+SETTLE_US = 15 * MINUTE_US
+"""A quarter of an hour is closed this long after its end."""
+MARKS = 96
+"""Minutes kept: an hour of trend, the quarter that is open and what is late."""
+NIGHTS = 7
+
+SPACE, ENTRANCE, EXIT, RESERVED, TAKEN, FREE = range(6)
+"""What a series is: one space, cars in, cars out, a reserved space, a barrier's spaces taken or free."""
+LEARNED, UNKNOWN = -1, -2
+"""Instead of a number of cars at night: as few as in the quietest of the nights before; nothing is known."""
+
+SENSOR = np.dtype(
+    [("time", "<i8"), ("value", "<i8"), ("since", "<i8"), ("suspect_time", "<i8"), ("suspect", "<i8")]
+)
+"""One series: newest reading, occupied 0/1, spaces taken or the counter's value, since when it has been so,
+and a counter value that does not follow from the last one (the next reading decides). Times µs since the
+epoch, UTC."""
+
+PARK = np.dtype(
+    [
+        ("occupied", "<i8"),
+        ("changed", "<i8"),
+        ("time", "<i8"),
+        ("begun", "<i8"),
+        ("mark", "<i8"),
+        ("quarter", "<i8"),
+        ("passages", "<i8"),
+        ("anchor", "<i8"),
+        ("anchor_passages", "<i8"),
+        ("sure_passages", "<i8"),
+        ("night", "<i8"),
+        ("night_passages", "<i8"),
+        ("night_least", "<i8"),
+        ("night_held", "<i8"),
+        ("nights_known", "<i8"),
+        ("counted", "<i8"),
+        ("nights", "<i4", (NIGHTS,)),
+        ("ring", "<i4", (MARKS,)),
+    ]
+)
+"""One car park. `occupied` is the sum of what its sensors say and may lie outside of what is possible;
+`ring[k % MARKS]` is what it was at minute k since the epoch, for the last MARKS minutes up to `mark`.
+`quarter` is the newest closed quarter of an hour (its end in quarters since the epoch), `passages` cars in
+and out so far, `anchor` when the number was last put right, `sure_passages` those when last all of it was
+known, not only a bound. Of the night (day `night` since year 1) the fewest passages in an hour and what the
+car park held then; `nights` what the last ones held. `counted` is the number of the newest count by hand that
+was taken."""
+
+
+class HandCount(NamedTuple):
+    """A person counted: number of the entry, time (µs since the epoch, UTC), spaces taken, who."""
+
+    number: int
+    station: str
+    time_us: int
+    occupied: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParkingPlan:
+    """Slots are series of car parks: `role[slot]` what it is, `park[slot]` whose.
+
+    `effect[slot]`: by how much the car park's number rises with the series' own; `silent_us[slot]`: after
+    that long without a word nothing is known of it.
+    Per car park: `capacity` spaces that everybody may take, `sensors` installed that tell what is taken,
+    `cap` most vehicles a minute that are real, `window` minutes in which every counter has its say, `night`
+    cars at night or LEARNED or UNKNOWN, `share`: the watched spaces speak for the others; slots in use:
+    `tellers` what its number follows from, `watched` single spaces, `apart` reserved ones, by whom they are
+    for; `spaces_for` how many of those there are.
+    """
+
+    slot_of: Slots
+    role: Slots
+    park: Slots
+    effect: Slots
+    modulus: Ints
+    silent_us: Ints
+    stations: Sequence[str]
+    source: Sequence[Truth]
+    shown: Sequence[bool]
+    capacity: Ints
+    sensors: Ints
+    cap: Ints
+    window: Ints
+    night: Ints
+    share: Bools
+    tellers: Sequence[Slots]
+    watched: Sequence[Slots]
+    apart: Sequence[Mapping[Reserved, Slots]]
+    spaces_for: Sequence[Mapping[Reserved, int]]
+    zone: tzinfo = UTC
+
+
+@dataclass(slots=True)
+class Concluded:
+    """What a step concludes: closed quarters of an hour of stations, corrections, and whose they are."""
+
+    parks: list[int] = field(default_factory=list)
+    quarters: list[tuple[str, Occupancy]] = field(default_factory=list)
+    corrections: list[Correction] = field(default_factory=list)
+
+
+def joined(found: Sequence[Concluded]) -> Concluded:
+    """Of several steps in their order."""
+    return Concluded(
+        [each for one in found for each in one.parks],
+        [each for one in found for each in one.quarters],
+        [each for one in found for each in one.corrections],
+    )
+
+
+class Heard(NamedTuple):
+    """Which of a car park's tellers are heard at a time, and what the others said last."""
+
+    known: Slots
+    silent: Slots
+
+
+def heard(sensors: Rows, plan: ParkingPlan, slots: Slots, time_us: int) -> Heard:
+    """Split slots into those that have spoken lately and the others."""
+    last = sensors["time"][slots]
+    lately = (last > 0) & (time_us - last <= plan.silent_us[slots])
+    return Heard(slots[lately], slots[~lately])
+
+
+def at_marks(row: np.void, marks: Ints) -> Ints:
+    """The number at minutes since the epoch, none of them older than the ring reaches."""
+    kept: Ints = row["ring"][marks % MARKS].astype(np.int64)
+    return np.where(marks > row["mark"], row["occupied"], kept)
+
+
+def taken(sensors: Rows, plan: ParkingPlan, park: int, numbers: Ints, told: Heard) -> Ints:
+    """Spaces taken as they are told, from the numbers of a row: never below 0 or above the capacity.
+
+    Spaces that nobody knows of are taken as those that are known.
+    """
+    capacity = int(plan.capacity[park])
+    if plan.source[park] == "spaces":
+        numbers = numbers - sensors["value"][told.silent].sum()
+        known = len(told.known)
+        if 0 < known < capacity:
+            numbers = (2 * numbers * capacity + known) // (2 * known)
+    return np.minimum(np.maximum(numbers, 0), capacity)
+
+
+def bounds(sensors: Rows, plan: ParkingPlan, park: int, time_us: int, still_us: int = 0) -> tuple[int, int]:
+    """Least and most spaces that can be taken, by the single spaces that are watched.
+
+    Those count that have been as they are for `still_us` up to the time. Where they speak for the others, it
+    is also no more than three standard errors of a sample without replacement (Cochran, Sampling Techniques,
+    1977, ch. 3) from their share, which is taken as (taken + 1) / (watched + 2): a few of them do not say
+    that all or none are.
+    """
+    capacity = int(plan.capacity[park])
+    if not len(plan.watched[park]):
+        return 0, capacity
+    watched = heard(sensors, plan, plan.watched[park], time_us).known
+    watched = watched[sensors["since"][watched] <= time_us - still_us]
+    known = min(len(watched), capacity)
+    full = min(int(sensors["value"][watched].sum()), known)
+    low, high = full, capacity - (known - full)
+    if plan.share[park] and known:
+        share = (full + 1) / (known + 2)
+        error = 3 * capacity * (share * (1 - share) / known * (1 - known / capacity)) ** 0.5
+        low = max(low, min(int(capacity * share - error), high))
+        high = min(high, max(int(capacity * share + error) + 1, low))
+    return low, high

@@ -1,0 +1,195 @@
+"""Closing a car park's quarters of an hour: what is published of them, drift found and put right.
+
+Counters miss cars. The number that follows from them is wrong for certain where, in all minutes of a window
+in which every counter has had its say, it lies outside of what is possible: below 0, above the capacity, or
+against what the watched spaces show. It is then moved by the least that is needed. At the end of the night it
+is moved to what the car park is taken to hold then.
+"""
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from alerts.kernels.rows import Ints, Rows
+from alerts.mobility.car_park import (
+    LEARNED,
+    MINUTE_US,
+    NIGHTS,
+    QUARTER_US,
+    UNKNOWN,
+    Concluded,
+    HandCount,
+    ParkingPlan,
+    at_marks,
+    bounds,
+    heard,
+    taken,
+)
+from alerts.mobility.states import Correction, Occupancy
+
+NIGHTS_NEEDED = 3
+EMPTY_SHARE, EMPTY_SPACES = 0.15, 2
+"""The nights are empty where half of the last ones held at most this share of the capacity, or so many."""
+NOTICED = 0.02
+"""A number that is outside by this share of the capacity at most is only told as what is possible."""
+MISCOUNT, SPARE = 0.02, 2
+"""More than this share of the cars that passed, and so many more, counters do not miss: those stand there."""
+
+_HOUR_US = 3_600_000_000
+_FIRST_HOUR, _LAST_HOUR = 1, 5
+_NIGHT_US = 4 * _HOUR_US
+_QUARTER_MARKS = QUARTER_US // MINUTE_US
+
+
+def close(  # noqa: PLR0913, PLR0917 - two tables of state and where to say it
+    sensors: Rows, parks: Rows, plan: ParkingPlan, park: int, last: int, found: Concluded
+) -> None:
+    """Close a car park's quarters up to number `last`; of those in which nobody is heard nothing is told."""
+    row = parks[park]
+    tellers = plan.tellers[park]
+    for quarter in range(int(row["quarter"]) + 1, last + 1):
+        end_us = quarter * QUARTER_US
+        told = heard(sensors, plan, tellers, end_us)
+        if not len(told.known):
+            break
+        station = plan.stations[park]
+        low, high = 0, int(plan.capacity[park])
+        if plan.source[park] == "counters":
+            corrections = [
+                *_outside(sensors, row, plan, park, end_us),
+                *_night(sensors, row, plan, park, end_us),
+            ]
+            found.corrections += corrections
+            low, high = bounds(sensors, plan, park, end_us, QUARTER_US)
+        marks = np.arange((quarter - 1) * _QUARTER_MARKS + 1, quarter * _QUARTER_MARKS + 1)
+        numbers = np.minimum(np.maximum(taken(sensors, plan, park, at_marks(row, marks), told), low), high)
+        found.quarters.append(
+            (
+                station,
+                Occupancy(
+                    begin_us=end_us - QUARTER_US,
+                    end_us=end_us,
+                    mean=round(float(numbers.mean()), 2),
+                    most=int(numbers.max()),
+                    last=int(numbers[-1]),
+                    capacity=int(plan.capacity[park]),
+                    completeness=round(min(len(told.known) / max(int(plan.sensors[park]), 1), 1.0), 3),
+                ),
+            )
+        )
+    row["quarter"] = last
+
+
+def count(row: np.void, counted: HandCount) -> Correction:
+    """Take what a person counted, as of its time; everything that has passed since stays passed."""
+    mark = counted.time_us // MINUTE_US
+    before = int(at_marks(row, np.array([mark]))[0])
+    _anchor(row, counted.time_us, counted.occupied - before)
+    row["sure_passages"] = row["passages"]
+    row["counted"] = counted.number
+    return Correction(
+        station=counted.station,
+        time_us=counted.time_us,
+        before=before,
+        after=counted.occupied,
+        reason="manual",
+        detail=f"{counted.by} counted {_cars(counted.occupied)}, the counters had made it {before}",
+    )
+
+
+def shift(row: np.void, by: int) -> None:
+    """Move a car park's number and all of it that is not closed."""
+    row["occupied"] += by
+    row["ring"] += np.int32(by)
+    row["night_held"] += by
+
+
+def _outside(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, end_us: int) -> list[Correction]:
+    """Where the number is impossible throughout the window that ends then."""
+    window = int(plan.window[park])
+    still_us = window * MINUTE_US
+    if not _all_heard(sensors, plan, park, end_us - still_us):
+        return []
+    capacity = int(plan.capacity[park])
+    low, high = bounds(sensors, plan, park, end_us, still_us)
+    end = end_us // MINUTE_US
+    numbers = at_marks(row, np.arange(max(end - window, int(row["begun"])) + 1, end + 1))
+    least, most = int(numbers.min()), int(numbers.max())
+    station, watched = plan.stations[park], len(plan.watched[park])
+    noticed = int(NOTICED * capacity)
+    if least > high + noticed:
+        _anchor(row, end_us, high - least)
+        if high == capacity:
+            text = f"{_cars(least)} by the counters in {capacity} spaces; {least - high} have left uncounted"
+            return [Correction(station, end_us, least, high, "over_capacity", text)]
+        text = f"{_cars(least)} by the counters, at most {high} by the {watched} spaces that are watched"
+        return [Correction(station, end_us, least, high, "spaces", text)]
+    if most < low - noticed:
+        _anchor(row, end_us, low - most)
+        if low == 0:
+            text = f"the counters had {_cars(-most)} more leave than were inside; that many came uncounted"
+            return [Correction(station, end_us, most, low, "below_zero", text)]
+        text = f"{_cars(most)} by the counters, at least {low} by the {watched} spaces that are watched"
+        return [Correction(station, end_us, most, low, "spaces", text)]
+    return []
+
+
+def _night(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, end_us: int) -> list[Correction]:
+    """Look at the hours of the night as they end; at the end of the last one, put the number right."""
+    if end_us % _HOUR_US or plan.night[park] == UNKNOWN:
+        return []
+    local = datetime.fromtimestamp(end_us // 1_000_000, UTC).astimezone(plan.zone)
+    if not _FIRST_HOUR <= local.hour <= _LAST_HOUR:
+        return []
+    passages, day = int(row["passages"]), local.toordinal()
+    if row["night"] != day:
+        row["night"], row["night_passages"], row["night_least"] = day, passages, -1
+        return []
+    passed = passages - int(row["night_passages"])
+    row["night_passages"] = passages
+    if row["night_least"] < 0 or passed <= row["night_least"]:
+        row["night_least"] = passed
+        row["night_held"] = at_marks(row, np.array([end_us // MINUTE_US]))[0]
+    if local.hour < _LAST_HOUR or not _all_heard(sensors, plan, park, end_us - _NIGHT_US):
+        return []
+    return _morning(row, plan, park, end_us)
+
+
+def _morning(row: np.void, plan: ParkingPlan, park: int, end_us: int) -> list[Correction]:
+    capacity, held = int(plan.capacity[park]), int(row["night_held"])
+    target = int(plan.night[park])
+    why = "the car park is known to hold that many at night"
+    if target == LEARNED:
+        known = int(row["nights_known"])
+        row["nights"][known % NIGHTS] = np.clip(held, 0, capacity)
+        row["nights_known"] = known + 1
+        nights = row["nights"][: min(known + 1, NIGHTS)]
+        target = int(nights.min())
+        empty = np.median(nights) <= max(EMPTY_SPACES, EMPTY_SHARE * capacity)
+        passed = int(row["passages"] - row["sure_passages"])
+        if known + 1 < NIGHTS_NEEDED or not empty or held - target > MISCOUNT * passed + SPARE:
+            return []
+        row["nights"][known % NIGHTS] = target
+        why = f"the quietest of the last {len(nights)} nights held that many"
+    _anchor(row, end_us, target - held)
+    row["sure_passages"] = row["passages"]
+    if target == held:
+        return []
+    text = (
+        f"{_cars(held)} by the counters in the quietest hour of the night, {target} taken to be right: {why}"
+    )
+    return [Correction(plan.stations[park], end_us, held, target, "night_minimum", text)]
+
+
+def _anchor(row: np.void, time_us: int, by: int) -> None:
+    shift(row, by)
+    row["anchor"], row["anchor_passages"] = time_us, row["passages"]
+
+
+def _all_heard(sensors: Rows, plan: ParkingPlan, park: int, since_us: int) -> bool:
+    times: Ints = sensors["time"][plan.tellers[park]]
+    return bool((times > since_us).all())
+
+
+def _cars(number: int) -> str:
+    return "1 car" if number == 1 else f"{number} cars"
