@@ -14,13 +14,13 @@ CELL_US = MARK_US
 class Cells(NamedTuple):
     """Counts as they stand now; cell k is k * CELL_US < time <= (k + 1) * CELL_US.
 
-    `seconds`: how much of the cell readings speak for. `touched`: the newest time known (µs) when a reading
-    last changed it.
+    `passed`: how many; `seconds`: how much of it readings speak for. `touched`: the newest time known (µs)
+    when a reading last changed it.
     """
 
     slot: Slots
     mark: Ints
-    count: Ints
+    passed: Ints
     seconds: Ints
     touched: Ints
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alerts.kernels import curve
-from alerts.kernels.curve import MARK_US, Amounts, CurvePlan, Spans, Tally
+from alerts.kernels.curve import MARK_US, Amounts, CurvePlan, Span, Spans, Tally
 from alerts.kernels.rows import Batch, Bools, Ints, Rows, Slots, rounds
 from alerts.mobility.cells import Cells, joined, spread
 from alerts.mobility.counted import Count, Site
@@ -118,26 +118,27 @@ def _take(rows: Rows, plan: CurvePlan, readings: Amounts, seen: Ints, tally: Tal
     grown = (after["total"] != before["total"]) | (after["covered"] != before["covered"])
     grown &= ~known | (time > before["time"])
     found = []
-    for place, start, end in [*spans.fast, *_columns(spans)]:
-        on = grown[place].nonzero()[0]
-        place, start, end = place[on], start[on], end[on]  # noqa: PLW2901 - the part of it that counts
+    for places, starts, ends in [*spans.fast, *_columns(spans)]:
+        on = grown[places].nonzero()[0]
+        place, start, end = places[on], starts[on], ends[on]
         oldest = after["time"][place] // MARK_US - KEPT_MARKS + 1
         which, mark = spread(np.maximum(start // MARK_US, oldest), (end - 1) // MARK_US)
         found.append(_now(rows, slot[place[which]], mark, seen[place[which]]))
-    for place, start, end, amount, seconds in spans.rare:
-        oldest = int(after["time"][place]) // MARK_US - KEPT_MARKS + 1
-        if grown[place] and start // MARK_US < oldest:
-            mine = _beyond(plan, int(slot[place]), (start, end, oldest), (amount, seconds))
-            if start // MARK_US == before["time"][place] // MARK_US and known[place]:
-                mine[1][0] += base[0][place]
-                mine[2][0] += base[1][place]
-            every = np.full(len(mine[0]), 1, np.int64)
-            found.append(Cells(every * slot[place], *mine, every * seen[place]))
+    for span in spans.rare:
+        i, begin = span.place, span.start // MARK_US
+        first = int(after["time"][i]) // MARK_US - KEPT_MARKS + 1
+        if grown[i] and begin < first:
+            mark, passed, seconds = _beyond(plan, int(slot[i]), span, first)
+            if begin == before["time"][i] // MARK_US and known[i]:
+                passed[0] += base[0][i]
+                seconds[0] += base[1][i]
+            every = np.ones(len(mark), np.int64)
+            found.append(Cells(every * slot[i], mark, passed, seconds, every * seen[i]))
     if len(late):
         new = _kept(rows, slot[late])
         changed, place = ((new != old).any(axis=0)).nonzero()
-        first = after["time"][late] // MARK_US - KEPT_MARKS + 1
-        found.append(_now(rows, slot[late][changed], first[changed] + place, seen[late][changed]))
+        kept = after["time"][late] // MARK_US - KEPT_MARKS + 1
+        found.append(_now(rows, slot[late][changed], kept[changed] + place, seen[late][changed]))
     return found
 
 
@@ -150,13 +151,13 @@ def _columns(spans: Spans) -> list[tuple[Ints, Ints, Ints]]:
 
 def _now(rows: Rows, slot: Slots, mark: Ints, seen: Ints) -> Cells:
     """Some cells as the rings have them."""
-    head = rows["head"]["time"][slot] // MARK_US
-    columns = []
-    for ring, total in (("ring", "total"), ("cover", "covered")):
-        begin = rows[ring][slot, mark % KEPT_MARKS].astype(np.int64)
-        end = rows[ring][slot, (mark + 1) % KEPT_MARKS].astype(np.int64)
-        columns.append(np.where(mark + 1 > head, rows["head"][total][slot], end) - begin)
-    return Cells(slot, mark, *columns, seen)
+    after = mark + 1 > rows["head"]["time"][slot] // MARK_US
+    passed, seconds = (
+        np.where(after, rows["head"][total][slot], rows[ring][slot, (mark + 1) % KEPT_MARKS])
+        - rows[ring][slot, mark % KEPT_MARKS]
+        for ring, total in (("ring", "total"), ("cover", "covered"))
+    )
+    return Cells(slot, mark, passed, seconds, seen)
 
 
 def _kept(rows: Rows, slot: Slots) -> Ints:
@@ -165,7 +166,7 @@ def _kept(rows: Rows, slot: Slots) -> Ints:
     mark = head[:, None] + np.arange(1 - KEPT_MARKS, 1)
     line = np.repeat(slot, KEPT_MARKS)
     cells = _now(rows, line, mark.ravel(), line)
-    return np.stack([cells.count, cells.seconds]).reshape(2, len(slot), KEPT_MARKS)
+    return np.stack([cells.passed, cells.seconds]).reshape(2, len(slot), KEPT_MARKS)
 
 
 def _unfinished(rows: Rows, slot: Slots, head: Rows) -> tuple[Ints, Ints]:
@@ -174,18 +175,16 @@ def _unfinished(rows: Rows, slot: Slots, head: Rows) -> tuple[Ints, Ints]:
     return head["total"] - rows["ring"][slot, at], head["covered"] - rows["cover"][slot, at]
 
 
-def _beyond(
-    plan: CurvePlan, slot: int, times: tuple[int, int, int], amounts: tuple[int, int]
-) -> tuple[Ints, Ints, Ints]:
+def _beyond(plan: CurvePlan, slot: int, span: Span, oldest: int) -> tuple[Ints, Ints, Ints]:
     """Cells before the oldest mark kept, and what a long silence spreads over them."""
-    start, end, oldest = times
+    _, start, end, amount, seconds = span
     mark = np.arange(start // MARK_US, min((end - 1) // MARK_US + 1, oldest))
     edges = np.append(mark, mark[-1] + 1) * MARK_US
     share = np.maximum(np.minimum(edges, end) - start, 0) // 1000
     length_ms = max((end - start) // 1000, 1)
     once = plan.at_once is not None and bool(plan.at_once[slot])
-    count = amounts[0] * (edges >= end) if once else amounts[0] * share // length_ms
-    return mark, np.diff(count), np.diff(amounts[1] * share // length_ms)
+    passed = amount * (edges >= end) if once else amount * share // length_ms
+    return mark, np.diff(passed), np.diff(seconds * share // length_ms)
 
 
 def site_counts(rows: Rows, plan: CountsPlan) -> tuple[SiteCounts, ...]:

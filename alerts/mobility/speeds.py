@@ -47,9 +47,8 @@ class SpeedsPlan:
 
 def step(rows: Rows, plan: SpeedsPlan, batch: Batch, seen: Ints, tally: Tally) -> SpeedCells:
     """Take readings (km/h) in their order; changes `rows` in place and returns the cells that changed."""
-    real = (batch.value >= 0) & (batch.value <= HIGHEST_KMH)
-    tally.implausible += len(real) - int(real.sum())
-    real = real.nonzero()[0]
+    real = ((batch.value >= 0) & (batch.value <= HIGHEST_KMH)).nonzero()[0]
+    tally.implausible += len(batch.slot) - len(real)
     slot, time = batch.slot[real], batch.time[real]
     tenths, seen = np.rint(10 * batch.value[real]).astype(np.int64), seen[real]
     found = []

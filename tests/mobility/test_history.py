@@ -1,6 +1,7 @@
-"""The history of counts: five resolutions that sum to each other, days of local time, corrections, retention."""
+"""The history of counts: five resolutions that sum to each other, local days, corrections, retention."""
 
 from datetime import datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -208,7 +209,7 @@ def test_the_sum_of_the_finer_ones_is_the_coarser_one(tmp_path_factory, rows):
     totals = {sum(each.count for each in counts) for counts in found.values()}
     assert len(totals) == 1
     assert totals == {int(it.machine._counts.rows["head"]["total"][:2].sum())}
-    for finer, coarser in zip(LEVELS, LEVELS[1:], strict=False):
+    for finer, coarser in pairwise(LEVELS):
         for each in found[coarser]:
             within = [c for c in found[finer] if each.begin_us <= c.begin_us < each.end_us]
             assert sum(c.count for c in within) == each.count

@@ -244,7 +244,7 @@ def test_counts_of_the_past_are_there_while_it_runs(journal):
     it = reader(journal, checkpoint_s=0.05)
     it.start()
     put(journal, (0, 0, 10), (0, 5, 60))
-    wait_for(lambda: it.sites())
+    wait_for(it.sites)
     site = Site("road", "vehicle_count", "ltr")
     assert it.sites() == (site,)
     assert [each.count for each in it.counts(site, "PT1H", 0, 1 << 62, 10)] == [50]
