@@ -294,3 +294,70 @@ def changed_late(month):
                 sure[begin] = newest
         found[place] = sure, possible
     return found
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far the taken spaces that are told are from the truth at the ends of the quarters of an hour.
+
+    `counters_per_day`, `per_day`: cars by which the mere counters, and what is told, come away from the truth
+    in a day (least squares; the counters' number is not even kept within the car park). `counters_off`: mean
+    error of the counters kept between 0 and the capacity, as one would do without any correction. `off`,
+    `worst`: mean and greatest error of what is told, `corrections` in all. Errors from the third day on.
+    """
+
+    station: str
+    capacity: int
+    counters_per_day: float
+    counters_off: float
+    per_day: float
+    off: float
+    worst: int
+    corrections: int
+
+    def __str__(self):
+        return (
+            f"{self.station} ({self.capacity} spaces): counters alone drift {self.counters_per_day:+.1f} cars a "
+            f"day and are {self.counters_off:.1f} off when kept within the car park; corrected "
+            f"{self.per_day:+.2f} a day, {self.off:.1f} off, at worst {self.worst}; "
+            f"{self.corrections} corrections"
+        )
+
+
+def drift(month, reading, station):
+    """What the counters of a car park drift, with and without correction."""
+    capacity = month.stays[station].capacity
+    told = reading.occupancy(station, "PT15M")
+    ends = np.array([each.end_us for each in told])
+    truth = month.occupied(station, ends)
+    ways = [month.seen[station, "vehicle_count", way] for way in ("in", "out")]
+    came, left = (_passed(each, month.begin_us, ends) for each in ways)
+    error = np.array([each.last for each in told]) - truth
+    later = ends > month.midnights[2]
+    return Drift(
+        station=station,
+        capacity=capacity,
+        counters_per_day=_slope(ends, came - left - truth),
+        counters_off=float(np.abs(_kept_within(month, ways, ends, capacity) - truth)[later].mean()),
+        per_day=_slope(ends[later], error[later]),
+        off=float(np.abs(error[later]).mean()),
+        worst=int(np.abs(error[later]).max()),
+        corrections=len(reading.mobility.corrections(station, month.begin_us, 10_000)),
+    )
+
+
+def _kept_within(month, ways, ends, capacity):
+    """What one has who adds and takes away, and never leaves the car park's bounds."""
+    came, left = (each[each > month.begin_us] for each in ways)
+    times = np.concatenate([came, left])
+    order = np.argsort(times, kind="stable")
+    steps = np.repeat([1, -1], [len(came), len(left)])[order]
+    number, after = 0, [0]
+    for step in steps.tolist():
+        number = min(max(number + step, 0), capacity)
+        after.append(number)
+    return np.array(after)[np.searchsorted(times[order], ends, "right")]
+
+
+def _slope(times_us, values):
+    return float(np.polyfit((times_us - times_us[0]) / 86_400e6, values, 1)[0])

@@ -21,9 +21,8 @@ WRAP: Mapping[str, int] = {"nwave-ncc405": 1 << 16, "parametric-pcr2": 1 << 16}
 SPEED_CLASSES_KMH = (8, 26, 50)
 LORRIES = 0.07
 _S = 1_000_000
-_GATE_S = 300
-_SPACE_S = 3_600
-_BARRIER_S = 300
+GATE_S = 300
+SPACE_S = 3_600
 _UNSEEN = 0.004
 _F_PORTS: Mapping[str, int] = {
     "nwave-ncc405": 1,
@@ -136,17 +135,11 @@ def of_lot(lot: Lot, devices: Sequence[InstalledDevice], stays: Stays, span: Spa
             yield _totals(rest.pop(0), "vehicle_count", {channel: seen}, span, on_time=False)
     elif lot.told_by == "barrier":
         device = rest.pop(0)
-        times = span.moments(device, _BARRIER_S, on_time=False)
+        times = span.moments(device, GATE_S, on_time=False)
         occupied = stays.occupied(times).astype(float)
         yield Sent(device, 1, times, (("parking_occupancy", ""),), occupied[:, None])
     for space, device in enumerate(rest):
         yield _space(device, stays, space, span)
-
-
-def reports_every(lot: Lot, number: int) -> float:
-    """Seconds between uplinks of a car park's device, by its number among them."""
-    own = {"counters": 2, "barrier": 1, "spaces": 0}[lot.told_by]
-    return _SPACE_S if number >= own else _GATE_S
 
 
 def speed_class(speeds: Floats) -> Ints:
@@ -158,7 +151,7 @@ def speed_class(speeds: Floats) -> Ints:
 def _totals(
     device: InstalledDevice, name: str, lanes: Mapping[str, Ints], span: Span, *, on_time: bool
 ) -> Sent:
-    times = span.moments(device, device.interval_s or _GATE_S, on_time=on_time)
+    times = span.moments(device, device.interval_s or GATE_S, on_time=on_time)
     resets = span.resets.get(device.dev_eui, ())
     rng = generator(span.seed, device.dev_eui, "totals")
     wrap = WRAP.get(device.type, 1 << 32)
@@ -262,7 +255,7 @@ def _space(device: InstalledDevice, stays: Stays, space: int, span: Span) -> Sen
     edges = np.stack([stays.begin[mine], stays.end[mine]], axis=1).ravel()
     told = np.maximum.accumulate(edges + rng.integers(4 * _S, 40 * _S, len(edges))) + np.arange(len(edges))
     within = (told >= span.begin_us) & (told < span.end_us)
-    beats = span.moments(device, device.interval_s or _SPACE_S, on_time=False)
+    beats = span.moments(device, device.interval_s or SPACE_S, on_time=False)
     times = np.concatenate([told[within], beats])
     state = np.concatenate([1 - np.flatnonzero(within) % 2, np.searchsorted(told, beats, "right") % 2])
     order = np.argsort(times, kind="stable")
