@@ -11,7 +11,7 @@ from alerts.mobility.database import FILE, open_database
 from alerts.mobility.engine import Mobility
 from alerts.rules import load_rules
 from devices.catalogue import load_catalogue
-from devices.simulator.mobility.month import uplinks
+from devices.simulator.mobility.month import Place, uplinks
 from devices.simulator.mobility.sensors import EVENT, INTERVAL
 from devices.simulator.mobility.town import STREETS
 from ingest.journal import Accepted
@@ -302,8 +302,9 @@ class Drift:
 
     `counters_per_day`, `per_day`: cars by which the mere counters, and what is told, come away from the truth
     in a day (least squares; the counters' number is not even kept within the car park). `counters_off`: mean
-    error of the counters kept between 0 and the capacity, as one would do without any correction. `off`,
-    `worst`: mean and greatest error of what is told, `corrections` in all. Errors from the third day on.
+    error of who adds up what the counters report and stays between 0 and the capacity. `off`, `worst`: mean and
+    greatest error of what is told, `corrections` in all. Errors are those from the third day on, and have in
+    them what came and went since the counters' last word.
     """
 
     station: str
@@ -317,8 +318,8 @@ class Drift:
 
     def __str__(self):
         return (
-            f"{self.station} ({self.capacity} spaces): counters alone drift {self.counters_per_day:+.1f} cars a "
-            f"day and are {self.counters_off:.1f} off when kept within the car park; corrected "
+            f"{self.station} ({self.capacity} spaces): counters alone drift {self.counters_per_day:+.1f} cars "
+            f"a day and are {self.counters_off:.1f} off when kept within the car park; corrected "
             f"{self.per_day:+.2f} a day, {self.off:.1f} off, at worst {self.worst}; "
             f"{self.corrections} corrections"
         )
@@ -338,7 +339,7 @@ def drift(month, reading, station):
         station=station,
         capacity=capacity,
         counters_per_day=_slope(ends, came - left - truth),
-        counters_off=float(np.abs(_kept_within(month, ways, ends, capacity) - truth)[later].mean()),
+        counters_off=float(np.abs(_kept_within(month, station, ends, capacity) - truth)[later].mean()),
         per_day=_slope(ends[later], error[later]),
         off=float(np.abs(error[later]).mean()),
         worst=int(np.abs(error[later]).max()),
@@ -346,14 +347,18 @@ def drift(month, reading, station):
     )
 
 
-def _kept_within(month, ways, ends, capacity):
-    """What one has who adds and takes away, and never leaves the car park's bounds."""
-    came, left = (each[each > month.begin_us] for each in ways)
-    times = np.concatenate([came, left])
+def _kept_within(month, station, ends, capacity):
+    """What one has who adds and takes away what the counters report, and never leaves the car park's bounds."""
+    times, steps = [], []
+    for way, sign in (("in", 1), ("out", -1)):
+        place = Place(station, "vehicle_count", way)
+        heard = heard_at(month, place)
+        times.append(heard[1:])
+        steps.append(sign * month.counts(place, heard))
+    times, steps = np.concatenate(times), np.concatenate(steps)
     order = np.argsort(times, kind="stable")
-    steps = np.repeat([1, -1], [len(came), len(left)])[order]
     number, after = 0, [0]
-    for step in steps.tolist():
+    for step in steps[order].tolist():
         number = min(max(number + step, 0), capacity)
         after.append(number)
     return np.array(after)[np.searchsorted(times[order], ends, "right")]
