@@ -18,7 +18,7 @@ from alerts.event import Event
 from alerts.incidents.board import IncidentBoard
 from alerts.incidents.decision import Decision
 from alerts.mobility.counting import SiteCounts
-from alerts.mobility.states import CarPark
+from alerts.mobility.states import CarPark, Correction
 from alerts.outlook import LevelOutlook
 from alerts.routing.silences import Silences
 from alerts.scale import Scale, shipped_scale
@@ -50,6 +50,9 @@ from ingest.store import Store
 if TYPE_CHECKING:
     from api.sta.source import EntitySource
     from api.visibility import View
+
+
+Corrections = Callable[[str | None, int, int, tuple[int, str, str] | None], Sequence[Correction]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,9 @@ class Services:
     `sta`: what SensorThings serves to a caller, who is an operator or not, None for none; `sta_writer`: takes
     what is written to it where that is possible; `sta_mqtt`: addresses of brokers that tell of new entities.
     `archive`: files of days that are closed; without one no day ever is.
+    `corrections(station, from_us, limit, before)`: what was put right in car parks, newest first, on from the
+    (time_us, station, reason) of the last one seen. `count_by_hand(station, time_us, occupied, by)`: what a
+    person counted there; raises CountRefusedError, MobilityError.
     """
 
     city: City
@@ -184,6 +190,8 @@ class Services:
     sta_writer: Writer | None = None
     sta_mqtt: Sequence[str] = ()
     archive: Archive | None = None
+    corrections: Corrections = lambda *_: ()
+    count_by_hand: Callable[[str, int, int, str], Correction] | None = None
 
     def rule(self, property_: str) -> PublicRule:
         """What the city decides about a property; without a word of it, what is not internal is public."""

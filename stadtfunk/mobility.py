@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from alerts.mobility.counts_db import Keep
 from alerts.mobility.database import FILE, open_database
 from alerts.mobility.engine import Mobility
+from alerts.mobility.occupancy_db import KeepOccupancy
 from ingest.sqlite_file import sqlite_path
 from stadtfunk.parts import Group
 
@@ -33,6 +34,12 @@ def mobility_of(service: "Service", opened: ExitStack) -> Mobility:
             traffic.keep_hours_days,
             traffic.keep_days_days,
             traffic.keep_weeks_days,
+        ),
+        keep_occupancy=KeepOccupancy(
+            settings.parking.keep_quarters_days,
+            settings.parking.keep_occupancy_hours_days,
+            settings.parking.keep_occupancy_days_days,
+            settings.parking.keep_corrections_days,
         ),
         catalogue=service.catalogue,
     )

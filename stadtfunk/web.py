@@ -42,6 +42,8 @@ def services_of(service: "Service") -> Services:
         texts=service.texts,
         scale=service.scale,
         parking=service.mobility.parking,
+        corrections=service.mobility.corrections,
+        count_by_hand=service.mobility.count_by_hand,
         levels=service.engine.levels,
         traffic=service.mobility.traffic,
         drills=service.drills,

@@ -168,9 +168,14 @@ class Mobility:
         """
         return self._parked.occupancy(station, resolution, from_us, to_us, limit)
 
-    def corrections(self, station: str | None, from_us: int, limit: int) -> tuple[Correction, ...]:
-        """Corrections from a time on, of one car park or of all, oldest first. Raises MobilityError."""
-        return self._parked.corrections(station, from_us, limit)
+    def corrections(
+        self, station: str | None, from_us: int, limit: int, before: tuple[int, str, str] | None = None
+    ) -> tuple[Correction, ...]:
+        """Corrections from a time on, of one car park or of all, newest first. Raises MobilityError.
+
+        `before`: on from the (time_us, station, reason) of the last one seen.
+        """
+        return self._parked.corrections(station, from_us, limit, before)
 
     def count_by_hand(self, station: str, time_us: int, occupied: int, by: str) -> Correction:
         """A person counted the spaces taken at a time; durable when it returns.

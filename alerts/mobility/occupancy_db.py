@@ -135,14 +135,20 @@ class OccupancyDb:
             for begin, end, mean, most, last, capacity, complete in rows
         )
 
-    def corrections(self, station: str | None, from_us: int, limit: int) -> tuple[Correction, ...]:
-        """Corrections from a time on, of one car park or of all, oldest first."""
+    def corrections(
+        self, station: str | None, from_us: int, limit: int, before: tuple[int, str, str] | None = None
+    ) -> tuple[Correction, ...]:
+        """Corrections from a time on, of one car park or of all, newest first.
+
+        `before`: on from the (time_us, station, reason) of the last one seen.
+        """
         with self._file.read() as connection:
             rows = connection.execute(
                 "SELECT station, time_us, before, after, reason, detail FROM correction "
                 "WHERE (?1 IS NULL OR station = ?1) AND time_us >= ?2 "
-                "ORDER BY time_us, station, reason LIMIT ?3",
-                (station, from_us, limit),
+                "AND (?4 IS NULL OR (time_us, station, reason) < (?4, ?5, ?6)) "
+                "ORDER BY time_us DESC, station DESC, reason DESC LIMIT ?3",
+                (station, from_us, limit, *(before or (None, None, None))),
             ).fetchall()
         return tuple(starmap(Correction, rows))
 

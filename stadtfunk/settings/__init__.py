@@ -16,6 +16,7 @@ from stadtfunk.settings.measuring import (
     StoreTable,
 )
 from stadtfunk.settings.mobility import TrafficTable
+from stadtfunk.settings.parking import ParkingTable
 from stadtfunk.settings.publishing import PropertyTable, ThemeTable
 from stadtfunk.settings.residents import SubscriptionsTable, WebPushTable
 from stadtfunk.settings.serving import ApiTable, DcatTable, OpenData, StaTable
@@ -71,6 +72,7 @@ class Settings(Table):
     device: tuple[dict[str, Any], ...] = ()
     property: dict[str, PropertyTable] = Field(default_factory=dict)
     theme: dict[str, ThemeTable] = Field(default_factory=dict)
+    parking: ParkingTable = ParkingTable()
     alerts: AlertsTable = AlertsTable()
     cap: CapTable = CapTable()
     leitstelle: LeitstelleTable = LeitstelleTable()

@@ -21,6 +21,7 @@ OPERATORS = [
     "/api/v1/admin/city-warnings",
     "/api/v1/admin/mailings",
     "/api/v1/admin/inbox",
+    "/api/v1/admin/parking/corrections",
 ]
 # answer operators with 404 while there is nothing to show, or take no GET
 OTHER_OPERATORS = [
@@ -32,6 +33,7 @@ OTHER_OPERATORS = [
     "/api/v1/admin/city-warnings/{city_warning_id}",
     "/api/v1/admin/city-warnings/{city_warning_id}/steps",
     "/api/v1/admin/city-warnings/draft",
+    "/api/v1/admin/parking/{station_id}/count",
     "/api/v1/admin/silences",
     "/api/v1/admin/silences/{silence_id}",
     "/api/v1/admin/subscriptions",
