@@ -1,15 +1,13 @@
 """Direction and vehicle class, as the channel of a counter names them.
 
-One rule for every device type: the parts of a channel are divided by `/`. A part that is a word for a
-direction is the direction; one that is a word for a class, or `class` and a number, is the class; any other
-(`line1`) only tells one counter of the device from another.
+One rule for every device type (docs/device-types.md): the direction, then after a slash the class or the
+line. What stands first is the direction unless it is a word for a class; a later part is the class if it is
+such a word or `class` and a number, else it only tells one line of a device from another.
 """
 
 import re
 from typing import NamedTuple
 
-DIRECTIONS = frozenset({"in", "out", "ltr", "rtl", "forward", "backward", "north", "east", "south", "west"})
-"""`ltr` and `rtl`: from left to right and the other way, seen from the sensor."""
 CLASSES = frozenset(
     {"car", "van", "truck", "bus", "motorcycle", "bicycle", "scooter", "pedestrian", "trailer", "other"}
 )
@@ -21,12 +19,20 @@ class Lane(NamedTuple):
 
     direction: str | None
     vehicle_class: str | None
+    line: str | None
 
 
 def lane_of(channel: str) -> Lane:
-    """Direction and class of a channel."""
-    parts = channel.split("/")
+    """Direction, class and line of a channel."""
+    first, *rest = channel.split("/")
+    if first and _is_class(first):
+        first, rest = "", [first, *rest]
     return Lane(
-        next((part for part in parts if part in DIRECTIONS), None),
-        next((part for part in parts if part in CLASSES or _NUMBERED.fullmatch(part)), None),
+        first or None,
+        next(filter(_is_class, rest), None),
+        "/".join(part for part in rest if not _is_class(part)) or None,
     )
+
+
+def _is_class(part: str) -> bool:
+    return part in CLASSES or _NUMBERED.fullmatch(part) is not None
