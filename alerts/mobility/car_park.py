@@ -24,11 +24,18 @@ LEARNED, UNKNOWN = -1, -2
 """Instead of a number of cars at night: as few as in the quietest of the nights before; nothing is known."""
 
 SENSOR = np.dtype(
-    [("time", "<i8"), ("value", "<i8"), ("since", "<i8"), ("suspect_time", "<i8"), ("suspect", "<i8")]
+    [
+        ("time", "<i8"),
+        ("value", "<i8"),
+        ("since", "<i8"),
+        ("suspect_time", "<i8"),
+        ("suspect", "<i8"),
+        ("back", "<i8"),
+    ]
 )
 """One series: newest reading, occupied 0/1, spaces taken or the counter's value, since when it has been so,
-and a counter value that does not follow from the last one (the next reading decides). Times µs since the
-epoch, UTC."""
+a counter value that does not follow from the last one (the next reading decides), and when it was heard again
+after a silence longer than its car park's window. Times µs since the epoch, UTC."""
 
 PARK = np.dtype(
     [

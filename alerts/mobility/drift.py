@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from alerts.kernels.rows import Ints, Rows
+from alerts.kernels.rows import Rows
 from alerts.mobility.car_park import (
     LEARNED,
     MINUTE_US,
@@ -187,8 +187,9 @@ def _anchor(row: np.void, time_us: int, by: int) -> None:
 
 
 def _all_heard(sensors: Rows, plan: ParkingPlan, park: int, since_us: int) -> bool:
-    times: Ints = sensors["time"][plan.tellers[park]]
-    return bool((times > since_us).all())
+    """Whether every counter has spoken since, and none of a silence that began before."""
+    row = sensors[plan.tellers[park]]
+    return bool(((row["time"] > since_us) & (row["back"] <= since_us)).all())
 
 
 def _cars(number: int) -> str:

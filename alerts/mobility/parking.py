@@ -111,6 +111,8 @@ def _take(sensors: Rows, parks: Rows, plan: ParkingPlan, readings: Amounts) -> N
     told = np.where(first & (role == RESERVED), 0, amount - row["value"])
     change = np.where(counter, np.maximum(rise, 0), told)
     row["since"] = np.where(~strange & (first | (row["value"] != amount)), time, row["since"])
+    silent = ~first & (time - row["time"] > plan.window[park] * MINUTE_US)
+    row["back"] = np.where(~strange & silent, time, row["back"])
     row["value"] = np.where(strange, row["value"], amount)
     row["time"] = np.where(strange, row["time"], time)
     sensors[slot] = row

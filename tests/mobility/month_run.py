@@ -302,9 +302,9 @@ class Drift:
 
     `counters_per_day`, `per_day`: cars by which the mere counters, and what is told, come away from the truth
     in a day (least squares; the counters' number is not even kept within the car park). `counters_off`: mean
-    error of who adds up what the counters report and stays between 0 and the capacity. `off`, `worst`: mean and
-    greatest error of what is told, `corrections` in all. Errors are those from the third day on, and have in
-    them what came and went since the counters' last word.
+    error of who adds up what the counters report and stays between 0 and the capacity. `off`, `worst`: mean
+    and greatest error of what is told, `corrections` in all. Errors are those from the third day on, where
+    both counters were heard, and have in them what came and went since the counters' last word.
     """
 
     station: str
@@ -318,8 +318,8 @@ class Drift:
 
     def __str__(self):
         return (
-            f"{self.station} ({self.capacity} spaces): counters alone drift {self.counters_per_day:+.1f} cars "
-            f"a day and are {self.counters_off:.1f} off when kept within the car park; corrected "
+            f"{self.station} ({self.capacity} spaces): counters alone drift {self.counters_per_day:+.1f} "
+            f"cars a day and are {self.counters_off:.1f} off when kept within the car park; corrected "
             f"{self.per_day:+.2f} a day, {self.off:.1f} off, at worst {self.worst}; "
             f"{self.corrections} corrections"
         )
@@ -334,7 +334,7 @@ def drift(month, reading, station):
     ways = [month.seen[station, "vehicle_count", way] for way in ("in", "out")]
     came, left = (_passed(each, month.begin_us, ends) for each in ways)
     error = np.array([each.last for each in told]) - truth
-    later = ends > month.midnights[2]
+    later = (ends > month.midnights[2]) & np.array([each.completeness == 1 for each in told])
     return Drift(
         station=station,
         capacity=capacity,
@@ -348,7 +348,7 @@ def drift(month, reading, station):
 
 
 def _kept_within(month, station, ends, capacity):
-    """What one has who adds and takes away what the counters report, and never leaves the car park's bounds."""
+    """What one has who adds up what the counters report and never leaves the car park's bounds."""
     times, steps = [], []
     for way, sign in (("in", 1), ("out", -1)):
         place = Place(station, "vehicle_count", way)
