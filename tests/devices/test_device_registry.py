@@ -158,6 +158,7 @@ def test_nothing_installed_is_a_registry():
         ),
         ({"capacity": -1}, "[[device]] 1, capacity", "greater than or equal to 0"),
         ({"capacity": "many"}, "[[device]] 1, capacity", "integer"),
+        ({"reserved": "women"}, "[[device]] 1, reserved", "'disabled' or 'charging'"),
         ({"interval_s": 0}, "[[device]] 1, interval_s", "greater than 0"),
         ({"public": "maybe"}, "[[device]] 1, public", "boolean"),
         ({"statoin": "p"}, "[[device]] 1, statoin", "unknown key"),
@@ -350,3 +351,14 @@ def test_readers_see_whole_snapshots_while_it_changes(write):
     stop.set()
     reader.join()
     assert not torn
+
+
+def test_a_reserved_space_is_the_device_s_own(write):
+    text = (
+        "dev_eui,type,station,lat,lon,reserved\n"
+        "70b3d57ed0000001,bosch-tps110,p,50,7,Disabled\n"
+        "70b3d57ed0000002,bosch-tps110,p,,,charging\n"
+        "70b3d57ed0000003,bosch-tps110,p,,, \n"
+    )
+    devices = load_registry(write(text)).devices
+    assert [each.reserved for each in devices.values()] == ["disabled", "charging", ""]

@@ -107,6 +107,7 @@ def test_rights_and_a_link_stay(file):
         ({"direction": "-x"}, "direction", "letter or a digit"),
         ({"name": "a\u202eb"}, "name", "leave it out"),
         ({"name": "\ud800"}, "name", "."),
+        ({"reserved": "women"}, "reserved", "disabled or charging"),
         ({"stages_m_nhn": [78.5]}, "stages_m_nhn", "gauge_zero_m"),
     ],
 )

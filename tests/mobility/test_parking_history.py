@@ -41,20 +41,10 @@ def file(tmp_path):
 
 
 def quarters(begin_us, count, taken=lambda _: 10, station="loewe"):
+    begins = [begin_us + i * QUARTER for i in range(count)]
     return [
-        (
-            station,
-            Occupancy(
-                begin_us + i * QUARTER,
-                begin_us + (i + 1) * QUARTER,
-                taken(i),
-                taken(i) + 2,
-                taken(i),
-                50,
-                1.0,
-            ),
-        )
-        for i in range(count)
+        (station, Occupancy(begin, begin + QUARTER, taken(i), taken(i) + 2, taken(i), 50, 1.0))
+        for i, begin in enumerate(begins)
     ]
 
 

@@ -8,7 +8,7 @@ import { w } from "./inbox_texts.js";
 const DEVICES = "/api/v1/admin/devices";
 const MOST_BYTES = 1 << 20; // more the service does not take
 const FIRST = ["type", "station", "name", "lat", "lon", "public"];
-const FURTHER = ["water", "sensor_height_cm", "gauge_zero_m", "stages_cm", "capacity", "direction", "interval_s", "note"];
+const FURTHER = ["water", "sensor_height_cm", "gauge_zero_m", "stages_cm", "capacity", "reserved", "direction", "interval_s", "note"];
 const NUMBERS = new Set(["lat", "lon", "sensor_height_cm", "gauge_zero_m", "capacity", "interval_s"]);
 
 /** The form for one device; `guesses`: type ids to offer, `stations`: ids there are, `done(station)` afterwards. */
