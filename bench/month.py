@@ -10,9 +10,9 @@ from report import Report, run
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "mobility"))
 
-from month_run import Reading, drift, heard_at, judged, uncounted
+from month_run import Judged, Reading, drift, heard_at, judged, uncounted
 
-from devices.simulator.mobility.month import Place, month
+from devices.simulator.mobility.month import Month, Place, month
 from devices.simulator.mobility.town import LOTS, STREETS
 
 LEAST_DAYS = 4
@@ -44,11 +44,11 @@ def measure(scale: float) -> Report:
     return report
 
 
-def sums(report, town, reading):
+def sums(report: Report, town: Month, reading: Reading):
     """Hours of every site beside the truth."""
     hours = [each for each in judged(town, reading.counts, "PT1H") if each.site.station not in ONE_BY_ONE]
     share = np.concatenate([each.complete for each in hours]).mean()
-    report.add("hours that are complete", 100 * share, "%", "more")
+    report.add("hours that are complete", float(100 * share), "%", "more")
     for name, some in (
         ("on time", [each for each in hours if each.site.station in ON_TIME]),
         ("others", [each for each in hours if each.site.station not in ON_TIME]),
@@ -57,23 +57,23 @@ def sums(report, town, reading):
         slack = np.concatenate([each.slack[each.complete] for each in some])
         exact = wrong == 0 if name == "on time" else wrong <= slack
         what = "equal to the truth" if name == "on time" else "within the passings at their edges"
-        report.add(f"complete hours, {name}, {what}", 100 * exact.mean(), "%", "more", goal=100)
+        report.add(f"complete hours, {name}, {what}", float(100 * exact.mean()), "%", "more", goal=100)
         if wrong.any():
             truth = np.concatenate([each.truth[each.complete] for each in some])
-            report.add(f"complete hours, {name}, mean error", 100 * wrong.sum() / truth.sum(), "%")
+            report.add(f"complete hours, {name}, mean error", float(100 * wrong.sum() / truth.sum()), "%")
     fitting = [adds_up(town, each) for each in hours if each.kept]
-    report.add("running totals that add up", 100 * np.mean(fitting), "%", "more", goal=100)
+    report.add("running totals that add up", float(100 * np.mean(fitting)), "%", "more", goal=100)
     possible = [(each.count >= 0) & (each.count <= each.most) for each in hours]
-    report.add("hours that are possible", 100 * np.concatenate(possible).mean(), "%", "more", goal=100)
+    report.add("hours that are possible", float(100 * np.concatenate(possible).mean()), "%", "more", goal=100)
 
 
-def adds_up(town, each):
+def adds_up(town: Month, each: Judged):
     place = Place(each.site.station, each.site.property, each.site.channel)
     truth = town.counts(place, [heard_at(town, place)[0], each.end[-1]])[0] - uncounted(town, place)
     return abs(each.count.sum() - truth) <= each.slack[-1]
 
 
-def parking(report, town, reading):
+def parking(report: Report, town: Month, reading: Reading):
     """Taken spaces beside the truth."""
     for lot in LOTS:
         found = reading.occupancy(lot.station, "PT15M")
