@@ -1,9 +1,8 @@
 """The simulated month through the real reader and a real journal, judged against what truly happened.
 
-Eight days are run here, a whole week with its 25-hour day among them; `bench/month.py` runs the month. Sums
-are exact where a reading lies on the interval's edge. Elsewhere a counter's rise is spread evenly over the
-time between two readings, and what passed between those two may be put on the wrong side of the edge; nothing
-more (`month_run.Judged.slack`).
+A week with a 25-hour day is run here; `bench/month.py` runs the month. Sums are exact where a reading lies on
+the interval's edge. Elsewhere a counter's rise is spread evenly over the time between two readings, and what
+passed between those two may be put on the wrong side of the edge; nothing more (`month_run.Judged.slack`).
 """
 
 from datetime import date
@@ -37,7 +36,7 @@ REGULAR = {street.station for street in STREETS if street.counts != "event"} | {
 @pytest.fixture(scope="module")
 def town():
     """From a Monday on, with the end of summer time on the Sunday."""
-    return month(1, 8, first=date(2025, 10, 20))
+    return month(1, 7, first=date(2025, 10, 20))
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +215,7 @@ def test_occupancy_is_within_the_capacity_at_every_moment(town, read):
         assert all(0 <= some.occupied <= some.capacity for some in each.reserved.values())
     for lot in LOTS:
         found = read.occupancy(lot.station, "PT15M")
-        assert len(found) > 24 * 4 * 7
+        assert len(found) > 24 * 4 * 6
         for each in found:
             assert each.capacity == lot.open_to_all
             assert 0 <= each.mean <= each.most <= each.capacity
