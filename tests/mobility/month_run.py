@@ -32,8 +32,8 @@ RULES = {
         {"id": "counts", "kind": "counts", "stations": ["*"], "max_per_min": 60},
     ]
 }
-"""As a city sets them: a lane carries 40 a minute. The more is believed, the more resets of a counter of 16 bits
-look as if it had come to its end and begun anew: 60 in ten minutes are one in a hundred."""
+"""As a city sets them: a lane carries 40 a minute. The more is believed, the more resets of a counter of 16
+bits look as if it had come to its end and begun anew: with 60 in a minute one in a hundred, at ten minutes."""
 
 
 def fill(journal, month, begin=0, end=None, batch=BATCH):
@@ -236,11 +236,14 @@ def _is_total(month, place):
 
 
 def _around(heard, times):
-    """The last reading at or before each time and the first at or after, else the time itself."""
+    """The last reading at or before each time and the first at or after.
+
+    Before the first a quarter of an hour, which it may speak for; after the last the time itself.
+    """
     at = np.searchsorted(heard, times, "right") - 1
     after = np.searchsorted(heard, times, "left")
     return (
-        np.where(at >= 0, heard[np.maximum(at, 0)], times),
+        np.where(at >= 0, heard[np.maximum(at, 0)], times - HOUR_US // 4),
         np.where(after < len(heard), heard[np.minimum(after, len(heard) - 1)], times),
     )
 
