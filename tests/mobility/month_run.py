@@ -33,7 +33,7 @@ RULES = {
     ]
 }
 """As a city sets them: a lane carries 40 a minute. The more is believed, the more resets of a counter of 16
-bits look as if it had come to its end and begun anew: with 60 in a minute one in a hundred, at ten minutes."""
+bits look as if it had come to its end and begun anew: with 60 one in a hundred, where it tells every ten."""
 
 
 def fill(journal, month, begin=0, end=None, batch=BATCH):
