@@ -57,9 +57,11 @@ from api.vendor import NODE_MODULES, installed
 from api.visibility import SeriesBook
 
 _ROUTERS = (
+    # asked most: a request tries one after the other
+    readings,
+    sta,
     stations,
     catchments,
-    readings,
     archive,
     warnings,
     city_warnings,
@@ -87,7 +89,6 @@ _ROUTERS = (
     subscriptions,
     subscription_pages,
     console,
-    sta,
     pages,
 )
 

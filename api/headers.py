@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import Problem
+from api.problems import NEVER_ENDS, Problem
 from api.services import BaseMap
 from api.session import HEADER
 
@@ -16,7 +16,6 @@ _PREFLIGHT = (
     (b"access-control-allow-headers", b"If-None-Match, Last-Event-ID, Cache-Control"),
     (b"access-control-max-age", b"86400"),
 )
-_NEVER_ENDS = "/api/v1/stream"
 _READS = {"GET", "HEAD", "OPTIONS"}
 _PRIVATE = {b"authorization", HEADER.lower().encode()}
 _OPERATORS = ("/api/v1/admin", "/metrics", "/console")
@@ -61,7 +60,7 @@ class Headers:
             await send({"type": "http.response.start", "status": 204, "headers": list(_PREFLIGHT)})
             await send({"type": "http.response.body", "body": b""})
             return
-        head = scope["method"] == "HEAD" and scope["path"] != _NEVER_ENDS
+        head = scope["method"] == "HEAD" and scope["path"] != NEVER_ENDS
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

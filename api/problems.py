@@ -8,13 +8,16 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerts.errors import BusyError, SubscriptionsError
 from ingest.errors import IngestError
 
 MEDIA_TYPE = "application/problem+json"
+NEVER_ENDS = "/api/v1/stream"
 _RETRY_AFTER_S = "10"
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 log = structlog.get_logger(__name__)
 
 
@@ -84,17 +87,34 @@ async def _problem(_: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
-    hints = {
-        404: "the addresses of this service: /docs",
-        405: "this address is for reading: use GET",
-    }
-    details = {
-        404: "nothing has this address",
-        405: f"{request.method} is not possible here",
-    }
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return _other_method(request)
+    hints = {404: "the addresses of this service: /docs"}
+    details = {404: "nothing has this address"}
     code = error.status_code
     detail = details.get(code, str(error.detail))
     return Problem(code, detail, hints.get(code, ""), error.headers).response()
+
+
+def _other_method(request: Request) -> Response:
+    """What is possible at an address: as a 405, or for whoever asks by OPTIONS."""
+    possible = [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
+    # Headers answers HEAD with what GET would say, but of the stream, which never ends
+    if "GET" in possible and request.url.path != NEVER_ENDS:
+        possible.insert(1, "HEAD")
+    allow = {"Allow": ", ".join([*possible, "OPTIONS"])}
+    if request.method == "OPTIONS":
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=allow)
+    return Problem(
+        405, f"{request.method} is not possible here", f"possible: {allow['Allow']}", allow
+    ).response()
 
 
 async def _validation(_: Request, error: Exception) -> Response:

@@ -70,7 +70,10 @@ class PublicReadings:
             else:
                 streams.append(self._store.query(_until(part, now_us - delay_us) if delay_us else part))
         merged = streams[0] if len(streams) == 1 else heapq.merge(*streams, key=_at, reverse=query.descending)
-        return (_rounded(point, rules[point.series]) for point in islice(merged, query.limit))
+        points = islice(merged, query.limit)
+        if not any(rule.round_to for rule in rules.values()):
+            return points
+        return (_rounded(point, rules[point.series]) for point in points)
 
     def _newest(self, series: Series, now_us: int) -> Iterator[Point]:
         shown = self._shown(series)
@@ -103,6 +106,7 @@ class PublicReadings:
             last + 1,
             limit=_WHOLE,
             descending=query.descending,
+            until_s=query.until_s,
         )
         for end, points in groupby(self._store.query(raw), lambda point: _end(point.time_us, length)):
             found: dict[Series, _Interval] = {}

@@ -127,8 +127,8 @@ class Services:
     `silences`: what staff need not hear of, `unsilence(id)` tells of what one held back that has ended.
     `city_warnings`: the city's own, in force, proposed and ended in the last 24 hours; `office` decides about
     them. `cap`: their
-    documents, None where no sender is configured; `cap_url`: what links in the feed begin with, "" as asked;
-    `url`: what other links begin with.
+    documents, None where no sender is configured; `cap_url`: what links in the feed begin with, `url`: what
+    other links do, see `base`.
     `mailings(limit, before)`: what residents were sent, newest first, on from an id.
     `pushes`: network servers that send by HTTP, by name. `device_events`: what they tell beside uplinks.
     `audit`: where decisions and operators' entries are noted.
@@ -192,6 +192,13 @@ class Services:
     archive: Archive | None = None
     corrections: Corrections = lambda *_: ()
     count_by_hand: Callable[[str, int, int, str], Correction] | None = None
+
+    def base(self, asked: str, own: str = "") -> str:
+        """What absolute links begin with, without a slash at the end.
+
+        `own`: what the configuration says for these alone; else [api] url, else the address that was asked.
+        """
+        return (own or self.url or asked).rstrip("/")
 
     def rule(self, property_: str) -> PublicRule:
         """What the city decides about a property; without a word of it, what is not internal is public."""

@@ -32,6 +32,7 @@ class SeriesBook:
         self._lock = threading.Lock()
         self._series: list[Series] = []
         self._numbers: dict[Series, int] = {}
+        self._at: dict[str, list[Series]] = {}
         self.newest: dict[Series, tuple[int, Point | None]] = {}
 
     def all(self) -> Sequence[Series]:
@@ -40,7 +41,14 @@ class SeriesBook:
             for series in self._journal.series(len(self._series)):
                 self._numbers[series] = len(self._series)
                 self._series.append(series)
+                self._at.setdefault(series.station, []).append(series)
             return self._series
+
+    def at(self, stations: Iterable[str]) -> Sequence[Series]:
+        """The series of some stations, in the order of their numbers."""
+        self.all()
+        found = [series for station in stations for series in self._at.get(station, ())]
+        return sorted(found, key=self._numbers.__getitem__)
 
     def number(self, series: Series) -> int:
         """Number of a series that the journal has handed out."""
@@ -63,7 +71,7 @@ class View:
         """Stations this caller may know of, by id."""
         if self.operator is not None:
             return self.registry.stations
-        return {id_: station for id_, station in self.registry.stations.items() if station.public}
+        return self.registry.public
 
     @cached_property
     def properties(self) -> Mapping[str, ObservedProperty]:
@@ -176,9 +184,8 @@ class View:
         wanted_properties = {self.property(name).name for name in properties}
         return [
             series
-            for series in self.book.all()
-            if (not wanted_stations or series.station in wanted_stations)
-            and (not wanted_properties or series.property in wanted_properties)
+            for series in (self.book.at(wanted_stations) if wanted_stations else self.book.all())
+            if (not wanted_properties or series.property in wanted_properties)
             and self.sees(series)
             and self._begun(series)
         ]

@@ -104,10 +104,16 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Everything installed, as one immutable snapshot."""
+    """Everything installed, as one immutable snapshot. `public`: the stations that everybody sees."""
 
     devices: Mapping[str, InstalledDevice] = field(default_factory=lambda: MappingProxyType({}))
     stations: Mapping[str, Station] = field(default_factory=lambda: MappingProxyType({}))
+    public: Mapping[str, Station] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Look through the stations once, for everybody who asks."""
+        public = {id_: station for id_, station in self.stations.items() if station.public}
+        object.__setattr__(self, "public", MappingProxyType(public))
 
 
 def load_registry(

@@ -1,6 +1,7 @@
 """InfluxDB's HTTP interfaces: how 1.x and 2.x want a batch written, and InfluxQL over /query for both."""
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,8 @@ from ingest.errors import CannotDeleteError, StoreError
 from ingest.line_protocol import identifier, of_series, predicate
 from ingest.reading import Series
 
-_TIMEOUT_S = 10
+_TIMEOUT_S = 10.0
+_SHORTEST_S = 0.01
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_SUCH_CALL = frozenset({404, 405, 501})
 # the words of 1.x, 2.x and 3.x for "these points, not you"
@@ -51,8 +53,8 @@ class Connection(Protocol):
     def write(self, body: bytes) -> None:
         """Write lines. Raises PointsRefused."""
 
-    def query(self, statement: str) -> list[dict[str, Any]]:
-        """Result series of one InfluxQL statement, times as microseconds."""
+    def query(self, statement: str, until_s: float | None = None) -> list[dict[str, Any]]:
+        """Result series of one InfluxQL statement, times as microseconds. `until_s` as in Query."""
 
     def delete(self, series: Series, first_us: int, last_us: int) -> None:
         """Delete the points of one series at some times, both included. Raises CannotDeleteError."""
@@ -116,12 +118,15 @@ class _Http:
     def __init__(self, address: Address, headers: Mapping[str, str]) -> None:
         self._address = address
         self._headers = dict(headers)
-        self._pool = urllib3.PoolManager(
-            retries=False, timeout=urllib3.Timeout(total=_TIMEOUT_S), maxsize=4, block=False
-        )
+        self._pool = urllib3.PoolManager(retries=False, maxsize=4, block=False)
 
     def post(
-        self, path: str, parameters: Mapping[str, str], body: bytes, kind: str
+        self,
+        path: str,
+        parameters: Mapping[str, str],
+        body: bytes,
+        kind: str,
+        timeout_s: float = _TIMEOUT_S,
     ) -> urllib3.BaseHTTPResponse:
         try:
             return self._pool.request(
@@ -129,16 +134,19 @@ class _Http:
                 f"{self._address.url}{path}?{urlencode(parameters)}",
                 body=body,
                 headers={**self._headers, "Content-Type": kind},
+                timeout=urllib3.Timeout(total=timeout_s),
             )
         except urllib3.exceptions.HTTPError as fault:
             raise _away(self._address, fault) from fault
 
-    def query(self, statement: str) -> list[dict[str, Any]]:
+    def query(self, statement: str, until_s: float | None = None) -> list[dict[str, Any]]:
+        left_s = _TIMEOUT_S if until_s is None else min(_TIMEOUT_S, until_s - time.monotonic())
         answer = self.post(
             "/query",
             {"db": self._address.database, "epoch": "u"},
             urlencode({"q": statement}).encode(),
             "application/x-www-form-urlencoded",
+            max(_SHORTEST_S, left_s),
         )
         if answer.status != 200:  # noqa: PLR2004 - HTTP
             raise refusal(self._address, answer.status, answer.data)
@@ -171,9 +179,9 @@ class _Version1:
         if not 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP
             raise refusal(self._address, answer.status, answer.data)
 
-    def query(self, statement: str) -> list[dict[str, Any]]:
+    def query(self, statement: str, until_s: float | None = None) -> list[dict[str, Any]]:
         try:
-            return self._http.query(statement)
+            return self._http.query(statement, until_s)
         except MissingDatabaseError:
             self._create()
             return []
@@ -199,7 +207,7 @@ class _Version2:
         self._address = address
         self._http = _Http(address, {"Authorization": f"Token {address.token}"})
         self._client = InfluxDBClient(
-            url=address.url, token=address.token, org=address.org, timeout=_TIMEOUT_S * 1000
+            url=address.url, token=address.token, org=address.org, timeout=round(_TIMEOUT_S * 1000)
         )
         self._writes = self._client.write_api(write_options=SYNCHRONOUS)
 
@@ -217,8 +225,8 @@ class _Version2:
         except urllib3.exceptions.HTTPError as fault:
             raise _away(self._address, fault) from fault
 
-    def query(self, statement: str) -> list[dict[str, Any]]:
-        return self._http.query(statement)
+    def query(self, statement: str, until_s: float | None = None) -> list[dict[str, Any]]:
+        return self._http.query(statement, until_s)
 
     def delete(self, series: Series, first_us: int, last_us: int) -> None:
         if not series.channel and self._channels(series):

@@ -105,7 +105,8 @@ class InfluxStore:
         while low <= high:
             rows = self._connection.query(
                 f"SELECT {_COLUMNS} FROM {identifier(property_)} WHERE ({_condition(group)})"  # noqa: S608 - quoted
-                f" AND time >= {low}u AND time <= {high}u ORDER BY time {order} LIMIT {page}"
+                f" AND time >= {low}u AND time <= {high}u ORDER BY time {order} LIMIT {page}",
+                query.until_s,
             )
             points = [point for result in rows for point in _points(property_, result)]
             whole = len(points) < page

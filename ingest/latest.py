@@ -35,8 +35,9 @@ class LatestValues:
         self._pause_s = pause_s
         self._lock = threading.Lock()
         self._newest: dict[Series, Point] = {}
-        # the keys of _newest in order, sorted again when there are more of them
+        # the keys of _newest in order, sorted again when there are more of them, and the same by station
         self._order: list[Series] = []
+        self._at: dict[str, list[Series]] = {}
         self._series: list[Series] = []
         self._listeners: list[Listener] = []
         self._stopping = threading.Event()
@@ -81,11 +82,16 @@ class LatestValues:
         with self._lock:
             if len(self._order) < len(self._newest):
                 self._order = sorted(self._newest, key=_fields)
+                self._at = {}
+                for series in self._order:
+                    self._at.setdefault(series.station, []).append(series)
+            wanted = self._order
+            if stations is not None:
+                wanted = [series for each in sorted(set(stations)) for series in self._at.get(each, ())]
             return [
                 self._newest[series]
-                for series in self._order
-                if (stations is None or series.station in stations)
-                and (properties is None or series.property in properties)
+                for series in wanted
+                if properties is None or series.property in properties
             ]
 
     def listen(self, callback: Listener) -> Callable[[], None]:
@@ -145,7 +151,7 @@ class LatestValues:
         stood = self._journal.cursor(PART)
         newest = {point.series: point for point in self._store.latest()}
         with self._lock:
-            self._newest, self._order = newest, []
+            self._newest, self._order, self._at = newest, [], {}
             self.version += 1
         self._corrections = corrections
         return min(cursor, stood)

@@ -9,13 +9,13 @@ import gzip
 import itertools
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
+from devices.instant import rfc3339_us
 from ingest.errors import HistoryError
 from ingest.reading import READING, Readings
 
@@ -235,19 +235,14 @@ def _row(text: str, keys: _Keys) -> tuple[int, int, float]:
 
 def read_time(text: str) -> int:
     """RFC 3339 with offset as µs since the epoch. Raises ValueError with what is wrong."""
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise ValueError(f"time {text[:40]!r} is not RFC 3339, such as 2026-07-14T18:05:00+02:00") from None
-    if moment.tzinfo is None:
+    time_us = rfc3339_us(text.strip())
+    if time_us is None and rfc3339_us(f"{text.strip()}Z") is not None:
         raise ValueError(f"time {text[:40]!r} has no offset, such as +01:00 or Z")
-    try:
-        seconds = round(moment.replace(microsecond=0).timestamp())
-    except OverflowError:
-        seconds = -1
-    if seconds < 0:
+    if time_us is None:
+        raise ValueError(f"time {text[:40]!r} is not RFC 3339, such as 2026-07-14T18:05:00+02:00")
+    if time_us < 0:
         raise ValueError(f"time {text[:40]!r} is before 1970")
-    return seconds * 1_000_000 + moment.microsecond
+    return time_us
 
 
 def _times(data: _Bytes, begin: _Ints, length: _Ints) -> tuple[_Ints, _Bools]:

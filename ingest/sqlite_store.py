@@ -143,7 +143,8 @@ class SqliteStore:
                     cursors.append(
                         connection.execute(f"{_RANGE} {order} LIMIT ?", (rank, number, low, high, size))
                     )
-            rows = islice(heapq.merge(*cursors, reverse=query.descending), size)
+            merged = cursors[0] if len(cursors) == 1 else heapq.merge(*cursors, reverse=query.descending)
+            rows = islice(merged, size)
             return [Point(wanted[rank], time, value, quality) for time, rank, value, quality in rows]
 
     def _names(self, connection: sqlite3.Connection, numbers: set[int]) -> dict[int | None, Series]:

@@ -30,6 +30,8 @@ class Query:
     """Readings of some series with from_us <= time < to_us, at most `limit`, in (time, series) order.
 
     `after` (time, series of the last point) continues a page; `descending` turns the whole order round.
+    `until_s`: by time.monotonic(), when nobody waits for the answer any longer: a store that has to wait for
+    others gives up then.
     """
 
     series: Sequence[Series]
@@ -38,6 +40,7 @@ class Query:
     limit: int = 1000
     after: tuple[int, Series] | None = None
     descending: bool = False
+    until_s: float | None = None
 
 
 class Store(Protocol):

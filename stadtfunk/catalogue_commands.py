@@ -17,7 +17,6 @@ from devices.measurement import Quality, Rejected
 from devices.properties import observed_properties
 from stadtfunk import decode_codec
 from stadtfunk.javascript_types import city_catalogue, javascript_types_of, open_repository
-from stadtfunk.settings_file import load_settings
 
 _FAULTY = {Quality.FAIL}
 _MAX_PORT = 223
@@ -140,6 +139,8 @@ def _decode(args: argparse.Namespace, sandbox: Sandbox) -> int:
 def _types(args: argparse.Namespace, sandbox: Sandbox) -> Catalogue:
     """The types of a configuration, or of the folders named, beside our own."""
     if args.config is not None:
+        from stadtfunk.settings_file import load_settings  # noqa: PLC0415 - it brings the whole service along
+
         settings = load_settings(args.config)
         scripts = javascript_types_of(settings, sandbox)
         types = city_catalogue(settings, scripts)

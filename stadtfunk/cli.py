@@ -2,99 +2,85 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import version
-from pathlib import Path
 
-from stadtfunk import (
-    backtest,
-    cap,
-    catalogue_commands,
-    check,
-    codecs_commands,
-    demo,
-    drill,
-    kostra_commands,
-    logs,
-    neighbours,
-    openapi,
-    replay,
-    reprocess_command,
-    routing,
-    serve,
-    texts_command,
-    tokens,
-    web_push,
-)
+from stadtfunk import logs
 from stadtfunk.errors import StadtfunkError
 
-Command = Callable[[argparse.Namespace], int]
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: the module that is imported when it is named, and there what runs it and adds its arguments.
+
+    `run` is empty where its own commands say what runs.
+    """
+
+    summary: str
+    module: str
+    run: str = "run"
+    arguments: str = "add_arguments"
 
 
-def parser() -> argparse.ArgumentParser:
-    """Every command with its arguments."""
+COMMANDS = {
+    "demo": Command("a whole simulated city in one process", "stadtfunk.demo"),
+    "serve": Command("run the service", "stadtfunk.serve"),
+    "check": Command("validate everything the configuration names", "stadtfunk.check"),
+    "neighbours": Command(
+        "ask the public gauges and warnings once, and show what they give", "stadtfunk.neighbours"
+    ),
+    "devices": Command(
+        "list the device types", "stadtfunk.catalogue_commands", "devices", "add_devices_arguments"
+    ),
+    "decode": Command("decode one payload", "stadtfunk.catalogue_commands", "decode", "add_decode_arguments"),
+    "codecs": Command("JavaScript codecs", "stadtfunk.codecs_commands", ""),
+    "kostra": Command(
+        "tables of how much rain falls how rarely, from DWD's KOSTRA", "stadtfunk.kostra_commands", ""
+    ),
+    "cap": Command("CAP 1.2 documents", "stadtfunk.cap", ""),
+    "texts": Command("what people read: preview, check, sign, copy", "stadtfunk.texts_command", ""),
+    "replay": Command("publish recorded MQTT messages", "stadtfunk.replay"),
+    "reprocess": Command(
+        "decode the recorded uplinks again and correct the store", "stadtfunk.reprocess_command"
+    ),
+    "backtest": Command(
+        "judge a history by the rules and report how they would have warned", "stadtfunk.backtest"
+    ),
+    "drill": Command("play a recorded event as an exercise in a running service", "stadtfunk.drill"),
+    "routes": Command("who of the staff hears of what, when", "stadtfunk.routing"),
+    "webpush": Command("messages to browsers", "stadtfunk.web_push", ""),
+    "openapi": Command("print the OpenAPI document", "stadtfunk.openapi", arguments=""),
+    "token": Command("make a bearer token and the hash for the configuration", "stadtfunk.tokens"),
+}
+
+
+def parser(only: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """Every command with its arguments; with `only`, those of the first command it names, if any."""
     root = argparse.ArgumentParser(
         prog="stadtfunk", description="Hears a city's sensors and warns its people."
     )
     root.add_argument("--version", action="version", version=f"stadtfunk {version('stadtfunk')}")
     root.add_argument("--log", choices=("debug", "info", "warning"), default="info", help="least log level")
     commands = root.add_subparsers(metavar="COMMAND", required=True)
-
-    def command(name: str, summary: str, run: Command) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=summary, description=summary)
-        sub.set_defaults(run=run)
-        return sub
-
-    demo.add_arguments(command("demo", "a whole simulated city in one process", demo.run))
-    _config(command("serve", "run the service", serve.run))
-    check.add_arguments(command("check", "validate everything the configuration names", check.run))
-    _config(
-        command(
-            "neighbours", "ask the public gauges and warnings once, and show what they give", neighbours.run
-        )
-    )
-    catalogue_commands.add_devices_arguments(
-        command("devices", "list the device types", catalogue_commands.devices)
-    )
-    catalogue_commands.add_decode_arguments(
-        command("decode", "decode one payload", catalogue_commands.decode)
-    )
-    codecs_commands.add_arguments(commands.add_parser("codecs", help="JavaScript codecs"))
-    kostra_commands.add_arguments(
-        commands.add_parser("kostra", help="tables of how much rain falls how rarely, from DWD's KOSTRA")
-    )
-    cap.add_arguments(commands.add_parser("cap", help="CAP 1.2 documents"))
-    texts_command.add_arguments(
-        commands.add_parser("texts", help="what people read: preview, check, sign, copy")
-    )
-    replay.add_arguments(command("replay", "publish recorded MQTT messages", replay.run))
-    reprocess_command.add_arguments(
-        command("reprocess", "decode the recorded uplinks again and correct the store", reprocess_command.run)
-    )
-    backtest.add_arguments(
-        command(
-            "backtest", "judge a history by the rules and report how they would have warned", backtest.run
-        )
-    )
-    drill.add_arguments(
-        command("drill", "play a recorded event as an exercise in a running service", drill.run)
-    )
-    routing.add_arguments(command("routes", "who of the staff hears of what, when", routing.run))
-    web_push.add_arguments(commands.add_parser("webpush", help="messages to browsers"))
-    command("openapi", "print the OpenAPI document", openapi.run)
-    tokens.add_arguments(
-        command("token", "make a bearer token and the hash for the configuration", tokens.run)
-    )
+    named = set(COMMANDS) if only is None else {next((each for each in only if each in COMMANDS), "")}
+    for name, command in COMMANDS.items():
+        sub = commands.add_parser(name, help=command.summary, description=command.summary)
+        if name not in named:
+            continue
+        module = import_module(command.module)
+        if command.arguments:
+            getattr(module, command.arguments)(sub)
+        if command.run:
+            sub.set_defaults(run=getattr(module, command.run))
     return root
-
-
-def _config(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--config", type=Path, required=True, metavar="city.toml")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    args = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    args = parser(given).parse_args(given)
     logs.configure(args.log)
     try:
         code: int = args.run(args)

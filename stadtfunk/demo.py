@@ -288,7 +288,11 @@ def _settings(folder: Path, broker: Addresses, port: int, digest: str) -> Settin
         "DEMO_PORT": str(port),
         "DEMO_TOKEN_SHA256": digest,
     }
-    return load_settings(CITY / "city.toml", values)
+    city = folder / "city"
+    if not city.exists():
+        # a device that somebody registers is written into the list
+        shutil.copytree(CITY, city)
+    return load_settings(city / "city.toml", values)
 
 
 def _welcome(args: argparse.Namespace, settings: Settings, token: str, simulator: Simulator) -> str:

@@ -1,6 +1,7 @@
 """A city's device types, with those that JavaScript codecs read, as its configuration names them."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devices.catalogue import Catalogue, load_catalogue
 from devices.javascript.sandbox import Sandbox
@@ -9,7 +10,9 @@ from devices.javascript.type_files import CodecRepository, JavascriptTypes
 from devices.repository.repository import Repository
 from ingest.health import Health
 from ingest.sqlite_file import sqlite_path
-from stadtfunk.settings import Settings
+
+if TYPE_CHECKING:
+    from stadtfunk.settings import Settings
 
 FOLDER = "codecs"
 """Beside the journal: the codecs in force."""
@@ -18,12 +21,12 @@ _REMAPPED = (
 )
 
 
-def shelf_of(settings: Settings) -> Shelf:
+def shelf_of(settings: "Settings") -> Shelf:
     """The codecs in force of a city."""
     return Shelf(sqlite_path(settings.journal.url).with_name(FOLDER))
 
 
-def javascript_types_of(settings: Settings, sandbox: Sandbox) -> JavascriptTypes:
+def javascript_types_of(settings: "Settings", sandbox: Sandbox) -> JavascriptTypes:
     """What loads a city's JavaScript types. Raises DevicesError for a repository that is none."""
     devices = settings.devices
     repository = devices.repository and settings.path(devices.repository)
@@ -40,13 +43,13 @@ def open_repository(folder: Path) -> CodecRepository:
     return Repository(folder)
 
 
-def city_catalogue(settings: Settings, scripts: JavascriptTypes) -> Catalogue:
+def city_catalogue(settings: "Settings", scripts: JavascriptTypes) -> Catalogue:
     """Our own types and the city's. Raises DevicesError with every fault."""
     folders = map(settings.path, (*settings.devices.types, *settings.devices.maps))
     return load_catalogue(*folders, scripts=scripts)
 
 
-def examined_types(settings: Settings) -> tuple[Catalogue, list[str]]:
+def examined_types(settings: "Settings") -> tuple[Catalogue, list[str]]:
     """As named_types, and in words which types wait to be activated or have another map than before."""
     scripts = javascript_types_of(settings, Sandbox())
     catalogue = city_catalogue(settings, scripts)
@@ -54,7 +57,7 @@ def examined_types(settings: Settings) -> tuple[Catalogue, list[str]]:
     return catalogue, [f"codec of {type_id}: {why}" for type_id, why in sorted(said.items())]
 
 
-def named_types(settings: Settings) -> Catalogue:
+def named_types(settings: "Settings") -> Catalogue:
     """The same for whoever decodes nothing: no sandbox is started. Raises DevicesError with every fault."""
     return examined_types(settings)[0]
 

@@ -55,6 +55,11 @@ def with_neighbours(registry: Registry, settings: Settings) -> Registry:
     return merged(registry, neighbour_registry(neighbours_of(settings), {}))
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which configuration."""
+    parser.add_argument("--config", type=Path, required=True, metavar="city.toml")
+
+
 def run(args: argparse.Namespace) -> int:
     """Ask every source once and print what it gives; 1 when one of them does not answer."""
     settings = load_settings(args.config)

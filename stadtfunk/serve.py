@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -99,6 +100,11 @@ def interruptible() -> Iterator[Callable[[], None]]:
         return
     for each, handler in zip(signals, before, strict=True):
         signal.signal(each, handler)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which configuration."""
+    parser.add_argument("--config", type=Path, required=True, metavar="city.toml")
 
 
 def run(args: argparse.Namespace) -> int:

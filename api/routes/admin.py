@@ -48,8 +48,8 @@ class UplinksQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=_MOST_UPLINKS)] = 100
 
 
-def _admin(model: type) -> dict[int | str, dict[str, Any]]:
-    return {**collection_of(model, geojson=False, open_data=False), **errors(403)}
+def _admin(model: type, *, csv: bool = True) -> dict[int | str, dict[str, Any]]:
+    return {**collection_of(model, csv=csv, geojson=False, open_data=False), **errors(403)}
 
 
 @router.get("/rejected", response_class=Response, responses=_admin(RejectedUplink))
@@ -65,7 +65,7 @@ def rejected(request: Request, view: Operator, query: Annotated[RejectedQuery, Q
     return _page(request, view, query.f, items, layout, last)
 
 
-@router.get("/uplinks", response_class=Response, responses=_admin(AdminUplink))
+@router.get("/uplinks", response_class=Response, responses=_admin(AdminUplink, csv=False))
 def uplinks(request: Request, view: Operator, query: Annotated[UplinksQuery, Query()]) -> Response:
     """The newest stored uplinks, newest first: raw, what was read from them, what the codec left over."""
     rows = view.services.journal.latest_uplinks(query.limit, _eui(query.device))

@@ -37,6 +37,9 @@ _DEFAULT: Mapping[Kind, tuple[str, ...]] = {
 }
 _CACHE = "public, max-age=30"
 _SIGNIFICANT = ".12g"
+_NO_PLACES = frozenset({"localtime", "posixrules", "Factory", "leapseconds"})
+_OTHER_CLOCKS = ("posix/", "right/")
+"""What else lies among a machine's time zones: its own clock, no zone at all, clocks with leap seconds."""
 _MOST_READINGS = 500_000
 """Of one page: then it is shorter than its limit, and the next one goes on."""
 _MOST_BLOCKS = 50
@@ -210,10 +213,13 @@ def _interval(text: str) -> Any:
 
 
 def _zone(name: str) -> ZoneInfo:
+    unknown = Problem(400, f"there is no time zone {name!r}", "a name such as Europe/Berlin")
+    if name in _NO_PLACES or name.startswith(_OTHER_CLOCKS):
+        raise unknown
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise Problem(400, f"there is no time zone {name!r}", "a name such as Europe/Berlin") from error
+        raise unknown from error
 
 
 def _position(cursor: str | None) -> Position | None:

@@ -41,7 +41,7 @@ def feed(request: Request, view: AnyCaller) -> Response:
     """
     publisher = _publisher(view)
     listed = _seen(view, publisher.listed())
-    base = view.services.cap_url.rstrip("/") or str(request.base_url).rstrip("/")
+    base = view.services.base(str(request.base_url), view.services.cap_url)
     body = atom(listed, view.services.city.name, base, publisher.changed_us)
     answer = respond(
         request, view, body, media_type="application/atom+xml; charset=utf-8", cache=_CACHE, open_data=False

@@ -18,7 +18,7 @@ from api.problems import Problem, not_found
 from api.responses import PRIVATE, collection, common_headers, respond
 from api.routes.audit import note
 from api.routes.city_warning_item import city_warning_item, course_item, texts_item, warnings_heard
-from api.routes.openapi import collection_of, errors
+from api.routes.openapi import collection_of, errors, one_of
 from api.routes.query import CollectionQuery
 from api.routes.stations import nowhere
 from api.schemas.city_warnings import CityWarningCourse, CityWarningDraft, CityWarningItem
@@ -126,7 +126,7 @@ async def city_warnings(
 @router.get(
     "/city-warnings/{city_warning_id}",
     response_class=Response,
-    responses={200: {"model": CityWarningItem}, **errors(401, 404, 422)},
+    responses={**one_of(CityWarningItem), **errors(401, 404, 422)},
 )
 async def city_warning(request: Request, view: AnyCaller, city_warning_id: WarningId) -> Response:
     """One warning that the city released, while it is in force and for 24 hours after its end."""
@@ -179,7 +179,7 @@ def draft(view: Operator, query: Annotated[DraftQuery, Query()]) -> Response:
 @staff_router.get(
     "/{city_warning_id}",
     response_class=Response,
-    responses={200: {"model": CityWarningCourse}, **errors(401, 403, 404, 422)},
+    responses={**one_of(CityWarningCourse, open_data=False), **errors(401, 403, 404, 422)},
 )
 def course(view: Operator, city_warning_id: WarningId) -> Response:
     """One warning with every step: what was said, who decided, why."""
@@ -193,7 +193,7 @@ def course(view: Operator, city_warning_id: WarningId) -> Response:
     "",
     status_code=201,
     response_class=Response,
-    responses={201: {"model": CityWarningCourse}, **errors(401, 403, 404, 409, 422, 503)},
+    responses={**one_of(CityWarningCourse, 201, open_data=False), **errors(401, 403, 404, 409, 422, 503)},
 )
 def raise_by_hand(view: Operator, body: NewCityWarning) -> Response:
     """Propose or release a warning by hand; answers with it. It is durable then."""
@@ -218,7 +218,7 @@ def raise_by_hand(view: Operator, body: NewCityWarning) -> Response:
     "/{city_warning_id}/steps",
     status_code=201,
     response_class=Response,
-    responses={201: {"model": CityWarningCourse}, **errors(401, 403, 404, 409, 422, 503)},
+    responses={**one_of(CityWarningCourse, 201, open_data=False), **errors(401, 403, 404, 409, 422, 503)},
 )
 def decide(view: Operator, city_warning_id: WarningId, body: CityWarningStepBody) -> Response:
     """Take a step; answers with the warning after it. A second click answers the same."""

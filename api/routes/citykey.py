@@ -11,7 +11,7 @@ from api.citykey.messages import content as news_of
 from api.citykey.messages import infobox as messages_of
 from api.citykey.places import categories, pois
 from api.citykey.tiles import services as tiles_of
-from api.responses import respond
+from api.responses import common_headers, respond
 from api.visibility import View
 
 router = APIRouter(prefix="/citykey", tags=["citykey"])
@@ -23,12 +23,13 @@ _Text = Annotated[str | None, Field(description="as the apps send it")]
 _Degrees = Annotated[str | None, Field(description="degrees", examples=["50.99"])]
 _ENVELOPE = {"type": "object", "required": ["content"]}
 _FAULTS = {"type": "object", "required": ["errors"]}
+_FAULT = {"errors": [{"errorCode": "invalid.parameter", "userMsg": "cityId ist keine Zahl"}]}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "As Citykey", "content": {"application/json": {"schema": _ENVELOPE}}},
     304: {"description": "You have it"},
     400: {
         "description": "A parameter that cannot be meant so, as Citykey tells errors",
-        "content": {"application/json": {"schema": _FAULTS}},
+        "content": {"application/json": {"schema": _FAULTS, "example": _FAULT}},
     },
 }
 
@@ -63,7 +64,7 @@ def poi(request: Request, query: Annotated[PoiQuery, Query()]) -> Response:
         city, category = _whole("cityId", query.cityId) or 0, _whole("categoryId", query.categoryId)
         near = _place(query.lat, query.lng)
     except _ParameterError as fault:
-        return _fault(request, view, str(fault))
+        return _fault(view, str(fault))
     if query.actionName == "GET_CityPOICategories":
         return _answer(request, view, categories(view), _CACHE)
     found = pois(view, city, category, near, _address(request, view))
@@ -77,7 +78,7 @@ def content(request: Request, query: Annotated[CityQuery, Query()]) -> Response:
     try:
         city = _whole("cityId", query.cityId) or 0
     except _ParameterError as fault:
-        return _fault(request, view, str(fault))
+        return _fault(view, str(fault))
     address = _address(request, view)
     return _answer(request, view, news_of(view, city, address, _picture(address)), _WARNINGS)
 
@@ -89,7 +90,7 @@ def infobox(request: Request, query: Annotated[CityQuery, Query()]) -> Response:
     try:
         _whole("cityId", query.cityId)
     except _ParameterError as fault:
-        return _fault(request, view, str(fault))
+        return _fault(view, str(fault))
     return _answer(request, view, messages_of(view, _address(request, view)), _WARNINGS)
 
 
@@ -100,7 +101,7 @@ def services(request: Request, query: Annotated[CityQuery, Query()]) -> Response
     try:
         _whole("cityId", query.cityId)
     except _ParameterError as fault:
-        return _fault(request, view, str(fault))
+        return _fault(view, str(fault))
     return _answer(request, view, tiles_of(view.services.city, _address(request, view)), _CACHE)
 
 
@@ -110,8 +111,7 @@ def _view(request: Request) -> View:
 
 
 def _address(request: Request, view: View) -> str:
-    base = view.services.publisher.base or str(request.base_url).rstrip("/")
-    return f"{base}/"
+    return f"{view.services.base(str(request.base_url))}/"
 
 
 def _picture(address: str) -> str:
@@ -146,8 +146,8 @@ def _answer(request: Request, view: View, content: object, cache: str) -> Respon
     return respond(request, view, orjson.dumps({"content": content}), cache=cache)
 
 
-def _fault(request: Request, view: View, text: str) -> Response:
+def _fault(view: View, text: str) -> Response:
     body = orjson.dumps({"errors": [{"errorCode": "invalid.parameter", "userMsg": text}]})
-    answer = respond(request, view, body, cache="no-store")
-    answer.status_code = 400
-    return answer
+    # no error is what somebody has already, whatever If-None-Match says
+    headers = common_headers(view, "no-store", open_data=False)
+    return Response(body, 400, headers, "application/json")

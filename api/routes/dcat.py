@@ -7,7 +7,6 @@ from fastapi import APIRouter, FastAPI, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.caller import AnyCaller
-from api.dcat.contents import contents
 from api.dcat.documents import RDF_TYPES, Catalogue, Rdf
 from api.dcat.graph import CATALOG, Page, page_address
 from api.problems import Problem
@@ -100,8 +99,8 @@ def _respond(request: Request, view: View, query: PageQuery, form: Rdf) -> Respo
     services = view.services
     public = View(services, view.book)
     catalogue: Catalogue = request.app.state.catalogue
-    found = contents(public, services.publisher, _offered(request.app), catalogue.first)
-    base = services.publisher.base or str(request.base_url).rstrip("/")
+    found = catalogue.facts(public, _offered(request.app))
+    base = services.base(str(request.base_url), services.publisher.base)
     page = Page(query.page, query.limit, request.url.path)
     last = page.last(found.datasets)
     if page.number > last:

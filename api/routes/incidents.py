@@ -14,7 +14,7 @@ from api.problems import Problem
 from api.responses import PRIVATE, collection, common_headers, respond
 from api.rfc3339 import format_us
 from api.routes.audit import note
-from api.routes.openapi import collection_of, errors
+from api.routes.openapi import collection_of, errors, one_of
 from api.routes.query import CollectionQuery
 from api.routes.stations import nowhere
 from api.routes.warning_item import UNITS
@@ -75,7 +75,7 @@ def incidents(request: Request, view: Operator, query: Annotated[CollectionQuery
 @router.get(
     "/{incident_id}",
     response_class=Response,
-    responses={200: {"model": IncidentItem}, **errors(401, 403, 404, 422)},
+    responses={**one_of(IncidentItem, open_data=False), **errors(401, 403, 404, 422)},
 )
 def incident(request: Request, view: Operator, incident_id: IncidentId) -> Response:
     """One incident with its members, lost sensors and decisions."""
@@ -86,7 +86,7 @@ def incident(request: Request, view: Operator, incident_id: IncidentId) -> Respo
     "/{incident_id}/decisions",
     status_code=201,
     response_class=Response,
-    responses={201: {"model": IncidentItem}, **errors(401, 403, 404, 409, 422, 503)},
+    responses={**one_of(IncidentItem, 201, open_data=False), **errors(401, 403, 404, 409, 422, 503)},
 )
 def decide(view: Operator, incident_id: IncidentId, body: DecisionBody) -> Response:
     """Take a decision; answers with the incident after it."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from api.formats import Layout
-from api.rfc3339 import format_us
+from api.rfc3339 import format_all_us
 from api.visibility import View
 from ingest.store import Point
 
@@ -16,17 +16,19 @@ def reading_items(view: View, points: Iterable[Point]) -> list[dict[str, Any]]:
 
     Values are written with 12 significant digits: what float arithmetic adds behind them was never measured.
     """
-    units = {name: each.unit for name, each in view.services.properties.items()}
+    properties = view.services.properties
     for_operator = view.operator is not None
     items = []
-    for point in points:
+    points = list(points)
+    for point, time in zip(points, format_all_us([each.time_us for each in points]), strict=True):
         series = point.series
         item: dict[str, Any] = {"station": series.station, "property": series.property}
         if series.channel:
             item["channel"] = series.channel
-        item["time"] = format_us(point.time_us)
+        item["time"] = time
         item["value"] = None if point.value is None else float(format(point.value, _SIGNIFICANT))
-        item["unit"] = units.get(series.property, "")
+        known = properties.get(series.property)
+        item["unit"] = known.unit if known else ""
         item["quality"] = point.quality
         if for_operator:
             item["device"] = series.dev_eui

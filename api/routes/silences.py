@@ -16,7 +16,7 @@ from api.problems import Problem
 from api.responses import PRIVATE, collection, common_headers
 from api.rfc3339 import format_us
 from api.routes.audit import note
-from api.routes.openapi import collection_of, errors
+from api.routes.openapi import collection_of, errors, one_of
 from api.routes.query import CollectionQuery
 from api.routes.stations import nowhere
 from api.schemas.silences import SilenceItem
@@ -75,7 +75,7 @@ def silences(request: Request, view: Operator, query: Annotated[CollectionQuery,
     "",
     status_code=201,
     response_class=Response,
-    responses={201: {"model": SilenceItem}, **errors(401, 403, 422)},
+    responses={**one_of(SilenceItem, 201, open_data=False), **errors(401, 403, 422)},
 )
 def add(view: Operator, body: SilenceBody) -> Response:
     """Silence something for staff channels: Extreme with a second person only, the city's warnings never."""
@@ -92,7 +92,7 @@ def add(view: Operator, body: SilenceBody) -> Response:
 @router.delete(
     "/{silence_id}",
     response_class=Response,
-    responses={200: {"model": SilenceItem}, **errors(401, 403, 404, 422)},
+    responses={**one_of(SilenceItem, open_data=False), **errors(401, 403, 404, 422)},
 )
 def end(
     view: Operator,

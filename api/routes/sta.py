@@ -37,12 +37,9 @@ _CONTENT: dict[str, Any] = {each.partition(";")[0]: {} for each in (JSON, GEOJSO
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "As OGC 18-088 describes", "content": _CONTENT},
     304: {"description": "You have it"},
-    **errors(400, 401, 404, 422),
-    501: {
-        **errors(400)[400],
-        "description": "An option of OData that SensorThings has, and that is not served here",
-    },
+    **errors(400, 401, 404, 422, 501),
 }
+_ROOT_ANSWERS = _ANSWERS | {200: {"description": "As OGC 18-088 describes", "content": {JSON: {}}}}
 _PATH = {
     "name": "path",
     "in": "path",
@@ -72,7 +69,7 @@ _PARAMETERS: dict[str, Any] = {
 }
 
 
-@router.get(ROOT, response_class=Response, responses=_ANSWERS)
+@router.get(ROOT, response_class=Response, responses=_ROOT_ANSWERS)
 async def root(request: Request, view: AnyCaller) -> Response:
     """The root of the SensorThings API: addresses of its entity sets, and what of the standard is served."""
     return await _read(request, view)
@@ -132,7 +129,7 @@ def _answer(request: Request, view: View, source: EntitySource) -> Answer:
             path=parse_path(raw.partition(ROOT)[2]),
             options=parse_options(query),
         )
-        return answer(source, asked, _settings(view))
+        return answer(source, asked, {} if asked.path.steps else _settings(view))
     except StaError as error:
         raise _problem(error) from error
 
@@ -172,7 +169,7 @@ def _source(view: View) -> EntitySource:
 
 
 def _base(request: Request, view: View) -> str:
-    return view.services.url.rstrip("/") or str(request.base_url).rstrip("/")
+    return view.services.base(str(request.base_url))
 
 
 def _raw_path(request: Request) -> str:

@@ -11,7 +11,7 @@ from api.formats import Item, Layout, document
 from api.paging import decode_cursor, link_next, page
 from api.responses import collection, respond
 from api.routes.level_item import level_items
-from api.routes.openapi import collection_of, errors
+from api.routes.openapi import collection_of, errors, one_of
 from api.routes.query import CollectionQuery
 from api.schemas.levels import StationNow
 from api.schemas.measurements import Property, Station
@@ -57,7 +57,7 @@ def stations(request: Request, view: AnyCaller, query: Annotated[CollectionQuery
 @router.get(
     "/stations/{station_id}",
     response_class=Response,
-    responses={200: {"model": StationNow}, **errors(401, 404, 422)},
+    responses={**one_of(StationNow), **errors(401, 404, 422)},
 )
 def station(request: Request, view: AnyCaller, station_id: Annotated[str, Path(max_length=200)]) -> Response:
     """One station."""

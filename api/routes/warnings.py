@@ -10,7 +10,7 @@ from api.formats import document
 from api.paging import decode_cursor, link_next, page
 from api.problems import not_found
 from api.responses import collection, respond
-from api.routes.openapi import collection_of, errors
+from api.routes.openapi import collection_of, errors, one_of
 from api.routes.query import StationQuery
 from api.routes.warning_item import LAYOUT, warning_item, warnings_seen
 from api.schemas.warnings import Notice
@@ -48,7 +48,7 @@ async def warnings(request: Request, view: AnyCaller, query: Annotated[WarningsQ
 @router.get(
     "/warnings/{warning_id:path}",
     response_class=Response,
-    responses={200: {"model": Notice}, **errors(401, 404, 422)},
+    responses={**one_of(Notice), **errors(401, 404, 422)},
 )
 async def warning(
     request: Request, view: AnyCaller, warning_id: Annotated[str, Path(max_length=300)]

@@ -14,13 +14,6 @@ class Items(BaseModel, Generic[Item]):
     items: list[Item]
 
 
-class Internal(Items[Item], Generic[Item]):
-    """One page of what operators see: no open data, so under no licence."""
-
-    license: None
-    attribution: None
-
-
 class TermsOfPart(BaseModel):
     """Licence and attribution of some of the properties in an answer."""
 
@@ -29,14 +22,29 @@ class TermsOfPart(BaseModel):
     properties: list[str] = Field(examples=[["vehicle_count"]])
 
 
-class Collection(Items[Item], Generic[Item]):
-    """One page of open data; the next one is in the Link header."""
+class Licensed(BaseModel):
+    """What stands beside open data."""
 
     license: str | None = Field(
         examples=["http://dcat-ap.de/def/licenses/dl-zero-de/2.0"], description="null: see `terms`"
     )
     attribution: str = Field(examples=["Stadt Bergisch Gladbach"])
     terms: list[TermsOfPart] = Field(default=[], description="Only where not all stands under the same")
+
+
+class Unlicensed(BaseModel):
+    """What stands beside what operators see."""
+
+    license: None
+    attribution: None
+
+
+class Collection(Licensed, Items[Item], Generic[Item]):
+    """One page of open data; the next one is in the Link header."""
+
+
+class Internal(Unlicensed, Items[Item], Generic[Item]):
+    """One page of what operators see: no open data, so under no licence."""
 
 
 class ProblemDetails(BaseModel):
@@ -49,3 +57,8 @@ class ProblemDetails(BaseModel):
     status: int = Field(examples=[404])
     detail: str = Field(examples=["there is no public station 'x'"])
     hint: str = Field(default="", examples=["the list of what there is: /api/v1/stations"])
+    errors: list[dict[str, object]] = Field(
+        default=[],
+        description="Each parameter or row that is wrong, and how",
+        examples=[[{"parameter": "limit", "problem": "Input should be a valid integer"}]],
+    )

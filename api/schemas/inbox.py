@@ -59,6 +59,7 @@ class UnregisteredItem(BaseModel):
     gateways: list[str]
     guesses: list[GuessItem]
     untried: int = Field(description="Types that are not tried yet for want of time: ask again")
+    type: str = Field(default="", description="The first guess, in the list only")
 
 
 class RecentUplink(BaseModel):

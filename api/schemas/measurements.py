@@ -28,7 +28,9 @@ class Reading(BaseModel):
     station: str
     property: str
     channel: str = Field(default="", description="Direction or depth; left out where there is only one")
-    time: AwareDatetime = Field(description="RFC 3339, UTC; of a count or a depth: the END of its interval")
+    time: AwareDatetime = Field(
+        description="RFC 3339, UTC; of a count, a depth or what is coarsened: the END of its interval"
+    )
     value: float | None = Field(description="null where the sensor had none")
     unit: str = Field(description="UCUM")
     quality: Literal[1, 2, 3, 4, 9] = Field(

@@ -53,8 +53,8 @@ def answer(source: EntitySource, asked: Asked, settings: dict[str, Any]) -> Answ
     """What is answered. `settings`: more members for the root document's serverSettings. Raises StaError."""
     if not asked.path.steps:
         return Answer(orjson.dumps(root(asked.base, settings, writable=source.writable)))
-    with source.read() as connection, bounded(connection):
-        reading = Reading(connection, source, asked.base)
+    with source.read() as connection, bounded(connection) as deadline:
+        reading = Reading(connection, source, asked.base, deadline)
         target = find(connection, source, asked.path.steps)
         if asked.path.property:
             return _property(reading, target, asked)

@@ -56,7 +56,9 @@ def _bounds(
     whole_days = isinstance(left, Call) and left.function == "date"
     if whole_days:
         left = operands(left)[0]
-    if not isinstance(left, Path) or left.segments != ("phenomenonTime",) or any(True for _ in paths(right)):
+    # a resultTime within a span is one that phenomenonTime touches
+    times = [("phenomenonTime",), ("resultTime",)][: 1 + frame.source.result_ends]
+    if not isinstance(left, Path) or left.segments not in times or any(True for _ in paths(right)):
         return None, None
     span = _evaluated(right, frame, compile_value)
     if span is None:

@@ -7,7 +7,7 @@ from typing import Any
 from api.sta.json_texts import numbers
 from api.sta.model import ENTITY_SETS, Between, ToMany
 from api.sta.selection import Selection
-from api.sta.sql import parameter, sql
+from api.sta.sql import Sql, parameter, sql
 from api.sta.statements import Statements
 from api.sta.target import ALIAS
 
@@ -44,22 +44,23 @@ def many_by_parent(  # noqa: PLR0913 - what a statement is made of
     found = Children()
     if not parents or not isinstance(link, ToMany):
         return found
-    own = f"{ALIAS}.{link.column} = "
-    from_ = statements.table(selection.entity_set, selection.scope)
-    everything = statements.table(selection.entity_set, selection.everything) if counted else from_
+    # built once, not for each parent
+    own = f" AS {ALIAS} WHERE {ALIAS}.{link.column} = "
+    table = statements.table(selection.entity_set, selection.scope)
+    from_ = sql("SELECT ", selection.columns(), " FROM ", table, own)
+    rest = sql(
+        " AND ", selection.where(Sql("1")), " ORDER BY ", selection.order(), " LIMIT ",
+        parameter(selection.top + 1), " OFFSET ", parameter(selection.skip),
+    )  # fmt: skip
+    counting = None
+    if counted:
+        everything = statements.table(selection.entity_set, selection.everything)
+        counting = sql("SELECT count(*) FROM ", everything, own), selection.where(Sql("1"), page=False)
     for parent in dict.fromkeys(parents):
-        condition = sql(own, parameter(parent))
-        rows = statements.rows(
-            sql(
-                "SELECT ", selection.columns(), " FROM ", from_, f" AS {ALIAS} WHERE ",
-                selection.where(condition), " ORDER BY ", selection.order(), " LIMIT ",
-                parameter(selection.top + 1), " OFFSET ", parameter(selection.skip),
-            )
-        )  # fmt: skip
+        rows = statements.rows(sql(from_, parameter(parent), rest))
         found.add(parent, rows, selection.top)
-        if counted:
-            where = selection.where(condition, page=False)
-            count = sql("SELECT count(*) FROM ", everything, f" AS {ALIAS} WHERE ", where)
+        if counting is not None:
+            count = sql(counting[0], parameter(parent), " AND ", counting[1])
             found.counts[parent] = statements.rows(count)[0][0]
         if len(found.rows) > most:
             break

@@ -27,17 +27,18 @@ _REST = 5.0
 _NEVER = -1e9
 
 _LATER_S = 30.0
-"""Where something is public later than measured, new tables look for it so often."""
+"""Where something is public later than measured, one looks so often whether it has become public."""
 
 Special = Callable[[View, Series], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Snapshot:
     """The tables of one state of the city.
 
     `series`: those in the tables, by the journal's number; `known`: so many the journal had; `stored`: the
-    store had them too; `made_s`: when the tables were ready, `took_s`: how long that took.
+    store had them too; `begun`: every station had a reading; `made_s`: when the tables were ready, `took_s`:
+    how long that took; `looked_s`: when they were last compared with what is public.
     """
 
     database: CityDatabase
@@ -45,8 +46,10 @@ class _Snapshot:
     series: Mapping[int, Series]
     known: int
     stored: bool
+    begun: bool
     made_s: float
     took_s: float
+    looked_s: float
 
 
 @dataclass(slots=True)
@@ -126,18 +129,21 @@ class Cities:
             return True
         if snapshot.known != len(view.book.all()):
             return False
-        if not view.all_as_stored and time.monotonic() - snapshot.made_s > _LATER_S:
-            return False
+        if not view.all_as_stored and time.monotonic() - snapshot.looked_s > _LATER_S:
+            if not snapshot.begun or set(view.series()) != set(snapshot.series.values()):
+                return False
+            snapshot.looked_s = time.monotonic()
         return snapshot.stored or not isinstance(store, Attachable)
 
     def _make(self, view: View, store: Store) -> _Snapshot:
         begun = time.monotonic()
         numbers = store.numbers() if isinstance(store, Attachable) else None
         known = len(view.book.all())
+        waiting: set[str] = set()
         rows = CityBuilder(
             view,
             address=self._address,
-            since=self._measures_since(view, store),
+            since=self._measures_since(view, store, waiting),
             numbers=numbers,
             special=lambda series: self._is_special(view, series),
         ).rows()
@@ -146,13 +152,15 @@ class Cities:
         else:
             database = CityDatabase(rows.tables)
         now = time.monotonic()
-        return _Snapshot(database, view.registry, rows.series, known, rows.stored, now, now - begun)
+        return _Snapshot(
+            database, view.registry, rows.series, known, rows.stored, not waiting, now, now - begun, now
+        )
 
-    def _measures_since(self, view: View, store: Store) -> Callable[[str], int]:
+    def _measures_since(self, view: View, store: Store, waiting: set[str]) -> Callable[[str], int]:
         """Since when stations measure, as their caller sees it: their first reading.
 
-        Where there is none yet, since they were first asked about. What is read from an attached file as it
-        is stored is left to the file.
+        Where there is none yet, since they were first asked about; such stations go into `waiting`, where
+        something of them can come. What is read from an attached file as it is stored is left to the file.
         """
         staff, attached = view.operator is not None, isinstance(store, Attachable)
         by_station: dict[str, list[Series]] = {}
@@ -175,6 +183,8 @@ class Cities:
                 except StoreError:
                     away = True
             if found is None:
+                if station in by_station:
+                    waiting.add(station)
                 # the moment of these tables would tell when something unseen made them anew
                 return self._first_seen.setdefault(key, view.services.clock())
             self._since[key] = found
@@ -188,6 +198,7 @@ class CitySource:
 
     writable = False
     ids_follow_time = True
+    result_ends = True
 
     def __init__(self, cities: Cities, view: View, ends: Ends) -> None:
         self._cities = cities
@@ -236,6 +247,10 @@ class CitySource:
         if len(parts) == 1:
             return parts[0]
         return sql("(SELECT * FROM ", parts[0], " UNION ALL SELECT * FROM ", parts[1], ")")
+
+    def tables(self, connection: sqlite3.Connection) -> object:
+        """Which tables a connection reads: the same object as long as nothing in them changes."""
+        return self._requests[id(connection)][0].database
 
     def datastreams(self, connection: sqlite3.Connection, numbers: Collection[int]) -> Mapping[int, int]:
         """Datastreams by the numbers of their series, of those that the caller sees."""

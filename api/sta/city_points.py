@@ -13,6 +13,7 @@ from api.sta.city_ids import FIRST_US, LAST_US, read_observation_id
 from api.sta.deadline import LONGEST_S, NARROW
 from api.sta.errors import TooManyError
 from api.sta.source import Scope
+from ingest.errors import StoreError
 from ingest.reading import Series
 from ingest.store import Point, Query, Store
 
@@ -95,6 +96,14 @@ class Loader:
         if time.monotonic() > self._end:
             raise TooManyError("this takes too long to answer", NARROW)
 
+    def _ask(self, query: Query) -> Iterator[Point]:
+        """Points of the store, which gives up when the time is over."""
+        try:
+            yield from self._store.query(replace(query, until_s=self._end))
+        except StoreError:
+            self._hurry()
+            raise
+
     def _points(self, wanted: Wanted, scope: Scope) -> Iterator[Point]:
         if scope.ids is not None:
             return self._by_id(wanted, scope.ids)
@@ -112,13 +121,13 @@ class Loader:
             max((each[2] for each in asked), default=0),
         )
         if len(ids) > _AT_ONCE and last_us - first_us < _SHORT_US:
-            yield from self._store.query(Query(tuple(wanted), first_us, last_us + 1, MOST_POINTS + 1))
+            yield from self._ask(Query(tuple(wanted), first_us, last_us + 1, MOST_POINTS + 1))
             return
         for id_ in ids:
             self._hurry()
             number, first_us, last_us = read_observation_id(id_)
             if number in names:
-                yield from self._store.query(Query((names[number],), first_us, last_us + 1))
+                yield from self._ask(Query((names[number],), first_us, last_us + 1))
 
     def _all(self, wanted: Wanted, scope: Scope, limit: int) -> Iterator[Point]:
         """Of all series together, in order of time."""
@@ -127,7 +136,7 @@ class Loader:
             return iter(())
         low, high = min(first for first, _ in spans), max(last for _, last in spans)
         query = Query(tuple(wanted), low, high + 1, limit, descending=scope.newest_first)
-        return self._store.query(query)
+        return self._ask(query)
 
     def _in_order(self, wanted: Wanted, scope: Scope, limit: int) -> Iterator[Point]:
         """The first of all series, one behind the other in order of their numbers."""
@@ -163,7 +172,7 @@ class Loader:
             # an interval that ends within the span begins before it: it comes too, and takes nobody's place
             begin = low + wanted[series][1]
             if begin > low:
-                yield from self._store.query(Query((series,), low, min(begin, high + 1), MOST_POINTS))
+                yield from self._ask(Query((series,), low, min(begin, high + 1), MOST_POINTS))
             low = begin
         if low <= high:
             yield from self._ids_of(Query((series,), low, high + 1, limit + 1, descending=scope.newest_first))
@@ -172,7 +181,7 @@ class Loader:
         """Points of one series until they have as many ids as the limit; of all but the last id, all."""
         left, known = query.limit, None
         while left > 0:
-            points = list(self._store.query(query))
+            points = list(self._ask(query))
             for point in points:
                 left -= point.time_us // _ID_US != known
                 known = point.time_us // _ID_US

@@ -19,6 +19,7 @@ from api.sta.city_words import (
 from api.terms import TermsOfAnswer
 from api.visibility import View
 from devices.catalogue import DeviceType
+from devices.properties import ObservedProperty
 from devices.registry import Station
 from ingest.reading import Series
 
@@ -227,11 +228,11 @@ class CityBuilder:
         station, property_ = self._view.stations[key[0]], self._view.properties[key[1]]
         channel = f" ({key[2]})" if key[2] else ""
         interval_s = self._interval_s(key, members)
-        amount = is_amount(property_) and bool(interval_s)
+        spans = self._spans(property_)
         properties = {
             "serviceName": service_name(property_),
             "layerName": layer_name(property_, interval_s),
-            **({"aggregationDuration": duration(interval_s)} if amount and interval_s else {}),
+            **({"aggregationDuration": duration(interval_s)} if spans and interval_s else {}),
             "station": key[0],
             "property": key[1],
             **({"channel": key[2], "richtung": key[2]} if key[2] else {}),
@@ -249,6 +250,10 @@ class CityBuilder:
             self._ids.types[self._type_of(key, members),],
             self._ids.properties[key[1],],
         )
+
+    def _spans(self, property_: ObservedProperty) -> bool:
+        """Whether an Observation is of an interval: an amount's, or of what the caller sees coarsened."""
+        return is_amount(property_) or self._view.coarsen_us(property_.name) > 0
 
     def _interval_s(self, key: tuple[str, ...], members: Sequence[tuple[int, Series]]) -> float | None:
         """How often a Datastream has an Observation: as its device sends, or as its caller sees them."""
@@ -269,7 +274,7 @@ class CityBuilder:
 
     def _series(self, key: tuple[str, ...], members: Sequence[tuple[int, Series]]) -> Iterator[_Row]:
         property_ = self._view.properties[key[1]]
-        interval_s = self._interval_s(key, members) if is_amount(property_) else None
+        interval_s = self._interval_s(key, members) if self._spans(property_) else None
         for number, series in members:
             special = self._numbers is None or self._special(series)
             yield (

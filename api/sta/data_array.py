@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from api.sta.errors import BadRequestError, UnsupportedError
+from api.sta.errors import BadRequestError
 from api.sta.json_texts import numbers
 from api.sta.layout import Layout, Piece, assemble
 from api.sta.model import EntitySet
@@ -25,8 +25,10 @@ def with_datastream(entity_set: EntitySet, options: Options) -> Options:
             option="$resultFormat",
         )
     if options.expand:
-        raise UnsupportedError(
-            "a data array expands nothing", "leave $expand out, or choose CSV", option="$expand"
+        raise BadRequestError(
+            "a data array expands nothing: it has no names for what is expanded",
+            "leave $expand out, or choose CSV or GeoJSON",
+            option="$expand",
         )
     return replace(options, expand=(Expansion("Datastream"),))
 

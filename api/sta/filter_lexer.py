@@ -21,6 +21,7 @@ from api.sta.expression import (
     Text,
 )
 from api.sta.filter_names import OPERATORS
+from api.sta.sql_geometry import FARTHEST
 from api.sta.times import parse_duration, parse_interval, parse_time, parse_time_of_day
 
 MAX_LENGTH = 8192
@@ -253,8 +254,8 @@ class _Lexer:
             raise self._error(
                 "this is no geometry in WKT", at, "such as POINT (7.13 50.99), longitude before latitude"
             ) from error
-        if not geometry.is_empty and not all(math.isfinite(each) for each in geometry.bounds):
-            raise self._error("a coordinate is not a finite number", at)
+        if not geometry.is_empty and not all(abs(each) <= FARTHEST for each in geometry.bounds):
+            raise self._error("a coordinate is no number of degrees", at, "WGS 84: longitude latitude")
         return text
 
     def _unexpected(self, at: int) -> BadRequestError:

@@ -8,6 +8,8 @@ from api.sta.filter_text import format_expression
 from api.sta.options import Expansion, Options, Order
 
 _SAFE = "$,()/'=:;@!*?"
+_SAFE_VALUE = re.sub("[=;]", "", _SAFE)
+"""= and ; need no encoding in a value, but read as a pair to simple clients."""
 _PLACE = ("$skip", "$skiptoken", "$top")
 
 
@@ -25,18 +27,13 @@ def next_of_request(address: str, query: str, place: Sequence[tuple[str, str]]) 
     return f"{address}?{'&'.join([*kept, *(f'{name}={quote(value, safe=_SAFE)}' for name, value in place)])}"
 
 
-def next_of_expansion(address: str, options: Options, place: Sequence[tuple[str, str]]) -> str:
-    """The address of a collection that an expansion shows, with the expansion's options."""
-    pairs = [*_pairs(options), *place]
-    return f"{address}?{'&'.join(f'{name}={_encoded(value)}' for name, value in pairs)}"
+def query_of(pairs: Sequence[tuple[str, str]]) -> str:
+    """Options as a query, encoded."""
+    return "&".join(f"{name}={quote(value, safe=_SAFE_VALUE)}" for name, value in pairs)
 
 
-def _encoded(value: str) -> str:
-    # = and ; need no encoding in a value, but read as a pair to simple clients
-    return quote(value, safe=re.sub("[=;]", "", _SAFE))
-
-
-def _pairs(options: Options) -> list[tuple[str, str]]:
+def pairs_of(options: Options) -> list[tuple[str, str]]:
+    """An expansion's options, but for the place in its collection."""
     pairs = []
     if options.filter is not None:
         pairs.append(("$filter", format_expression(options.filter)))
@@ -54,7 +51,7 @@ def _pairs(options: Options) -> list[tuple[str, str]]:
 
 
 def _expansion(expansion: Expansion) -> str:
-    pairs = _pairs(expansion.options)
+    pairs = pairs_of(expansion.options)
     if expansion.options.skip:
         pairs.append(("$skip", str(expansion.options.skip)))
     inner = ";".join(f"{name}={value}" for name, value in pairs)

@@ -7,7 +7,7 @@ from typing import Any
 
 from api.sta import links
 from api.sta.children import Children, few_by_parent, many_by_parent
-from api.sta.deadline import NARROW
+from api.sta.deadline import NARROW, Deadline
 from api.sta.errors import NotFoundError, TooManyError
 from api.sta.json_texts import Texts, numbers, quote
 from api.sta.layout import Piece, Rows, member, objects, unknown
@@ -39,14 +39,23 @@ class Page:
 class Reading:
     """Reads for one request. `base`: the service root's address, without a slash at its end."""
 
-    def __init__(self, connection: sqlite3.Connection, source: EntitySource, base: str) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        source: EntitySource,
+        base: str,
+        deadline: Deadline | None = None,
+    ) -> None:
         self.statements = Statements(connection, source)
         self.base = base
+        self._deadline = deadline
         self._left = MOST_ROWS
 
     def page(self, target: Target, options: Options) -> Page:
         """One page of a collection."""
         selection = select(self.statements, target.entity_set, options, target.scope)
+        if self._deadline is not None and selection.reads_everything:
+            self._deadline.reads_everything()
         from_ = self.statements.table(target.entity_set, selection.scope)
         rows = self.statements.rows(
             sql(
@@ -117,9 +126,13 @@ class Reading:
         if options.count:
             pieces += [f',"{link.name}@iot.count":', numbers([found.counts.get(each, 0) for each in parents])]
         pieces += [f',"{link.name}":[', lists, "]"]
-        path = f"{self.base}/{entity_set.name}"
+        path, query = f"{self.base}/{entity_set.name}", links.query_of(links.pairs_of(options))
+        query = f"{query}&" if query else ""
         nexts: Texts = [
-            self._next(f"{path}({each})/{link.name}", options, inner, found, each) for each in parents
+            None
+            if (place := _place_of(options, inner, found, each)) is None
+            else quote(f"{path}({each})/{link.name}?{query}{links.query_of(place)}")
+            for each in parents
         ]
         return [*pieces, *member(f"{link.name}@iot.nextLink", nexts)]
 
@@ -128,15 +141,6 @@ class Reading:
             raise TooManyError(
                 f"this is more than {MOST_CHARACTERS >> 20} MB in one answer", NARROW, option="$expand"
             )
-
-    def _next(
-        self, address: str, options: Options, selection: Selection, found: Children, parent: int
-    ) -> str | None:
-        if parent not in found.more:
-            return None
-        start, end = found.spans[parent]
-        place = place_behind(selection, options, found.rows[start:end])
-        return quote(links.next_of_expansion(address, options, place))
 
     def _by_id(
         self, entity_set: EntitySet, ids: Sequence[int], options: Options, scope: Scope = _ANY
@@ -171,6 +175,15 @@ class Reading:
             raise TooManyError(
                 f"this is more than {MOST_ROWS} entities in one answer", NARROW, option="$expand"
             )
+
+
+def _place_of(
+    options: Options, selection: Selection, found: Children, parent: int
+) -> Sequence[tuple[str, str]] | None:
+    if parent not in found.more:
+        return None
+    start, end = found.spans[parent]
+    return place_behind(selection, options, found.rows[start:end])
 
 
 def place_behind(

@@ -61,10 +61,13 @@ def _beyond(key: Key, value: Any) -> Sql:
 
 def token(values: Sequence[Any]) -> str | None:
     """A token for a row's keys; None where these are too long for an address or of no JSON type."""
-    if not all(each is None or isinstance(each, int | float | str) for each in values):
+    whole = all(type(each) is int for each in values)
+    if not whole and not all(each is None or isinstance(each, int | float | str) for each in values):
         return None
     text = base64.urlsafe_b64encode(orjson.dumps(values)).rstrip(b"=").decode()
-    return text if len(text) <= _LONGEST and values_of(text, len(values)) == list(values) else None
+    # whole numbers come back out of JSON as they went in
+    fits = len(text) <= _LONGEST and (whole or values_of(text, len(values)) == list(values))
+    return text if fits else None
 
 
 def values_of(text: str, count: int) -> list[Any]:

@@ -1,7 +1,7 @@
 """What selects a page of entities: what is shown, which of them, in which order, from where on."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from api.sta import seek
@@ -37,19 +37,31 @@ class Selection:
     top: int
     skip: int
     behind: Sequence[Any] | None
+    _columns: Sequence[Sql] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Put the columns together once, for any number of rows."""
+        shown = self.shown.columns
+        behind_them = (each.value for each in self.keys if each.value not in shown)
+        object.__setattr__(self, "_columns", [*shown, *behind_them])
 
     @property
     def entity_set(self) -> EntitySet:
         """What is selected."""
         return self.shown.entity_set
 
-    def _all_columns(self) -> list[Sql]:
-        shown = self.shown.columns
-        return [*shown, *(each.value for each in self.keys if each.value not in shown)]
+    @property
+    def reads_everything(self) -> bool:
+        """That all Observations are looked through for a page, whatever and whenever they are of."""
+        if self.entity_set.name != "Observations" or (
+            self.filter is None and self.keys[0].value == _ID.value
+        ):
+            return False
+        return self.scope == Scope(id_above=self.scope.id_above, id_below=self.scope.id_below)
 
     def columns(self) -> Sql:
         """What to select: the layout's columns, then those of keys that are not among them."""
-        return separated(", ", self._all_columns())
+        return separated(", ", self._columns)
 
     def order(self) -> Sql:
         """What stands behind ORDER BY."""
@@ -66,8 +78,7 @@ class Selection:
 
     def key_values(self, row: Sequence[Any]) -> Sequence[Any]:
         """The keys of a selected row."""
-        columns = self._all_columns()
-        return [row[columns.index(each.value)] for each in self.keys]
+        return [row[self._columns.index(each.value)] for each in self.keys]
 
     def token(self, row: Sequence[Any]) -> str | None:
         """Token of the page that follows a row; None where it can have none."""
@@ -96,7 +107,7 @@ def select(statements: Statements, entity_set: EntitySet, options: Options, scop
             # where that begins, may come again
             scope = replace(
                 scope,
-                limit=top + options.skip + 3,
+                limit=top + options.skip + (1 if behind is None else 3),
                 newest_first=keys[0].descending,
                 by_id=keys[0].value == _ID.value,
             )

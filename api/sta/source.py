@@ -37,10 +37,12 @@ class EntitySource(Protocol):
     """Entities as tables of schema.sql, for one kind of caller. Thread-safe.
 
     `ids_follow_time`: among the Observations of one Datastream a greater id means a later phenomenonTime.
+    `result_ends`: the resultTime of every Observation is its phenomenonTime, or the end of that.
     """
 
     writable: bool
     ids_follow_time: bool
+    result_ends: bool
 
     def read(self) -> AbstractContextManager[sqlite3.Connection]:
         """A connection that sees one state of everything; for one thread, until the context ends.

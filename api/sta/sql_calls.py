@@ -35,7 +35,6 @@ _TEXT = MappingProxyType({
     "toupper": (What.TEXT, "sta_upper"),
     "trim": (What.TEXT, "sta_trim"),
     "concat": (What.TEXT, "sta_concat"),
-    "contains": (What.BOOLEAN, "sta_contains"),
     "startswith": (What.BOOLEAN, "sta_startswith"),
     "endswith": (What.BOOLEAN, "sta_endswith"),
     "indexof": (What.INTEGER, "sta_indexof"),
@@ -121,8 +120,9 @@ def call(  # noqa: PLR0911 - one return for each shape of function
         return time(parameter(moments[function]), at=at)
     if function in _TEXT:
         return _called(_TEXT[function], [as_text(each) for each in arguments], at)
-    if function == "substringof":
-        return _called(_TEXT["contains"], [as_text(each) for each in reversed(arguments)], at)
+    if function in {"contains", "substringof"}:
+        text, part = arguments if function == "contains" else reversed(arguments)
+        return Operand(What.BOOLEAN, sql("(instr(", as_text(text), ", ", as_text(part), ") > 0)"), at)
     if function == "substring":
         places = [as_number(each) for each in arguments[1:]]
         return _called((What.TEXT, "sta_substring"), [as_text(arguments[0]), *places], at)

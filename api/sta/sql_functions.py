@@ -142,7 +142,6 @@ FUNCTIONS: Mapping[str, tuple[int, Callable[..., Any]]] = MappingProxyType({
     "sta_upper": (1, str.upper),
     "sta_trim": (1, str.strip),
     "sta_concat": (2, lambda left, right: left + right),
-    "sta_contains": (2, lambda text, part: part in text),
     "sta_startswith": (2, str.startswith),
     "sta_endswith": (2, str.endswith),
     "sta_indexof": (2, str.find),

@@ -10,6 +10,8 @@ from typing import Any
 
 import shapely
 
+FARTHEST = 1e15
+"""Coordinates further away are refused: what is computed with them would be too large for a number."""
 _CACHED = 2048
 
 

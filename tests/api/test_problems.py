@@ -35,6 +35,13 @@ BAD = [
     ("/api/v1/readings?limit=10001", 422, "/docs"),
     ("/api/v1/readings?limit=many", 422, "/docs"),
     ("/api/v1/readings?interval=PT7M", 400, "PT1H"),
+    *(
+        (f"/api/v1/readings?interval=P1D&timezone={name}", 400, "Europe/Berlin")
+        for name in (
+            *("localtime", "posixrules", "Factory", "right/Europe/Berlin", "posix/UTC"),
+            *("../localtime", "/etc/localtime", "Berlin", "tzdata.zi", "Europe", "."),
+        )
+    ),
     ("/api/v1/readings?f=xml", 422, "/docs"),
     ("/api/v1/stations?f=parquet", 422, "/docs"),
     ("/api/v1/traffic?interval=PT7M", 422, "/docs"),
@@ -67,11 +74,38 @@ def test_a_422_names_each_parameter(client):
     assert document["errors"][1]["problem"] == "no such parameter"
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_writing_is_a_405_that_says_what_is_allowed(client, method):
-    answer = client.request(method, "/api/v1/stations")
-    assert_problem(answer, 405)
-    assert "GET" in answer.headers["allow"]
+ALLOWED = [
+    ("/api/v1/stations", "GET, HEAD, OPTIONS"),
+    ("/api/v1/stations/regen-gierath", "GET, HEAD, OPTIONS"),
+    ("/api/v1/admin/devices", "GET, HEAD, POST, OPTIONS"),
+    ("/api/v1/admin/drill", "GET, HEAD, POST, DELETE, OPTIONS"),
+    ("/api/v1/subscriptions", "POST, OPTIONS"),
+    (f"/api/v1/subscriptions/{'x' * 43}", "GET, HEAD, PUT, DELETE, OPTIONS"),
+    ("/api/v1/stream", "GET, OPTIONS"),
+    ("/livez", "GET, HEAD, OPTIONS"),
+    ("/", "GET, HEAD, OPTIONS"),
+]
+
+
+@pytest.mark.parametrize(("address", "allow"), ALLOWED)
+def test_a_405_names_every_method_the_address_has_and_options_does_too(client, address, allow):
+    for method in {"POST", "PUT", "PATCH", "DELETE", "TRACE"} - set(allow.split(", ")):
+        answer = client.request(method, address)
+        assert allow in assert_problem(answer, 405)["hint"]
+        assert answer.headers["allow"] == allow
+    answer = client.options(address)
+    assert (answer.status_code, answer.content, answer.headers["allow"]) == (204, b"", allow)
+
+
+def test_what_has_no_address_has_no_methods(client):
+    assert_problem(client.options("/nothing/here"), 404)
+
+
+def test_head_works_where_allow_says_so(client):
+    for address, allow in ALLOWED:
+        answer = client.head(address)
+        assert (answer.status_code == 405) == ("HEAD" not in allow), address
+        assert answer.content == b""
 
 
 class Broken:

@@ -200,6 +200,20 @@ def test_every_offset_means_the_same_moment(moment, minutes):
     assert parse_us(f"{moment.isoformat()}{offset}") == parse_us(utc)
 
 
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("2026-07-14t18:30z", "2026-07-14T18:30:00Z"),
+        ("2026-07-14 20:30:00 02:00", "2026-07-14T18:30:00Z"),
+        ("2026-07-14T18:30:00.123456789Z", "2026-07-14T18:30:00.123456Z"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z"),
+        ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"),
+    ],
+)
+def test_every_form_of_rfc_3339_is_understood(text, same):
+    assert format_us(parse_us(text)) == same
+
+
 @pytest.mark.parametrize("interval", ["", "&interval=P1D"])
 @pytest.mark.parametrize("to", ["0001-01-01T00:00:00Z", "0001-01-01T12:00:00Z"])
 def test_the_day_before_the_calendar_begins_is_empty(client, to, interval):

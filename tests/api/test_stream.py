@@ -6,7 +6,7 @@ from small_town import MINUTE, RAIN, SECRET, T0
 from starlette.testclient import TestClient
 from stream_listener import Listener, parse
 
-from api.stream import Stream
+from api.stream import HEARTBEAT_S, Stream
 from api.visibility import SeriesBook
 
 
@@ -136,3 +136,88 @@ def test_more_listeners_than_can_be_served_are_sent_away(city):
         app.state.stream.listeners = 2_000
         answer = client.get("/api/v1/stream")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+
+
+async def asked(app, **headers):
+    """The stream's answer over ASGI: status, headers and the first piece; then the caller is gone."""
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": "/api/v1/stream",
+        "raw_path": b"/api/v1/stream",
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
+    told, gone = asyncio.Queue(), asyncio.Event()
+
+    async def receive():
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    task = asyncio.create_task(app(scope, receive, told.put))
+    start = await told.get()
+    body = b""
+    while b"\n\n" not in body:
+        body += (await told.get()).get("body", b"")
+    gone.set()
+    await task
+    return start["status"], {name.decode(): value.decode() for name, value in start["headers"]}, body
+
+
+def test_the_answer_is_what_browsers_and_proxies_take_for_a_stream(city):
+    app = city.app(per_minute=3000, kept_s=1.0)
+
+    async def main():
+        async with app.router.lifespan_context(app):
+            first = await asked(app, accept_encoding="gzip, br", origin="https://portal.example")
+            hello = parse(first[2])[0]
+            city.warn("z-haupt", episode="missed")
+            await asyncio.sleep(0.6)
+            return first, await asked(app, last_event_id=hello[2]), await asked(app, last_event_id="other-1")
+
+    (status, headers, body), missed, unknown = asyncio.run(main())
+    assert status == 200
+    assert headers["content-type"].partition(";")[0] == "text/event-stream"
+    assert headers["cache-control"] == "no-store"
+    assert headers["x-accel-buffering"] == "no"
+    assert headers["access-control-allow-origin"] == "*"
+    assert "content-encoding" not in headers
+    assert "content-length" not in headers
+    assert "etag" not in headers
+    assert body.startswith(b"retry: 3000\n")
+    assert parse(body)[0][0] == "hello"
+    # what the header says reaches the hub: an id of this run goes on from there, another one does not
+    assert parse(missed[2])[0][2] == parse(body)[0][2]
+    assert parse(unknown[2])[0][2] != parse(body)[0][2]
+
+
+def test_who_says_nothing_is_heard_of_every_15_seconds(city):
+    assert HEARTBEAT_S == 15.0
+    assert city.app().state.stream._heartbeat_s == HEARTBEAT_S
+
+
+def test_a_heartbeat_carries_the_id_of_what_was_heard_last(city):
+    async def scenario(hub):
+        listener = Listener(hub)
+        await listener.until("hello")
+        city.warn("z-haupt", episode="one")
+        _, _, heard = await listener.until("warnings")
+        count = listener.kinds.count("heartbeat")
+        await listener.until("heartbeat", count=count + 1)
+        assert [event[2] for event in listener.events if event[0] == "heartbeat"][-1] == heard
+        await listener.leave()
+
+    run(city, scenario, heartbeat_s=0.2)
+
+
+def test_a_preflight_lets_other_sites_send_the_last_event_id(client):
+    asked = {"Origin": "https://portal.example", "Access-Control-Request-Method": "GET"}
+    answer = client.options("/api/v1/stream", headers=asked)
+    assert answer.status_code == 204
+    assert "Last-Event-ID" in answer.headers["access-control-allow-headers"]

@@ -139,3 +139,20 @@ def test_a_time_is_what_the_standard_library_says():
         assert read_time(text) == round(datetime.fromisoformat(text).timestamp() * 1e6)
     assert math.isclose(read_time("2262-01-01T00:00:00Z"), 9.2145e15, rel_tol=1e-3)
     assert np.int64(read_time("9998-12-31T23:59:59Z")) > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("2026-07-14T18:30:00", "has no offset"),
+        ("2026-07-14", "is not RFC 3339"),
+        ("yesterday", "is not RFC 3339"),
+        ("2026-02-30T00:00:00Z", "is not RFC 3339"),
+        ("1969-12-31T23:59:59Z", "is before 1970"),
+        ("0001-01-01T00:00:00+14:00", "is before 1970"),
+        ("", "is not RFC 3339"),
+    ],
+)
+def test_what_is_no_time_says_why(text, said):
+    with pytest.raises(ValueError, match=said):
+        read_time(text)

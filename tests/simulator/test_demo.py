@@ -58,6 +58,22 @@ def get(url, token=None):
         return json.load(answer)
 
 
+def register(url, token):
+    """A device that somebody adds to the demo's city; the answer's status."""
+    row = {
+        "dev_eui": "70b3d57ba00009f1",
+        "type": "decentlab-dl-tbrg",
+        "station": "regen-neu",
+        "name": "Neu",
+        "lat": 50.99,
+        "lon": 7.13,
+    }
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{url}/api/v1/admin/devices?by=Anna", json.dumps(row).encode(), headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return answer.status
+
+
 def welcomed(output):
     text = output.read_text(encoding="utf-8")
     address, token = re.search(r"(http://\S+?)/ ", text), re.search(r"Operator token: (\S+)", text)
@@ -130,6 +146,9 @@ def test_the_storm_shows_in_the_api_and_the_demo_ends_cleanly(start, tmp_path, e
     assert eventually(lambda: get(f"{url}/api/v1/admin/rejected", token)["items"], 120)
     with pytest.raises(urllib.error.HTTPError, match="401"):
         get(f"{url}/api/v1/admin/rejected")
+    shipped = sorted((file.name, file.read_bytes()) for file in demo.CITY.iterdir())
+    assert register(url, token) == 201
+    assert sorted((file.name, file.read_bytes()) for file in demo.CITY.iterdir()) == shipped
     process.send_signal(ending)
     time.sleep(0.2)
     process.send_signal(ending)  # an impatient one changes nothing

@@ -35,6 +35,7 @@ class Scratch:
 
     writable = False
     ids_follow_time = False
+    result_ends = False
 
     def __init__(self, path):
         self._path = path

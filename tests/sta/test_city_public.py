@@ -54,6 +54,25 @@ def test_an_amount_by_the_hour_says_so_everywhere(tmp_path, attached):
 
 
 @pytest.mark.parametrize("attached", [True, False])
+def test_what_is_coarsened_is_of_an_interval_whatever_it_measures(tmp_path, attached):
+    with sources(tmp_path, attached=attached, water_level=PublicRule(coarsen_us=HOUR)) as (_, source):
+        level = stream(source(), "water_level")
+        assert level["properties"]["aggregationDuration"] == "PT1H"
+        assert level["properties"]["layerName"] == "Wasserstand"
+        assert [(each["phenomenonTime"], each["resultTime"]) for each in level["Observations"]] == [
+            (f"2026-07-14T{h}:00:00Z/2026-07-14T{h + 1}:00:00Z", f"2026-07-14T{h + 1}:00:00Z")
+            for h in (16, 17)
+        ]
+        assert level["phenomenonTime"] == "2026-07-14T16:00:00Z/2026-07-14T18:00:00Z"
+        during = "$filter=Datastream/properties/property eq 'water_level' and phenomenonTime "
+        assert len(ask(source(), "Observations", f"{during}lt 2026-07-14T17:30:00Z")["value"]) == 1
+        assert len(ask(source(), "Observations", f"{during}gt 2026-07-14T17:00:00Z")["value"]) == 0
+        own = stream(source("leitstelle"), "water_level")
+        assert "aggregationDuration" not in own["properties"]
+        assert own["Observations"][0]["phenomenonTime"] == "2026-07-14T16:32:00Z"
+
+
+@pytest.mark.parametrize("attached", [True, False])
 def test_a_datastream_ends_where_its_public_part_does(tmp_path, attached):
     with sources(tmp_path, attached=attached, water_level=PublicRule(delay_us=HOUR)) as (_, source):
         level = stream(source(), "water_level")
@@ -98,3 +117,25 @@ def test_a_rounded_value_cannot_be_asked_for_more_finely(tmp_path):
         assert finely["@iot.count"] == 0
         found = ask(source(), "Observations", f"$filter={of}&$orderby=result desc,id")["value"]
         assert [each["result"] for each in found] == [100, 50, 0, 0]
+
+
+def test_tables_are_made_anew_when_something_has_become_public_and_not_before(tmp_path, monkeypatch):
+    monkeypatch.setattr("api.sta.city._LATER_S", 0.0)
+    monkeypatch.setattr("api.sta.city._REST", 1e-9)
+    rules = {"water_level": PublicRule(delay_us=3 * HOUR), "precipitation": PublicRule(round_to=0.5)}
+    with town_with(tmp_path, ROWS) as town:
+        cities, view = Cities(), view_of(town, rules=rules)
+
+        def tables():
+            return cities.snapshot(view_of(town), view.stored)
+
+        town.now_us = T0
+        first = tables()
+        assert {each.property for each in first.series.values()} == {"precipitation"}
+        town.now_us = T0 + HOUR - 1
+        assert tables() is first
+        town.now_us = T0 + 2 * HOUR
+        second = tables()
+        assert {each.property for each in second.series.values()} == {"precipitation", "water_level"}
+        assert tables() is second
+        cities.close()

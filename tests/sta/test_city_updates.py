@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from dataclasses import replace
 
 import orjson
 import paho.mqtt.client as mqtt
@@ -22,18 +23,22 @@ BASE = "https://pegel.example.org/sta/v1.1"
 
 
 class Ear:
-    """Hears everything at a broker."""
+    """Hears everything at a broker: Observations, and in `catalogue` all else."""
 
     def __init__(self, port):
         self.heard = []
+        self.catalogue = []
         self._ready = threading.Event()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
         self._client.on_connect = lambda client, *_: client.subscribe("#", qos=1)
         self._client.on_subscribe = lambda *_: self._ready.set()
-        self._client.on_message = lambda _, __, message: self.heard.append(message)
+        self._client.on_message = lambda _, __, message: self._kind(message).append(message)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         assert self._ready.wait(60)
+
+    def _kind(self, message):
+        return self.heard if message.topic.endswith("/Observations") else self.catalogue
 
     def results(self, topic="v1.1/Observations"):
         return [orjson.loads(each.payload)["result"] for each in self.heard if each.topic == topic]
@@ -95,10 +100,11 @@ def test_what_is_new_and_public_is_told_as_the_api_shows_it(town, mosquitto):
     own = {each.topic for each in ear.heard} - {"v1.1/Observations"}
     assert len(own) == 2
     assert all(each.startswith("v1.1/Datastreams(") and each.endswith(")/Observations") for each in own)
-    assert not [each for each in SECRETS if each in str([message.payload for message in ear.heard])]
+    told = str([message.payload for message in (*ear.heard, *ear.catalogue)])
+    assert not [each for each in SECRETS if each in told]
 
 
-def test_what_is_public_later_or_coarser_is_not_told_and_what_is_rounded_is_rounded(town, mosquitto):
+def test_what_is_coarser_is_not_told_and_what_is_public_later_is_told_then(town, mosquitto):
     hour = 60 * MINUTE
     town.changes["rules"] = {
         "water_level": PublicRule(coarsen_us=hour),
@@ -109,14 +115,21 @@ def test_what_is_public_later_or_coarser_is_not_told_and_what_is_rounded_is_roun
     with ear_at(broker) as ear, updates_of(town, broker) as updates:
         wait_for(lambda: updates.health.ok)
         town.now_us = T0 + 10 * hour
-        # the second ends an hour that is over, the third comes when its delay is over
+        # the second ends an hour that is over
         measured(town, 20, 1.0)
         measured(town, 30, 2.0)
-        measured(town, 30, 3.0, LEVEL, "water_temperature")
+        measured(town, 9 * 60 - 1, 3.0, LEVEL, "water_temperature")
+        measured(town, 9 * 60 + 5, 4.0, LEVEL, "water_temperature")
         measured(town, 31, 0.7, RAIN, "precipitation")
-        wait_for(lambda: ear.results() == [0.5])
-        wait_for(lambda: len(ear.heard) == 2)
-    assert updates.published == 1
+        wait_for(lambda: sorted(ear.results()) == [0.5, 3.0])
+        town.now_us += 4 * MINUTE
+        measured(town, 32, 1.2, RAIN, "precipitation")
+        wait_for(lambda: len(ear.results()) == 3)
+        assert 4.0 not in ear.results()
+        town.now_us += 2 * MINUTE
+        wait_for(lambda: sorted(ear.results()) == [0.5, 1.0, 3.0, 4.0])
+        wait_for(lambda: len(ear.heard) == 8)
+    assert updates.published == 4
 
 
 def test_a_broker_that_was_away_hears_what_it_missed_and_nothing_twice(town, mosquitto):
@@ -149,3 +162,30 @@ def test_of_more_than_can_wait_the_newest_are_told(town, mosquitto, monkeypatch)
         broker.start()
         wait_for(lambda: updates.published == 3, 40)
         assert updates.skipped == 7
+
+
+def test_what_the_device_list_changes_is_told_and_nothing_else(town, mosquitto, monkeypatch):
+    monkeypatch.setattr(city_updates, "_LOOK_S", 0.0)
+    broker = mosquitto()
+    measured(town, 0, 1.0)
+    wait_for(town.store.latest)
+    with ear_at(broker) as ear, updates_of(town, broker) as updates:
+        wait_for(lambda: updates.health.ok)
+        measured(town, 1, 2.0)
+        wait_for(lambda: 2.0 in ear.results())
+        assert not ear.catalogue
+        stations = dict(town.registry.stations)
+        stations["strunde-gierath"] = replace(stations["strunde-gierath"], name="Strunde, neu")
+        stations["geheim-pegel"] = replace(stations["geheim-pegel"], name="geheim, neu")
+        town.registry = replace(town.registry, stations=stations)
+        wait_for(
+            lambda: len([each for each in ear.catalogue if each.topic.startswith("v1.1/Datastreams")]) == 2
+        )
+        wait_for(lambda: len(ear.catalogue) == 8)
+    things = [each for each in ear.catalogue if each.topic.startswith("v1.1/Things")]
+    assert {orjson.loads(each.payload)["name"] for each in things} == {"Strunde, neu"}
+    [number] = {orjson.loads(each.payload)["@iot.id"] for each in things}
+    assert {each.topic for each in things} == {"v1.1/Things", f"v1.1/Things({number})"}
+    told = {each.topic.partition("(")[0] for each in ear.catalogue}
+    assert told == {f"v1.1/{each}" for each in ("Things", "Locations", "FeaturesOfInterest", "Datastreams")}
+    assert "geheim" not in str([each.payload for each in ear.catalogue])

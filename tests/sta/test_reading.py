@@ -244,7 +244,7 @@ def test_what_cannot_be_meant_is_a_400_that_names_the_option(sta, options, optio
 
 def test_what_is_not_served_is_a_501(sta):
     assert sta.get("Things?$search=x").status_code == 501
-    assert sta.get("Observations?$resultFormat=dataArray&$expand=Datastream").status_code == 501
+    assert sta.get("Observations?$resultFormat=dataArray&$expand=Datastream").status_code == 400
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
@@ -293,6 +293,31 @@ def test_addresses_are_those_of_the_configuration_where_it_has_some(other_town):
     page = client.json("Things?$top=1")
     assert page["@iot.nextLink"].startswith("https://daten.example.org/sta/v1.1/Things?$top=1&$skiptoken=")
     assert page["value"][0]["@iot.selfLink"] == "https://daten.example.org/sta/v1.1/Things(1)"
+
+
+def test_a_query_that_reads_all_observations_has_less_time(other_town, monkeypatch):
+    monkeypatch.setattr("api.sta.deadline.LONGEST_OF_ALL_S", 0.0)
+    monkeypatch.setattr("api.sta.deadline._STEPS", 1)
+    town = other_town()
+    for query in (
+        "$orderby=result desc",
+        "$filter=result gt 1",
+        "$filter=phenomenonTime gt 2026-07-14T00:00:00Z or result gt 1",
+    ):
+        answer = town.get(f"Observations?{query}")
+        assert answer.status_code == 400, query
+        assert "all Observations" in answer.json()["detail"]
+        assert "Datastreams(1)/Observations" in answer.json()["hint"]
+    narrow = (
+        "Observations",
+        "Observations?$count=true",
+        "Datastreams(1)/Observations?$filter=result gt 1",
+        "Observations?$filter=result gt 1 and phenomenonTime ge 2026-07-14T00:00:00Z",
+        "Observations?$filter=result gt 1 and Datastream/id eq 1",
+        "Observations?$filter=phenomenonTime ge 2026-07-14T00:00:00Z&$orderby=result",
+    )
+    for path in narrow:
+        assert town.get(path).status_code == 200, path
 
 
 def test_a_query_that_would_take_too_long_ends(other_town, monkeypatch):

@@ -18,6 +18,7 @@ class Frugal(Scratch):
     """Takes every scope at its word."""
 
     ids_follow_time = True
+    result_ends = True
 
     def observations(self, _connection, scope):
         self.scopes.append(scope)
@@ -48,6 +49,7 @@ class Frugal(Scratch):
 
 class Whole(Scratch):
     ids_follow_time = True
+    result_ends = True
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,10 @@ def sources(tmp_path_factory):
             begin = T0 + place * QUARTER
             end = begin + QUARTER if stream == 2 else None
             rows.append(
-                (stream * 1000 + place, begin, end, place * 7 % 11, *[None] * 6, stream, 1 + stream % 2)
+                (
+                    *(stream * 1000 + place, begin, end, place * 7 % 11, None, end or begin, *[None] * 4),
+                    *(stream, 1 + stream % 2),
+                )
             )
     whole.insert("observations", *rows)
     frugal = Frugal.__new__(Frugal)
@@ -96,6 +101,8 @@ OPTIONS = st.fixed_dictionaries(
                     "Datastream/name eq 'Regen'",
                 ),
                 *("not (phenomenonTime ge 2026-07-14T20:30:00Z)", "FeatureOfInterest/id eq 2"),
+                *("resultTime gt 2026-07-14T20:45:00Z", "resultTime le 2026-07-14T20:45:00Z"),
+                *("resultTime eq 2026-07-14T20:45:00Z", "date(resultTime) eq 2026-07-14"),
             ]
         ),
         "$top": st.integers(7, 50).map(str),
@@ -148,4 +155,4 @@ def test_a_scope_is_narrow(sources, path, query):
     used = [each for each in frugal.scopes if each.limit != 0]
     assert used
     for scope in used:
-        assert scope.limit == 8 or scope.ids is not None or scope.begin_us is not None
+        assert scope.limit == 6 or scope.ids is not None or scope.begin_us is not None

@@ -20,6 +20,7 @@ class TableSource:
     """Everything is in tables of one connection."""
 
     writable = False
+    result_ends = False
 
     def __init__(self):
         self.scopes = []

@@ -10,6 +10,7 @@ import shapely
 from api.sta.errors import BadRequestError
 from api.sta.model import EntitySet, Kind, Property
 from api.sta.sql import Value
+from api.sta.sql_geometry import FARTHEST
 from api.sta.times import parse_interval, parse_time
 
 ID = "@iot.id"
@@ -178,6 +179,10 @@ def _geometry(property_: Property, value: Any, told: Object, where: str) -> str:
         ) from error
     if geometry is None or geometry.is_empty:
         raise BadRequestError(f"{where} is an empty geometry", "give it coordinates: longitude, latitude")
+    if not all(abs(each) <= FARTHEST for each in geometry.bounds):
+        raise BadRequestError(
+            f"{where} has a coordinate that is no number of degrees", "WGS 84: longitude, latitude"
+        )
     return text
 
 
