@@ -34,7 +34,6 @@ _EVENT = "_event"
 _WAYS = ("", "_interval", _EVENT)
 _COUNT_INTERVAL_US = 900_000_000
 _HOUR_US = 3_600_000_000
-SLACK_US = 30_000_000
 SETTLE_US = 900_000_000
 """A count is settled when a quarter of an hour more than its device's interval has passed."""
 
@@ -105,8 +104,8 @@ def _counts(place: Place, numbers: Sequence[int]) -> CountsPlan:
             cap=ints(rule.max_per_min if rule else 0 for rule in rules),
             modulus=ints(place.modulus(n, 1) for n in numbers),
             own_phase=False,
+            joins=True,
             at_once=np.array([_way(series[n].property) == _WAYS.index(_EVENT) for n in numbers], np.bool_),
-            slack_us=SLACK_US,
         ),
         sites=sites,
         devices=[series[n].dev_eui for n in numbers],
