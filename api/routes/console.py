@@ -1,4 +1,4 @@
-"""/console: the pages where staff decide, and register devices. They hold no data themselves."""
+"""/console: the pages where staff decide, register devices and tell what they counted; they hold no data."""
 
 import re
 
@@ -13,9 +13,9 @@ from api.subscription_bodies import read_form
 from api.tokens import demand_operator
 
 router = APIRouter(prefix="/console", include_in_schema=False)
-START, INBOX = "/console/incidents", "/console/inbox"
+START, INBOX, PARKING = "/console/incidents", "/console/inbox", "/console/parking"
 _HEADERS = {"Cache-Control": PRIVATE, "X-Robots-Tag": "noindex"}
-_OWN = re.compile(rf"({START}|{INBOX})(/[\w.:%~-]+)?")
+_OWN = re.compile(rf"({START}|{INBOX}|{PARKING})(/[\w.:%~-]+)?")
 _TOKEN = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{1,500}")
 """What a cookie can carry as it is."""
 
@@ -30,6 +30,7 @@ def console() -> Response:
 @router.get("/incidents/{id_}")
 @router.get("/inbox")
 @router.get("/inbox/{dev_eui}")
+@router.get("/parking")
 def page(request: Request) -> Response:
     """A page; its scripts ask for the data, or for a token where there is no session.
 
@@ -68,6 +69,7 @@ def logout() -> Response:
 def _page(request: Request, status: int, **values: object) -> Response:
     known = {"refused": {401: "refused", 403: "closed"}.get(status, ""), "next": request.url.path}
     shown = {**known, **values}
-    template = "inbox.html" if str(shown["next"]).startswith(INBOX) else "console.html"
+    own = {INBOX: "inbox.html", PARKING: "parking.html"}
+    template = next((own[path] for path in own if str(shown["next"]).startswith(path)), "console.html")
     content = request.app.state.pages.render(template, **shown)
     return Response(content, status, _HEADERS, "text/html")

@@ -1,0 +1,44 @@
+// What the page of counts by hand says, in German and English.
+
+import { lang } from "../texts.js";
+import { c, translate } from "./texts.js";
+
+const TEXTS = {
+  de: {
+    parkingTitle: "Parkplätze zählen",
+    countTitle: "Selbst gezählt",
+    countHint: "Zählen Sie die belegten Stellplätze, die jeder nutzen darf, ohne reservierte. Melden Sie die Zahl innerhalb einer Stunde: Der Dienst zählt von ihr aus weiter.",
+    park: "Parkplatz",
+    parkSaid: (park) => (park.occupied === null ? park.name : `${park.name} – bisher ${park.occupied} von ${park.capacity} belegt`),
+    occupied: "Belegte Stellplätze",
+    ago: "Vor wie vielen Minuten (0: jetzt)",
+    by: "Ihr Name (steht im Protokoll)",
+    send: "Melden",
+    sent: (made) => `Danke. Es gilt jetzt ${made.after}, gezählt worden waren ${made.before}.`,
+    noPark: "Es gibt keinen Parkplatz.",
+    putRight: "Berichtigt",
+    none: "Bisher wurde nichts berichtigt.",
+    reason: { over_capacity: "mehr Autos als Plätze", below_zero: "mehr hinaus als hinein", night_minimum: "am Ende der Nacht", spaces: "nach den Einzelplätzen", manual: "gezählt" },
+    lost: "Die Daten sind nicht zu erreichen. Laden Sie die Seite neu.",
+  },
+  en: {
+    parkingTitle: "Count car parks",
+    countTitle: "Counted by hand",
+    countHint: "Count the taken spaces that everybody may use, reserved ones left out. Send the number within an hour: the service counts on from it.",
+    park: "Car park",
+    parkSaid: (park) => (park.occupied === null ? park.name : `${park.name} – so far ${park.occupied} of ${park.capacity} taken`),
+    occupied: "Taken spaces",
+    ago: "How many minutes ago (0: now)",
+    by: "Your name (stands in the log)",
+    send: "Send",
+    sent: (made) => `Thank you. It is ${made.after} now; the counters had made it ${made.before}.`,
+    noPark: "There is no car park.",
+    putRight: "Put right",
+    none: "Nothing has been put right so far.",
+    reason: { over_capacity: "more cars than spaces", below_zero: "more out than in", night_minimum: "at the end of the night", spaces: "by single spaces", manual: "counted" },
+    lost: "The data cannot be reached. Load the page again.",
+  },
+};
+
+export const p = () => ({ ...c(), ...TEXTS[lang()] });
+export const translateParking = () => translate(p());
