@@ -133,7 +133,7 @@ def test_finer_counts_add_up_to_coarser_ones(town, read):
                 # a gap of a running total that lies within the coarser one leaves that complete
                 covered = sum(part.completeness for part in parts) * (HOUR_US // 12)
                 share = covered / (each.end_us - each.begin_us)
-                assert share - 0.002 <= each.completeness <= 1, (site, resolution, each)
+                assert share - 0.01 <= each.completeness <= 1, (site, resolution, each)
 
 
 def test_days_and_weeks_begin_at_local_midnight(town, read):
