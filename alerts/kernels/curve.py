@@ -383,7 +383,10 @@ class _Curve:
         self._advance(time)
         knot = (time, amount, broken)
         self._spread(before, knot, 1)
-        self._head["last"], self._head["suspect_time"] = amount, 0
+        self._head["last"] = amount
+        if self._head["suspect_time"] <= time:
+            # one from before a reset says nothing of what came after
+            self._head["suspect_time"] = 0
         self._knots.append(knot)
         self._store()
 

@@ -17,6 +17,8 @@ SETTLE_US = 15 * MINUTE_US
 MARKS = 96
 """Minutes kept: an hour of trend, the quarter that is open and what is late."""
 NIGHTS = 7
+NIGHT_US = 4 * 60 * MINUTE_US
+"""From the first to the last hour of a night that is looked at."""
 
 SPACE, ENTRANCE, EXIT, RESERVED, TAKEN, FREE = range(6)
 """What a series is: one space, cars in, cars out, a reserved space, a barrier's spaces taken or free."""
@@ -24,11 +26,20 @@ LEARNED, UNKNOWN = -1, -2
 """Instead of a number of cars at night: as few as in the quietest of the nights before; nothing is known."""
 
 SENSOR = np.dtype(
-    [("time", "<i8"), ("value", "<i8"), ("since", "<i8"), ("suspect_time", "<i8"), ("suspect", "<i8")]
+    [
+        ("time", "<i8"),
+        ("value", "<i8"),
+        ("since", "<i8"),
+        ("suspect_time", "<i8"),
+        ("suspect", "<i8"),
+        ("back", "<i8"),
+        ("silence", "<i8"),
+    ]
 )
 """One series: newest reading, occupied 0/1, spaces taken or the counter's value, since when it has been so,
-and a counter value that does not follow from the last one (the next reading decides). Times µs since the
-epoch, UTC."""
+a counter value that does not follow from the last one (the next reading decides), and when it was heard again
+after a silence longer than its car park's window and how long that was, of several within NIGHT_US the
+longest. Times µs since the epoch, UTC."""
 
 PARK = np.dtype(
     [

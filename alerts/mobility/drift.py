@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from alerts.kernels.rows import Ints, Rows
+from alerts.kernels.rows import Rows
 from alerts.mobility.car_park import (
     LEARNED,
     MINUTE_US,
+    NIGHT_US,
     NIGHTS,
     QUARTER_US,
     UNKNOWN,
@@ -37,7 +38,6 @@ MISCOUNT, SPARE = 0.02, 2
 
 _HOUR_US = 3_600_000_000
 _FIRST_HOUR, _LAST_HOUR = 1, 5
-_NIGHT_US = 4 * _HOUR_US
 _QUARTER_MARKS = QUARTER_US // MINUTE_US
 
 
@@ -151,7 +151,7 @@ def _night(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, end_us: in
     if row["night_least"] < 0 or passed <= row["night_least"]:
         row["night_least"] = passed
         row["night_held"] = at_marks(row, np.array([end_us // MINUTE_US]))[0]
-    if local.hour < _LAST_HOUR or not _all_heard(sensors, plan, park, end_us - _NIGHT_US):
+    if local.hour < _LAST_HOUR or not _all_heard(sensors, plan, park, end_us - NIGHT_US, _HOUR_US):
         return []
     low, high = bounds(sensors, plan, park, end_us, QUARTER_US)
     return _morning(row, plan, park, end_us, (low, high))
@@ -198,9 +198,11 @@ def _anchor(row: np.void, time_us: int, by: int) -> None:
     row["anchor"], row["anchor_passages"] = time_us, row["passages"]
 
 
-def _all_heard(sensors: Rows, plan: ParkingPlan, park: int, since_us: int) -> bool:
-    times: Ints = sensors["time"][plan.tellers[park]]
-    return bool((times > since_us).all())
+def _all_heard(sensors: Rows, plan: ParkingPlan, park: int, since_us: int, tolerated_us: int = 0) -> bool:
+    """Whether every counter has spoken since, and none of a silence longer than tolerated, begun before."""
+    row = sensors[plan.tellers[park]]
+    known = (row["back"] <= since_us) | (row["silence"] <= tolerated_us)
+    return bool(((row["time"] > since_us) & known).all())
 
 
 def _cars(number: int) -> str:

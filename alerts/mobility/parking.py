@@ -15,6 +15,7 @@ from alerts.mobility.car_park import (
     FREE,
     MARKS,
     MINUTE_US,
+    NIGHT_US,
     QUARTER_US,
     RESERVED,
     SETTLE_US,
@@ -111,6 +112,11 @@ def _take(sensors: Rows, parks: Rows, plan: ParkingPlan, readings: Amounts) -> N
     told = np.where(first & (role == RESERVED), 0, amount - row["value"])
     change = np.where(counter, np.maximum(rise, 0), told)
     row["since"] = np.where(~strange & (first | (row["value"] != amount)), time, row["since"])
+    silence = time - row["time"]
+    back = ~strange & ~first & (silence > plan.window[park] * MINUTE_US)
+    longest = np.where(time - row["back"] < NIGHT_US, np.maximum(silence, row["silence"]), silence)
+    row["silence"] = np.where(back, longest, row["silence"])
+    row["back"] = np.where(back, time, row["back"])
     row["value"] = np.where(strange, row["value"], amount)
     row["time"] = np.where(strange, row["time"], time)
     sensors[slot] = row

@@ -76,8 +76,8 @@ def test_occupancy_stays_within_the_capacity_and_uses_it(town):
     for station, stays in town.stays.items():
         occupied = town.occupied(station, times)
         assert occupied.min() >= 0
-        assert occupied.max() <= stays.capacity
-        assert occupied.max() > 0.8 * stays.capacity
+        assert occupied.max() <= stays.lot.open_to_all
+        assert occupied.max() > 0.8 * stays.lot.open_to_all
         for kind, spaces in stays.lot.reserved.items():
             assert 0 < stays.reserved(kind, times).max() <= len(spaces)
 

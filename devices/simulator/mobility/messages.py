@@ -23,14 +23,13 @@ _BESIDES: Mapping[str, Values] = {
 }
 """What such a payload always carries and is no part of the month."""
 
-_TRIGGERED: Values = {"device_temperature": 12.5}
-
 
 def messages(month: Month, catalogue: Catalogue, seed: int = 1) -> Iterator[Delivery]:
     """Every uplink of a device of the catalogue, as ChirpStack v4 publishes it, in the order of arrival.
 
     A late one was received in time by its gateway and reached the broker late; a copy is the same message, or
-    the same frame processed anew. Devices of no type (a barrier system) send nothing here.
+    the same frame processed anew. Devices of no type (a barrier
+    system, counters of bicycles) send nothing here.
     """
     rng = Random(f"{seed} messages")  # noqa: S311 - a reproducible simulation, no secret
     sessions: dict[str, Session] = {}
@@ -68,9 +67,5 @@ def _values(month: Month, device: InstalledDevice, rows: npt.NDArray[np.void]) -
         found[(stream.property, channel) if channel else stream.property] = (
             None if math.isnan(value) else value
         )
-    triggered = not any(name[0] == "people_count" for name in found)
-    if device.type == "parametric-pcr2" and triggered:
-        found.update(_TRIGGERED)
-    else:
-        found.update(_BESIDES.get(device.type, {}))
+    found.update(_BESIDES.get(device.type, {}))
     return found

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from devices.device_list import Reserved
 from devices.registry import InstalledDevice, Registry, Station
 from devices.simulator.mobility.days import Days, Ints, days
 from devices.simulator.mobility.demand import generator, weather
@@ -24,12 +25,11 @@ from devices.simulator.mobility.network import (
 )
 from devices.simulator.mobility.parking import Stays, park
 from devices.simulator.mobility.roads import Closure, Jam, Traffic, drive
-from devices.simulator.mobility.sensors import Sent, Span, of_lot, of_street, reports_every
+from devices.simulator.mobility.sensors import EVENT, GATE_S, INTERVAL, SPACE_S, Sent, Span, of_lot, of_street
 from devices.simulator.mobility.town import LOTS, STREETS, Lot, Street
 
 BERLIN = ZoneInfo("Europe/Berlin")
 _DEV_EUI = 0x00005EEF20000000
-_INTERVAL = "_interval"
 
 
 class Stream(NamedTuple):
@@ -105,7 +105,7 @@ class Month:
         That is everybody, but for the counters of car parks, which miss some and see others twice.
         """
         return {
-            Place(each.device.station, name.removesuffix(_INTERVAL), channel): moments
+            Place(each.device.station, name.removesuffix(INTERVAL).removesuffix(EVENT), channel): moments
             for each in self.sent
             for (name, channel), moments in each.seen.items()
         }
@@ -182,7 +182,9 @@ def weeks(
 def _installed(streets: tuple[Street, ...], lots: tuple[Lot, ...]) -> Mapping[str, list[InstalledDevice]]:
     numbers = iter(range(1, 10_000))
 
-    def device(type_: str, place: Street | Lot, direction: str, interval_s: float | None) -> InstalledDevice:
+    def device(
+        type_: str, place: Street | Lot, direction: str, interval_s: float | None, reserved: Reserved = ""
+    ) -> InstalledDevice:
         return InstalledDevice(
             dev_eui=f"{_DEV_EUI + next(numbers):016x}",
             type=type_,
@@ -192,7 +194,8 @@ def _installed(streets: tuple[Street, ...], lots: tuple[Lot, ...]) -> Mapping[st
             lon=place.lon,
             public=True,
             interval_s=interval_s,
-            capacity=place.capacity if isinstance(place, Lot) else None,
+            capacity=place.open_to_all if isinstance(place, Lot) else None,
+            reserved=reserved,
             direction=direction,
             note="fictitious",
         )
@@ -209,10 +212,9 @@ def _installed(streets: tuple[Street, ...], lots: tuple[Lot, ...]) -> Mapping[st
             "counters": [("nwave-ncc405", "in"), ("nwave-ncc405", "out")],
             "barrier": [("", "")],
         }[lot.told_by]
-        parts = [*own, *([(lot.space_type, "")] * lot.sensors)]
-        found[lot.station] = [
-            device(type_, lot, direction, reports_every(lot, number))
-            for number, (type_, direction) in enumerate(parts)
+        found[lot.station] = [device(type_, lot, way, GATE_S) for type_, way in own]
+        found[lot.station] += [
+            device(lot.space_type, lot, "", SPACE_S, lot.reserved_for(space)) for space in range(lot.sensors)
         ]
     return found
 
@@ -229,7 +231,7 @@ def _registry(
             lon=place.lon,
             public=True,
             devices=tuple(each.dev_eui for each in installed[place.station]),
-            capacity=place.capacity if isinstance(place, Lot) else None,
+            capacity=place.open_to_all if isinstance(place, Lot) else None,
         )
         for place in places
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from devices.device_list import Reserved
 from devices.simulator.mobility.days import Days, Floats, Ints
 from devices.simulator.mobility.demand import Weather, draw, generator, rate
 from devices.simulator.mobility.town import Guests, Lot
@@ -15,7 +16,7 @@ _MARKET_H = (5.5, 14.5)
 _SHOPPING_H = (7.0, 14.0)
 _SHIFTED = 1.4
 _OPENS_H = 5.0
-_WANT_RESERVED = (("disabled", 0.05), ("charging", 0.05))
+_WANT_RESERVED: tuple[tuple[Reserved, float], ...] = (("disabled", 0.05), ("charging", 0.05))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +35,14 @@ class Stays:
     @property
     def capacity(self) -> int:
         """Spaces that everybody may take."""
-        return self.lot.capacity - sum(len(spaces) for spaces in self.lot.reserved.values())
+        return self.lot.open_to_all
 
     def occupied(self, times: npt.ArrayLike) -> Ints:
         """Taken spaces at some moments, without the reserved ones."""
         reserved = [space for spaces in self.lot.reserved.values() for space in spaces]
         return self._taken(~np.isin(self.space, reserved), times)
 
-    def reserved(self, kind: str, times: npt.ArrayLike) -> Ints:
+    def reserved(self, kind: Reserved, times: npt.ArrayLike) -> Ints:
         """Taken spaces among those reserved."""
         return self._taken(np.isin(self.space, self.lot.reserved[kind]), times)
 
@@ -101,7 +102,8 @@ def _sent_away(lot: Lot, calendar: Days, come: Ints, end: Ints) -> Ints:
 
 def _fill(lot: Lot, come: Ints, end: Ints, rng: np.random.Generator) -> Stays:
     wish, luck = rng.random(len(come)), rng.random(len(come))
-    free = {"": [each for each in range(lot.capacity) if not _kind(lot, each)]}
+    free: dict[str, list[int]] = {"": [each for each in range(lot.capacity) if not lot.reserved_for(each)]}
+    kinds = [lot.reserved_for(space) for space in range(lot.capacity)]
     free |= {kind: list(spaces) for kind, spaces in lot.reserved.items()}
     leaving: list[tuple[int, int]] = []
     taken: list[tuple[int, int, int]] = []
@@ -109,7 +111,7 @@ def _fill(lot: Lot, come: Ints, end: Ints, rng: np.random.Generator) -> Stays:
     for begin, until, wanted, chance in zip(*map(np.ndarray.tolist, (come, end, wish, luck)), strict=True):
         while leaving and leaving[0][0] <= begin:
             _, space = heapq.heappop(leaving)
-            free[_kind(lot, space)].append(space)
+            free[kinds[space]].append(space)
         places = _open(free, wanted)
         if not places:
             turned_away += 1
@@ -121,10 +123,6 @@ def _fill(lot: Lot, come: Ints, end: Ints, rng: np.random.Generator) -> Stays:
         taken.append((space, begin, until))
     columns = np.array(taken, np.int64).reshape(-1, 3).T
     return Stays(lot, columns[0], columns[1], columns[2], turned_away)
-
-
-def _kind(lot: Lot, space: int) -> str:
-    return next((kind for kind, spaces in lot.reserved.items() if space in spaces), "")
 
 
 def _open(free: dict[str, list[int]], wish: float) -> list[int]:

@@ -21,9 +21,8 @@ WRAP: Mapping[str, int] = {"nwave-ncc405": 1 << 16, "parametric-pcr2": 1 << 16}
 SPEED_CLASSES_KMH = (8, 26, 50)
 LORRIES = 0.07
 _S = 1_000_000
-_GATE_S = 300
-_SPACE_S = 3_600
-_BARRIER_S = 300
+GATE_S = 300
+SPACE_S = 3_600
 _UNSEEN = 0.004
 _F_PORTS: Mapping[str, int] = {
     "nwave-ncc405": 1,
@@ -35,6 +34,9 @@ _F_PORTS: Mapping[str, int] = {
     "bosch-tps110": 1,
     "nwave-nps405": 1,
 }
+
+INTERVAL, EVENT = "_interval", "_event"
+"""Endings of the properties of counts by interval and of single passings."""
 
 Column = tuple[str, str]
 """Property and channel, as in the journal: with the direction that the device list gives a counter."""
@@ -112,7 +114,7 @@ def of_street(
             resets_us=totals.resets_us,
         )
     elif street.counts == "event":
-        yield _events(device, street.property, lanes, span)
+        yield from _events(device, street.property, lanes, span)
     else:
         times = span.moments(device, street.interval_s, on_time=street.on_time)
         if street.counts == "classes":
@@ -133,17 +135,11 @@ def of_lot(lot: Lot, devices: Sequence[InstalledDevice], stays: Stays, span: Spa
             yield _totals(rest.pop(0), "vehicle_count", {channel: seen}, span, on_time=False)
     elif lot.told_by == "barrier":
         device = rest.pop(0)
-        times = span.moments(device, _BARRIER_S, on_time=False)
+        times = span.moments(device, GATE_S, on_time=False)
         occupied = stays.occupied(times).astype(float)
         yield Sent(device, 1, times, (("parking_occupancy", ""),), occupied[:, None])
     for space, device in enumerate(rest):
         yield _space(device, stays, space, span)
-
-
-def reports_every(lot: Lot, number: int) -> float:
-    """Seconds between uplinks of a car park's device, by its number among them."""
-    own = {"counters": 2, "barrier": 1, "spaces": 0}[lot.told_by]
-    return _SPACE_S if number >= own else _GATE_S
 
 
 def speed_class(speeds: Floats) -> Ints:
@@ -155,7 +151,7 @@ def speed_class(speeds: Floats) -> Ints:
 def _totals(
     device: InstalledDevice, name: str, lanes: Mapping[str, Ints], span: Span, *, on_time: bool
 ) -> Sent:
-    times = span.moments(device, device.interval_s or _GATE_S, on_time=on_time)
+    times = span.moments(device, device.interval_s or GATE_S, on_time=on_time)
     resets = span.resets.get(device.dev_eui, ())
     rng = generator(span.seed, device.dev_eui, "totals")
     wrap = WRAP.get(device.type, 1 << 32)
@@ -185,7 +181,7 @@ def _totals(
 
 
 def _amounts(device: InstalledDevice, name: str, lanes: Mapping[str, Ints], times: Ints) -> Sent:
-    columns = tuple((f"{name}_interval", channel) for channel in lanes)
+    columns = tuple((f"{name}{INTERVAL}", channel) for channel in lanes)
     return Sent(
         device=device,
         f_port=_F_PORTS[device.type],
@@ -196,20 +192,11 @@ def _amounts(device: InstalledDevice, name: str, lanes: Mapping[str, Ints], time
     )
 
 
-def _events(device: InstalledDevice, name: str, lanes: Mapping[str, Ints], span: Span) -> Sent:
-    moments = np.concatenate(list(lanes.values()))
-    which = np.repeat(np.arange(len(lanes)), [len(each) for each in lanes.values()])
-    order = np.argsort(moments, kind="stable")
-    order = order[(moments[order] >= span.begin_us) & (moments[order] <= span.end_us)]
-    columns = tuple((f"{name}_interval", channel) for channel in lanes)
-    return Sent(
-        device=device,
-        f_port=_F_PORTS[device.type],
-        times=moments[order],
-        columns=columns,
-        values=(which[order][:, None] == np.arange(len(lanes))).astype(float),
-        seen=dict(zip(columns, lanes.values(), strict=True)),
-    )
+def _events(device: InstalledDevice, name: str, lanes: Mapping[str, Ints], span: Span) -> Iterator[Sent]:
+    for channel, moments in lanes.items():
+        told = moments[(moments >= span.begin_us) & (moments <= span.end_us)]
+        column = (f"{name}{EVENT}", channel)
+        yield Sent(device, 1, told, (column,), np.ones((len(told), 1)), {column: moments})
 
 
 def _classes(device: InstalledDevice, passings: Mapping[str, Passings], times: Ints) -> Sent:
@@ -249,7 +236,7 @@ def _with_speeds(
         upto = sums[np.searchsorted(moments, times, "right")]
         before = sums[np.searchsorted(moments, _starts(times), "right")]
         speeds.append(np.where(count > 0, np.rint((upto - before) / np.maximum(count, 1)), np.nan))
-    columns = tuple(("vehicle_count_interval", channel) for channel in groups)
+    columns = tuple((f"vehicle_count{INTERVAL}", channel) for channel in groups)
     return Sent(
         device=device,
         f_port=f_port,
@@ -268,7 +255,7 @@ def _space(device: InstalledDevice, stays: Stays, space: int, span: Span) -> Sen
     edges = np.stack([stays.begin[mine], stays.end[mine]], axis=1).ravel()
     told = np.maximum.accumulate(edges + rng.integers(4 * _S, 40 * _S, len(edges))) + np.arange(len(edges))
     within = (told >= span.begin_us) & (told < span.end_us)
-    beats = span.moments(device, device.interval_s or _SPACE_S, on_time=False)
+    beats = span.moments(device, device.interval_s or SPACE_S, on_time=False)
     times = np.concatenate([told[within], beats])
     state = np.concatenate([1 - np.flatnonzero(within) % 2, np.searchsorted(told, beats, "right") % 2])
     order = np.argsort(times, kind="stable")

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from devices.device_list import Reserved
+
 Counts = Literal["total", "classes", "categories", "both", "event"]
 
 
@@ -69,11 +71,20 @@ class Lot:
     guests: tuple[Guests, ...]
     sensors: int = 0
     space_type: str = "bosch-tps110"
-    reserved: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    reserved: Mapping[Reserved, Sequence[int]] = field(default_factory=dict)
     miss: tuple[float, float] = (0.0, 0.0)
     twice: tuple[float, float] = (0.0, 0.0)
     market: bool = False
     closes_h: float | None = None
+
+    @property
+    def open_to_all(self) -> int:
+        """Spaces that everybody may take."""
+        return self.capacity - sum(len(spaces) for spaces in self.reserved.values())
+
+    def reserved_for(self, space: int) -> Reserved:
+        """Whom a space is for."""
+        return next((kind for kind, spaces in self.reserved.items() if space in spaces), "")
 
 
 def _two_ways(daily: float) -> tuple[Lane, ...]:
@@ -141,7 +152,7 @@ STREETS = (
         one_device=True,
     ),
     Street(
-        *("rad-strunde", "Radweg Strunde", 50.9950, 7.1400, PCR, "people_count", "event", 0),
+        *("rad-strunde", "Radweg Strunde", 50.9950, 7.1400, "", "bicycle_count", "event", 0),
         (Lane("ltr", 95, "leisure"), Lane("rtl", 90, "leisure")),
         one_device=True,
     ),
