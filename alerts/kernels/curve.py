@@ -49,7 +49,8 @@ does not follow from the last one (the next reading decides)."""
 
 def fields(marks: int, *, cover: bool, knots: int = KNOTS) -> list[tuple[Any, ...]]:
     """Fields of a row. `ring[k % marks]` is the total at mark k (time `phase` + k * MARK_US); with `cover`
-    the seconds that readings speak for are kept likewise. `knots`: how many readings stay known."""  # noqa: D205, D209 - one thought
+    the seconds that readings speak for are kept likewise, and apart from them those that a counter's rise
+    bridges: how much is known, not when. `knots`: how many readings stay known."""  # noqa: D205, D209 - one thought
     rows: list[tuple[Any, ...]] = [
         ("head", HEAD.descr),
         ("knot_time", "<i8", (knots,)),
@@ -57,7 +58,9 @@ def fields(marks: int, *, cover: bool, knots: int = KNOTS) -> list[tuple[Any, ..
         ("knot_break", "u1", (knots,)),
         ("ring", "<i4", (marks,)),
     ]
-    return [*rows, ("cover", "<i4", (marks,))] if cover else rows
+    if not cover:
+        return rows
+    return [*rows, ("cover", "<i4", (marks,)), ("bridge", "<i4", (marks,)), ("bridged", "<i8")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ class CurvePlan:
     readings, 0 unknown (then the spacing, at most an hour). `cap`: most that can be real, per minute.
     `modulus`: where a counter wraps, 0 unknown. `own_phase`: marks follow the series' own reporting times
     (windows that end with a reading are then exact), else UTC. `at_once`: the amount happened at the
-    reading's time, not in its interval, which only says for how long the reading speaks.
+    reading's time, not in its interval, which only says for how long the reading speaks. `joins`: an interval
+    that comes up to half of it late begins where the one before ended.
     """
 
     counter: Bools
@@ -77,6 +81,7 @@ class CurvePlan:
     modulus: Ints
     own_phase: bool
     at_once: Bools | None = None
+    joins: bool = False
 
 
 @dataclass(slots=True)
@@ -98,13 +103,15 @@ class Amounts(NamedTuple):
 
 
 class Span(NamedTuple):
-    """What the reading at `place` spread over the time between two others (µs), and the seconds of cover."""
+    """What the reading at `place` spread over the time between two others (µs), and the seconds of cover or
+    of a bridge."""  # noqa: D205, D209 - one thought
 
     place: int
     start: int
     end: int
     amount: int
     seconds: int
+    bridged: int
 
 
 @dataclass(slots=True)
@@ -129,7 +136,8 @@ def add(rows: Rows, plan: CurvePlan, readings: Amounts, tally: Tally, spans: Spa
     if not interval.all():
         interval = np.where(interval == 0, np.clip(spacing, 0, _HOUR_US), interval)
     depth = np.where(counter, amount - head["last"], amount)
-    start = np.where(counter, last, np.maximum(last, time - interval))
+    joined = counter | (2 * spacing <= 3 * interval) if plan.joins else counter
+    start = np.where(joined, last, np.maximum(last, time - interval))
     limit = plan.cap[slot] * np.where(counter, np.maximum(spacing, _MINUTE_US), interval) // _MINUTE_US
     mark = (last - phase) // MARK_US
     marks = (time - phase) // MARK_US - mark
@@ -158,9 +166,8 @@ def add(rows: Rows, plan: CurvePlan, readings: Amounts, tally: Tally, spans: Spa
     length_ms = np.maximum((time - start) // 1000, 1)
     _fill(ring, slot, (*_of_amount(plan, slot, time, start, length_ms), phase, mark, marks), total, depth)
     if "cover" in (rows.dtype.names or ()):
-        seconds = np.where(~counter | (2 * spacing <= 3 * interval), time // _S - start // _S, 0)
-        _fill(rows["cover"], slot, (start, length_ms, phase, mark, marks), head["covered"], seconds)
-        head["covered"] += seconds
+        seconds = time // _S - start // _S, ~counter | (2 * spacing <= 3 * interval)
+        _cover(rows, head, slot, (start, length_ms, phase, mark, marks), seconds)
     if spans is not None:
         spans.fast.append((np.arange(len(slot)) if kept is None else kept, start, time))
     at = head["pushes"] % rows["knot_time"].shape[1]
@@ -171,6 +178,22 @@ def add(rows: Rows, plan: CurvePlan, readings: Amounts, tally: Tally, spans: Spa
     head["total"] += depth
     head["pushes"] += 1
     rows["head"][slot] = head
+
+
+def _cover(
+    rows: Rows,
+    head: Rows,
+    slot: Slots,
+    course: tuple[Ints, Ints, Ints, Ints, Ints],
+    seconds: tuple[Ints, Bools],
+) -> None:
+    """Keep the seconds that readings speak for, and apart from them those that are only bridged."""
+    lasts, regular = seconds
+    spoken = np.where(regular, lasts, 0)
+    _fill(rows["cover"], slot, course, head["covered"], spoken)
+    _fill(rows["bridge"], slot, course, rows["bridged"][slot], lasts - spoken)
+    head["covered"] += spoken
+    rows["bridged"][slot] += lasts - spoken
 
 
 def _of_amount(plan: CurvePlan, slot: Slots, time: Ints, start: Ints, length_ms: Ints) -> tuple[Ints, Ints]:
@@ -265,6 +288,7 @@ class _Curve:
         self._row = row
         self._head: np.void = row["head"]
         self._cover = row["cover"] if "cover" in (row.dtype.names or ()) else None
+        self._joins = plan.joins
         self._counter = bool(plan.counter[slot])
         self._interval = int(plan.interval_us[slot])
         self._cap = int(plan.cap[slot])
@@ -384,6 +408,7 @@ class _Curve:
         row["ring"][at] = self._head["total"]
         if self._cover is not None:
             self._cover[at] = self._head["covered"]
+            row["bridge"][at] = row["bridged"]
         self._head["time"] = time
 
     def _rephase(self, time: int, amount: int) -> None:
@@ -399,7 +424,7 @@ class _Curve:
         """Add (or with sign -1 take back) what a reading says about the time since the one before."""
         row = self._row
         time = knot[0]
-        start, depth, seconds = self._segment(before, knot)
+        start, depth, seconds, bridged = self._segment(before, knot)
         marks = len(row["ring"])
         head = self._mark(int(self._head["time"]))
         k = np.arange(max(self._mark(start) + 1, head - marks + 1), head + 1)
@@ -410,28 +435,33 @@ class _Curve:
         row["ring"][k % marks] += (sign * part).astype(np.int32)
         if self._cover is not None:
             self._cover[k % marks] += (sign * (seconds * share // length_ms)).astype(np.int32)
+            row["bridge"][k % marks] += (sign * (bridged * share // length_ms)).astype(np.int32)
+            row["bridged"] += sign * bridged
         self._head["total"] += sign * depth
         self._head["covered"] += sign * seconds
         if self._spans is not None:
-            self._spans.append(Span(self._place, start, time, depth, seconds))
+            self._spans.append(Span(self._place, start, time, depth, seconds, bridged))
 
     def _segment(
         self, before: tuple[int, int, bool] | None, knot: tuple[int, int, bool]
-    ) -> tuple[int, int, int]:
-        """Start, amount and covered seconds of what a reading says."""
+    ) -> tuple[int, int, int, int]:
+        """Start, amount, and covered or bridged seconds of what a reading says."""
         time, amount, broken = knot
         if self._counter:
             if before is None or broken:
-                return time, 0, 0
+                return time, 0, 0, 0
             rise = amount - before[1]
             regular = 2 * (time - before[0]) <= 3 * (self._interval or _HOUR_US)
-            seconds = (time // _S - before[0] // _S) if regular else 0
-            return before[0], rise if rise >= 0 else rise + self._modulus, seconds
+            lasts = time // _S - before[0] // _S
+            rise = rise if rise >= 0 else rise + self._modulus
+            return before[0], rise, lasts if regular else 0, 0 if regular else lasts
         interval = self._interval
         if not interval:
             interval = MARK_US if before is None else min(time - before[0], _HOUR_US)
         start = time - interval if before is None else max(time - interval, before[0])
-        return start, amount, time // _S - start // _S
+        if self._joins and before is not None and 2 * (time - before[0]) <= 3 * interval:
+            start = before[0]
+        return start, amount, time // _S - start // _S, 0
 
     def _follows(self, before_time: int, before: int, time: int, value: int) -> bool:
         rise = value - before

@@ -14,14 +14,16 @@ CELL_US = MARK_US
 class Cells(NamedTuple):
     """Counts as they stand now; cell k is k * CELL_US < time <= (k + 1) * CELL_US.
 
-    `passed`: how many; `seconds`: how much of it readings speak for. `touched`: the newest time known (µs)
-    when a reading last changed it.
+    `passed`: how many; `seconds`: how much of it regular readings speak for; `bridged`: how much lies between
+    two readings of a counter that stand too far apart, so that when it rose is a guess. `touched`: the newest
+    time known (µs) when a reading last changed it.
     """
 
     slot: Slots
     mark: Ints
     passed: Ints
     seconds: Ints
+    bridged: Ints
     touched: Ints
 
 
@@ -36,7 +38,7 @@ class SpeedCells(NamedTuple):
 
 def no_cells() -> Cells:
     """None."""
-    return Cells(*(np.zeros(0, np.int64) for _ in range(5)))
+    return Cells(*(np.zeros(0, np.int64) for _ in range(6)))
 
 
 def no_speeds() -> SpeedCells:

@@ -5,7 +5,7 @@ readings and is spread evenly over it, a single event to its moment; totals stay
 quarter of an hour is one in every German time, too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,10 +112,12 @@ def _take(rows: Rows, plan: CurvePlan, readings: Amounts, seen: Ints, tally: Tal
     late = np.flatnonzero(known & (time <= before["time"]))
     old = _kept(rows, slot[late])
     base = _unfinished(rows, slot, before)
+    spanned = rows["bridged"][slot]
     spans = Spans()
     curve.add(rows, plan, readings, tally, spans)
     after: Rows = rows["head"][slot]
     grown = (after["total"] != before["total"]) | (after["covered"] != before["covered"])
+    grown |= rows["bridged"][slot] != spanned
     grown &= ~known | (time > before["time"])
     found = []
     for places, starts, ends in [*spans.fast, *_columns(spans)]:
@@ -128,12 +130,12 @@ def _take(rows: Rows, plan: CurvePlan, readings: Amounts, seen: Ints, tally: Tal
         i, begin = span.place, span.start // MARK_US
         first = int(after["time"][i]) // MARK_US - KEPT_MARKS + 1
         if grown[i] and begin < first:
-            mark, passed, seconds = _beyond(plan, int(slot[i]), span, first)
+            mark, columns = _beyond(plan, int(slot[i]), span, first)
             if begin == before["time"][i] // MARK_US and known[i]:
-                passed[0] += base[0][i]
-                seconds[0] += base[1][i]
+                columns[:, 0] += base[:, i]
             every = np.ones(len(mark), np.int64)
-            found.append(Cells(every * slot[i], mark, passed, seconds, every * seen[i]))
+            passed, seconds, bridged = columns
+            found.append(Cells(every * slot[i], mark, passed, seconds, bridged, every * seen[i]))
     if len(late):
         new = _kept(rows, slot[late])
         changed, place = ((new != old).any(axis=0)).nonzero()
@@ -152,39 +154,46 @@ def _columns(spans: Spans) -> list[tuple[Ints, Ints, Ints]]:
 def _now(rows: Rows, slot: Slots, mark: Ints, seen: Ints) -> Cells:
     """Some cells as the rings have them."""
     after = mark + 1 > rows["head"]["time"][slot] // MARK_US
-    passed, seconds = (
-        np.where(after, rows["head"][total][slot], rows[ring][slot, (mark + 1) % KEPT_MARKS])
+    passed, seconds, bridged = (
+        np.where(after, total[slot], rows[ring][slot, (mark + 1) % KEPT_MARKS])
         - rows[ring][slot, mark % KEPT_MARKS]
-        for ring, total in (("ring", "total"), ("cover", "covered"))
+        for ring, total in _totals(rows)
     )
-    return Cells(slot, mark, passed, seconds, seen)
+    return Cells(slot, mark, passed, seconds, bridged, seen)
+
+
+def _totals(rows: Rows) -> Iterator[tuple[str, Ints]]:
+    """Each ring and the running total that it has the marks of."""
+    yield "ring", rows["head"]["total"]
+    yield "cover", rows["head"]["covered"]
+    yield "bridge", rows["bridged"]
 
 
 def _kept(rows: Rows, slot: Slots) -> Ints:
-    """All cells of some slots from the oldest kept on: shape (2, slots, KEPT_MARKS), counts and seconds."""
+    """All cells of some slots from the oldest kept on: shape (3, slots, KEPT_MARKS), as in Cells."""
     head: Ints = rows["head"]["time"][slot] // MARK_US
     mark = head[:, None] + np.arange(1 - KEPT_MARKS, 1)
     line = np.repeat(slot, KEPT_MARKS)
     cells = _now(rows, line, mark.ravel(), line)
-    return np.stack([cells.passed, cells.seconds]).reshape(2, len(slot), KEPT_MARKS)
+    return np.stack([cells.passed, cells.seconds, cells.bridged]).reshape(3, len(slot), KEPT_MARKS)
 
 
-def _unfinished(rows: Rows, slot: Slots, head: Rows) -> tuple[Ints, Ints]:
-    """What the running cell has had so far: counts and seconds."""
+def _unfinished(rows: Rows, slot: Slots, head: Rows) -> Ints:
+    """What the running cell has had so far: shape (3, slots), as in Cells."""
     at = head["time"] // MARK_US % KEPT_MARKS
-    return head["total"] - rows["ring"][slot, at], head["covered"] - rows["cover"][slot, at]
+    return np.stack([total[slot] - rows[ring][slot, at] for ring, total in _totals(rows)])
 
 
-def _beyond(plan: CurvePlan, slot: int, span: Span, oldest: int) -> tuple[Ints, Ints, Ints]:
-    """Cells before the oldest mark kept, and what a long silence spreads over them."""
-    _, start, end, amount, seconds = span
+def _beyond(plan: CurvePlan, slot: int, span: Span, oldest: int) -> tuple[Ints, Ints]:
+    """Cells before the oldest mark kept, and what a long silence spreads over them, as in Cells."""
+    _, start, end, amount, *lasts = span
     mark = np.arange(start // MARK_US, min((end - 1) // MARK_US + 1, oldest))
     edges = np.append(mark, mark[-1] + 1) * MARK_US
     share = np.maximum(np.minimum(edges, end) - start, 0) // 1000
     length_ms = max((end - start) // 1000, 1)
     once = plan.at_once is not None and bool(plan.at_once[slot])
     passed = amount * (edges >= end) if once else amount * share // length_ms
-    return mark, np.diff(passed), np.diff(seconds * share // length_ms)
+    return mark, np.diff(np.stack([passed, *(each * share // length_ms for each in lasts)]), axis=1)
 
 
 def site_counts(rows: Rows, plan: CountsPlan) -> tuple[SiteCounts, ...]:

@@ -27,27 +27,32 @@ SCHEMA = (
         since_us INTEGER, until_us INTEGER, UNIQUE (site, dev_eui))""",
     """CREATE TABLE cell (
         site INTEGER, begin_us INTEGER, counter INTEGER,
-        count INTEGER NOT NULL DEFAULT 0, seconds INTEGER NOT NULL DEFAULT 0, kmh REAL, v85_kmh REAL,
+        count INTEGER NOT NULL DEFAULT 0, seconds INTEGER NOT NULL DEFAULT 0,
+        bridged INTEGER NOT NULL DEFAULT 0, kmh REAL, v85_kmh REAL,
         touched_us INTEGER NOT NULL, PRIMARY KEY (site, begin_us, counter)) WITHOUT ROWID""",
     """CREATE TABLE total (
         site INTEGER, level INTEGER, begin_us INTEGER, end_us INTEGER NOT NULL,
         count INTEGER NOT NULL, seconds INTEGER NOT NULL,
+        bridged INTEGER NOT NULL, first INTEGER, last INTEGER,
         kmh_sum REAL, kmh_count INTEGER, v85_sum REAL, v85_count INTEGER,
         touched_us INTEGER NOT NULL, PRIMARY KEY (site, level, begin_us)) WITHOUT ROWID""",
 )
 """A counter is a device of a site, whose first cell begins at `since_us`; `until_us` NULL: it stands there.
 
-`kmh_sum` is of speeds times counts, `kmh_count` of the counts that have a speed. `touched_us`: the newest
-time known when a reading last changed it.
+`first` and `last`: the bridged seconds of the first and the last five minutes of the interval. `kmh_sum` is
+of speeds times counts, `kmh_count` of the counts that have a speed. `touched_us`: the newest time known when
+a reading last changed it.
 """
 
+_BEFORE = "count, seconds, bridged, first, last, kmh_sum, kmh_count, v85_sum, v85_count, touched_us"
 _SUMS = (
-    "sum(count), sum(seconds), sum(kmh * count), sum(iif(kmh IS NULL, 0, count)), "
+    "sum(kmh * count), sum(iif(kmh IS NULL, 0, count)), "
     "sum(v85_kmh * count), sum(iif(v85_kmh IS NULL, 0, count)), max(touched_us)"
 )
 _COUNT = (
-    "INSERT INTO cell (site, begin_us, counter, count, seconds, touched_us) VALUES (?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT DO UPDATE SET count = excluded.count, seconds = excluded.seconds, "
+    "INSERT INTO cell (site, begin_us, counter, count, seconds, bridged, touched_us) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+    "count = excluded.count, seconds = excluded.seconds, bridged = excluded.bridged, "
     "touched_us = max(touched_us, excluded.touched_us)"
 )
 _SPEED = (
@@ -56,21 +61,24 @@ _SPEED = (
 )
 _V85 = _SPEED.replace("kmh", "v85_kmh")
 _QUARTER = (
-    f"INSERT OR REPLACE INTO total SELECT ?1, 1, ?2, ?3, {_SUMS} FROM cell "  # noqa: S608 - a constant
-    "WHERE site = ?1 AND begin_us >= ?2 AND begin_us < ?3"
+    "INSERT OR REPLACE INTO total SELECT ?1, 1, ?2, ?3, sum(count), sum(seconds), "  # noqa: S608 - a constant
+    "sum(bridged), sum(iif(begin_us = ?2, bridged, 0)), sum(iif(begin_us = ?3 - ?4, bridged, 0)), "
+    f"{_SUMS} FROM cell WHERE site = ?1 AND begin_us >= ?2 AND begin_us < ?3"
 )
 _COARSER = (
-    "INSERT OR REPLACE INTO total SELECT ?1, ?4, ?2, ?3, sum(count), sum(seconds), sum(kmh_sum), "
-    "sum(kmh_count), sum(v85_sum), sum(v85_count), max(touched_us) FROM total "
+    "INSERT OR REPLACE INTO total SELECT ?1, ?4, ?2, ?3, sum(count), sum(seconds), sum(bridged), "
+    "sum(iif(begin_us = ?2, first, 0)), sum(iif(end_us = ?3, last, 0)), "
+    "sum(kmh_sum), sum(kmh_count), sum(v85_sum), sum(v85_count), max(touched_us) FROM total "
     "WHERE site = ?1 AND level = ?4 - 1 AND begin_us >= ?2 AND begin_us < ?3"
 )
 _OF_CELLS = (
-    f"SELECT begin_us, begin_us + {CELL_US}, {_SUMS} FROM cell "  # noqa: S608 - a constant
+    f"SELECT begin_us, begin_us + {CELL_US}, sum(count), sum(seconds), "  # noqa: S608 - a constant
+    f"sum(bridged), sum(bridged), sum(bridged), {_SUMS} FROM cell "
     "WHERE site = ? AND begin_us >= ? AND begin_us < ? GROUP BY begin_us ORDER BY begin_us LIMIT ?"
 )
 _OF_TOTALS = (
-    "SELECT begin_us, end_us, count, seconds, kmh_sum, kmh_count, v85_sum, v85_count, touched_us "
-    "FROM total WHERE site = ? AND level = ? AND begin_us >= ? AND begin_us < ? ORDER BY begin_us LIMIT ?"
+    f"SELECT begin_us, end_us, {_BEFORE} FROM total "  # noqa: S608 - a constant
+    "WHERE site = ? AND level = ? AND begin_us >= ? AND begin_us < ? ORDER BY begin_us LIMIT ?"
 )
 _S = 1_000_000
 _QUARTER_US, _HOUR_US = 900 * _S, 3600 * _S
@@ -82,6 +90,7 @@ _LEVELS: Mapping[Resolution, int] = {
     "P1D": _DAYS,
     "P1W": _WEEKS,
 }
+_LONGEST_US = (CELL_US, _QUARTER_US, _HOUR_US, DAY_US + _HOUR_US, 7 * DAY_US + _HOUR_US)
 LEAST_DAYS = 35
 """A counter that speaks after a month of silence changes all the cells of that month."""
 
@@ -107,6 +116,23 @@ class _Counter(NamedTuple):
 
     site: int
     counter: int
+
+
+class _Row(NamedTuple):
+    """One interval as it is kept; see SCHEMA."""
+
+    begin_us: int
+    end_us: int
+    count_: int
+    seconds: int
+    bridged: int
+    first: int
+    last: int
+    kmh_sum: float
+    kmh_count: int
+    v85_sum: float
+    v85_count: int
+    touched_us: int
 
 
 class CountsDb:
@@ -170,7 +196,9 @@ class CountsDb:
         hours = {(site, begin // _HOUR_US * _HOUR_US) for site, begin in quarters}
         days = {(site, *self._local.day(begin)) for site, begin in hours}
         weeks = {(site, *self._local.week(begin)) for site, begin, _ in days}
-        connection.executemany(_QUARTER, [(site, begin, begin + _QUARTER_US) for site, begin in quarters])
+        connection.executemany(
+            _QUARTER, [(site, begin, begin + _QUARTER_US, CELL_US) for site, begin in quarters]
+        )
         connection.executemany(_COARSER, [(site, begin, begin + _HOUR_US, _HOURS) for site, begin in hours])
         connection.executemany(_COARSER, [(*each, _DAYS) for each in days])
         connection.executemany(_COARSER, [(*each, _WEEKS) for each in weeks])
@@ -237,24 +265,42 @@ class CountsDb:
                 "WHERE site = ? AND since_us IS NOT NULL",
                 (id_,),
             ).fetchall()
+            # whether a guess goes over a bound is seen in the interval beside it
+            page = (from_us - _LONGEST_US[level], to_us + _LONGEST_US[level], limit + 3)
             if level == _CELLS:
-                rows = connection.execute(_OF_CELLS, (id_, from_us, to_us, limit)).fetchall()
+                found = connection.execute(_OF_CELLS, (id_, *page)).fetchall()
             else:
-                rows = connection.execute(_OF_TOTALS, (id_, level, from_us, to_us, limit)).fetchall()
-        return tuple(_count(row, counters, settle) for row in rows)
+                found = connection.execute(_OF_TOTALS, (id_, level, *page)).fetchall()
+        rows = [_Row(*row) for row in found]
+        beside = zip([None, *rows[:-1]], rows, [*rows[1:], None], strict=True)
+        asked = [
+            _count(row, _known(before, row, after), counters, settle)
+            for before, row, after in beside
+            if from_us <= row.begin_us < to_us
+        ]
+        return tuple(asked[:limit])
 
 
-def _count(row: Sequence[int], counters: Sequence[tuple[int, int]], settle: int) -> Count:
-    begin, end, count, seconds, kmh_sum, kmh_count, v85_sum, v85_count, touched = row
-    there = sum(since < end and until > begin for since, until in counters)
+def _known(before: _Row | None, row: _Row, after: _Row | None) -> int:
+    """Of how many seconds the count is known: bridged ones too, where none goes over a bound."""
+    guessed = row.first and before is not None and before.end_us == row.begin_us and before.last
+    guessed = guessed or (row.last and after is not None and after.begin_us == row.end_us and after.first)
+    return row.seconds if guessed else row.seconds + row.bridged
+
+
+def _count(row: _Row, known: int, counters: Sequence[tuple[int, int]], settle: int) -> Count:
+    there = sum(since < row.end_us and until > row.begin_us for since, until in counters) or 1
+    length = there * (row.end_us - row.begin_us) // _S
+    # times are of whole seconds here: so much may be missing at the two bounds
+    complete = known >= length - 2 * there
     return Count(
-        begin_us=begin,
-        end_us=end,
-        count=count,
-        completeness=round(min(seconds * _S / (max(there, 1) * (end - begin)), 1.0), 4),
-        corrected_us=touched if touched > end + settle else None,
-        speed_kmh=round(kmh_sum / kmh_count, 1) if kmh_count else None,
-        v85_kmh=round(v85_sum / v85_count, 1) if v85_count else None,
+        begin_us=row.begin_us,
+        end_us=row.end_us,
+        count=row.count_,
+        completeness=1.0 if complete else round(known / length, 4),
+        corrected_us=row.touched_us if row.touched_us > row.end_us + settle else None,
+        speed_kmh=round(row.kmh_sum / row.kmh_count, 1) if row.kmh_count else None,
+        v85_kmh=round(row.v85_sum / row.v85_count, 1) if row.v85_count else None,
     )
 
 

@@ -104,6 +104,7 @@ def _counts(place: Place, numbers: Sequence[int]) -> CountsPlan:
             cap=ints(rule.max_per_min if rule else 0 for rule in rules),
             modulus=ints(place.modulus(n, 1) for n in numbers),
             own_phase=False,
+            joins=True,
             at_once=np.array([_way(series[n].property) == _WAYS.index(_EVENT) for n in numbers], np.bool_),
         ),
         sites=sites,

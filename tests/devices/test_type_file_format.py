@@ -251,6 +251,8 @@ def test_lookup_table_and_list(make):
     assert values(table.decode(1, b"\x02")) == [("parking_occupied", 1, "GOOD")]
     assert table.decode(1, b"\x07") == ()
     assert table.encode(1, {"parking_occupied": 0}) == b"\x01"
+    one = make("fields: [{name: passed, type: u8, lookup: {default: 1}, property: bicycle_count_event}]")
+    assert values(one.decode(1, b"\x07")) == [("bicycle_count_event", 1, "GOOD")]
     with_default = make(
         "fields: [{name: s, type: u8, lookup: {1: 0, default: 1}, property: parking_occupied}]"
     )

@@ -41,7 +41,7 @@ def told(machine, *batches):
 
 def values(counts):
     """Without when they were touched, and without empty ones."""
-    return {key: each[:2] for key, each in counts.items() if each[:2] != (0, 0)}
+    return {key: each[:3] for key, each in counts.items() if any(each[:3])}
 
 
 def sums(counts):
@@ -84,7 +84,8 @@ def test_one_batch_equals_any_split(rows, data):
 @given(ROWS)
 def test_no_cell_is_negative_and_none_has_more_seconds_than_it_lasts(rows):
     counts, speeds = told(machine(), batch_of(rows))
-    assert all(count >= 0 and 0 <= seconds <= 300 for count, seconds, _ in counts.values())
+    assert all(count >= 0 and seconds >= 0 and bridged >= 0 for count, seconds, bridged, _ in counts.values())
+    assert all(seconds + bridged <= 301 for _, seconds, bridged, _ in counts.values())
     assert all(0 <= kmh <= 120 for kmh, _ in speeds.values())
 
 
@@ -185,7 +186,7 @@ def test_events_on_a_mark_belong_to_the_cell_that_ends_there():
 
 def test_when_a_cell_was_touched_is_the_newest_time_known_then():
     counts, _ = told(machine(), batch_of([(0, 0, 5.0), (0, 5, 9.0), (1, 60, 2.0), (0, 10, 12.0)]))
-    touched = {key: (each[2] - T0) // MIN for key, each in counts.items() if key[0] == 0}
+    touched = {key: (each[3] - T0) // MIN for key, each in counts.items() if key[0] == 0}
     assert sorted(touched.values()) == [5, 60]
 
 

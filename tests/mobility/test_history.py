@@ -249,3 +249,59 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     (tmp_path / "m.db").write_bytes(b"no database at all, but long enough to be looked at" * 100)
     with pytest.raises(MobilityError, match="damaged or no database"):
         open_database(tmp_path / "m.db")
+
+
+COUNTER = [Series("road", "vehicle_count", "ltr/class1", "00000000000000b1")]
+
+
+def test_a_gap_is_a_guess_and_the_hour_around_it_is_not(tmp_path):
+    it = Town(tmp_path / "m.db", COUNTER)
+    it.take(*((0, 5 * i, 6 * i) for i in range(37) if i not in {3, 4}))
+    assert short(it.counts("PT5M"))[1:6] == [
+        (5, 6, 1.0),
+        (10, 6, 0.0),
+        (15, 6, 0.0),
+        (20, 6, 0.0),
+        (25, 6, 1.0),
+    ]
+    # over the bound of two quarters, within an hour
+    assert short(it.counts("PT15M"))[:3] == [
+        (0, 18, pytest.approx(2 / 3, abs=1e-3)),
+        (15, 18, pytest.approx(1 / 3, abs=1e-3)),
+        (30, 18, 1.0),
+    ]
+    assert [each.completeness for each in it.counts("PT1H")] == [1.0, 1.0, 1.0]
+    # of a page, too
+    assert [each.completeness for each in it.counts("PT15M", MONDAY + 15 * MIN, limit=1)] == [
+        pytest.approx(1 / 3, abs=1e-3)
+    ]
+    it.file.close()
+
+
+def test_a_gap_over_the_full_hour_leaves_both_hours_in_doubt_and_not_the_day(tmp_path):
+    it = Town(tmp_path / "m.db", COUNTER)
+    it.take(*((0, 5 * i, 6 * i) for i in range(12 * 24 + 1) if i != 12))
+    first, second, third, *_ = it.counts("PT1H")
+    assert [first.count, second.count] == [72, 72]
+    assert (first.completeness, second.completeness, third.completeness) == (
+        pytest.approx(11 / 12, abs=1e-3),
+        pytest.approx(11 / 12, abs=1e-3),
+        1.0,
+    )
+    assert [(each.count, each.completeness) for each in it.counts("P1D")] == [(12 * 24 * 6, 1.0)]
+    it.file.close()
+
+
+def test_a_reset_is_no_bridge(tmp_path):
+    it = Town(tmp_path / "m.db", COUNTER)
+    it.take(
+        *((0, 5 * i, 100_000 + 6 * i) for i in range(6)), *((0, 5 * i, 6 * (i - 6)) for i in range(6, 13))
+    )
+    (hour,) = it.counts("PT1H", to_us=MONDAY + HOUR)
+    assert (hour.count, hour.completeness) == (66, pytest.approx(11 / 12, abs=1e-3))
+    it.file.close()
+
+
+def test_intervals_that_come_a_second_late_leave_no_holes(town):
+    town.take(*((0, 5 * (i + 1) + i % 3 / 60, 2) for i in range(13)))
+    assert [each.completeness for each in town.counts("PT1H", to_us=MONDAY + HOUR)] == [1.0]
