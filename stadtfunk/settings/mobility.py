@@ -1,4 +1,4 @@
-"""Traffic and parking: what is kept how long."""
+"""Traffic: what is kept how long, and what is too few to be told."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ Days = Annotated[int, Field(ge=LEAST_DAYS, le=36_500)]
 
 
 class TrafficTable(Table):
-    """For how many days counts are kept, None for ever.
+    """For how many days counts are kept, None for ever; `suppress_below`: fewer people are not told, 0: all.
 
     At least 35: a counter that speaks after a month of silence changes all the counts of that month.
     """
@@ -21,3 +21,4 @@ class TrafficTable(Table):
     keep_hours_days: Days | None = None
     keep_days_days: Days | None = None
     keep_weeks_days: Days | None = None
+    suppress_below: int = Field(default=0, ge=0, le=1000)
