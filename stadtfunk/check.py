@@ -145,7 +145,7 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     faults += [*channel_faults(settings), *network_servers.faults(settings)]
     faults += subscription_faults(settings)
     faults += cap.faults(settings)
-    faults += [*displays.faults(settings, areas), *sta.faults(settings)]
+    faults += [*displays.faults(settings, areas, registry), *sta.faults(settings)]
     found, text_advice = examine_texts(settings)
     faults += [*heartbeats.faults(settings), *standby.faults(settings), *found]
     advice += [*_advice(settings, catalogue or {}, registry), *text_advice, *routing_advice]
