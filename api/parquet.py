@@ -11,9 +11,16 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]  # as above
 from api.formats import Item, Layout
 from api.terms import TermsOfAnswer
 
-_TIMES = frozenset({"time", "begin", "end"})
-_TEXTS = frozenset({"station", "property", "channel", "unit", "device"})
-_TYPES: Mapping[str, pa.DataType] = {"quality": pa.uint8(), "count": pa.int64()}
+_TIMES = frozenset({"time", "begin", "end", "corrected"})
+_TEXTS = frozenset(
+    {"station", "property", "channel", "unit", "device", "interval", "direction", "vehicle_class"}
+)
+_TYPES: Mapping[str, pa.DataType] = {
+    "quality": pa.uint8(),
+    "count": pa.int64(),
+    "capacity": pa.int64(),
+    "suppressed": pa.bool_(),
+}
 _ROWS = 25_000
 """In a row group: big enough to be packed well, small enough to be held."""
 

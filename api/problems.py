@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from alerts.errors import BusyError, SubscriptionsError
+from alerts.errors import BusyError, MobilityError, SubscriptionsError
 from ingest.errors import IngestError
 
 MEDIA_TYPE = "application/problem+json"
@@ -77,6 +77,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(IngestError, _unavailable)
     app.add_exception_handler(BusyError, _busy)
     app.add_exception_handler(SubscriptionsError, _no_subscriptions)
+    app.add_exception_handler(MobilityError, _no_counts)
     app.add_middleware(Unexpected)
 
 
@@ -147,6 +148,12 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 async def _busy(_: Request, error: Exception) -> Response:
     assert isinstance(error, BusyError)  # noqa: S101 - registered for this class
     return Problem(429, str(error), headers={"Retry-After": str(error.seconds)}).response()
+
+
+async def _no_counts(_: Request, error: Exception) -> Response:
+    log.warning("cannot answer", error=str(error))
+    detail = "counts and car parks cannot be read at the moment"
+    return Problem(503, detail, "ask again", {"Retry-After": _RETRY_AFTER_S}).response()
 
 
 async def _no_subscriptions(_: Request, error: Exception) -> Response:

@@ -13,7 +13,8 @@ class PublicRule:
 
     `delay_us`: each only so long after its time. `coarsen_us`: one value for each interval of this length,
     at its end, never single readings. `round_to`: values as multiples of this. 0 for none of it. `license`,
-    `attribution`: "" for those of all open data.
+    `attribution`: "" for those of all open data. `suppress_below`: no readings, only counts of an hour or
+    more, and of those none of 1 up to this less 1; 0 for all.
     """
 
     public: bool = True
@@ -22,6 +23,7 @@ class PublicRule:
     round_to: float = 0.0
     license: str = ""
     attribution: str = ""
+    suppress_below: int = 0
 
     @property
     def shifted(self) -> bool:
@@ -29,9 +31,14 @@ class PublicRule:
         return bool(self.delay_us or self.coarsen_us)
 
     @property
+    def readable(self) -> bool:
+        """Whether the public sees readings of it at all, and not counts only."""
+        return self.public and not self.suppress_below
+
+    @property
     def live(self) -> bool:
         """Whether the public sees each reading as it comes."""
-        return self.public and not self.shifted
+        return self.readable and not self.shifted
 
     def rounded(self, value: float) -> float:
         """A value as the public sees it; the nearest multiple, of two as near the even one."""

@@ -31,6 +31,8 @@ from alerts.web_push.browser import PushServices
 from api.archive import Archive
 from api.dcat.publisher import Publisher
 from api.limits import CallerLimit
+from api.mobility.history import CountHistory, NoCounts, OccupancyHistory
+from api.mobility.sites import ParkingSite
 from api.public_rule import PublicRule
 from api.roads_now import NoRoads, RoadsNow
 from api.sta.writer import Writer
@@ -139,6 +141,8 @@ class Services:
     what is written to it where that is possible; `sta_mqtt`: addresses of brokers that tell of new entities.
     `archive`: files of days that are closed; without one no day ever is.
     `roads`: the state of the traffic, and congestions.
+    `history`: what is kept of counts, `occupancy`: of car parks. `parking_sites`: what the city says of its
+    car parks, by station; `static_us`: when that, or the list of stations, was changed last.
     `corrections(station, from_us, limit, before)`: what was put right in car parks, newest first, on from the
     (time_us, station, reason) of the last one seen. `count_by_hand(station, time_us, occupied, by)`: what a
     person counted there; raises CountRefusedError, MobilityError.
@@ -193,8 +197,16 @@ class Services:
     sta_mqtt: Sequence[str] = ()
     archive: Archive | None = None
     roads: RoadsNow = field(default_factory=NoRoads)
+    history: CountHistory = field(default_factory=NoCounts)
+    occupancy: OccupancyHistory = lambda *_: ()
+    parking_sites: Mapping[str, ParkingSite] = field(default_factory=dict)
+    static_us: Callable[[], int] = lambda: 0
     corrections: Corrections = lambda *_: ()
     count_by_hand: Callable[[str, int, int, str], Correction] | None = None
+
+    def parking_site(self, station: str) -> ParkingSite:
+        """What the city says of a car park; without a word of it the usual."""
+        return self.parking_sites.get(station) or ParkingSite(station)
 
     def base(self, asked: str, own: str = "") -> str:
         """What absolute links begin with, without a slash at the end.

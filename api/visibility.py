@@ -122,7 +122,9 @@ class View:
     def sees(self, series: Series) -> bool:
         """Whether this caller may read a series; readings of an exchanged device stay with its station."""
         return self.operator is not None or (
-            series.station in self.stations and series.property in self.properties
+            series.station in self.stations
+            and series.property in self.properties
+            and self.services.rule(series.property).readable
         )
 
     def live(self, *names: str) -> bool:
@@ -213,7 +215,8 @@ class View:
     def _shown(self, series: Series) -> tuple[PublicRule, Kind] | None:
         if series.station not in self.stations or series.property not in self.properties:
             return None
-        return self.services.rule(series.property), self.properties[series.property].kind
+        rule = self.services.rule(series.property)
+        return (rule, self.properties[series.property].kind) if rule.readable else None
 
     def locate(self, item: Mapping[str, Any]) -> tuple[float, float] | None:
         """Longitude and latitude of what an item's `station` is, where it has them."""

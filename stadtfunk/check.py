@@ -156,7 +156,7 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     faults += [*channel_faults(settings), *network_servers.faults(settings)]
     faults += [*subscription_faults(settings), *cap.faults(settings)]
     of_roads = roads.faults(settings, registry, catalogue) if registry.devices else ()  # as for the rules
-    faults += [*displays.faults(settings, areas), *sta.faults(settings), *of_roads]
+    faults += [*displays.faults(settings, areas, registry), *sta.faults(settings), *of_roads]
     found, text_advice = examine_texts(settings)
     faults += [*heartbeats.faults(settings), *standby.faults(settings), *found]
     advice += [*_advice(settings, catalogue or {}, registry), *text_advice, *routing_advice]

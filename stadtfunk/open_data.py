@@ -1,6 +1,7 @@
 """What the public sees of each observed property, as the configuration has it; what `check` says about it."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from api.public_readings import FEWEST
 from api.public_rule import PublicRule
@@ -10,12 +11,18 @@ from devices.registry import InstalledDevice, Registry
 from stadtfunk.settings import Settings
 from stadtfunk.settings.publishing import PropertyTable, PublicTable, ThemeTable, seconds
 
+_PEOPLE = ("people_count", "people_count_interval")
 _WARNED_OF = ("precipitation", "precipitation_total", "water_level")
 
 
 def public_rules(settings: Settings) -> dict[str, PublicRule]:
-    """The rule of every observed property: what its own table says, else its theme's, else nothing."""
-    return {name: _rule(each, settings) for name, each in observed_properties().items()}
+    """The rule of every observed property: what its own table says, else its theme's, else nothing.
+
+    What counts people, and how many of them are too few to be told, says [traffic].
+    """
+    rules = {name: _rule(each, settings) for name, each in observed_properties().items()}
+    below = settings.traffic.suppress_below
+    return rules | {name: replace(rules[name], suppress_below=below) for name in _PEOPLE}
 
 
 def advice(settings: Settings, registry: Registry, catalogue: Mapping[str, DeviceType]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from ingest.sqlite_file import sqlite_path
 from stadtfunk.dcat import publisher_of
 from stadtfunk.neighbours import neighbour_faults
 from stadtfunk.open_data import public_rules
+from stadtfunk.settings import Settings
 from stadtfunk.sta import endpoints
 
 if TYPE_CHECKING:
@@ -84,7 +85,17 @@ def services_of(service: "Service") -> Services:
         archive=Archive(
             sqlite_path(settings.journal.url).with_name("archive"), settings.open_data.close_after_h
         ),
+        history=service.mobility,
+        occupancy=service.mobility.occupancy,
+        parking_sites={each.station: each.site() for each in settings.parking.site},
+        static_us=lambda: _written_us(settings),
     )
+
+
+def _written_us(settings: Settings) -> int:
+    """When the configuration or the device list was changed last."""
+    files = [settings.source, *([settings.path(settings.devices.file)] if settings.devices.file else [])]
+    return max((file.stat().st_mtime_ns // 1000 for file in files if file.exists()), default=0)
 
 
 def _registration(service: "Service") -> Registration:

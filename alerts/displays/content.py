@@ -196,11 +196,11 @@ def line(here: Sequence[Entry], scene: Scene, now_us: int) -> str:
     )
     foot += f" (+{more} weitere)" if more else ""
     head = f"{_EXERCISE if entry.exercise else ''}{kind}: "
-    said = _sentence(_one_line(entry.headline.get("de") or next(iter(entry.headline.values()), "")))
+    said = _sentence(one_line(entry.headline.get("de") or next(iter(entry.headline.values()), "")))
     if said.startswith(_EXERCISE) and entry.exercise:
         said = said.removeprefix(_EXERCISE)
     room = LINE_LIMIT - len(head) - len(foot)
-    instruction = _one_line(entry.instruction.get("de", ""))
+    instruction = one_line(entry.instruction.get("de", ""))
     for sentences in _shorter(instruction):
         if len(said) + 1 + len(sentences) <= room:
             said = f"{said} {sentences}"
@@ -218,7 +218,8 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) or not text else f"{text}."
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Text in the letters of ISO 8859-1, without line ends and doubled spaces."""
     letters = text.translate(_PLAIN).encode("latin-1", "ignore").decode("latin-1")
     return " ".join("".join(c if c.isprintable() else " " for c in letters).split())
 

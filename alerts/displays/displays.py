@@ -13,6 +13,7 @@ import structlog
 from alerts.board import WarningBoard
 from alerts.city.city_warning import CityWarning
 from alerts.displays.content import Content, Scene, contents, entries, stamp
+from alerts.displays.spaces import Spaces
 from alerts.liveness.progress import Progress
 from ingest.broker import Broker
 from ingest.health import Health
@@ -41,17 +42,19 @@ class DisplayConfig:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A retained message as it is to be. `until_us` None: it is good for GOOD_FOR intervals and repeated."""
+    """A retained message as it is to be. `until_us` None: it is good for GOOD_FOR intervals and repeated,
+    of what says `calm` only while the engine advances."""  # noqa: D205, D209 - one thought
 
     payload: Any
     until_us: int | None
+    calm: bool = True
 
 
 class Displays:
     """One city's displays. Publishes nothing that is good for longer than it is true.
 
     While the engine does not advance nobody may read that all is calm: the status says so, and what says calm
-    is not repeated and runs out. Warnings stay until their own end.
+    is not repeated and runs out. Warnings stay until their own end. `spaces`: what signs say of car parks.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - everything is injected
@@ -63,6 +66,7 @@ class Displays:
         progress: Callable[[], Progress],
         clock: Callable[[], int],
         *,
+        spaces: Spaces | None = None,
         interval_s: int = INTERVAL_S,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -72,10 +76,13 @@ class Displays:
         self._board = board
         self._progress = progress
         self._clock = clock
+        self._spaces = spaces
         self._interval_s = interval_s
         self._monotonic = monotonic
         self._status = f"{config.prefix}/status"
-        self._trees = (f"{config.prefix}/warnings", f"{config.prefix}/exercise/warnings")
+        self._warnings = (f"{config.prefix}/warnings", f"{config.prefix}/exercise/warnings")
+        signs = (f"{config.prefix}/parking", f"{config.prefix}/guidance")
+        self._trees = (*self._warnings, *(signs if spaces else ()))
         self._link = MqttLink(
             "displays",
             config.broker,
@@ -152,12 +159,15 @@ class Displays:
         notices = self._board.snapshot().in_force
         found = entries(self._city_warnings(), notices, self._scene, now_us)
         wanted: dict[str, _Wanted] = {}
-        for tree, exercise in zip(self._trees, (False, True), strict=True):
+        for tree, exercise in zip(self._warnings, (False, True), strict=True):
             made = contents([each for each in found if each.exercise == exercise], self._scene, now_us)
             for place, content in made.items():
                 # no exercise: nothing is said about it
                 if not exercise or content.until_us is not None:
                     wanted |= _messages(f"{tree}/{place}", content)
+        if self._spaces is not None:
+            said = self._spaces.messages(self._prefix, now_us)
+            wanted |= {topic: _Wanted(payload, None, calm=False) for topic, payload in said.items()}
         return wanted
 
     def _publish(self, session: Session, wanted: dict[str, _Wanted], *, calm: bool, now: float) -> None:
@@ -168,7 +178,7 @@ class Displays:
         for topic, message in wanted.items():
             before, at = self._published.get(topic, (None, -1e9))
             again = message.until_us is None and now - at >= self._interval_s
-            if (message.until_us is None and not calm) or (message == before and not again):
+            if (message.until_us is None and message.calm and not calm) or (message == before and not again):
                 continue
             session.publish(self._publication(topic, message))
             self._published[topic] = message, now

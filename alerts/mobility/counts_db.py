@@ -272,7 +272,7 @@ class CountsDb:
             else:
                 found = connection.execute(_OF_TOTALS, (id_, level, *page)).fetchall()
         rows = [_Row(*row) for row in found]
-        beside = zip([None, *rows[:-1]], rows, [*rows[1:], None], strict=True)
+        beside = zip([None, *rows][:-1], rows, [*rows, None][1:], strict=True)
         asked = [
             _count(row, _known(before, row, after), counters, settle)
             for before, row, after in beside

@@ -11,7 +11,8 @@ from alerts.mobility.counting import SiteCounts
 from alerts.mobility.states import CarPark
 from api.citykey.forms import decimal, numbers, plain
 from api.dcat.texts import dataset_texts
-from api.routes.mobility import count_items, is_shown, may_count, site_item
+from api.mobility.counts import may_count, newest_counts
+from api.mobility.parks import park_item, shown_parks, trend_of
 from api.visibility import View
 from devices.measurement import Quality
 from devices.registry import Station
@@ -22,6 +23,10 @@ _SHOWN = 3
 _PARKING = "parking"
 _NO_DATA = "keine aktuellen Daten"
 _COUNTED = {"vehicle": "Fahrzeuge", "bicycle": "Fahrräder", "people": "Personen"}
+_RAW = {"water_distance": "water_level", "water_depth": "water_level", "fill_distance": "fill_level"}
+"""What a sensor measures, and what people read instead where it is there."""
+_TRENDS = {"increasing": "wird voller", "decreasing": "wird leerer", "stable": "gleichbleibend"}
+_SURE = 0.7
 
 
 class Group(NamedTuple):
@@ -105,7 +110,7 @@ def _places(view: View) -> Iterable[Place]:
         if view.sees(point.series):
             theme: str = view.properties[point.series.property].theme
             points.setdefault((theme, point.series.station), []).append(point)
-    parks = {park.station: park for park in view.services.parking() if is_shown(view, park)}
+    parks = shown_parks(view)
     sites: dict[str, list[SiteCounts]] = {}
     for site in view.services.traffic():
         if site.site.property in view.properties and may_count(view, site.site.property, "PT1H"):
@@ -116,15 +121,18 @@ def _places(view: View) -> Iterable[Place]:
                 continue
             park = parks.get(id_) if theme == _PARKING else None
             measured = points.get((theme, id_), ())
-            if park is not None or measured:
-                yield Place(theme, station, measured, park, sites.get(id_, ()) if theme == "traffic" else ())
+            counted = sites.get(id_, ()) if theme == "traffic" else ()
+            if park is not None or measured or counted:
+                yield Place(theme, station, measured, park, counted)
 
 
 def _item(view: View, place: Place, zone: ZoneInfo) -> dict[str, Any]:
+    there = {point.series.property for point in place.points}
     values = [
         point
         for point in _newest(place.points)
         if point.value is not None
+        and _RAW.get(point.series.property) not in there
         and point.quality != Quality.FAIL
         and view.properties[point.series.property].kind != "counter"
     ]
@@ -164,20 +172,26 @@ def _newest(points: Sequence[Point]) -> list[Point]:
 
 
 def _spaces(view: View, park: CarPark) -> str:
-    item = site_item(view, park)
+    """Free spaces and where their number goes; `etwa` where it cannot quite be trusted."""
+    item = park_item(view, park)
     if item["free"] is None:
         return _NO_DATA
-    return f"{item['free']} von {item['capacity']} frei"
+    about = "" if item["confidence"] >= _SURE else "etwa "
+    trend = trend_of(item)
+    return f"{about}{item['free']} von {item['capacity']} frei" + (f", {_TRENDS[trend]}" if trend else "")
 
 
 def _passed(view: View, site: SiteCounts) -> str:
     """How many passed in the newest whole hour; "" where none is over."""
-    hours = count_items(view, site, "PT1H", None)
+    hours = newest_counts(view, site, "PT1H")
     if not hours:
         return ""
+    hour = hours[-1]
     what = _COUNTED.get(site.site.property.partition("_")[0], "Vorbeikommende")
     channel = f" ({site.site.channel})" if site.site.channel else ""
-    return f"{hours[-1]['value']} {what} je Stunde{channel}"
+    below = view.services.rule(site.site.property).suppress_below
+    number = f"weniger als {below}" if hour["suppressed"] else hour["value"]
+    return f"{number} {what} je Stunde{channel}"
 
 
 def _clock(time_us: int, zone: ZoneInfo) -> str:

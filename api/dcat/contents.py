@@ -11,8 +11,9 @@ from api.dcat.interfaces import Form, Interface, hazard_forms, interfaces, readi
 from api.dcat.publisher import Publisher
 from api.dcat.terms import Terms, listed, terms_of
 from api.dcat.texts import OFFICIAL, WARNINGS, DatasetText, dataset_texts
+from api.mobility.counts import may_count
+from api.mobility.parks import shown_parks
 from api.rfc3339 import EPOCH
-from api.routes.mobility import is_shown
 from api.visibility import View
 from devices.registry import Station
 from ingest.errors import StoreError
@@ -113,12 +114,16 @@ def _themes(view: View, paths: Collection[str], first: FirstReadings) -> Iterabl
         series.setdefault(view.properties[each.property].theme, []).append(each)
     day = _calendar(view)
     newest = _newest(view, [each for group in series.values() for each in group])
-    # free spaces are open data also where what single spaces tell is not
-    parks = {park.station for park in view.services.parking() if is_shown(view, park)}
-    parks &= view.stations.keys()
+    # free spaces and counts are open data also where what they are made from is not
+    counted = {
+        each.site.station
+        for each in view.services.traffic()
+        if each.site.property in view.properties and may_count(view, each.site.property, "PT1H")
+    }
+    beside = {"parking": shown_parks(view).keys(), "traffic": counted & view.stations.keys()}
     for theme, text in dataset_texts().items():
         group = series.get(theme, [])
-        stations = {each.station for each in group} | (parks if theme == "parking" else set())
+        stations = {each.station for each in group} | beside.get(theme, frozenset())
         if not stations:
             continue
         begin_us = first.of(view, group) if group else None

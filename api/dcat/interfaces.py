@@ -19,11 +19,6 @@ _CAP_STANDARD = "https://docs.oasis-open.org/emergency/cap/v1.2/CAP-v1.2-os.html
 _DATEX_STANDARD = "https://datex2.eu/"
 _OPENAPI_STANDARD = "https://spec.openapis.org/oas/v3.1.0"
 STANDARDS = {
-    "geojson": _GEOJSON_STANDARD,
-    "csv": "https://www.rfc-editor.org/rfc/rfc4180",
-    "parquet": "https://parquet.apache.org/docs/file-format/",
-}
-STANDARDS = {
     _STA_STANDARD: "OGC SensorThings API 1.1",
     _GEOJSON_STANDARD: "GeoJSON (RFC 7946)",
     _CSV_STANDARD: "CSV (RFC 4180)",
@@ -118,9 +113,7 @@ def theme_forms(theme: str, paths: Collection[str]) -> Iterator[Form]:
     if theme == "parking":
         yield from _parking(paths)
     if theme == "traffic":
-        for form in ("csv", "json", "geojson"):
-            title = "Zählungen je Intervall", "Counts per interval"
-            yield _native("counts", *title, form, f"/api/v1/traffic?f={form}")
+        yield from _traffic(paths)
 
 
 def hazard_forms(name: str, ars: str, paths: Collection[str]) -> Iterator[Form]:
@@ -179,21 +172,42 @@ def _cap(ars: str) -> Iterator[Form]:
 def _parking(paths: Collection[str]) -> Iterator[Form]:
     for form in ("json", "csv", "geojson"):
         yield _native("spaces", "Freie Stellplätze", "Free spaces", form, f"/api/v1/parking?f={form}")
-    if "/parkapi/v3/parking-sites" in paths:
-        address = "/parkapi/v3/parking-sites"
-        yield Form("parkapi", "ParkAPI v3", "ParkAPI v3", "JSON", "application/json", address, address)
-    if "/datex2/parking.json" in paths:
-        address = "/datex2/parking.json"
-        yield Form(
-            "datex2",
-            "DATEX II, Parken (JSON)",
-            "DATEX II parking (JSON)",
-            "JSON",
-            "application/json",
-            address,
-            address,
-            _DATEX_STANDARD,
-        )
+    if "/api/v1/parking/history" in paths:
+        title = "Belegung je Viertelstunde", "Taken spaces per quarter of an hour"
+        for form in ("csv", *_parquet(paths)):
+            yield _native("taken", *title, form, f"/api/v1/parking/history?interval=PT15M&f={form}")
+    yield from _document(paths, "parkapi", "/parkapi/v3/parking-sites", "ParkAPI v3", "ParkAPI v3")
+    title = "DATEX II, Parken (JSON)", "DATEX II parking (JSON)"
+    yield from _document(paths, "datex2", "/datex2/parking.json", *title, _DATEX_STANDARD)
+
+
+def _traffic(paths: Collection[str]) -> Iterator[Form]:
+    for form in ("csv", "json", "geojson"):
+        title = "Zählungen je Intervall", "Counts per interval"
+        yield _native("counts", *title, form, f"/api/v1/traffic?f={form}")
+    for name, title_de, title_en, interval in (
+        ("hours", "Zählungen je Stunde", "Counts per hour", "PT1H"),
+        ("days", "Zählungen je Tag", "Counts per day", "P1D"),
+    ):
+        for form in ("csv", *_parquet(paths)):
+            address = f"/api/v1/traffic?interval={interval}&f={form}"
+            yield _native(f"counts-{name}", title_de, title_en, form, address)
+    title = "DATEX II, gemessene Verkehrsstärken (JSON)", "DATEX II measured data (JSON)"
+    yield from _document(paths, "datex2", "/datex2/traffic.json", *title, _DATEX_STANDARD)
+    title = "DATEX II, Zählstellen (JSON)", "DATEX II measurement sites (JSON)"
+    yield from _document(paths, "datex2-sites", "/datex2/traffic-sites.json", *title, _DATEX_STANDARD)
+
+
+def _document(  # noqa: PLR0913, PLR0917 - what a distribution is made of
+    paths: Collection[str], name: str, address: str, title_de: str, title_en: str, standard: str = ""
+) -> Iterator[Form]:
+    """One document that is all of it, where the service has it."""
+    if address in paths:
+        yield Form(name, title_de, title_en, "JSON", "application/json", address, address, standard)
+
+
+def _parquet(paths: Collection[str]) -> tuple[str, ...]:
+    return ("parquet",) if _KINDS["parquet"].media_type in paths else ()
 
 
 def _days(paths: Collection[str]) -> Iterator[Form]:

@@ -75,6 +75,8 @@ async def of_day(
     """
     public = _public(view)
     public.property(property_name)
+    if not public.services.rule(property_name).readable:
+        raise Problem(404, f"there is no file of {day}", "the days there are: /api/v1/archive")
     series = await run_in_threadpool(public.series, (), [property_name])
     begin, end = _bounds(public, day)
     now = public.services.clock()

@@ -1,58 +1,181 @@
-"""/api/v1/parking and /api/v1/traffic: free spaces and counts, as the engine keeps them."""
+"""/api/v1/parking and /api/v1/traffic: free spaces and counts, now and before."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
+from alerts.mobility.counted import Resolution, Site
 from alerts.mobility.counting import SiteCounts
-from alerts.mobility.parking_plan import SPACES, VEHICLES
-from alerts.mobility.states import CarPark
+from alerts.mobility.occupancy_db import OccupancyResolution
 from api.caller import AnyCaller
-from api.formats import Item, Layout
+from api.encoders import AnyFormat
+from api.formats import Format, Item, Layout
+from api.mobility.counts import MINUTES, counts_between, may_count, newest_counts
+from api.mobility.parks import OCCUPANCY, occupancy_item, park_item, shown_parks
 from api.paging import Key, decode_cursor, link_next, page
+from api.problems import Problem
 from api.responses import collection
-from api.rfc3339 import format_us
+from api.rfc3339 import EARLIEST_US, format_us, parse_us
 from api.routes.openapi import collection_of, errors
 from api.routes.query import LatestQuery, StationQuery, Time, moment
-from api.schemas.measurements import Parking, Traffic
+from api.schemas.mobility import Occupied, Parking, Traffic
 from api.visibility import View
 
 router = APIRouter(prefix="/api/v1", tags=["parking and traffic"])
 _CACHE = "public, max-age=30"
-OCCUPANCY = "parking_occupancy"
-"""What a car park as a whole tells is public as this property is."""
-Interval = Literal["PT5M", "PT15M", "PT1H"]
-_MINUTES: dict[str, int] = {"PT5M": 5, "PT15M": 15, "PT1H": 60}
-_MINUTE_US = 60_000_000
+_DAY_US = 86_400_000_000
+_USUAL_SPAN: Mapping[str | None, int] = {"P1D": 31 * _DAY_US, "P1W": 371 * _DAY_US}
 _PARKING_COLUMNS = (
-    *("station", "name", "capacity", "occupied", "free", "time", "sensors_known", "sensors_total"),
+    *("station", "name", "capacity", "occupied", "free", "trend_per_h", "changed", "confidence", "time"),
+    *("sensors_known", "sensors_total"),
 )
-_TRAFFIC_COLUMNS = ("station", "property", "channel", "interval", "time", "value", "completeness")
+_OCCUPIED_COLUMNS = (
+    *("station", "interval", "begin", "time", "occupied_mean", "occupied_max", "occupied", "free"),
+    *("capacity", "completeness"),
+)
+_TRAFFIC_COLUMNS = (
+    *("station", "property", "channel", "direction", "vehicle_class", "interval", "begin", "time", "value"),
+    *("suppressed", "completeness", "corrected", "speed_mean_kmh", "speed_v85_kmh"),
+)
+_From = Annotated[
+    Time, Field(alias="from", description="only what begins then or later / was ab dann beginnt")
+]
+_To = Annotated[Time, Field(description="only what ends then or earlier / was bis dann endet")]
+_Form = Annotated[AnyFormat, Field(description="format of the answer")]
 
 
 class TrafficQuery(LatestQuery):
-    """Counts of one interval."""
+    """Counts of intervals."""
 
-    interval: Annotated[Interval | None, Field(description="all when left out")] = None
-    from_: Time = Field(
-        default=None, alias="from", description="all intervals that began then or later, up to 24 hours back"
-    )
+    interval: Annotated[
+        Resolution | None,
+        Field(
+            description="5 or 15 minutes, an hour, a day, a week from Monday by the city's clocks; without "
+            "it all up to an hour / Minuten, Stunde, Tag, Woche ab Montag; ohne Angabe alle bis zur Stunde"
+        ),
+    ] = None
+    from_: _From = None
+    to: _To = None
+    f: _Form = Format.JSON  # type: ignore[assignment]  # a wider choice
+
+
+class OccupiedQuery(StationQuery):
+    """Taken spaces in intervals."""
+
+    interval: Annotated[OccupancyResolution, Field(description="length of an interval")] = "PT15M"
+    from_: _From = None
+    to: _To = None
+    f: _Form = Format.JSON  # type: ignore[assignment]  # a wider choice
 
 
 @router.get("/parking", response_class=Response, responses=collection_of(Parking))
-async def parking(request: Request, view: AnyCaller, query: Annotated[StationQuery, Query()]) -> Response:
-    """Free spaces of every car park."""
+def parking(request: Request, view: AnyCaller, query: Annotated[StationQuery, Query()]) -> Response:
+    """Free spaces of every car park.
+
+    Now, where it is going, how far it can be trusted, and what is expected. Freie Stellplätze jedes
+    Parkplatzes: jetzt, Richtung, Vertrauen und was erwartet wird.
+    """
     wanted = {view.station(id_).id for id_ in query.station} or view.stations.keys()
-    sites = {
-        site.station: site
-        for site in view.services.parking()
-        if site.station in wanted and is_shown(view, site)
-    }
+    parks = {id_: park for id_, park in shown_parks(view).items() if id_ in wanted}
     after = decode_cursor(query.cursor, str)
-    chosen, last = page(sorted(sites), lambda id_: (id_,), after, query.limit)
-    items = [site_item(view, sites[id_]) for id_ in chosen]
-    layout = Layout(_PARKING_COLUMNS, view.locate)
+    chosen, last = page(sorted(parks), lambda id_: (id_,), after, query.limit)
+    return collection(
+        request,
+        view,
+        query.f,
+        items=[park_item(view, parks[id_]) for id_ in chosen],
+        layout=Layout(_PARKING_COLUMNS, view.locate),
+        cache=_CACHE,
+        link=link_next(request, last),
+        terms=view.terms_of([OCCUPANCY]),
+    )
+
+
+@router.get(
+    "/parking/history",
+    response_class=Response,
+    responses={**collection_of(Occupied, parquet=True), **errors(503)},
+)
+def parking_history(request: Request, view: AnyCaller, query: Annotated[OccupiedQuery, Query()]) -> Response:
+    """Taken spaces of every car park in intervals, oldest first.
+
+    `from` defaults to 24 hours before `to` (31 days of days, 53 weeks), and `to` to now. Belegte Stellplätze
+    je Intervall, ältestes zuerst.
+    """
+    wanted = {view.station(id_).id for id_ in query.station} or view.stations.keys()
+    parks = sorted(id_ for id_ in shown_parks(view) if id_ in wanted)
+    now_us = view.services.clock()
+    from_us, to_us = _span(view, query.interval, query.from_, query.to)
+    after = decode_cursor(query.cursor, str, int)
+    items: list[Item] = []
+    last: Key | None = None
+    for id_ in parks:
+        begin_us = _begin((id_,), after, from_us, to_us)
+        if begin_us is None:
+            continue
+        room = query.limit - len(items)
+        kept = view.services.occupancy(id_, query.interval, begin_us, to_us, room + 1)
+        found = [each for each in kept if each.end_us <= min(to_us, now_us)]
+        items += [occupancy_item(view, id_, query.interval, each) for each in found[:room]]
+        if len(found) > room:
+            last = _occupied_key(items[-1])
+            break
+    return collection(
+        request,
+        view,
+        query.f,
+        items=items,
+        layout=Layout(_OCCUPIED_COLUMNS, view.locate),
+        cache=_CACHE,
+        link=link_next(request, last, **{"from": format_us(from_us), "to": format_us(to_us)}),
+        terms=view.terms_of([OCCUPANCY]),
+    )
+
+
+@router.get(
+    "/traffic", response_class=Response, responses={**collection_of(Traffic, parquet=True), **errors(503)}
+)
+def traffic(request: Request, view: AnyCaller, query: Annotated[TrafficQuery, Query()]) -> Response:
+    """What passed each counter in its newest finished interval; with `from` or `to`, in all between.
+
+    Intervals that are not over are never told. `from` defaults to 24 hours before `to` (31 days of days, 53
+    weeks), and `to` to now. Was jede Zählstelle im neuesten beendeten Intervall gezählt hat; mit `from` oder
+    `to` in allen dazwischen.
+    """
+    stations = {view.station(id_).id for id_ in query.station} or view.stations.keys()
+    properties = {view.property(name).name for name in query.property} or view.properties.keys()
+    intervals: Sequence[Resolution] = (
+        ("PT5M", "PT15M", "PT1H") if query.interval is None else (query.interval,)
+    )
+    recent = {each.site: each for each in view.services.traffic()}
+    sites = sorted(
+        each
+        for each in {*recent, *view.services.history.sites()}
+        if each.station in stations and each.property in properties
+    )
+    wanted = [
+        (site, interval)
+        for site in sites
+        for interval in sorted(intervals, key=MINUTES.__getitem__)
+        if may_count(view, site.property, interval)
+    ]
+    after = decode_cursor(query.cursor, str, str, str, int, int)
+    layout = Layout(_TRAFFIC_COLUMNS, view.locate)
+    resolved: dict[str, str] = {}
+    if query.from_ is None and query.to is None:
+        newest = [
+            item
+            for site, interval in wanted
+            if site in recent
+            for item in newest_counts(view, recent[site], interval)
+        ]
+        items, last = page(newest, _traffic_key, after, query.limit)
+    else:
+        span = _span(view, query.interval, query.from_, query.to)
+        items, last = _between(view, wanted, recent, span, after, query.limit)
+        resolved = {"from": format_us(span[0]), "to": format_us(span[1])}
     return collection(
         request,
         view,
@@ -60,94 +183,58 @@ async def parking(request: Request, view: AnyCaller, query: Annotated[StationQue
         items=items,
         layout=layout,
         cache=_CACHE,
-        link=link_next(request, last),
-        terms=view.terms_of([OCCUPANCY]),
+        link=link_next(request, last, **resolved),
+        terms=view.terms_of({site.property for site, _ in wanted}),
     )
 
 
-@router.get("/traffic", response_class=Response, responses={**collection_of(Traffic), **errors(400)})
-def traffic(request: Request, view: AnyCaller, query: Annotated[TrafficQuery, Query()]) -> Response:
-    """What passed each counter in its newest finished interval; with `from`, in all since then."""
-    stations = {view.station(id_).id for id_ in query.station} or view.stations.keys()
-    properties = {view.property(name).name for name in query.property} or view.properties.keys()
-    intervals = list(_MINUTES) if query.interval is None else [query.interval]
-    from_us = moment("from", query.from_)
-    items = [
-        item
-        for each in view.services.traffic()
-        if each.site.station in stations and each.site.property in properties
-        for interval in intervals
-        if may_count(view, each.site.property, interval)
-        for item in count_items(view, each, interval, from_us)
-    ]
-    items.sort(key=_key)
-    after = decode_cursor(query.cursor, str, str, str, int, str)
-    chosen, last = page(items, _key, after, query.limit)
-    layout = Layout(_TRAFFIC_COLUMNS, view.locate)
-    return collection(
-        request,
-        view,
-        query.f,
-        items=chosen,
-        layout=layout,
-        cache=_CACHE,
-        link=link_next(request, last),
-        terms=view.terms_of({item["property"] for item in items}),
-    )
+def _between(  # noqa: PLR0913, PLR0917 - one page of what was asked for
+    view: View,
+    wanted: Sequence[tuple[Site, Resolution]],
+    recent: Mapping[Site, SiteCounts],
+    span: tuple[int, int],
+    after: Key | None,
+    limit: int,
+) -> tuple[list[Item], Key | None]:
+    """At most `limit` intervals of these sites behind a position, and the position to go on from."""
+    items: list[Item] = []
+    for site, interval in wanted:
+        key = (site.station, site.property, site.channel, MINUTES[interval])
+        begin_us = _begin(key, after, *span)
+        if begin_us is None:
+            continue
+        room = limit - len(items)
+        part = counts_between(view, site, interval, (begin_us, span[1]), room, recent.get(site))
+        items += part.items
+        if part.more:
+            return items, _traffic_key(items[-1])
+    return items, None
 
 
-def is_shown(view: View, park: CarPark) -> bool:
-    """A car park is what its sensors say this moment: it cannot be told later, only not at all."""
-    return view.live(OCCUPANCY, SPACES if park.source == "spaces" else VEHICLES)
+def _begin(key: Key, after: Key | None, from_us: int, to_us: int) -> int | None:
+    """From when on the intervals of something come; None where they are all before the position."""
+    if after is None or key > after[:-1]:
+        return from_us
+    if key < after[:-1] or not isinstance(after[-1], int):
+        return None
+    return max(from_us, min(after[-1] + 1, to_us))
 
 
-def may_count(view: View, property_: str, interval: str) -> bool:
-    """Counts of as long or longer than the public may know them.
-
-    What passed between two readings is spread over the time between, so a count of long ago can follow from a
-    reading of now: with a delay there are none.
-    """
-    if view.operator is not None:
-        return True
-    rule = view.services.rule(property_)
-    length = _MINUTES[interval] * _MINUTE_US
-    return not rule.delay_us and (not rule.coarsen_us or length % rule.coarsen_us == 0)
+def _traffic_key(item: Item) -> Key:
+    place = item["station"], item["property"], item["channel"]
+    return *place, MINUTES[item["interval"]], parse_us(item["begin"])
 
 
-def site_item(view: View, park: CarPark) -> Item:
-    """A car park as this caller may see it."""
-    silent = park.newest_us is None
-    occupied = min(round(view.rounded(OCCUPANCY, park.occupied)), park.capacity)
-    return {
-        "station": park.station,
-        "name": view.stations[park.station].name,
-        "capacity": park.capacity,
-        "occupied": None if silent else occupied,
-        "free": None if silent else park.capacity - occupied,
-        "time": None if park.newest_us is None else format_us(park.newest_us),
-        "sensors_known": park.sensors_heard,
-        "sensors_total": park.sensors,
-    }
+def _occupied_key(item: Item) -> Key:
+    return item["station"], parse_us(item["begin"])
 
 
-def count_items(view: View, each: SiteCounts, interval: str, from_us: int | None) -> list[Item]:
-    """Finished intervals: the newest reading is not older than their end."""
-    finished = [count for count in each.counts(_MINUTES[interval]) if count.end_us <= each.newest_us]
-    chosen = finished[-1:] if from_us is None else [count for count in finished if count.begin_us >= from_us]
-    return [
-        {
-            "station": each.site.station,
-            "property": each.site.property,
-            "channel": each.site.channel,
-            "interval": interval,
-            "time": format_us(count.end_us),
-            "value": round(view.rounded(each.site.property, count.count)),
-            "completeness": round(count.completeness, 3),
-        }
-        for count in chosen
-    ]
-
-
-def _key(item: Item) -> Key:
-    length = _MINUTES[item["interval"]]
-    return item["station"], item["property"], item["channel"], length, item["time"]
+def _span(view: View, interval: str | None, from_: str | None, to: str | None) -> tuple[int, int]:
+    """What is asked for, or the usual; raises Problem 400."""
+    to_us, from_us = moment("to", to), moment("from", from_)
+    to_us = view.services.clock() if to_us is None else to_us
+    if from_us is None:
+        from_us = max(to_us - _USUAL_SPAN.get(interval, _DAY_US), EARLIEST_US)
+    if to is not None and from_us > to_us:
+        raise Problem(400, f"from {from_} is later than to {to}", "exchange from and to")
+    return from_us, to_us

@@ -98,6 +98,7 @@ def properties(request: Request, view: AnyCaller, query: Annotated[CollectionQue
             "delay_s",
             "coarsen_s",
             "round",
+            "suppress_below",
         ),
         nowhere,
     )
@@ -114,6 +115,7 @@ def _rule(view: View, name: str) -> dict[str, Any]:
         "delay_s": rule.delay_us / 1e6,
         "coarsen_s": rule.coarsen_us / 1e6,
         "round": rule.round_to or None,
+        "suppress_below": rule.suppress_below or None,
     }
 
 

@@ -1,4 +1,4 @@
-"""What is measured: stations, readings, car parks, traffic."""
+"""What is measured: stations, readings."""
 
 from typing import Literal
 
@@ -95,28 +95,7 @@ class Property(BaseModel):
         description="Not 0: public is one value for every interval of this length, at its end"
     )
     round: float | None = Field(description="Public values are multiples of this")
-
-
-class Parking(BaseModel):
-    """Free spaces of one car park; null where nothing is known."""
-
-    station: str
-    name: str
-    capacity: int
-    occupied: int | None
-    free: int | None = Field(description="Spaces whose sensor has never reported count as free")
-    time: AwareDatetime | None
-    sensors_known: int = Field(description="Sensors that have reported")
-    sensors_total: int
-
-
-class Traffic(BaseModel):
-    """What passed a counter in an interval."""
-
-    station: str
-    property: str = Field(examples=["vehicle_count"])
-    channel: str = Field(examples=["in"])
-    interval: Literal["PT5M", "PT15M", "PT1H"]
-    time: AwareDatetime = Field(description="END of the interval")
-    value: int
-    completeness: float = Field(description="Share of the interval that was observed, 0-1")
+    suppress_below: int | None = Field(
+        description="No readings, only counts of hours, days and weeks, and none of 1 up to this less 1 "
+        "/ keine Messwerte, nur Zählungen je Stunde, Tag und Woche, und davon keine kleineren außer 0"
+    )

@@ -98,10 +98,33 @@ class LeitstelleTable(Table):
         return self
 
 
+class SignTable(Table):
+    """One car park on signs; `name`: what stands there, else `P` and the station's name."""
+
+    station: str = Field(min_length=1)
+    name: str = Field(default="", max_length=100)
+
+
+class SignsTable(Table):
+    """Lines of free spaces for parking signs; without any `sign` every public car park has one.
+
+    `unsure`: what is said while a number cannot be trusted; `sure`: from which confidence on it is.
+    """
+
+    width: int = Field(default=40, ge=12, le=200)
+    guidance_width: int = Field(default=160, ge=0, le=1000)
+    unsure: Literal["dashes", "words"] = "dashes"
+    sure: float = Field(default=0.6, ge=0, le=1)
+    full_at: int = Field(default=0, ge=0)
+    silent_min: float = Field(default=90.0, gt=0, le=10_080)
+    sign: tuple[SignTable, ...] = ()
+
+
 class DisplaysTable(Table):
-    """The local broker that display columns listen to."""
+    """The local broker that display columns listen to; `parking`: what signs of car parks say there."""
 
     url: Annotated[str, AfterValidator(mqtt_url)]
     prefix: Annotated[str, AfterValidator(topic_name)] = "stadtfunk"
     client_id: str = Field(default="stadtfunk-displays", min_length=1)
     ca_file: Path | None = None
+    parking: SignsTable | None = None

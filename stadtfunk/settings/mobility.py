@@ -1,4 +1,4 @@
-"""Traffic and parking: what is kept how long."""
+"""Traffic: what is kept how long, and what is too few to be told."""
 
 from typing import Annotated
 
@@ -13,6 +13,7 @@ Days = Annotated[int, Field(ge=LEAST_DAYS, le=36_500)]
 
 class TrafficTable(Table):
     """For how many days counts are kept, None for ever; `segment`: pieces of street.
+    `suppress_below`: fewer people are not told, 0: all.
 
     At least 35 days: a counter that speaks after a month of silence changes all the counts of that month.
     """
@@ -23,3 +24,4 @@ class TrafficTable(Table):
     keep_days_days: Days | None = None
     keep_weeks_days: Days | None = None
     segment: tuple[SegmentTable, ...] = ()
+    suppress_below: int = Field(default=0, ge=0, le=1000)

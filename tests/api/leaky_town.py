@@ -36,6 +36,8 @@ RULES = {
     "vehicle_count": PublicRule(coarsen_us=HOUR, attribution="Verkehrsamt"),
     "battery_voltage": PublicRule(public=False),
     "relative_humidity": PublicRule(round_to=5.0),
+    "people_count": PublicRule(suppress_below=5),
+    "people_count_interval": PublicRule(suppress_below=5),
 }
 SHOWN = ("140.0137", "21.7")
 """Numbers that everybody may see."""
@@ -48,6 +50,7 @@ _NUMBERS = {
     "a running total": ["4711.25"],
     "five minutes of traffic": [str(7919 + n) for n in range(24)],
     "rain of an area this moment": ["86.42"],
+    "how many people were counted": ["31337", "31339", "2.7137"],
 }
 _WORDS = [
     *(device["dev_eui"] for device in DEVICES),
@@ -110,6 +113,9 @@ def measure(town):
         town.measure(SECRET, at, ("water_level", 77.13579), ("air_temperature", 77.13579))
     town.measure(COUNTER, T0 - MINUTE - MINUTE // 2, ("vehicle_count", 100.0, "in"))
     town.measure(PARK, T0, ("parking_occupied", 1.0))
+    for n, total in enumerate((31337.0, 31339.0)):
+        at = T0 - (30 - n * 10) * MINUTE
+        town.measure(COUNTER, at, ("people_count", total, "in"), ("people_count_interval", 2.7137, "in"))
 
 
 def more_secrets(town):
@@ -124,6 +130,7 @@ def more_secrets(town):
     town.measure(SECRET, T0 - 240 * HOUR, ("air_temperature", 77.13579))
     # the first of its kind at a station
     town.measure(PARK, T0, ("water_level", 999.0137), ("precipitation", 0.5010137))
+    town.measure(COUNTER, T0, ("people_count", 31339.0, "in"), ("people_count_interval", 2.7137, "in"))
     town.measure(UNKNOWN, T0, ("water_level", 77.13579))
     town.refuse("unknown_device", f'{{"devEui":"{UNKNOWN}"}}'.encode())
     town.warn("geheim-pegel", 4, "escalate", episode="starkregen:geheim-pegel:1")

@@ -8,7 +8,8 @@ import citykey_models as models
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_town import MINUTE, SECRETS, T0, TOKEN
+from kept_counts import LOEWE
+from small_town import LEVEL, MINUTE, SECRETS, T0, TOKEN, wait_for
 from starlette.testclient import TestClient
 from warned_city import warned
 
@@ -130,6 +131,32 @@ def test_a_place_says_what_is_measured_there_now(city):
     }
     city.parks = (CarPark("p-markt", "spaces", 40, 0, 0, None, None, 40, 0),)
     assert said()["Parkplatz Markt"] == "keine aktuellen Daten"
+
+
+def test_a_level_is_told_without_the_distance_it_is_measured_by(city):
+    city.measure(LEVEL, T0 + MINUTE, ("water_distance", 2560.0), ("water_level", 44.0))
+    city.now_us = T0 + MINUTE
+    wait_for(lambda: "water_distance" in {each.series.property for each in city.latest.latest()})
+    with TestClient(city.app()) as client:
+        (place,) = pois(client, categoryId=1)
+    assert place["subtitle"] == "Wasserstand: 44 cm"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "87 von 120 frei, wird voller"),
+        ({"trend_per_h": -6.0}, "87 von 120 frei, wird leerer"),
+        ({"trend_per_h": 0.4}, "87 von 120 frei, gleichbleibend"),
+        ({"trend_per_h": None}, "87 von 120 frei"),
+        ({"confidence": 0.5}, "etwa 87 von 120 frei, wird voller"),
+    ],
+)
+def test_free_spaces_say_where_they_go_and_whether_that_is_sure(city, changes, said):
+    city.parks = (replace(LOEWE, **changes),)
+    with TestClient(city.app()) as client:
+        (place,) = pois(client, categoryId=11)
+    assert place["subtitle"] == said
 
 
 def test_numbers_stay_when_stations_come(city):

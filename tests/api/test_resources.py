@@ -7,7 +7,8 @@ from starlette.testclient import TestClient
 from alerts.event import Event
 from alerts.scale import load_scale
 from api.app import create_app, openapi
-from api.schemas.measurements import Parking, Property, Reading, Station, Traffic
+from api.schemas.measurements import Property, Reading, Station
+from api.schemas.mobility import Parking, Traffic
 from api.schemas.operations import AdminDevice, AdminUplink, RejectedUplink
 from api.schemas.warnings import Notice
 
@@ -198,9 +199,14 @@ def test_parking_has_the_agreed_members(client):
             "capacity": 40,
             "occupied": 12,
             "free": 28,
+            "trend_per_h": None,
+            "changed": "2026-07-14T18:30:00Z",
+            "confidence": 1.0,
             "time": "2026-07-14T18:30:00Z",
             "sensors_known": 40,
             "sensors_total": 40,
+            "reserved": {},
+            "expected": [],
         }
     ]
 
@@ -218,10 +224,17 @@ def test_traffic_gives_the_newest_finished_interval(client):
         "station": "z-haupt",
         "property": "vehicle_count",
         "channel": "in",
+        "direction": "in",
+        "vehicle_class": None,
         "interval": "PT15M",
+        "begin": "2026-07-14T18:15:00Z",
         "time": "2026-07-14T18:30:00Z",
         "value": 10 + 11 + 12,
+        "suppressed": False,
         "completeness": 1.0,
+        "corrected": None,
+        "speed_mean_kmh": None,
+        "speed_v85_kmh": None,
     }
     assert len(items) == 2
     assert (

@@ -14,7 +14,8 @@ ZERO = Terms("http://dcat-ap.de/def/licenses/dl-zero-de/2.0", "Stadt Bergisch Gl
 BY = Terms("http://dcat-ap.de/def/licenses/dl-by-de/2.0", "Stadtwerke Bergisch Gladbach")
 PATHS = {
     *("/api/v1/readings", "/api/v1/archive", "/sta/v1.1", "/cap/feed.atom"),
-    *("/parkapi/v3/parking-sites", "/datex2/parking.json"),
+    *("/parkapi/v3/parking-sites", "/datex2/parking.json", "/api/v1/parking/history"),
+    *("/datex2/traffic.json", "/datex2/traffic-sites.json"),
     *("text/csv", "application/json", "application/geo+json", "application/vnd.apache.parquet"),
 }
 PUBLISHER = Publisher(

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import structlog
-from display_city import Watched
+from display_city import Watched, retained
 from servers import free_port, wait_for
 
 from stadtfunk.cli import main
@@ -51,13 +51,13 @@ def test_a_killed_service_leaves_no_column_believing_that_all_is_calm(configured
         try:
             column = Watched(broker.port, "city")
             try:
-                wait_for(lambda: column.column.shows() == "Keine Warnung", 30, tmp_path / "service.log")
+                wait_for(lambda: column.column.shows() == "Keine Warnung", 120, tmp_path / "service.log")
                 service.send_signal(signal.SIGKILL)
                 column.shows("Keine aktuellen Daten seit ")
                 assert "Keine Warnung" not in column.column.shows()
                 service.wait()
                 service = subprocess.Popen(command, stdout=log, stderr=log)
-                wait_for(lambda: column.column.shows() == "Keine Warnung", 30, tmp_path / "service.log")
+                wait_for(lambda: column.column.shows() == "Keine Warnung", 120, tmp_path / "service.log")
             finally:
                 column.close()
         finally:
@@ -73,6 +73,14 @@ def test_a_killed_service_leaves_no_column_believing_that_all_is_calm(configured
         ('[displays]\nurl = "mqtt://broker"\nprefix = "a/+"', "displays.prefix"),
         ('[displays]\nurl = "mqtts://broker"\nca_file = "none.pem"', "displays.ca_file"),
         ('[displays]\nurl = "mqtt://broker"\nareas = 1', "displays.areas: unknown key"),
+        ('[displays]\nurl = "mqtt://broker"\n[displays.parking]\nwidth = 3', "displays.parking.width"),
+        (
+            '[displays]\nurl = "mqtt://broker"\n[[displays.parking.sign]]\nstation = "b"',
+            "displays.parking.sign[0].station",
+        ),
+        ('[[parking.site]]\nstation = "b"', "parking.site[0].station"),
+        ('[[parking.site]]\nstation = "a"\n[[parking.site]]\nstation = "a"', "stands there twice"),
+        ('[[parking.site]]\nstation = "a"\nopening_hours = "immer"', "parking.site"),
     ],
 )
 def test_check_names_what_is_wrong_with_displays(configured, capsys, more, said):
@@ -97,3 +105,30 @@ def test_an_area_called_city_would_share_the_whole_city_s_topic(configured, caps
 def test_check_says_that_without_areas_all_displays_are_alike(configured, capsys):
     assert main(["check", "--config", str(configured('[displays]\nurl = "mqtt://broker"'))]) == 0
     assert "[displays] without [alerts] areas" in capsys.readouterr().out
+
+
+def test_the_service_says_on_signs_what_its_car_parks_have(configured, mosquitto, tmp_path):
+    broker = mosquitto()
+    config = configured(
+        f'[displays]\nurl = "{broker.url}"\n[displays.parking]\nunsure = "words"\n'
+        '[[displays.parking.sign]]\nstation = "p-loewe"\nname = "P1 Löwe"\n'
+    )
+    (tmp_path / "devices.csv").write_text(
+        "dev_eui,type,station,name,lat,lon,public\n70b3d57ba0000001,bosch-tps110,p-loewe,Löwe,51,7,true\n"
+        "70b3d57ba0000002,bosch-tps110,p-loewe,,,,\n"
+    )
+    service = Service(load_settings(config))
+    service.start()
+    try:
+        told = {}
+        line = "stadtfunk/parking/p-loewe/text"
+
+        def says():
+            told.update(retained(broker.port, "stadtfunk/#"))
+            return told.get(line) == "P1 Löwe ---".encode()
+
+        # nothing has been heard of it yet
+        wait_for(says, 120, told)
+        assert told["stadtfunk/guidance/text"] == "P1 Löwe ---".encode()
+    finally:
+        service.stop()

@@ -1,0 +1,1 @@
+"""DATEX II version 3 as JSON, for the national access point Mobilithek."""
