@@ -119,4 +119,5 @@ def _expected(view: View, each: Expected, park: CarPark) -> Item:
         "free": free(each.free),
         "low": free(each.low),
         "high": free(each.high),
+        "method": each.method,
     }

@@ -35,8 +35,7 @@ def _answers(description: str, *required: str) -> dict[int | str, dict[str, Any]
 def parkapi(request: Request) -> Response:
     """Car parks as a ParkAPI v3 source, static and realtime data in one object each.
 
-    What MobiData BW and others that run ParkAPI pull. Parkplätze als ParkAPI-v3-Quelle, feste Angaben und
-    Belegung in einem Objekt.
+    What MobiData BW and others that run ParkAPI pull.
     """
     view = _view(request)
     terms = view.terms_of([OCCUPANCY])
@@ -49,10 +48,7 @@ def parkapi(request: Request) -> Response:
     responses=_answers("Parking Publication Light", "_modelBaseVersion", "parkingPublicationLight"),
 )
 def datex_parking(request: Request) -> Response:
-    """Car parks as a DATEX II v3 Parking Publication Light, for Mobilithek.
-
-    Parkplätze als DATEX II v3 Parking Publication Light, für die Mobilithek.
-    """
+    """Car parks as a DATEX II v3 Parking Publication Light, for Mobilithek."""
     view = _view(request)
     return _answer(request, view, parking_publication(view), view.terms_of([OCCUPANCY]))
 
@@ -65,8 +61,7 @@ def datex_parking(request: Request) -> Response:
 def datex_traffic(request: Request) -> Response:
     """Counts of vehicles and bicycles as a DATEX II v3 MeasuredDataPublication, for Mobilithek.
 
-    The newest finished quarter of an hour, as vehicles an hour. Zählungen als DATEX II v3
-    MeasuredDataPublication: die neueste beendete Viertelstunde, als Fahrzeuge je Stunde.
+    The newest finished quarter of an hour (hour, where quarters are not public), as vehicles an hour.
     """
     view = _view(request)
     return _answer(request, view, measured_data(view), _counted(view))
@@ -78,10 +73,7 @@ def datex_traffic(request: Request) -> Response:
     responses=_answers("MeasurementSiteTablePublication", "payload"),
 )
 def datex_sites(request: Request) -> Response:
-    """The sites of those counts as a DATEX II v3 MeasurementSiteTablePublication.
-
-    Die Zählstellen dazu als DATEX II v3 MeasurementSiteTablePublication.
-    """
+    """The sites of those counts as a DATEX II v3 MeasurementSiteTablePublication."""
     view = _view(request)
     return _answer(request, view, site_table(view), _counted(view))
 

@@ -74,8 +74,7 @@ class OccupiedQuery(StationQuery):
 def parking(request: Request, view: AnyCaller, query: Annotated[StationQuery, Query()]) -> Response:
     """Free spaces of every car park.
 
-    Now, where it is going, how far it can be trusted, and what is expected. Freie Stellplätze jedes
-    Parkplatzes: jetzt, Richtung, Vertrauen und was erwartet wird.
+    Now, where it is going, how far it can be trusted, and what is expected in 15, 30 and 60 minutes.
     """
     wanted = {view.station(id_).id for id_ in query.station} or view.stations.keys()
     parks = {id_: park for id_, park in shown_parks(view).items() if id_ in wanted}
@@ -101,8 +100,8 @@ def parking(request: Request, view: AnyCaller, query: Annotated[StationQuery, Qu
 def parking_history(request: Request, view: AnyCaller, query: Annotated[OccupiedQuery, Query()]) -> Response:
     """Taken spaces of every car park in intervals, oldest first.
 
-    `from` defaults to 24 hours before `to` (31 days of days, 53 weeks), and `to` to now. Belegte Stellplätze
-    je Intervall, ältestes zuerst.
+    Intervals that are not over are never told. `from` defaults to 24 hours before `to` (of days 31 days), and
+    `to` to now.
     """
     wanted = {view.station(id_).id for id_ in query.station} or view.stations.keys()
     parks = sorted(id_ for id_ in shown_parks(view) if id_ in wanted)
@@ -141,8 +140,7 @@ def traffic(request: Request, view: AnyCaller, query: Annotated[TrafficQuery, Qu
     """What passed each counter in its newest finished interval; with `from` or `to`, in all between.
 
     Intervals that are not over are never told. `from` defaults to 24 hours before `to` (31 days of days, 53
-    weeks), and `to` to now. Was jede Zählstelle im neuesten beendeten Intervall gezählt hat; mit `from` oder
-    `to` in allen dazwischen.
+    weeks), and `to` to now.
     """
     stations = {view.station(id_).id for id_ in query.station} or view.stations.keys()
     properties = {view.property(name).name for name in query.property} or view.properties.keys()

@@ -15,7 +15,7 @@ from api.problems import Problem
 from api.responses import PRIVATE, collection, common_headers
 from api.rfc3339 import format_us
 from api.routes.audit import note
-from api.routes.openapi import collection_of, errors
+from api.routes.openapi import collection_of, errors, one_of
 from api.routes.query import CollectionQuery, Id, Time, moment
 from api.routes.stations import nowhere
 from api.schemas.parking_counts import CorrectionItem
@@ -53,7 +53,7 @@ class CorrectionsQuery(CollectionQuery):
     "/{station_id}/count",
     status_code=201,
     response_class=Response,
-    responses={201: {"model": CorrectionItem}, **errors(401, 403, 404, 409, 422, 503)},
+    responses={**one_of(CorrectionItem, 201, open_data=False), **errors(401, 403, 404, 409, 422, 503)},
 )
 def count(view: Operator, station_id: StationId, body: CountBody) -> Response:
     """Put the number of a car park right by what a person counted there; it counts on from that."""

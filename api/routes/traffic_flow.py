@@ -61,7 +61,7 @@ class CongestionsQuery(CollectionQuery):
 def segments(request: Request, view: AnyCaller, query: Annotated[SegmentsQuery, Query()]) -> Response:
     """Street segments: free, dense, slow, jam or unknown.
 
-    In the newest quarter of an hour that is judged. Straßenabschnitte: frei, dicht, zäh, Stau oder unbekannt.
+    In the newest quarter of an hour that is judged.
     """
     streets = seen_streets(view)
     items = [
@@ -88,8 +88,7 @@ def segments(request: Request, view: AnyCaller, query: Annotated[SegmentsQuery, 
 def congestions(request: Request, view: AnyCaller, query: Annotated[CongestionsQuery, Query()]) -> Response:
     """Congestions of street segments, oldest first.
 
-    Those in force and of the last 24 hours unless `from` and `to` say otherwise. Staus auf
-    Straßenabschnitten, älteste zuerst; ohne `from` und `to` die der letzten 24 Stunden.
+    Those in force and of the last 24 hours unless `from` and `to` say otherwise.
     """
     from_us, to_us = moment("from", query.from_), moment("to", query.to)
     from_us = view.services.clock() - _DAY_US if from_us is None else from_us
@@ -117,8 +116,7 @@ def congestions(request: Request, view: AnyCaller, query: Annotated[CongestionsQ
 def flow(request: Request, view: AnyCaller, query: Annotated[StationQuery, Query()]) -> Response:
     """Every counted direction: its state, and what is usual at this time of such a day.
 
-    People and bicycles have what is usual and no state. Jede gezählte Richtung: Zustand und was zu dieser
-    Zeit üblich ist.
+    People and bicycles have what is usual and no state.
     """
     wanted = {view.station(id_).id for id_ in query.station} or view.stations.keys()
     items = [flow_item(view, each) for each in seen_flow(view) if each.site.station in wanted]

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from alerts.mobility.counted import Resolution
+from alerts.mobility.states import ForecastMethod
 
 _BEGIN = Field(description="Begin of the interval, not part of it / Beginn, selbst nicht dabei")
 _END = Field(description="END of the interval / ENDE des Intervalls")
@@ -25,11 +26,20 @@ class Reserved(BaseModel):
 class Expected(BaseModel):
     """Free spaces expected for a time, and between what 80 % of the outcomes should lie."""
 
-    minutes: int = Field(examples=[30])
-    time: AwareDatetime
-    free: int
-    low: int
-    high: int
+    minutes: int = Field(
+        description="So long after the quarter of an hour it was made at / so lange nach der Viertelstunde, "
+        "zu der sie entstand",
+        examples=[30],
+    )
+    time: AwareDatetime = Field(description="For when it is / für wann sie gilt")
+    free: int = Field(description="Middle of what is expected / Mitte des Erwarteten")
+    low: int = Field(description="One outcome in ten should be lower / in einem von zehn Fällen weniger")
+    high: int = Field(description="One outcome in ten should be higher / in einem von zehn Fällen mehr")
+    method: ForecastMethod = Field(
+        description="Which forecast is told: learned from this car park's past, or, where that was closer in "
+        "the last two weeks, as_now (as many as now) or as_last_week (as many as a week before) / welche "
+        "Vorhersage: gelernt, so viele wie jetzt oder wie vor einer Woche, je nachdem, was zuletzt besser war"
+    )
 
 
 class Parking(BaseModel):
@@ -52,7 +62,14 @@ class Parking(BaseModel):
                     "sensors_total": 2,
                     "reserved": {"disabled": {"capacity": 4, "occupied": 1, "free": 3}},
                     "expected": [
-                        {"minutes": 30, "time": "2026-07-14T19:00:00Z", "free": 84, "low": 77, "high": 91}
+                        {
+                            "minutes": 30,
+                            "time": "2026-07-14T19:00:00Z",
+                            "free": 84,
+                            "low": 77,
+                            "high": 91,
+                            "method": "learned",
+                        }
                     ],
                 }
             ]

@@ -63,5 +63,5 @@ LOEWE = CarPark(
     confidence=0.94,
     trend_per_h=6.04,
     reserved={"disabled": ReservedSpaces(4, 1, 3), "charging": ReservedSpaces(1, 1, 0)},
-    expected=(Expected(30, T0, 84, 77, 91),),
+    expected=(Expected(30, T0, 84, 77, 91, "as_now"),),
 )

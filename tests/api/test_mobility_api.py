@@ -217,7 +217,14 @@ def test_a_car_park_says_where_it_is_going_and_what_is_expected(city):
     assert (item["trend_per_h"], item["confidence"]) == (6.0, 0.94)
     assert item["changed"] == format_us(T0 - MINUTE)
     assert item["expected"] == [
-        {"minutes": 30, "time": format_us(T0 + 30 * MINUTE), "free": 84, "low": 77, "high": 91}
+        {
+            "minutes": 30,
+            "time": format_us(T0 + 30 * MINUTE),
+            "free": 84,
+            "low": 77,
+            "high": 91,
+            "method": "as_now",
+        }
     ]
     assert item["reserved"]["disabled"] == {"capacity": 4, "occupied": 1, "free": 3}
 
