@@ -18,7 +18,7 @@ from alerts.city.release import ReleaseRule
 from alerts.event import Severity
 from alerts.kernels import rain
 from alerts.kernels.plan import LEVEL, RAIN_COUNTER, RAIN_DEPTH
-from alerts.mobility.parking_plan import SPACES, VEHICLES
+from alerts.mobility.parking_plan import FREE_SPACES, OCCUPANCY, SPACES, VEHICLES
 from alerts.mobility.plan import counted_properties
 from alerts.rule_kinds import (
     AnyRule,
@@ -41,7 +41,7 @@ _MEASURED: Mapping[str, frozenset[str]] = {
     "dwd_rain": _RAIN,
     "sri": _RAIN,
     "water_level": frozenset({LEVEL}),
-    "parking": frozenset({SPACES, VEHICLES}),
+    "parking": frozenset({SPACES, VEHICLES, OCCUPANCY, FREE_SPACES}),
     "counts": counted_properties(),
 }
 """What a station must measure for a rule of the kind to judge anything there; other kinds: anything."""

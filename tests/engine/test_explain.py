@@ -37,6 +37,8 @@ OTHERS = {
     "lead_min": [90, 45, 20],
     "all_clear": "auto",
     "witness": {"within_min": 20},
+    "night_occupied": "unknown",
+    "samples": "share",
 }
 
 
