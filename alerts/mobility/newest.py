@@ -60,15 +60,15 @@ def _of_site(
         site=site,
         newest_us=newest,
         five_minutes=tuple(
-            Count(
-                begin_us=int(marks[n]) * MARK_US,
-                end_us=(int(marks[n]) + 1) * MARK_US,
-                count=int(count[n]),
-                completeness=float(share[n]),
-                speed_kmh=kmh[n],
-                v85_kmh=v85[n],
+            Count(start, start + MARK_US, number, part, None, mean, most)
+            for start, number, part, mean, most in zip(
+                (marks[begin:-1] * MARK_US).tolist(),
+                count[begin:].tolist(),
+                share[begin:].tolist(),
+                kmh[begin:],
+                v85[begin:],
+                strict=True,
             )
-            for n in range(begin, len(count))
         ),
         speeds=any((site, device, False) in reported for device in devices),
     )
