@@ -20,7 +20,6 @@ KEPT_MARKS = 28 * 12
 """Five-minute marks kept: a day and four hours, in which late readings still correct."""
 KNOTS = 96
 """Readings that stay known: a day of quarters, eight hours of five minutes."""
-SHOWN_MARKS = 24 * 12 + 12
 
 ROW = np.dtype(curve.fields(KEPT_MARKS, cover=True, knots=KNOTS))
 MINUTES = (5, 15, 60)
@@ -46,12 +45,14 @@ class CountsPlan:
 class SiteCounts:
     """One site: time of its newest reading, the five-minute counts kept, oldest first, up to that time.
 
-    The last may be unfinished; its end_us is the end of its five minutes.
+    The last may be unfinished; its end_us is the end of its five minutes. `speeds`: whether a sensor there
+    reports mean speeds.
     """
 
     site: Site
     newest_us: int
     five_minutes: tuple[Count, ...]
+    speeds: bool = False
 
     def counts(self, minutes: int) -> tuple[Count, ...]:
         """Counts of whole 5, 15 or 60 minutes, oldest first; the last may be unfinished."""
@@ -71,6 +72,8 @@ class SiteCounts:
                 end_us=(k + 1) * length,
                 count=sum(each.count for each in group),
                 completeness=sum(each.completeness for each in group) / parts,
+                speed_kmh=_mean([(each.count, each.speed_kmh) for each in group]),
+                v85_kmh=_mean([(each.count, each.v85_kmh) for each in group]),
             )
             for k, group in groups.items()
         )
@@ -84,6 +87,13 @@ class SiteCounts:
         """The interval that is running at the newest reading."""
         running = [each for each in self.counts(minutes) if each.end_us > self.newest_us]
         return running[-1] if running else None
+
+
+def _mean(speeds: Sequence[tuple[int, float | None]]) -> float | None:
+    """Of some (vehicles, km/h), weighted by the vehicles."""
+    known = [(count, kmh) for count, kmh in speeds if kmh is not None]
+    vehicles = sum(count for count, _ in known)
+    return round(sum(count * kmh for count, kmh in known) / vehicles, 1) if vehicles else None
 
 
 def step(rows: Rows, plan: CountsPlan, batch: Batch, seen: Ints, tally: Tally) -> Cells:
@@ -194,40 +204,3 @@ def _beyond(plan: CurvePlan, slot: int, span: Span, oldest: int) -> tuple[Ints, 
     once = plan.at_once is not None and bool(plan.at_once[slot])
     passed = amount * (edges >= end) if once else amount * share // length_ms
     return mark, np.diff(np.stack([passed, *(each * share // length_ms for each in lasts)]), axis=1)
-
-
-def site_counts(rows: Rows, plan: CountsPlan) -> tuple[SiteCounts, ...]:
-    """Every site's counts, copied: what is handed out never changes."""
-    slots: dict[Site, list[int]] = {}
-    for slot, site in enumerate(plan.sites):
-        if site is not None and plan.standing[slot] and rows["head"]["pushes"][slot]:
-            slots.setdefault(site, []).append(slot)
-    return tuple(_of_site(rows, site, of_site) for site, of_site in slots.items())
-
-
-def _of_site(rows: Rows, site: Site, slots: Sequence[int]) -> SiteCounts:
-    newest = max(int(rows["head"]["time"][slot]) for slot in slots)
-    head = -(-newest // MARK_US)
-    marks = np.arange(head - SHOWN_MARKS + 2, head + 1)
-    count = np.sum([np.diff(_at_marks(rows[slot], "ring", "total", marks)) for slot in slots], axis=0)
-    seconds = np.sum([np.diff(_at_marks(rows[slot], "cover", "covered", marks)) for slot in slots], axis=0)
-    share = np.clip(seconds / (len(slots) * MARK_US / 1e6), 0, 1).round(3)
-    # nothing was heard of the site before
-    heard = np.flatnonzero((share > 0) | (count != 0))
-    begin = int(heard[0]) if len(heard) else len(count)
-    return SiteCounts(
-        site=site,
-        newest_us=newest,
-        five_minutes=tuple(
-            Count(int(k) * MARK_US, (int(k) + 1) * MARK_US, int(number), float(part))
-            for k, number, part in zip(marks[begin:-1], count[begin:], share[begin:], strict=True)
-        ),
-    )
-
-
-def _at_marks(row: np.void, ring: str, total: str, marks: Ints) -> Ints:
-    """The running total at UTC marks; after the newest reading the total, before what is kept the oldest."""
-    head = int(row["head"]["time"]) // MARK_US
-    k = np.maximum(marks, head - KEPT_MARKS + 1)
-    kept: Ints = row[ring][k % KEPT_MARKS].astype(np.int64)
-    return np.where(k > head, int(row["head"][total]), kept)

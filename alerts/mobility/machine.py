@@ -10,7 +10,7 @@ from alerts.kernels import quality
 from alerts.kernels.curve import Tally
 from alerts.kernels.kernels import batch_of
 from alerts.kernels.rows import Batch, Bools, Ints, Table
-from alerts.mobility import car_park, counting, drift, parking, speeds
+from alerts.mobility import car_park, counting, drift, newest, parking, speeds
 from alerts.mobility.calendar import QUARTER_US
 from alerts.mobility.car_park import Concluded, HandCount
 from alerts.mobility.car_park_now import car_parks
@@ -200,7 +200,8 @@ class Machine:
 
     def traffic(self) -> tuple[SiteCounts, ...]:
         """Every counting site's last 24 hours."""
-        return counting.site_counts(self._counts.rows, self.plan_now.counts)
+        plan = self.plan_now
+        return newest.site_counts(self._counts.rows, plan.counts, self._speeds.rows, plan.speeds)
 
     def parking(self, now_us: int = 0) -> tuple[CarPark, ...]:
         """Every car park at a time; a time before its newest reading is that one's."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alerts.kernels.curve import Tally
-from alerts.kernels.rows import Batch, Bools, Ints, Rows, Slots, rounds
+from alerts.kernels.rows import Batch, Bools, Floats, Ints, Rows, Slots, rounds
 from alerts.mobility.cells import CELL_US, SpeedCells, joined_speeds
 from alerts.mobility.counted import Site
 from alerts.mobility.counting import KEPT_MARKS, KNOTS
@@ -81,6 +81,15 @@ def step(rows: Rows, plan: SpeedsPlan, batch: Batch, seen: Ints, tally: Tally) -
             kmh = rows["sum"][who, place][heard] / (10.0 * weight[heard])
             found.append(SpeedCells(who[heard], mark[heard], kmh, seen[part][kept][on][heard]))
     return joined_speeds(found)
+
+
+def at_marks(row: np.void, marks: Ints) -> Floats:
+    """One slot's speeds (km/h) of some cells, NaN where none is known."""
+    place = marks % KEPT_MARKS
+    weight = row["weight"][place]
+    heard = (marks <= row["mark"]) & (marks > row["mark"] - KEPT_MARKS) & (weight > 0)
+    kmh: Floats = np.where(heard, row["sum"][place] / (10.0 * np.maximum(weight, 1)), np.nan)
+    return kmh
 
 
 def _advance(rows: Rows, at: Slots, newest: Ints, last: Ints) -> None:

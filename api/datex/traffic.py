@@ -12,7 +12,7 @@ from alerts.mobility.counted import Resolution, Site
 from alerts.mobility.counting import SiteCounts
 from api.datex.creator import creator
 from api.formats import Item
-from api.mobility.counts import MINUTES, may_count, newest_counts
+from api.mobility.counts import MINUTES, SPEED, may_count, newest_counts
 from api.rfc3339 import format_us
 from api.visibility import View
 
@@ -28,7 +28,10 @@ _HOUR_MIN = 60
 
 @dataclass(frozen=True, slots=True)
 class _Counter:
-    """One direction or class at a station. Its flow has the index `number` * 2 + 1, its speed the next."""
+    """One direction or class at a station.
+
+    Its flow has the index `number` * 2 + 1; the next is its speed's, whether it is measured or not.
+    """
 
     number: int
     counts: SiteCounts
@@ -130,7 +133,7 @@ def _site(view: View, id_: str, counters: Sequence[_Counter]) -> Item:
         "measurementSpecificCharacteristics": [
             {"index": each.number * 2 + n, "measurementSpecificCharacteristics": _characteristics(each, kind)}
             for each in counters
-            for n, kind in ((1, "trafficFlow"), (2, "trafficSpeed"))
+            for n, kind in _kinds(view, each)
         ],
         "measurementSiteLocation": {
             "locPointLocation": {
@@ -139,6 +142,12 @@ def _site(view: View, id_: str, counters: Sequence[_Counter]) -> Item:
             }
         },
     }
+
+
+def _kinds(view: View, counter: _Counter) -> Iterator[tuple[int, str]]:
+    yield 1, "trafficFlow"
+    if counter.counts.speeds and view.live(SPEED):
+        yield 2, "trafficSpeed"
 
 
 def _characteristics(counter: _Counter, kind: str) -> Item:

@@ -30,12 +30,12 @@ def described(city):
     city.parks = (LOEWE, CarPark("geheim-pegel", "spaces", 4, 1, 3, T0, T0, 4, 4))
     city.changes |= {"parking_sites": {"p-markt": SAID}, "static_us": lambda: 1_783_000_000_000_000}
     city.counts = tuple(
-        SiteCounts(site, T0, tuple(counts("PT5M", numbers)))
-        for site, numbers in (
-            (ROAD, [30] * 12),
-            (BIKES, [1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3]),
-            (WALKERS, [9] * 12),
-            (HIDDEN, [9] * 12),
+        SiteCounts(site, T0, tuple(counts("PT5M", numbers, speed_kmh=kmh)), speeds=kmh is not None)
+        for site, numbers, kmh in (
+            (ROAD, [30] * 12, 41.5),
+            (BIKES, [1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3], None),
+            (WALKERS, [9] * 12, None),
+            (HIDDEN, [9] * 12, None),
         )
     )
     return city
@@ -135,6 +135,24 @@ def test_a_trend_of_three_percent_an_hour_is_one(city, trend, word):
     assert site["occupancyTrend"] == {"value": word}
 
 
+def told(site):
+    return {
+        each["index"]: each["physicalQuantity"]["roaSinglePhysicalQuantity"]["basicData"]
+        for each in site["physicalQuantity"]
+    }
+
+
+def announced(city):
+    (table,) = read(city, "/datex2/traffic-sites.json")["payload"]["roaMeasurementSiteTablePublication"][
+        "measurementSiteTable"
+    ]
+    (station,) = table["measurementSite"]
+    return {
+        each["index"]: each["measurementSpecificCharacteristics"]
+        for each in station["measurementSpecificCharacteristics"]
+    }
+
+
 def test_counts_are_told_as_flows_and_people_on_foot_are_none(described):
     publication = read(described, "/datex2/traffic.json")["payload"]["roaMeasuredDataPublication"]
     (site,) = publication["siteMeasurements"]
@@ -147,21 +165,13 @@ def test_counts_are_told_as_flows_and_people_on_foot_are_none(described):
         "startOfPeriod": "2026-07-14T18:15:00Z",
         "endOfPeriod": "2026-07-14T18:30:00Z",
     }
-    flows = {
-        each["index"]: each["physicalQuantity"]["roaSinglePhysicalQuantity"]["basicData"]["roaTrafficFlow"][
-            "vehicleFlow"
-        ]["vehicleFlowRate"]
-        for each in site["physicalQuantity"]
+    assert told(site) == {
+        1: {"roaTrafficFlow": {"vehicleFlow": {"vehicleFlowRate": 4 * (1 + 2 + 3)}}},
+        3: {"roaTrafficFlow": {"vehicleFlow": {"vehicleFlowRate": 4 * 90}}},
+        4: {"roaTrafficSpeed": {"averageVehicleSpeed": {"speed": 41.5}}},
     }
-    assert flows == {1: 4 * (1 + 2 + 3), 3: 4 * 90}
-    (table,) = read(described, "/datex2/traffic-sites.json")["payload"]["roaMeasurementSiteTablePublication"][
-        "measurementSiteTable"
-    ]
-    (station,) = table["measurementSite"]
-    meant = {
-        each["index"]: each["measurementSpecificCharacteristics"]
-        for each in station["measurementSpecificCharacteristics"]
-    }
+    meant = announced(described)
+    assert meant.keys() == {1, 3, 4}
     assert meant[1] == {
         "specificMeasurementValueType": {"value": "trafficFlow"},
         "period": 900,
@@ -170,6 +180,16 @@ def test_counts_are_told_as_flows_and_people_on_foot_are_none(described):
     }
     assert meant[4]["specificMeasurementValueType"] == {"value": "trafficSpeed"}
     assert meant[4]["specificVehicleCharacteristics"] == {"vehicleType": [{"value": "anyVehicle"}]}
+
+
+def test_a_speed_that_may_not_be_told_has_no_index_and_one_of_two_vehicles_no_value(described):
+    two = tuple(counts("PT5M", [0, 1, 1], speed_kmh=41.5))
+    described.counts = (SiteCounts(ROAD, T0, two, speeds=True),)
+    publication = read(described, "/datex2/traffic.json")["payload"]["roaMeasuredDataPublication"]
+    assert told(publication["siteMeasurements"][0]).keys() == {1}
+    assert announced(described).keys() == {1, 2}
+    described.changes["rules"] = {"vehicle_speed": PublicRule(public=False)}
+    assert announced(described).keys() == {1}
 
 
 def test_a_count_that_is_not_whole_says_so_and_an_older_one_its_time(described):

@@ -93,3 +93,51 @@ def test_what_comes_late_is_told_as_corrected(counting):
         (after,) = [each for each in items(client, query) if each["channel"] == "north"]
     assert (before["value"], after["value"]) == (120, 100)
     assert after["corrected"] == format_us(NOON + 6 * HOUR)
+
+
+def test_the_newest_interval_has_the_speeds_that_its_past_has(counting):
+    counting.now_us = NOON + 6 * HOUR
+    counting.measure(COUNTER, NOON, ("vehicle_count", 0.0, "south"))
+    for n in range(1, 7):
+        counting.measure(
+            COUNTER,
+            NOON + n * 10 * MINUTE,
+            ("vehicle_count", 2880.0 + n * (n + 1), "north"),
+            ("vehicle_speed", 30.0 + 4 * n, "north"),
+            ("vehicle_speed_v85", 41.0 + 3 * n, "north"),
+            ("vehicle_count", 1.0 * (n > 1) + (n > 3), "south"),
+            ("vehicle_speed", 87.0, "south"),
+        )
+    read_on(counting, counting.reader)
+    with TestClient(counting.app()) as client:
+        newest = items(client, "limit=1000")
+        for each in newest:
+            same = items(client, f"interval={each['interval']}&from={each['begin']}&to={each['time']}")
+            assert each in same
+        datex = client.get("/datex2/traffic.json").json()["payload"]["roaMeasuredDataPublication"]
+        sites = client.get("/datex2/traffic-sites.json").json()["payload"]
+    told = {
+        (each["channel"], each["interval"]): (each["value"], each["speed_mean_kmh"], each["speed_v85_kmh"])
+        for each in newest
+    }
+    assert told["south", "PT1H"] == (2, None, None)
+    count, mean, v85 = told["north", "PT1H"]
+    assert count == 42
+    # more vehicles passed when they were quicker
+    assert 44 < mean < 54
+    assert 51.5 < v85 < 59
+    assert told["north", "PT5M"][1:] == (54.0, 59.0)
+    (site,) = datex["siteMeasurements"]
+    speeds = {
+        each["index"]: each["physicalQuantity"]["roaSinglePhysicalQuantity"]["basicData"]["roaTrafficSpeed"]
+        for each in site["physicalQuantity"]
+        if each["index"] % 2 == 0
+    }
+    assert [each["averageVehicleSpeed"]["speed"] for each in speeds.values()] == [told["north", "PT15M"][1]]
+    (table,) = sites["roaMeasurementSiteTablePublication"]["measurementSiteTable"]
+    kinds = [
+        each["measurementSpecificCharacteristics"]["specificMeasurementValueType"]["value"]
+        for each in table["measurementSite"][0]["measurementSpecificCharacteristics"]
+    ]
+    # of in, north, out and south two have speeds
+    assert sorted(kinds) == ["trafficFlow"] * 4 + ["trafficSpeed"] * 2

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mobility_city import MIN, machine_of, readings
 
 from alerts.errors import MobilityError
-from alerts.mobility.counted import Site
+from alerts.mobility.counted import Count, Site
 from alerts.mobility.counts_db import CountsDb, Keep
 from alerts.mobility.database import open_database
 from alerts.mobility.local_time import LocalTime
@@ -148,6 +148,36 @@ def test_speeds_are_weighted_by_the_vehicles(town):
 def test_a_speed_of_nobody_is_none(town):
     town.take((0, 5, 0), (1, 5, 30))
     assert [each.speed_kmh for each in town.counts("PT15M")] == [None]
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(1, 40), st.integers(0, 90)), min_size=1, max_size=40)
+)
+def test_the_newest_counts_have_the_speeds_of_the_history(tmp_path_factory, rows):
+    it = Town(tmp_path_factory.mktemp("speeds") / "m.db")
+    it.take((0, 5, 4), (0, 120, 4), *((series, 3 * time, value) for series, time, value in rows))
+    (newest,) = it.machine.traffic()
+    for minutes, level in ((5, "PT5M"), (15, "PT15M"), (60, "PT1H")):
+        kept = {each.begin_us: each for each in it.counts(level)}
+        for each in newest.counts(minutes):
+            # the history has no rows of silence
+            same = kept.get(each.begin_us, Count(each.begin_us, each.end_us, 0, 0.0))
+            assert (each.count, each.speed_kmh, each.v85_kmh) == (same.count, same.speed_kmh, same.v85_kmh)
+    it.file.close()
+
+
+def test_the_newest_speed_of_two_devices_is_of_the_vehicles_of_the_one_that_measures_it(tmp_path):
+    it = Town(tmp_path / "m.db", ROAD)
+    it.take((0, 5, 3), (1, 5, 30), (3, 5, 40))
+    (newest,) = it.machine.traffic()
+    assert [(each.count, each.speed_kmh) for each in newest.counts(5)] == [(43, 30.0)]
+    assert newest.speeds
+    it.machine.plan_now.counts.standing[0] = False
+    (newest,) = it.machine.traffic()
+    assert [(each.count, each.speed_kmh) for each in newest.counts(5)] == [(40, None)]
+    assert not newest.speeds
+    it.file.close()
 
 
 def test_devices_of_one_site_are_added_and_both_are_asked_for(tmp_path):
