@@ -76,7 +76,7 @@ class CurvePlan:
     (windows that end with a reading are then exact), else UTC. `at_once`: the amount happened at the
     reading's time, not in its interval, which only says for how long the reading speaks. `joins`: an interval
     that comes up to half of it late begins where the one before ended. `wrap_share`: the share of its modulus
-    that a counter rises by at most when it wraps; below 1 two low values that agree are a new counter as well.
+    that a counter rises by at most when it wraps; below 1 two low values that agree are a new counter too.
     """
 
     counter: Bools
