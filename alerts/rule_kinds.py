@@ -139,7 +139,12 @@ class Counts(StationRule):
     """Counts of vehicles, people and bicycles."""
 
     kind: Literal["counts"]
-    max_per_min: Positive = 600.0
+    max_per_min: Positive = 120.0
+    max_people_per_min: Positive = 600.0
+
+    def most_per_min(self, name: str) -> float:
+        """Of an observed property, more than this in a minute is a broken counter."""
+        return self.max_people_per_min if name.startswith("people_count") else self.max_per_min
 
 
 class QualityRule(StationRule):

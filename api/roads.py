@@ -109,6 +109,9 @@ def _quarterly(view: View, name: str) -> bool:
     if view.operator is not None:
         return True
     rule = view.services.rule(name)
+    if rule.suppress_below:
+        # its quarters are too short to be told, and what is usual is made of them
+        return False
     return not rule.delay_us and (not rule.coarsen_us or QUARTER_US % rule.coarsen_us == 0)
 
 

@@ -22,6 +22,9 @@ KNOTS = 32
 MAX_GAP_US = 30 * 86_400_000_000
 """A counter that was silent for longer starts anew: its rise belongs to no time."""
 
+WRAP_SHARE = 0.05
+"""Of vehicles and people: a fall that only a rise by more of the modulus explains is no wrap but a reset."""
+
 _MINUTE_US = 60_000_000
 _HOUR_US = 60 * _MINUTE_US
 _S = 1_000_000
@@ -72,7 +75,8 @@ class CurvePlan:
     `modulus`: where a counter wraps, 0 unknown. `own_phase`: marks follow the series' own reporting times
     (windows that end with a reading are then exact), else UTC. `at_once`: the amount happened at the
     reading's time, not in its interval, which only says for how long the reading speaks. `joins`: an interval
-    that comes up to half of it late begins where the one before ended.
+    that comes up to half of it late begins where the one before ended. `wrap_share`: the share of its modulus
+    that a counter rises by at most when it wraps; below 1 two low values that agree are a new counter too.
     """
 
     counter: Bools
@@ -82,6 +86,7 @@ class CurvePlan:
     own_phase: bool
     at_once: Bools | None = None
     joins: bool = False
+    wrap_share: float = 1.0
 
 
 @dataclass(slots=True)
@@ -293,6 +298,7 @@ class _Curve:
         self._interval = int(plan.interval_us[slot])
         self._cap = int(plan.cap[slot])
         self._modulus = int(plan.modulus[slot])
+        self._most_wrapped = int(self._modulus * plan.wrap_share)
         self._own_phase = plan.own_phase
         self._at_once = plan.at_once is not None and bool(plan.at_once[slot])
         self._tally = tally
@@ -333,11 +339,13 @@ class _Curve:
             before_time, before, _ = self._knots[-1]
             suspect_time, suspect = int(self._head["suspect_time"]), int(self._head["suspect"])
             confirms = 0 < suspect_time < time and suspect <= amount
+            anew = confirms and self._follows(suspect_time, suspect, time, amount)
+            fell = amount < before and self._most_wrapped < self._modulus
             if time - before_time > MAX_GAP_US:
                 self._append(time, amount, broken=True)
-            elif self._follows(before_time, before, time, amount):
+            elif self._follows(before_time, before, time, amount) and not (fell and anew):
                 self._append(time, amount, broken=False)
-            elif confirms and self._follows(suspect_time, suspect, time, amount):
+            elif anew:
                 # two readings agree: the counter was reset or exchanged
                 self._append(suspect_time, suspect, broken=True)
                 self._append(time, amount, broken=False)
@@ -470,6 +478,8 @@ class _Curve:
         rise = value - before
         if rise < 0:
             rise += self._modulus
+            if rise > self._most_wrapped:
+                return False
         return 0 <= rise <= self._cap * max(time - before_time, _MINUTE_US) // _MINUTE_US
 
     def _plausible_interval(self, time: int, amount: int) -> bool:

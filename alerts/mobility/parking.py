@@ -6,7 +6,7 @@ the long run is judged when a quarter of an hour is closed (drift.py).
 
 import numpy as np
 
-from alerts.kernels.curve import Amounts
+from alerts.kernels.curve import WRAP_SHARE, Amounts
 from alerts.kernels.rows import Batch, Ints, Rows, Slots, rounds
 from alerts.mobility import drift
 from alerts.mobility.car_park import (
@@ -103,7 +103,8 @@ def _take(sensors: Rows, parks: Rows, plan: ParkingPlan, readings: Amounts) -> N
     again = _rise(row["suspect_time"], row["suspect"], plan, readings)
     agrees = (row["suspect_time"] > 0) & (time > row["suspect_time"]) & (again >= 0)
     # it was reset or exchanged when two readings agree; what passed meanwhile nobody knows
-    rise = np.where(first, 0, np.where(rise >= 0, rise, np.where(agrees, again, rise)))
+    anew = agrees & ((rise < 0) | ((amount < row["value"]) & (amount >= row["suspect"])))
+    rise = np.where(first, 0, np.where(anew, again, rise))
     strange = counter & (rise < 0)
     later = strange & (time > row["suspect_time"])
     row["suspect_time"] = np.where(later, time, np.where(strange, row["suspect_time"], 0))
@@ -148,8 +149,10 @@ def _rise(before_us: Ints, before: Ints, plan: ParkingPlan, readings: Amounts) -
     """How much a counter has risen, -1 where that does not follow."""
     slot, time, value = readings
     rise = value - before
-    rise = np.where(rise < 0, rise + plan.modulus[slot], rise)
     limit = plan.cap[plan.park[slot]] * np.maximum(time - before_us, MINUTE_US) // MINUTE_US
+    wrapped = rise + plan.modulus[slot]
+    wraps = (rise < 0) & (wrapped <= plan.modulus[slot] * WRAP_SHARE)
+    rise = np.where(wraps, wrapped, rise)
     return np.where((rise < 0) | (rise > limit), -1, rise)
 
 

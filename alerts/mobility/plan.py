@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from alerts.kernels.checks import quality_plan
-from alerts.kernels.curve import CurvePlan
+from alerts.kernels.curve import WRAP_SHARE, CurvePlan
 from alerts.kernels.plan import Place, ints, slots_of
 from alerts.kernels.quality import QualityPlan
 from alerts.kostra.kostra import Kostra
@@ -106,10 +106,14 @@ def _counts(place: Place, numbers: Sequence[int]) -> CountsPlan:
         curves=CurvePlan(
             counter=np.array([_way(series[n].property) == 0 for n in numbers], np.bool_),
             interval_us=ints(us or _COUNT_INTERVAL_US for us in interval),
-            cap=ints(rule.max_per_min if rule else 0 for rule in rules),
+            cap=ints(
+                rule.most_per_min(series[n].property) if rule else 0
+                for n, rule in zip(numbers, rules, strict=True)
+            ),
             modulus=ints(place.modulus(n, 1) for n in numbers),
             own_phase=False,
             joins=True,
+            wrap_share=WRAP_SHARE,
             at_once=np.array([_way(series[n].property) == _WAYS.index(_EVENT) for n in numbers], np.bool_),
         ),
         sites=sites,

@@ -9,17 +9,16 @@ import math
 
 import numpy as np
 
-from alerts.kernels.curve import MAX_GAP_US
+from alerts.kernels.curve import MAX_GAP_US, WRAP_SHARE
 from api.aggregates.kernel import Floats, Ints
 
 MOST_PER_MIN = {
     "precipitation_total": 20.0,
-    "vehicle_count": 600.0,
+    "vehicle_count": 120.0,
     "people_count": 600.0,
-    "bicycle_count": 600.0,
+    "bicycle_count": 120.0,
 }
 """What can be real, as the shipped rules have it; other counters have no limit."""
-_WRAP_SHARE = 0.1
 _MINUTE_US = 60_000_000
 
 
@@ -63,11 +62,14 @@ class Counter:
         before, aside = self._known, self._aside
         if time <= before[0]:
             return []
+        follows = None if aside is None or value < aside[1] else self._rise(aside, time, value)
         rise = self._rise(before, time, value)
+        if value < before[1] and follows is not None:
+            # two values agree: no wrap
+            rise = None
         if time - before[0] > MAX_GAP_US or rise is not None:
             self._known, self._aside = (time, value), None
             return [] if rise is None or time - before[0] > MAX_GAP_US else [(before[0], time, rise)]
-        follows = None if aside is None or value < aside[1] else self._rise(aside, time, value)
         if aside is not None and follows is not None:
             self._known, self._aside = (time, value), None
             return [(aside[0], time, follows)]
@@ -78,8 +80,7 @@ class Counter:
         rise = value - before[1]
         if rise < 0 and self._wraps:
             rise += self._wraps
-            # a counter without a limit: a reset must not look like nearly a whole turn
-            if rise > self._wraps * _WRAP_SHARE:
+            if rise > self._wraps * WRAP_SHARE:
                 return None
         most = self._most * (max(time - before[0], _MINUTE_US) / _MINUTE_US)
         return rise if 0 <= rise <= most else None

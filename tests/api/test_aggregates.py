@@ -168,6 +168,7 @@ def test_a_single_value_that_cannot_be_is_no_reset():
 def test_a_counter_that_wraps_goes_round():
     assert rises([65_530, 65_535, 4], wraps=65_536) == [5, 5]
     assert rises([3000, 1, 4], "contact_count", wraps=65_536) == [3]
+    assert rises([64_000, 1, 4], "vehicle_count", wraps=65_536, gap_us=600_000_000) == [3]
 
 
 def test_after_a_month_of_silence_nothing_is_known_of_it():

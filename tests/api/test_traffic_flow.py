@@ -118,6 +118,16 @@ def test_speeds_that_are_closed_do_not_matter_where_none_are_measured(city, aske
     assert asked("segments", f="json").json()["items"]
 
 
+@pytest.mark.parametrize("property_", ["people_count", "bicycle_count"])
+@pytest.mark.parametrize("below", [0, 5])
+def test_quarters_of_people_are_told_only_where_few_of_them_are(city, roads, asked, property_, below):
+    roads.states = (flow_state("z-haupt", property_=property_, count=3, typical=(1.0, 2.0, 4.0)),)
+    city.changes["rules"] = {"people_count": PublicRule(suppress_below=below)}
+    told = asked("flow").json()["items"]
+    assert bool(told) == (property_ != "people_count" or not below)
+    assert [each["value"] for each in asked("flow", OPERATOR).json()["items"]] == [3]
+
+
 def test_flow_has_state_and_what_is_usual(asked):
     items = asked("flow").json()["items"]
     assert [(each["station"], each["channel"]) for each in items] == [("z-haupt", "in"), ("z-haupt", "out")]

@@ -9,7 +9,7 @@ from alerts.mobility.counted import Site
 from alerts.mobility.counting import KNOTS
 from alerts.mobility.database import FILE, open_database
 from alerts.mobility.engine import Mobility
-from alerts.rules import parse_rules
+from alerts.rules import load_rules
 from devices.catalogue import load_catalogue
 from devices.simulator.mobility.month import Place, uplinks
 from devices.simulator.mobility.sensors import EVENT, INTERVAL
@@ -26,14 +26,6 @@ SETTLE_US = HOUR_US // 4
 """An interval is closed so long, and one interval of its device, after its end."""
 EVERY_FIVE_MINUTES = {s.station for s in STREETS if s.on_time and s.interval_s == 300}
 LATE_US = 600_000_000
-RULES = {
-    "rule": [
-        {"id": "parking", "kind": "parking", "stations": ["*"]},
-        {"id": "counts", "kind": "counts", "stations": ["*"], "max_per_min": 60},
-    ]
-}
-"""As a city sets them: a lane carries 40 a minute. The more is believed, the more resets of a counter of 16
-bits look as if it had come to its end and begun anew: with 60 one in a hundred, where it tells every ten."""
 
 
 def fill(journal, month, begin=0, end=None, batch=BATCH):
@@ -81,7 +73,7 @@ class Reading:
     """The reader over a journal in a folder, as after the month's end; run by hand, and started again."""
 
     def __init__(self, month, folder, rules=None, **how):
-        self._month, self._rules, self._how = month, rules or parse_rules(RULES, "rules.toml"), how
+        self._month, self._rules, self._how = month, rules or load_rules(), how
         self._catalogue = load_catalogue()
         self._folder = folder
         self.uplinks = 0

@@ -69,6 +69,17 @@ def test_a_counter_wraps():
     assert town.step(*at((0, 0, 65530), (1, 0, 0), (0, 10, 4))).only().occupied == 10
 
 
+def test_a_counter_that_begins_anew_in_a_long_silence_did_not_wrap():
+    town = Town(gates(), capacity=87, modulus=65536.0)
+    town.step(*at((0, 0, 20_000), (1, 0, 0), (0, 10, 20_020), (0, 900, 3)))
+    assert town.step(*at((0, 910, 7))).only().occupied == 24
+
+
+def test_two_low_values_that_agree_are_a_new_counter_though_the_second_could_be_a_wrap():
+    town = Town(gates(), capacity=87, modulus=65536.0).step(*at((0, 0, 64_800), (1, 0, 0), (0, 10, 3)))
+    assert town.step(*at((0, 15, 7))).only().occupied == 4
+
+
 def test_a_late_counter_value_is_not_counted_twice():
     town = Town(gates(), capacity=87).step(*at((0, 0, 100), (1, 0, 0), (0, 20, 130)))
     assert town.only().occupied == 30

@@ -8,6 +8,7 @@ from mobility_city import MIN, T0, catalogue, machine_of, readings
 from ingest.reading import Series
 
 ROAD = [Series("road", "vehicle_count", "ltr", "00000000000000b1")]
+PEOPLE = [Series("road", "people_count", "ltr", "00000000000000b1")]
 PER_INTERVAL = [Series("road", "vehicle_count_interval", "ltr", "00000000000000b1")]
 HOUR = -(-T0 // (60 * MIN)) * 60 * MIN
 
@@ -65,6 +66,30 @@ def test_a_reset_is_no_spike_and_marked():
 def test_a_counter_wraps():
     how = {"types": catalogue("vehicle_count", 65536), "type_": "sensor"}
     assert [c.count for c in site(ROAD, (0, 65530), (5, 4), **how).counts(5)] == [10]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "minutes_between", "counted"),
+    [
+        (65000, 4, 10, 540),
+        # more than passes in ten minutes; in fifteen it could
+        (64000, 4, 10, 0),
+        # in ten hours the limit is no limit
+        (65000, 2000, 600, 2536),
+        (40000, 4, 600, 0),
+    ],
+    ids=["wrap", "reset", "wrap in a silence", "reset in a silence"],
+)
+def test_a_fall_is_a_wrap_only_near_the_counters_end(before, after, minutes_between, counted):
+    how = {"types": catalogue("vehicle_count", 65536), "type_": "sensor"}
+    rows = (0, before), (minutes_between, after), (minutes_between + 5, after + 6)
+    found = site(ROAD, *rows, **how).counts(5)
+    assert sum(each.count for each in found) == counted + 6
+
+
+@pytest.mark.parametrize(("series", "counted"), [(ROAD, 0), (PEOPLE, 2000)], ids=["vehicles", "people"])
+def test_more_people_pass_than_vehicles(series, counted):
+    assert sum(each.count for each in site(series, (0, 7), (5, 2007)).counts(5)) == counted
 
 
 def test_devices_of_one_site_are_added():
