@@ -109,6 +109,8 @@ def _quarterly(view: View, name: str) -> bool:
     if view.operator is not None:
         return True
     rule = view.services.rule(name)
+    if rule.suppress_below:
+        return False
     return not rule.delay_us and (not rule.coarsen_us or QUARTER_US % rule.coarsen_us == 0)
 
 

@@ -103,6 +103,16 @@ def test_states_are_as_public_as_quarters_of_the_counts(city, asked, rule, shown
     assert len(asked("segments", OPERATOR, f="json").json()["items"]) == 2
 
 
+def test_where_few_people_are_not_told_no_quarter_of_them_is(city, roads, asked):
+    roads.states = (flow_state("z-haupt"), flow_state("z-haupt", property_="people_count", count=1))
+    kinds = [each["property"] for each in asked("flow").json()["items"]]
+    assert kinds == ["people_count", "vehicle_count"]
+    city.changes["rules"] = {"people_count": PublicRule(suppress_below=5)}
+    (item,) = asked("flow").json()["items"]
+    assert item["property"] == "vehicle_count"
+    assert len(asked("flow", OPERATOR).json()["items"]) == 2
+
+
 @pytest.mark.parametrize("closed", [False, True])
 def test_where_speeds_are_measured_they_have_to_be_public_too(city, roads, asked, closed):
     city.registry = load_registry(None, [RADAR])
