@@ -108,6 +108,12 @@ def test_the_first_readings_do_not_look_back_to_the_beginning_of_time():
     assert told(machine().step(readings(*course(12)))) == []
 
 
+@pytest.mark.parametrize("time", [0, -(10**12), 1])
+def test_a_device_whose_clock_stood_at_1970_is_judged_all_the_same(time):
+    it = machine()
+    assert told(it.step(readings((0, time, 5.0), *course(*JAM)))) == [(30, None, "jam"), (30, 75, "jam")]
+
+
 def test_silence_ends_a_congestion_when_others_are_still_heard():
     series = [*RADAR, *LOOP]
     it = machine(series)
