@@ -305,3 +305,33 @@ def test_a_reset_is_no_bridge(tmp_path):
 def test_intervals_that_come_a_second_late_leave_no_holes(town):
     town.take(*((0, 5 * (i + 1) + i % 3 / 60, 2) for i in range(13)))
     assert [each.completeness for each in town.counts("PT1H", to_us=MONDAY + HOUR)] == [1.0]
+
+
+def test_a_second_device_that_begins_before_what_is_kept_spoils_no_sum(tmp_path):
+    town = Town(tmp_path / "old.db", ROAD)
+    # three days, of two of which the cells go
+    town.take(*((0, 5 * (i + 1), 1) for i in range(12 * 24 * 3)))
+    later = MONDAY + 42 * DAY
+    town.step(readings((0, later, 4.0)))
+    while town.history.purge(later):
+        pass
+    before = {level: town.counts(level, to_us=later - DAY) for level in LEVELS}
+    assert [each.count for each in before["P1D"]] == [12 * 24] * 3
+    assert len(before["PT5M"]) == 12 * 24
+    for minute in (10, 15, 24 * 60):
+        town.step(readings((3, MONDAY + minute * MIN, 1.0), (1, MONDAY + minute * MIN, 50.0)))
+    after = {level: town.counts(level, to_us=later - DAY) for level in LEVELS}
+    assert {level: [each.count for each in after[level]] for level in LEVELS} == {
+        level: [each.count for each in before[level]] for level in LEVELS
+    }
+    town.file.close()
+
+
+def test_a_site_that_is_new_brings_its_past_along(tmp_path):
+    town = Town(tmp_path / "new.db", ROAD, Keep(cells=40))
+    town.step(readings((1, MONDAY + 60 * DAY, 50.0)))
+    for hour in range(48):
+        town.take(*((3, 60 * hour + 5 * (i + 1), 1) for i in range(12)))
+    assert [each.count for each in town.counts("P1D", to_us=MONDAY + 2 * DAY)] == [12 * 24] * 2
+    assert [each.count for each in town.counts("P1W", to_us=MONDAY + DAY)] == [12 * 48]
+    town.file.close()
