@@ -214,6 +214,16 @@ def test_corrections_and_occupancy_can_be_read_back(place):
     assert all(0 <= each.mean <= each.most <= 20 for each in kept)
 
 
+def test_a_count_by_hand_waits_until_what_had_passed_before_it_is_counted(place):
+    place.put(*cars(8))
+    reader = place.reader(batch_uplinks=30)
+    reader.run_once()
+    assert reader.parking()[0].occupied != 4
+    assert counting(reader, "loewe", place.now_us, 4, "Erika Muster").after == 4
+    drain(reader)
+    assert reader.parking()[0].occupied == 4
+
+
 def test_a_count_by_hand_is_durable_and_the_same_in_a_replay(place):
     place.put(*cars(2))
     reader = drain(place.reader())
