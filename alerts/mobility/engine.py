@@ -181,9 +181,14 @@ class Mobility:
         with self._lock:
             return self._machine.segments() if self._machine else ()
 
-    def congestions(self, from_us: int) -> tuple[Congestion, ...]:
-        """Congestions that are in force or ended after `from_us`, by begin. Raises MobilityError."""
-        return congestions_db.read(self._file, from_us)
+    def congestions(
+        self, from_us: int, to_us: int, limit: int, after: tuple[int, str] | None = None
+    ) -> tuple[Congestion, ...]:
+        """Congestions in force or ended after `from_us` that began before `to_us`, by begin and id.
+
+        `after`: on from the (begin_us, id) of the last one seen. Raises MobilityError.
+        """
+        return congestions_db.read(self._file, from_us, to_us, limit, after)
 
     def listen(self, callback: Listener) -> Callable[[], None]:
         """Call back with congestions that have begun, become worse or ended, in the reader's thread.

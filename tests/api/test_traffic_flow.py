@@ -188,6 +188,23 @@ def test_congestions_of_a_span(asked):
     assert asked("congestions", to="yesterday").status_code == 400
 
 
+@pytest.mark.parametrize("headers", [None, OPERATOR], ids=["public", "staff"])
+def test_congestions_come_page_by_page_and_no_more_of_them_are_read(roads, asked, headers):
+    span = {"from": "2026-07-13T12:00:00Z"}
+    every = [each["id"] for each in asked("congestions", headers, **span).json()["items"]]
+    assert every == (["main.1", "secret.1", "main.2"] if headers else ["main.1", "main.2"])
+    roads.asked.clear()
+    found, cursor = [], {}
+    while cursor is not None:
+        answer = asked("congestions", headers, limit=1, **span, **cursor)
+        found += [each["id"] for each in answer.json()["items"]]
+        link = answer.headers.get("link", "")
+        following = link.partition("cursor=")[2].partition(">")[0]
+        cursor = {"cursor": following} if following else None
+    assert found == every
+    assert set(roads.asked) == {2}
+
+
 def test_congestions_as_geojson(asked):
     features = asked("congestions", f="geojson").json()["features"]
     assert [each["geometry"]["type"] for each in features] == ["LineString", "LineString"]
