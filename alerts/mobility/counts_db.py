@@ -351,14 +351,19 @@ def _numbers(connection: sqlite3.Connection, site: Site, device: str, settle: in
 
 
 def _stands(connection: sqlite3.Connection, mine: _Counter, *, standing: bool) -> None:
-    """A device that was taken away is missing nowhere after its last cell."""
+    """A device that was taken away is missing nowhere after its last cell.
+
+    Where its cells are kept no longer, after the last quarter of an hour in which anything was counted there.
+    """
     if standing:
         connection.execute(
             "UPDATE counter SET until_us = NULL WHERE id = ? AND until_us IS NOT NULL", (mine.counter,)
         )
     else:
         connection.execute(
-            f"UPDATE counter SET until_us = (SELECT max(begin_us) + {CELL_US} FROM cell "  # noqa: S608 - a constant
-            "WHERE site = ?1 AND counter = ?2) WHERE id = ?2 AND until_us IS NULL",
-            mine,
+            f"UPDATE counter SET until_us = coalesce((SELECT max(begin_us) + {CELL_US} FROM cell "  # noqa: S608 - a constant
+            "WHERE site = ?1 AND counter = ?2), "
+            "(SELECT max(end_us) FROM total WHERE site = ?1 AND level = ?3)) "
+            "WHERE id = ?2 AND until_us IS NULL",
+            (*mine, _QUARTERS),
         )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mobility_city import MIN, machine_of, readings
+from mobility_city import MIN, machine_of, readings, registry
 
 from alerts.errors import MobilityError
 from alerts.mobility.counted import Site
@@ -334,4 +334,19 @@ def test_a_site_that_is_new_brings_its_past_along(tmp_path):
         town.take(*((3, 60 * hour + 5 * (i + 1), 1) for i in range(12)))
     assert [each.count for each in town.counts("P1D", to_us=MONDAY + 2 * DAY)] == [12 * 24] * 2
     assert [each.count for each in town.counts("P1W", to_us=MONDAY + DAY)] == [12 * 48]
+    town.file.close()
+
+
+def test_a_device_that_was_silent_for_long_before_it_was_exchanged_is_missing_nowhere(tmp_path):
+    town = Town(tmp_path / "silent.db", ROAD)
+    town.take(*((0, 5 * (i + 1), 1) for i in range(24)))
+    later = MONDAY + 60 * DAY
+    while town.history.purge(later):
+        pass
+    plan = town.machine.plan(registry(ROAD[3:]), ROAD)
+    town.machine.adopt(plan)
+    town.history.arrange(plan.counts, plan.speeds)
+    town.take(*((3, 5 * (i + 1), 1) for i in range(25)), base=later)
+    hours = town.counts("PT1H")
+    assert [(each.count, each.completeness) for each in hours if each.count][:4] == [(12, 1.0)] * 4
     town.file.close()
