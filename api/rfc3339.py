@@ -14,7 +14,7 @@ EARLIEST_US = -62_135_596_800_000_000
 """Year 1 begins: nothing before it has a text."""
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?")
 _PLUS_LOST = re.compile(r" (\d\d:\d\d)$")
-_LATEST_US = 253_402_300_799_999_999
+LATEST_US = 253_402_300_799_999_999
 _STAMPS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 _MANY = 8
 
@@ -51,6 +51,6 @@ def parse_us(text: str) -> int:
         )
     time_us = rfc3339_us(text.upper())
     # with an offset the first and last hours of the calendar can be none in UTC
-    if time_us is None or not EARLIEST_US <= time_us <= _LATEST_US:
+    if time_us is None or not EARLIEST_US <= time_us <= LATEST_US:
         raise ValueError("no such time: look at month, day, hour, minute, second and offset")
     return time_us

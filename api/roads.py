@@ -68,6 +68,20 @@ def segment_item(view: View, each: Segment, street: Street) -> Item:
     }
 
 
+def congestions_between(
+    view: View, span_us: tuple[int, int], limit: int, after: tuple[int, str] | None
+) -> tuple[list[Congestion], bool]:
+    """At most `limit` that this caller may know of, behind a position, and whether there are more."""
+    found: list[Congestion] = []
+    while len(found) <= limit:
+        read = view.services.roads.congestions(*span_us, limit + 1, after)
+        found += seen_congestions(view, read)
+        if len(read) <= limit:
+            break
+        after = read[-1].begin_us, read[-1].id
+    return found[:limit], len(found) > limit
+
+
 def congestion_items(view: View, congestions: Iterable[Congestion]) -> list[Item]:
     """Those of segments that this caller may know of."""
     streets = seen_streets(view)

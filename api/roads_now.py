@@ -22,8 +22,13 @@ class RoadsNow(Protocol):
     def segments(self) -> Sequence[Segment]:
         """Every segment as it is now."""
 
-    def congestions(self, from_us: int) -> Sequence[Congestion]:
-        """Those that are in force or ended after from_us, by begin and id."""
+    def congestions(
+        self, from_us: int, to_us: int, limit: int, after: tuple[int, str] | None = None
+    ) -> Sequence[Congestion]:
+        """Those in force or ended after from_us that began before to_us, by begin and id.
+
+        `after`: on from the (begin_us, id) of the last one seen. Raises MobilityError.
+        """
 
     def listen(self, callback: Listener) -> Callable[[], None]:
         """Call back with congestions that have begun, become worse or ended; returns what ends it."""
@@ -42,7 +47,7 @@ class NoRoads:
         """None."""
         return ()
 
-    def congestions(self, _from_us: int) -> Sequence[Congestion]:
+    def congestions(self, *_: object) -> Sequence[Congestion]:
         """None."""
         return ()
 

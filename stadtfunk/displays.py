@@ -9,7 +9,7 @@ from alerts.displays.content import CITY, Scene
 from alerts.displays.displays import DisplayConfig, Displays
 from alerts.displays.spaces import Sign, SignRules, Spaces
 from alerts.mobility.states import CarPark
-from api.mobility.parks import FEWEST_SPACES, OCCUPANCY
+from api.mobility.parks import OCCUPANCY, tells_one_space
 from devices.errors import Fault
 from devices.registry import Registry
 from ingest.broker import read_broker_url, tls_context
@@ -69,7 +69,7 @@ def _spaces(service: "Service", table: SignsTable | None) -> Spaces | None:
 
     def shown(park: CarPark) -> bool:
         known = service.registry.current.stations.get(park.station)
-        return known is not None and known.public and rule.live and park.capacity >= FEWEST_SPACES
+        return known is not None and known.public and rule.live and not tells_one_space(park)
 
     def name(station: str) -> str:
         known = service.registry.current.stations.get(station)

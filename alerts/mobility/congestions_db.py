@@ -11,6 +11,7 @@ SCHEMA = (
     """CREATE TABLE congestion (
         id TEXT PRIMARY KEY, segment TEXT NOT NULL, begin_us INTEGER NOT NULL, end_us INTEGER,
         worst TEXT NOT NULL) WITHOUT ROWID""",
+    "CREATE INDEX congestion_begin ON congestion (begin_us, id)",
 )
 
 
@@ -22,13 +23,19 @@ def write(connection: sqlite3.Connection, congestions: Sequence[Congestion]) -> 
     )
 
 
-def read(file: SqliteFile, from_us: int) -> tuple[Congestion, ...]:
-    """Those in force or ended after `from_us`, by begin and id. Raises MobilityError."""
+def read(
+    file: SqliteFile, from_us: int, to_us: int, limit: int, after: tuple[int, str] | None = None
+) -> tuple[Congestion, ...]:
+    """Those in force or ended after `from_us` that began before `to_us`, by begin and id.
+
+    `after`: on from the (begin_us, id) of the last one seen. Raises MobilityError.
+    """
     with file.read() as connection:
         rows = connection.execute(
             "SELECT id, segment, begin_us, end_us, worst FROM congestion "
-            "WHERE end_us IS NULL OR end_us > ? ORDER BY begin_us, id",
-            (from_us,),
+            "WHERE (end_us IS NULL OR end_us > ?1) AND begin_us < ?2 "
+            "AND (?3 IS NULL OR (begin_us, id) > (?3, ?4)) ORDER BY begin_us, id LIMIT ?5",
+            (from_us, to_us, *(after or (None, None)), limit),
         ).fetchall()
     worst = {each: each for each in STATES}
     return tuple(

@@ -80,6 +80,11 @@ _OF_TOTALS = (
     f"SELECT begin_us, end_us, {_BEFORE} FROM total "  # noqa: S608 - a constant
     "WHERE site = ? AND level = ? AND begin_us >= ? AND begin_us < ? ORDER BY begin_us LIMIT ?"
 )
+_WHOLE = (
+    "SELECT NOT EXISTS (SELECT 1 FROM total WHERE site = ?1 AND level = ?4 AND begin_us = ?2 AND "
+    "(count, seconds, bridged) IS NOT (SELECT sum(count), sum(seconds), sum(bridged) FROM cell "
+    "WHERE site = ?1 AND begin_us >= ?2 AND begin_us < ?3))"
+)
 _S = 1_000_000
 _QUARTER_US, _HOUR_US = 900 * _S, 3600 * _S
 _CELLS, _QUARTERS, _HOURS, _DAYS, _WEEKS = range(5)
@@ -166,12 +171,17 @@ class CountsDb:
         self._v85 = speeds.v85.tolist()
 
     def write(self, connection: sqlite3.Connection, cells: Cells, speeds: SpeedCells) -> None:
-        """Put cells in place and sum anew what they belong to."""
+        """Put cells in place and sum anew what they belong to.
+
+        One whose neighbours are kept no longer is left out: the sums that are kept could not be made anew.
+        """
         changed: set[tuple[int, int]] = set()
         rows, first = [], {}
+        newest = max(int(cells.touched.max(initial=0)), int(speeds.touched.max(initial=0)))
+        sums = _Sums(connection, self._local, self._keep.horizon_us(_CELLS, newest))
         for slot, mark, *rest in zip(*(each.tolist() for each in cells), strict=True):
-            if (mine := self._counts[slot]) is not None:
-                begin = mark * CELL_US
+            begin = mark * CELL_US
+            if (mine := self._counts[slot]) is not None and sums.open(mine.site, begin):
                 rows.append((mine.site, begin, mine.counter, *rest))
                 changed.add((mine.site, begin))
                 if begin < self._since.get(mine.counter, begin + 1):
@@ -182,8 +192,8 @@ class CountsDb:
         )
         reported: tuple[list[tuple[float, ...]], list[tuple[float, ...]]] = ([], [])
         for slot, mark, kmh, touched in zip(*(each.tolist() for each in speeds), strict=True):
-            if (mine := self._speeds[slot]) is not None:
-                begin = mark * CELL_US
+            begin = mark * CELL_US
+            if (mine := self._speeds[slot]) is not None and sums.open(mine.site, begin):
                 reported[self._v85[slot]].append((mine.site, begin, mine.counter, kmh, touched))
                 changed.add((mine.site, begin))
         connection.executemany(_SPEED, reported[False])
@@ -281,6 +291,27 @@ class CountsDb:
         return tuple(asked[:limit])
 
 
+class _Sums:
+    """Which sums of long ago can still be made anew: those of which every cell is there, or none yet."""
+
+    def __init__(self, connection: sqlite3.Connection, local: LocalTime, horizon_us: int | None) -> None:
+        self._connection = connection
+        self._local = local
+        self._horizon_us = horizon_us
+        self._open: dict[tuple[int, int], bool] = {}
+
+    def open(self, site: int, begin_us: int) -> bool:
+        """Whether a cell of a site may be put in its place."""
+        if self._horizon_us is None or begin_us >= self._horizon_us:
+            return True
+        week = self._local.week(begin_us)
+        known = self._open.get((site, week[0]))
+        if known is None:
+            known = bool(self._connection.execute(_WHOLE, (site, *week, _WEEKS)).fetchone()[0])
+            self._open[site, week[0]] = known
+        return known
+
+
 def _known(before: _Row | None, row: _Row, after: _Row | None) -> int:
     """Of how many seconds the count is known: bridged ones too, where none goes over a bound."""
     guessed = row.first and before is not None and before.end_us == row.begin_us and before.last
@@ -320,14 +351,19 @@ def _numbers(connection: sqlite3.Connection, site: Site, device: str, settle: in
 
 
 def _stands(connection: sqlite3.Connection, mine: _Counter, *, standing: bool) -> None:
-    """A device that was taken away is missing nowhere after its last cell."""
+    """A device that was taken away is missing nowhere after its last cell.
+
+    Where its cells are kept no longer, after the last quarter of an hour in which anything was counted there.
+    """
     if standing:
         connection.execute(
             "UPDATE counter SET until_us = NULL WHERE id = ? AND until_us IS NOT NULL", (mine.counter,)
         )
     else:
         connection.execute(
-            f"UPDATE counter SET until_us = (SELECT max(begin_us) + {CELL_US} FROM cell "  # noqa: S608 - a constant
-            "WHERE site = ?1 AND counter = ?2) WHERE id = ?2 AND until_us IS NULL",
-            mine,
+            f"UPDATE counter SET until_us = coalesce((SELECT max(begin_us) + {CELL_US} FROM cell "  # noqa: S608 - a constant
+            "WHERE site = ?1 AND counter = ?2), "
+            "(SELECT max(end_us) FROM total WHERE site = ?1 AND level = ?3)) "
+            "WHERE id = ?2 AND until_us IS NULL",
+            (*mine, _QUARTERS),
         )

@@ -73,7 +73,10 @@ def close(  # noqa: PLR0913, PLR0917 - two tables of state and where to say it
                     most=int(numbers.max()),
                     last=int(numbers[-1]),
                     capacity=int(plan.capacity[park]),
-                    completeness=round(min(len(told.known) / max(int(plan.sensors[park]), 1), 1.0), 3),
+                    # somebody was heard: it never rounds to nothing, and hours are means weighted by it
+                    completeness=max(
+                        round(min(len(told.known) / max(int(plan.sensors[park]), 1), 1.0), 3), 0.001
+                    ),
                 ),
             )
         )

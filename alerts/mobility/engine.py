@@ -47,6 +47,8 @@ _BERLIN = ZoneInfo("Europe/Berlin")
 _BATCH_UPLINKS = 4096
 _IDLE_S = 0.5
 _COUNT_AHEAD_US = 60_000_000
+_LAG_US = 900_000_000
+"""What is counted by hand waits while the readings taken are this old, and newer ones are there."""
 _BACK_OFF_S = (0.1, 5.0)
 _FAULT_SHOWN_S = 3600.0
 _HISTORY_US = 3_600_000_000
@@ -179,9 +181,14 @@ class Mobility:
         with self._lock:
             return self._machine.segments() if self._machine else ()
 
-    def congestions(self, from_us: int) -> tuple[Congestion, ...]:
-        """Congestions that are in force or ended after `from_us`, by begin. Raises MobilityError."""
-        return congestions_db.read(self._file, from_us)
+    def congestions(
+        self, from_us: int, to_us: int, limit: int, after: tuple[int, str] | None = None
+    ) -> tuple[Congestion, ...]:
+        """Congestions in force or ended after `from_us` that began before `to_us`, by begin and id.
+
+        `after`: on from the (begin_us, id) of the last one seen. Raises MobilityError.
+        """
+        return congestions_db.read(self._file, from_us, to_us, limit, after)
 
     def listen(self, callback: Listener) -> Callable[[], None]:
         """Call back with congestions that have begun, become worse or ended, in the reader's thread.
@@ -322,6 +329,9 @@ class Mobility:
         for count in self._by_hand.due(self._cursor):
             if machine.awaits(count):
                 self._take_count(machine, count)
+        if self._clock() - machine.newest_us > _LAG_US and self._journal.last_seq() > self._cursor:
+            # cars that passed before it, and wait in the journal, would be added to it
+            return
         for count, future in self._by_hand.asked():
             try:
                 self._check_count(machine, count)

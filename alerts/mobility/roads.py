@@ -139,8 +139,10 @@ class Roads:
     def note(self, slot: Slots, mark: Ints) -> None:
         """Cells of series of counts that have changed: `mark` * MARK_US is their begin."""
         way = self._plan.cells.ways[slot]
-        on = way >= 0
-        way, begin = way[on], mark[on] * MARK_US // QUARTER_US * QUARTER_US
+        begin = mark * MARK_US // QUARTER_US * QUARTER_US
+        # of a device whose clock stands at 1970: 0 is none, and nothing is ever older
+        on = (way >= 0) & (begin > 0)
+        way, begin = way[on], begin[on]
         rows = self._changed.rows
         rows["oldest"][way[rows["oldest"][way] == 0]] = np.iinfo(np.int64).max
         np.minimum.at(rows["oldest"], way, begin)

@@ -35,9 +35,15 @@ def shown_parks(view: View) -> dict[str, CarPark]:
     return {park.station: park for park in view.services.parking() if is_shown(view, park)}
 
 
+def tells_one_space(park: CarPark) -> bool:
+    """Whether what is taken follows from a single space, which then stands for all there are."""
+    watched = min(park.sensors, park.sensors_heard) if park.source == "spaces" else park.capacity
+    return min(park.capacity, watched) < FEWEST_SPACES
+
+
 def park_item(view: View, park: CarPark) -> Item:
     """A car park as this caller may see it; None where nothing is known or only one space would be told."""
-    told = park.newest_us is not None and not _few(view, park.capacity)
+    told = park.newest_us is not None and (view.operator is not None or not tells_one_space(park))
     taken = _rounded(view, park.occupied, park.capacity) if told else None
     trend = park.trend_per_h
     return {
@@ -57,16 +63,16 @@ def park_item(view: View, park: CarPark) -> Item:
     }
 
 
-def occupancy_item(view: View, station: str, interval: str, each: Occupancy) -> Item:
+def occupancy_item(view: View, park: CarPark, interval: str, each: Occupancy) -> Item:
     """What was taken in one interval, as this caller may see it."""
-    few = _few(view, each.capacity)
+    few = view.operator is None and (each.capacity < FEWEST_SPACES or tells_one_space(park))
 
     def rounded(value: float) -> float | None:
         return None if few else min(round(view.rounded(OCCUPANCY, value), 1), each.capacity)
 
     last = rounded(each.last)
     return {
-        "station": station,
+        "station": park.station,
         "interval": interval,
         "begin": format_us(each.begin_us),
         "time": format_us(each.end_us),
@@ -92,16 +98,12 @@ def trend_of(item: Item) -> Trend | None:
     return "increasing" if rate > 0 else "decreasing"
 
 
-def _few(view: View, capacity: int) -> bool:
-    return view.operator is None and capacity < FEWEST_SPACES
-
-
 def _rounded(view: View, spaces: float, most: int) -> int:
     return max(0, min(round(view.rounded(OCCUPANCY, spaces)), most))
 
 
 def _reserved(view: View, spaces: ReservedSpaces) -> Item:
-    if _few(view, spaces.capacity):
+    if view.operator is None and spaces.capacity < FEWEST_SPACES:
         return {"capacity": spaces.capacity, "occupied": None, "free": None}
     taken = _rounded(view, spaces.occupied, spaces.capacity)
     # a space of which nobody knows is neither taken nor free

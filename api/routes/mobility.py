@@ -104,20 +104,20 @@ def parking_history(request: Request, view: AnyCaller, query: Annotated[Occupied
     `to` to now.
     """
     wanted = {view.station(id_).id for id_ in query.station} or view.stations.keys()
-    parks = sorted(id_ for id_ in shown_parks(view) if id_ in wanted)
+    parks = {id_: park for id_, park in sorted(shown_parks(view).items()) if id_ in wanted}
     now_us = view.services.clock()
     from_us, to_us = _span(view, query.interval, query.from_, query.to)
     after = decode_cursor(query.cursor, str, int)
     items: list[Item] = []
     last: Key | None = None
-    for id_ in parks:
+    for id_, park in parks.items():
         begin_us = _begin((id_,), after, from_us, to_us)
         if begin_us is None:
             continue
         room = query.limit - len(items)
         kept = view.services.occupancy(id_, query.interval, begin_us, to_us, room + 1)
         found = [each for each in kept if each.end_us <= min(to_us, now_us)]
-        items += [occupancy_item(view, id_, query.interval, each) for each in found[:room]]
+        items += [occupancy_item(view, park, query.interval, each) for each in found[:room]]
         if len(found) > room:
             last = _occupied_key(items[-1])
             break

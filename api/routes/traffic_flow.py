@@ -10,11 +10,12 @@ from api.formats import Format, Item, Layout
 from api.paging import Key, decode_cursor, link_next, page
 from api.problems import Problem
 from api.responses import collection
-from api.rfc3339 import format_us, parse_us
+from api.rfc3339 import LATEST_US, format_us, parse_us
 from api.roads import (
     SPEED,
     VEHICLES,
     congestion_items,
+    congestions_between,
     flow_item,
     line_of,
     seen_flow,
@@ -95,16 +96,17 @@ def congestions(request: Request, view: AnyCaller, query: Annotated[CongestionsQ
     if to_us is not None and from_us > to_us:
         raise Problem(400, "from is later than to", "exchange from and to, or leave one of them out")
     streets = seen_streets(view)
-    known = view.services.roads.congestions(from_us)
-    found = [each for each in known if to_us is None or each.begin_us < to_us]
-    items = sorted(congestion_items(view, found), key=_congestion_key)
-    after = decode_cursor(query.cursor, int, str)
-    chosen, last = page(items, _congestion_key, after, query.limit)
+    cursor = decode_cursor(query.cursor, int, str)
+    after = None if cursor is None else (int(cursor[0]), str(cursor[1]))
+    span_us = from_us, LATEST_US if to_us is None else to_us
+    found, more = congestions_between(view, span_us, query.limit, after)
+    items = congestion_items(view, found)
+    last = _congestion_key(items[-1]) if more else None
     return collection(
         request,
         view,
         query.f,
-        items=chosen,
+        items=items,
         layout=Layout(_CONGESTION_COLUMNS, nowhere, lambda item: line_of(streets[item["segment"]])),
         cache=_CACHE,
         link=link_next(request, last, **{"from": format_us(from_us)}),

@@ -241,6 +241,19 @@ def test_the_public_never_hears_whether_one_space_is_taken(city):
     assert [each["occupied"] for each in staff] == [1, 0]
 
 
+@pytest.mark.parametrize(("sensors", "heard"), [(1, 1), (8, 1)])
+def test_one_space_that_stands_for_a_whole_car_park_is_not_told_either(city, sensors, heard):
+    city.parks = (CarPark("z-haupt", "spaces", 8, 8, 0, T0, T0, sensors, heard),)
+    city.changes["occupancy"] = Kept({("z-haupt", "PT15M"): occupancies("PT15M", [8, 0], 8)}).counts
+    (now,) = items(city, "parking")
+    assert (now["occupied"], now["free"], now["changed"], now["expected"]) == (None, None, None, [])
+    past = items(city, "parking/history")
+    assert [(each["occupied"], each["occupied_mean"], each["free"]) for each in past] == [(None,) * 3] * 2
+    assert items(city, "parking", **STAFF)[0]["occupied"] == 8
+    city.parks = (CarPark("z-haupt", "counters", 8, 8, 0, T0, T0, 2, 1),)
+    assert items(city, "parking")[0]["occupied"] == 8
+
+
 @pytest.mark.parametrize("limit", [1, 3, 100])
 def test_the_past_of_car_parks_comes_in_pages(city, limit):
     city.parks = (LOEWE, CarPark("z-haupt", "spaces", 8, 1, 7, T0, T0, 8, 8))

@@ -103,6 +103,16 @@ def test_states_are_as_public_as_quarters_of_the_counts(city, asked, rule, shown
     assert len(asked("segments", OPERATOR, f="json").json()["items"]) == 2
 
 
+def test_where_few_people_are_not_told_no_quarter_of_them_is(city, roads, asked):
+    roads.states = (flow_state("z-haupt"), flow_state("z-haupt", property_="people_count", count=1))
+    kinds = [each["property"] for each in asked("flow").json()["items"]]
+    assert kinds == ["people_count", "vehicle_count"]
+    city.changes["rules"] = {"people_count": PublicRule(suppress_below=5)}
+    (item,) = asked("flow").json()["items"]
+    assert item["property"] == "vehicle_count"
+    assert len(asked("flow", OPERATOR).json()["items"]) == 2
+
+
 @pytest.mark.parametrize("closed", [False, True])
 def test_where_speeds_are_measured_they_have_to_be_public_too(city, roads, asked, closed):
     city.registry = load_registry(None, [RADAR])
@@ -186,6 +196,23 @@ def test_congestions_of_a_span(asked):
     answer = asked("congestions", **{"from": "2026-07-14T17:00:00Z", "to": "2026-07-14T16:00:00Z"})
     assert answer.status_code == 400
     assert asked("congestions", to="yesterday").status_code == 400
+
+
+@pytest.mark.parametrize("headers", [None, OPERATOR], ids=["public", "staff"])
+def test_congestions_come_page_by_page_and_no_more_of_them_are_read(roads, asked, headers):
+    span = {"from": "2026-07-13T12:00:00Z"}
+    every = [each["id"] for each in asked("congestions", headers, **span).json()["items"]]
+    assert every == (["main.1", "secret.1", "main.2"] if headers else ["main.1", "main.2"])
+    roads.asked.clear()
+    found, cursor = [], {}
+    while cursor is not None:
+        answer = asked("congestions", headers, limit=1, **span, **cursor)
+        found += [each["id"] for each in answer.json()["items"]]
+        link = answer.headers.get("link", "")
+        following = link.partition("cursor=")[2].partition(">")[0]
+        cursor = {"cursor": following} if following else None
+    assert found == every
+    assert set(roads.asked) == {2}
 
 
 def test_congestions_as_geojson(asked):

@@ -53,6 +53,7 @@ class Roads:
         Congestion("secret.1", "secret", T0 - 2 * HOUR, None, "jam"),
         Congestion("main.2", "main", T0 - HOUR, None, "jam"),
     )
+    asked: list = field(default_factory=list)
     listeners: list = field(default_factory=list)
 
     def flow(self):
@@ -61,8 +62,14 @@ class Roads:
     def segments(self):
         return self.now
 
-    def congestions(self, from_us):
-        return [each for each in self.told if each.end_us is None or each.end_us > from_us]
+    def congestions(self, from_us, to_us, limit, after=None):
+        self.asked.append(limit)
+        found = [
+            each
+            for each in sorted(self.told, key=lambda each: (each.begin_us, each.id))
+            if (each.end_us is None or each.end_us > from_us) and each.begin_us < to_us
+        ]
+        return [each for each in found if after is None or (each.begin_us, each.id) > after][:limit]
 
     def listen(self, callback):
         self.listeners.append(callback)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mobility_city import MIN, machine_of, readings
+from mobility_city import MIN, machine_of, readings, registry
 
 from alerts.errors import MobilityError
 from alerts.mobility.counted import Count, Site
@@ -335,3 +335,48 @@ def test_a_reset_is_no_bridge(tmp_path):
 def test_intervals_that_come_a_second_late_leave_no_holes(town):
     town.take(*((0, 5 * (i + 1) + i % 3 / 60, 2) for i in range(13)))
     assert [each.completeness for each in town.counts("PT1H", to_us=MONDAY + HOUR)] == [1.0]
+
+
+def test_a_second_device_that_begins_before_what_is_kept_spoils_no_sum(tmp_path):
+    town = Town(tmp_path / "old.db", ROAD)
+    # three days, of two of which the cells go
+    town.take(*((0, 5 * (i + 1), 1) for i in range(12 * 24 * 3)))
+    later = MONDAY + 42 * DAY
+    town.step(readings((0, later, 4.0)))
+    while town.history.purge(later):
+        pass
+    before = {level: town.counts(level, to_us=later - DAY) for level in LEVELS}
+    assert [each.count for each in before["P1D"]] == [12 * 24] * 3
+    assert len(before["PT5M"]) == 12 * 24
+    for minute in (10, 15, 24 * 60):
+        town.step(readings((3, MONDAY + minute * MIN, 1.0), (1, MONDAY + minute * MIN, 50.0)))
+    after = {level: town.counts(level, to_us=later - DAY) for level in LEVELS}
+    assert {level: [each.count for each in after[level]] for level in LEVELS} == {
+        level: [each.count for each in before[level]] for level in LEVELS
+    }
+    town.file.close()
+
+
+def test_a_site_that_is_new_brings_its_past_along(tmp_path):
+    town = Town(tmp_path / "new.db", ROAD, Keep(cells=40))
+    town.step(readings((1, MONDAY + 60 * DAY, 50.0)))
+    for hour in range(48):
+        town.take(*((3, 60 * hour + 5 * (i + 1), 1) for i in range(12)))
+    assert [each.count for each in town.counts("P1D", to_us=MONDAY + 2 * DAY)] == [12 * 24] * 2
+    assert [each.count for each in town.counts("P1W", to_us=MONDAY + DAY)] == [12 * 48]
+    town.file.close()
+
+
+def test_a_device_that_was_silent_for_long_before_it_was_exchanged_is_missing_nowhere(tmp_path):
+    town = Town(tmp_path / "silent.db", ROAD)
+    town.take(*((0, 5 * (i + 1), 1) for i in range(24)))
+    later = MONDAY + 60 * DAY
+    while town.history.purge(later):
+        pass
+    plan = town.machine.plan(registry(ROAD[3:]), ROAD)
+    town.machine.adopt(plan)
+    town.history.arrange(plan.counts, plan.speeds)
+    town.take(*((3, 5 * (i + 1), 1) for i in range(25)), base=later)
+    hours = town.counts("PT1H")
+    assert [(each.count, each.completeness) for each in hours if each.count][:4] == [(12, 1.0)] * 4
+    town.file.close()

@@ -111,3 +111,31 @@ def test_a_kernel_that_raises_costs_the_one_reading(monkeypatch):
     assert left_out == [(55.0, "ZeroDivisionError()")]
     (site,) = machine.traffic()
     assert sum(each.count for each in site.five_minutes) == 24
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["reloaded", "restarted"])
+@pytest.mark.parametrize("late", [0, 3, 15])
+def test_another_interval_in_the_device_list_lets_no_late_reading_make_a_count_negative(restarted, late):
+    series = [Series("road", "vehicle_count_interval", "in", "0000000000000001")]
+    it = machine_of(series, interval_s=300)
+    it.step(readings(*((0, T0 + minute * MIN, value) for minute, value in ((5, 0.0), (10, 0.0), (20, 40.0)))))
+    if restarted:
+        it = machine_of(series, state=dict(it.pages()), interval_s=900)
+    else:
+        it.adopt(it.plan(registry(series, interval_s=900), series))
+    it.step(readings((0, T0 + late * MIN, 1.0)))
+    it.step(readings((0, T0 + 35 * MIN, 9.0)))
+    # and between two that were spread alike
+    it.step(readings((0, T0 + 30 * MIN, 6.0)))
+    (road,) = it.traffic()
+    assert [each.count for each in road.five_minutes] == [0, 0, 0, 40, 3, 3, 9]
+
+
+def test_an_interval_that_changes_before_the_first_real_count_costs_nothing():
+    series = [Series("road", "vehicle_count_interval", "in", "0000000000000001")]
+    it = machine_of(series, interval_s=300)
+    it.step(readings((0, T0, 1e6)))
+    it.adopt(it.plan(registry(series, interval_s=600), series))
+    it.step(readings((0, T0 + 10 * MIN, 6.0), (0, T0 + 5 * MIN, 4.0)))
+    (road,) = it.traffic()
+    assert sum(each.count for each in road.five_minutes) == 10

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mobility_city import registry, rules_of
+from mobility_city import machine_of, readings, registry, rules_of
 
 from alerts.errors import CountRefusedError
 from alerts.mobility.car_park import Concluded
@@ -77,6 +77,17 @@ def test_what_is_missing_is_missing_and_weighs_nothing(file):
     assert (hour.mean, hour.completeness, hour.last) == (18.0, 0.625, 30)
     assert history.occupancy("loewe", "PT15M", MIDNIGHT, MIDNIGHT + HOUR, 2)[0].begin_us == MIDNIGHT + QUARTER
     assert history.occupancy("elsewhere", "PT15M", 0, MIDNIGHT * 2, 9) == ()
+
+
+def test_one_space_of_thousands_that_is_heard_is_written_down(file):
+    spaces = [Series("wiese", "parking_occupied", "", f"{number:016x}") for number in range(2100)]
+    words = [(0, MIDNIGHT + minute * MIN, 1.0) for minute in range(1, 90, 10)]
+    found = machine_of(spaces).step(readings(*words))
+    history = OccupancyDb(file, LocalTime(BERLIN), KeepOccupancy())
+    write(file, history, found.parking.quarters)
+    (day,) = history.occupancy("wiese", "P1D", MIDNIGHT, MIDNIGHT + DAY, 9)
+    assert (day.last, day.capacity) == (2100, 2100)
+    assert 0 < history.occupancy("wiese", "PT1H", MIDNIGHT, MIDNIGHT + DAY, 9)[0].completeness < 0.002
 
 
 def test_each_resolution_is_kept_as_long_as_it_is_set(file):
@@ -201,6 +212,16 @@ def test_corrections_and_occupancy_can_be_read_back(place):
     kept = reader.occupancy("loewe", "PT15M", 0, MIDNIGHT * 2, 1000)
     assert len(kept) >= 36
     assert all(0 <= each.mean <= each.most <= 20 for each in kept)
+
+
+def test_a_count_by_hand_waits_until_what_had_passed_before_it_is_counted(place):
+    place.put(*cars(8))
+    reader = place.reader(batch_uplinks=30)
+    reader.run_once()
+    assert reader.parking()[0].occupied != 4
+    assert counting(reader, "loewe", place.now_us, 4, "Erika Muster").after == 4
+    drain(reader)
+    assert reader.parking()[0].occupied == 4
 
 
 def test_a_count_by_hand_is_durable_and_the_same_in_a_replay(place):

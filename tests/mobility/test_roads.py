@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mobility_city import MIN, T0, readings, registry, rules_of
 
+from alerts.mobility import congestions_db
 from alerts.mobility.calendar import QUARTER_US
 from alerts.mobility.counted import Site
 from alerts.mobility.database import FILE, open_database
@@ -17,12 +18,14 @@ from alerts.mobility.machine import Machine
 from alerts.mobility.quarters import way_of
 from alerts.mobility.roads import Streets
 from alerts.mobility.segments import Street
+from alerts.mobility.states import Congestion
 from ingest.journal import Accepted
 from ingest.reading import Measured, Series
 from ingest.sqlite_journal import SqliteJournal
 from ingest.uplink import TimeSource, Uplink
 
 START = -(-T0 // QUARTER_US) * QUARTER_US
+FOR_EVER = 1 << 62
 LINE = ((7.13, 50.99), (7.14, 50.98))
 EUI = "0000000000000001"
 CARS, TRUCKS = "ltr/class1", "ltr/class2"
@@ -106,6 +109,12 @@ def test_the_way_of_a_channel():
 
 def test_the_first_readings_do_not_look_back_to_the_beginning_of_time():
     assert told(machine().step(readings(*course(12)))) == []
+
+
+@pytest.mark.parametrize("time", [0, -(10**12), 1])
+def test_a_device_whose_clock_stood_at_1970_is_judged_all_the_same(time):
+    it = machine()
+    assert told(it.step(readings((0, time, 5.0), *course(*JAM)))) == [(30, None, "jam"), (30, 75, "jam")]
 
 
 def test_silence_ends_a_congestion_when_others_are_still_heard():
@@ -246,7 +255,7 @@ def city(tmp_path):
 def kept(reader, from_us=0):
     return [
         ((e.begin_us - START) // MIN, e.end_us and (e.end_us - START) // MIN)
-        for e in reader.congestions(from_us)
+        for e in reader.congestions(from_us, FOR_EVER, 9)
     ]
 
 
@@ -271,17 +280,34 @@ def test_congestions_are_kept_and_told_and_open_ones_survive_a_restart(city):
     assert second.streets == STREETS.segments
 
 
+def test_congestions_can_be_read_page_by_page(tmp_path):
+    file = open_database(tmp_path / FILE)
+    told = [
+        Congestion(f"{street}.{i // 2}", street, i // 2, i // 2 + 5, "jam")
+        for i, street in enumerate("ab" * 4)
+    ]
+    with file.write() as connection:
+        congestions_db.write(connection, told[::-1])
+    read, after = [], None
+    while page := congestions_db.read(file, 5, 3, 2, after):
+        assert len(page) <= 2
+        read += page
+        after = page[-1].begin_us, page[-1].id
+    assert read == told[2:6]
+    file.close()
+
+
 def test_a_replay_of_the_journal_keeps_the_same_and_tells_nobody(city):
     first = city.reader()
     city.hear(first, course(*JAM))
-    live = kept(first), first.congestions(0), first.flow(), first.segments()
+    live = kept(first), first.congestions(0, FOR_EVER, 9), first.flow(), first.segments()
     heard = []
     city.now_us += 240 * MIN
     again = city.reader("another.db")
     again.listen(heard.extend)
     while again.run_once():
         pass
-    assert (kept(again), again.congestions(0), again.flow(), again.segments()) == live
+    assert (kept(again), again.congestions(0, FOR_EVER, 9), again.flow(), again.segments()) == live
     assert heard == []
 
 
