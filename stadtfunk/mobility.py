@@ -1,29 +1,40 @@
 """Traffic and parking as a part of the service."""
 
+import tempfile
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import structlog
+
+from alerts.errors import MobilityError
 from alerts.mobility.counts_db import Keep
 from alerts.mobility.database import FILE, open_database
 from alerts.mobility.engine import Mobility
 from alerts.mobility.occupancy_db import KeepOccupancy
-from ingest.sqlite_file import sqlite_path
+from ingest.health import Health
+from ingest.sqlite_file import SqliteFile, sqlite_path
 from stadtfunk.parts import Group
 from stadtfunk.roads import streets_of
 
 if TYPE_CHECKING:
     from stadtfunk.service import Service
 
+_log = structlog.get_logger(__name__)
 
-def mobility_of(service: "Service", opened: ExitStack) -> Mobility:
-    """The reader that counts, over mobility.db beside the journal. Raises ConfigError, MobilityError."""
+
+def mobility_of(service: "Service", opened: ExitStack) -> tuple[Mobility, Group]:
+    """The reader that counts, over mobility.db beside the journal, and its group. Raises ConfigError.
+
+    Where that file cannot be used nothing is counted, and `/readyz` says so: the flood warnings need it not.
+    """
     settings = service.settings
     streets = streets_of(settings, service.registry.current, service.catalogue)
-    file = open_database(sqlite_path(settings.journal.url).with_name(FILE))
+    file, fault = _file(sqlite_path(settings.journal.url).with_name(FILE), opened)
     opened.callback(file.close)
     traffic = settings.traffic
-    return Mobility(
+    mobility = Mobility(
         service.journal,
         service.criteria.rules,
         lambda: service.registry.current,
@@ -46,8 +57,17 @@ def mobility_of(service: "Service", opened: ExitStack) -> Mobility:
         ),
         catalogue=service.catalogue,
     )
+    if fault:
+        return mobility, Group((), lambda: {"mobility": Health(ok=False, detail=fault)})
+    return mobility, Group((mobility,), lambda: {"mobility": mobility.health})
 
 
-def mobility_group(mobility: Mobility) -> Group:
-    """It as a group of the service."""
-    return Group((mobility,), lambda: {"mobility": mobility.health})
+def _file(path: Path, opened: ExitStack) -> tuple[SqliteFile, str]:
+    """mobility.db and ""; or an empty file of this run alone, and what is wrong with mobility.db."""
+    try:
+        return open_database(path), ""
+    except MobilityError as error:
+        fault = f"traffic and parking are not counted: {error}; put it right or move it away, and start again"
+        _log.error("mobility_not_counted", fault=str(error))
+        folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="stadtfunk-mobility-"))
+        return open_database(Path(folder) / FILE), fault

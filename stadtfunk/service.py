@@ -55,7 +55,7 @@ from stadtfunk.heartbeats import heartbeats_of
 from stadtfunk.javascript_types import city_catalogue, javascript_types_of, keep
 from stadtfunk.mass_mail import mass_mail_group, mass_mail_of
 from stadtfunk.metrics import Metrics
-from stadtfunk.mobility import mobility_group, mobility_of
+from stadtfunk.mobility import mobility_of
 from stadtfunk.neighbours import FILE, neighbour_faults, neighbours_of
 from stadtfunk.network_servers import kinds_of, server_config, storage_of
 from stadtfunk.parts import Group, Part
@@ -208,8 +208,8 @@ class Service:
             hears=self._hears,
             heard_by=self.gateways.reception,
         )
-        self.mobility = mobility_of(self, self._opened)
-        self._groups.append(mobility_group(self.mobility))
+        self.mobility, group = mobility_of(self, self._opened)
+        self._groups.append(group)
         self.required = RequiredWatch(
             self.journal, lambda: self.registry.current, self.catalogue, clock, self._tell
         )

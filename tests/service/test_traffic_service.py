@@ -75,3 +75,27 @@ def test_what_is_kept_is_configured_by_resolution(tmp_path):
     table = city(tmp_path, "[traffic]\nkeep_15min_days = 90\nkeep_hours_days = 1000\n").traffic
     assert (table.keep_5min_days, table.keep_15min_days, table.keep_hours_days) == (40, 90, 1000)
     assert (table.keep_days_days, table.keep_weeks_days) == (None, None)
+
+
+@pytest.mark.parametrize("broken", ["damaged", "a folder in its place"])
+def test_a_file_that_cannot_be_used_stops_counting_and_nothing_else(tmp_path, broken):
+    file = tmp_path / "mobility.db"
+    if broken == "damaged":
+        file.write_bytes(b"no database" * 1000)
+    else:
+        file.mkdir()
+    service = Service(city(tmp_path))
+    service.start()
+    try:
+        service.journal.append([counter(0, 1), counter(5, 7)])
+        wait_for(lambda: service.engine.cursor == service.journal.last_seq())
+        health = service.health()
+        assert health["engine"].ok
+        assert not health["mobility"].ok
+        assert "mobility.db" in health["mobility"].detail
+        assert "move it away" in health["mobility"].detail
+        assert service.mobility.traffic() == ()
+    finally:
+        service.stop()
+    if broken == "damaged":
+        assert file.read_bytes() == b"no database" * 1000
