@@ -96,8 +96,8 @@ _LEVELS: Mapping[Resolution, int] = {
     "P1W": _WEEKS,
 }
 _LONGEST_US = (CELL_US, _QUARTER_US, _HOUR_US, DAY_US + _HOUR_US, 7 * DAY_US + _HOUR_US)
-LEAST_DAYS = 35
-"""A counter that speaks after a month of silence changes all the cells of that month."""
+LEAST_DAYS = 37
+"""A counter that speaks after a month of silence changes that month, and the week it began in."""
 
 
 @dataclass(frozen=True, slots=True)

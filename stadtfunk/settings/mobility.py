@@ -14,7 +14,7 @@ Days = Annotated[int, Field(ge=LEAST_DAYS, le=36_500)]
 class TrafficTable(Table):
     """For how many days counts are kept, None for ever; `segment`: pieces of street.
 
-    `suppress_below`: fewer people are not told, 0: all. At least 35 days, because a counter that speaks after
+    `suppress_below`: fewer people are not told, 0: all. At least 37 days, because a counter that speaks after
     a month of silence changes all the counts of that month.
     """
 

@@ -65,7 +65,7 @@ def test_what_is_counted_is_told_after_a_restart(tmp_path):
     assert (tmp_path / "mobility.db").exists()
 
 
-@pytest.mark.parametrize("days", ["34", "0", "1.5", "40000"])
+@pytest.mark.parametrize("days", ["36", "0", "1.5", "40000"])
 def test_counts_that_may_still_change_cannot_be_deleted(tmp_path, days):
     with pytest.raises(ConfigError, match="keep_5min_days"):
         city(tmp_path, f"[traffic]\nkeep_5min_days = {days}\n")
