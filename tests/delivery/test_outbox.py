@@ -206,16 +206,14 @@ def test_older_steps_go_first_and_a_newer_one_makes_them_needless(make_outbox, j
 
 def test_stops_soon_while_a_call_hangs_and_says_so_afterwards(make_outbox, endpoint, journal):
     endpoint.mode = "hang"
-    channel = Channel("wache", endpoint.url + "?rto=60")
-    others = set(threading.enumerate())
+    channel, others = Channel("wache", endpoint.url + "?rto=60"), set(threading.enumerate())
     outbox = make_outbox(channel)
     outbox.start()
     write_events(journal, make_event())
     until(lambda: endpoint.requests == 1)
     before = time.monotonic()
     outbox.stop()
-    # the call itself would take a minute; two seconds are what an idle machine needs at most
-    assert time.monotonic() - before < 20
+    assert time.monotonic() - before < 20  # the call would take a minute
     assert not [t for t in set(threading.enumerate()) - others if t.name.startswith("outbox")]
     endpoint.mode = "ok"
     again = make_outbox(channel)
