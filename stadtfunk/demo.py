@@ -28,10 +28,11 @@ from stadtfunk.duty_officer import DutyOfficer
 from stadtfunk.errors import StartError
 from stadtfunk.publisher import Publisher
 from stadtfunk.reaction import Reaction, Stopwatch
-from stadtfunk.serve import Server, bind, interruptible
+from stadtfunk.serve import Server, bind
 from stadtfunk.service import Service
 from stadtfunk.settings import Settings
 from stadtfunk.settings_file import load_settings
+from stadtfunk.signals import stop_asked
 from stadtfunk.tokens import new_token
 
 CITY = Path(__file__).with_name("demo_city")
@@ -58,21 +59,24 @@ def run(args: argparse.Namespace) -> int:
     if args.speed <= 0:
         print("--speed: give a number above 0", file=sys.stderr)
         return 2
-    result = None
     try:
-        with interruptible():
-            result = _demo(args)
+        with stop_asked() as asked:
+            result = _demo(args, asked)
+    except _StopAsked:
+        return 0
     except TimeoutError as error:
         print(error, file=sys.stderr)
         return 1
-    if result is None:  # Ctrl-C
-        return 0
     # Last of all, when nothing can write any more.
     print(json.dumps(asdict(result)), flush=True)
     return 0 if result.complete else 1
 
 
-def _demo(args: argparse.Namespace) -> "Report":
+class _StopAsked(Exception):  # noqa: N818 - no error: somebody wants the demo to end
+    """Ctrl-C or SIGTERM, seen where the demo waits."""
+
+
+def _demo(args: argparse.Namespace, asked: threading.Event) -> "Report":
     token, digest = new_token()
     with (
         _listener(args.port) as listener,
@@ -83,8 +87,9 @@ def _demo(args: argparse.Namespace) -> "Report":
         registry = load_registry(settings.path(settings.devices.file or Path("devices.csv")))
         simulator = Simulator(load_catalogue(), registry, args.seed)
         clock = DemoClock(time.time_ns() // 1000, args.speed)
+        pace = _Pace(clock, asked)
         with (
-            _running(settings, clock, listener) as service,
+            _running(settings, pace, listener) as service,
             Publisher(broker.mqtt_311, "stadtfunk-demo-network-servers") as publisher,
         ):
             print(_welcome(args, settings, token, simulator), flush=True)
@@ -92,9 +97,9 @@ def _demo(args: argparse.Namespace) -> "Report":
             messages = simulator.messages(start_us, storms=1 if args.until_done else None)
             stopwatch = Stopwatch(clock)
             service.engine.listen(stopwatch.hear)
-            sent = play(messages, clock, publisher, lambda: service.intake.stats.messages, stopwatch.tick)
+            sent = _play(messages, pace, publisher, lambda: service.intake.stats.messages, stopwatch.tick)
             publisher.flush()
-            drained = _drained(service, sent)
+            drained = _drained(service, sent, pace)
             reaction = stopwatch.reaction(simulator.crossings(start_us))
             print(reaction.line(), flush=True)
             return replace(drained, **_seconds(reaction))
@@ -147,6 +152,33 @@ class DemoClock:
 
 
 @dataclass(frozen=True, slots=True)
+class _Pace:
+    """How the demo waits: for its clock, or for somebody, and never after it has been stopped."""
+
+    clock: DemoClock
+    asked: threading.Event
+
+    def until(self, due_us: int) -> None:
+        """Let time pass up to here. Raises _StopAsked."""
+        self._look()
+        self.clock.limit(due_us)
+        while (wait_us := due_us - self.clock()) > 0:
+            self._look(min(_NAP_S, wait_us / 1e6 / self.clock.speed))
+
+    def wait(self, condition: Callable[[], bool], problem: str) -> None:
+        """Until it holds. Raises _StopAsked, TimeoutError."""
+        until = time.monotonic() + _STUCK_S
+        while not condition():
+            if time.monotonic() > until:
+                raise TimeoutError(f"{problem} for {_STUCK_S:.0f} s")
+            self._look(_POLL_S)
+
+    def _look(self, seconds: float = 0.0) -> None:
+        if self.asked.wait(seconds):
+            raise _StopAsked
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The last line of `--until-done`: uplinks sent by the simulator, and what the journal holds of them.
 
@@ -173,25 +205,23 @@ class Report:
         return self.sent == self.stored + self.rejected
 
 
-def play(
+def _play(
     messages: Iterable[Delivery],
-    clock: DemoClock,
+    pace: _Pace,
     publisher: Publisher,
     taken: Callable[[], int],
-    tick: Callable[[], None] = lambda: None,
+    tick: Callable[[], None],
 ) -> int:
     """Publish each message when it is due; the number of distinct uplinks among them.
 
     `taken` says how many messages the service has dealt with: it is never left far behind. `tick` is called
-    after each message.
+    after each message. Raises _StopAsked, TimeoutError.
     """
     distinct = 0
     for published, message in enumerate(messages):
-        clock.limit(message.due_us)
-        while (wait_us := message.due_us - clock()) > 0:
-            time.sleep(min(_NAP_S, wait_us / 1e6 / clock.speed))
+        pace.until(message.due_us)
         least = published - _LAG
-        _wait(partial(_reached, taken, least), "the service takes no messages")
+        pace.wait(partial(_reached, taken, least), "the service takes no messages")
         publisher.publish(message.topic, message.payload)
         tick()
         distinct += message.kind is not Kind.DUPLICATE
@@ -233,7 +263,7 @@ def _seconds(reaction: Reaction) -> dict[str, Any]:
     }
 
 
-def _drained(service: Service, sent: int) -> Report:
+def _drained(service: Service, sent: int, pace: _Pace) -> Report:
     """The report once the journal holds everything and its readers are through."""
     journal = service.journal
 
@@ -245,22 +275,22 @@ def _drained(service: Service, sent: int) -> Report:
         )
 
     with suppress(TimeoutError):  # the report then says what is missing
-        _wait(done, "the service does not catch up")
+        pace.wait(done, "the service does not catch up")
     return report(journal, sent)
 
 
 @contextmanager
-def _running(settings: Settings, clock: DemoClock, listener: socket.socket) -> Iterator[Service]:
+def _running(settings: Settings, pace: _Pace, listener: socket.socket) -> Iterator[Service]:
     """The service with its pages, once it hears the broker."""
-    service = Service(settings, clock=clock)
+    service = Service(settings, clock=pace.clock)
     server = Server(service.app(), settings.api.host, settings.api.port)
     pages = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="demo-pages")
-    officer = DutyOfficer(service, clock)
+    officer = DutyOfficer(service, pace.clock)
     service.start()
     pages.start()
     officer.start()
     try:
-        _wait(
+        pace.wait(
             lambda: server.started and all(consumer.health.ok for consumer in service.consumers),
             "the service does not start",
         )
@@ -270,14 +300,6 @@ def _running(settings: Settings, clock: DemoClock, listener: socket.socket) -> I
         pages.join()
         officer.stop()
         service.stop()
-
-
-def _wait(condition: Callable[[], bool], problem: str) -> None:
-    until = time.monotonic() + _STUCK_S
-    while not condition():
-        if time.monotonic() > until:
-            raise TimeoutError(f"{problem} for {_STUCK_S:.0f} s")
-        time.sleep(_POLL_S)
 
 
 def _settings(folder: Path, broker: Addresses, port: int, digest: str) -> Settings:

@@ -5,7 +5,6 @@ import fcntl
 import hashlib
 import json
 import math
-import signal
 import sys
 import threading
 import time
@@ -38,6 +37,7 @@ from stadtfunk.errors import ConfigError, StartError
 from stadtfunk.javascript_types import city_catalogue, javascript_types_of
 from stadtfunk.settings import Settings
 from stadtfunk.settings_file import load_settings
+from stadtfunk.signals import stop_asked
 
 _EVERY_S = 2.0
 _STAGES = {
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     settings = load_settings(args.config)
     selection = Selection(frozenset(args.device), args.begin, args.end)
     try:
-        with ExitStack() as opened, _interruptible() as stopping:
+        with ExitStack() as opened, stop_asked() as stopping:
             outcome = _reprocess(settings, selection, args, opened, stopping)
     except (DevicesError, AlertsConfigError) as error:
         raise ConfigError(*error.faults) from error
@@ -244,19 +244,6 @@ def _value(value: float | None, quality: int) -> str:
     if not quality:
         return "nothing"
     return f"{'missing' if value is None else f'{value:g}'} (quality {quality})"
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """Ctrl-C and SIGTERM stop it after the page that is under way."""
-    stopping = threading.Event()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(each, lambda *_: stopping.set()) for each in signals]
-    try:
-        yield stopping
-    finally:
-        for each, handler in zip(signals, before, strict=True):
-            signal.signal(each, handler)
 
 
 @contextmanager

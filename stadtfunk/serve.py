@@ -2,11 +2,9 @@
 
 import argparse
 import gc
-import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
@@ -17,6 +15,7 @@ from api.app import close_streams
 from stadtfunk.errors import StartError
 from stadtfunk.service import Service
 from stadtfunk.settings_file import load_settings
+from stadtfunk.signals import stop_asked
 
 _log = structlog.get_logger(__name__)
 _GRACE_S = 5
@@ -25,11 +24,18 @@ _GRACE_S = 5
 class Server(uvicorn.Server):
     """uvicorn that ends the live streams before it waits for open answers.
 
-    `trusted_proxies`: whose X-Forwarded-For and -Proto are believed, IP addresses and networks.
+    `trusted_proxies`: whose X-Forwarded-For and -Proto are believed, IP addresses and networks. `asked`: ends
+    it as a signal does, one that came before uvicorn listened for signals included.
     """
 
     def __init__(
-        self, app: FastAPI, host: str, port: int, trusted_proxies: Sequence[str] = ("127.0.0.1", "::1")
+        self,
+        app: FastAPI,
+        host: str,
+        port: int,
+        trusted_proxies: Sequence[str] = ("127.0.0.1", "::1"),
+        *,
+        asked: threading.Event | None = None,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -45,6 +51,11 @@ class Server(uvicorn.Server):
             )
         )
         self._streaming = app
+        self._asked = asked or threading.Event()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to end."""
+        return await super().on_tick(counter) or self._asked.is_set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then as usual."""
@@ -71,37 +82,6 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-@contextmanager
-def interruptible() -> Iterator[Callable[[], None]]:
-    """Ctrl-C and SIGTERM end what is inside, quietly; a second one does not disturb the stopping.
-
-    Gives a function to call before each longer step: Python loses an exception that a signal raises while an
-    object is being finalised, and nobody would stop.
-    uvicorn repeats a signal when it has shut down: with the default handler the process would die there.
-    """
-    signals = (signal.SIGINT, signal.SIGTERM)
-
-    asked = threading.Event()
-
-    def interrupt(_number: int, _frame: object) -> None:
-        for each in signals:
-            signal.signal(each, signal.SIG_IGN)
-        asked.set()
-        raise KeyboardInterrupt
-
-    def look() -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-
-    before = [signal.signal(each, interrupt) for each in signals]
-    try:
-        yield look
-    except KeyboardInterrupt:
-        return
-    for each, handler in zip(signals, before, strict=True):
-        signal.signal(each, handler)
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which configuration."""
     parser.add_argument("--config", type=Path, required=True, metavar="city.toml")
@@ -109,25 +89,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run until SIGINT or SIGTERM."""
-    with interruptible() as look:
-        _serve(args, look)
+    with stop_asked() as asked:
+        _serve(args, asked)
     return 0
 
 
-def _serve(args: argparse.Namespace, look: Callable[[], None]) -> None:
+def _serve(args: argparse.Namespace, asked: threading.Event) -> None:
     settings = load_settings(args.config)
     service = Service(settings)
     with bind(settings.api.host, settings.api.port) as listener:
-        server = Server(service.app(), settings.api.host, settings.api.port, settings.api.trusted_proxies)
+        api = settings.api
+        server = Server(service.app(), api.host, api.port, api.trusted_proxies, asked=asked)
         # what is there before the first uplink stays: the collector need not walk it again and again
         gc.collect()
         gc.freeze()
         try:
-            look()
-            service.start()
-            look()
-            host, port = listener.getsockname()[:2]
-            _log.info("serving", url=f"http://{host}:{port}/")
-            server.run(sockets=[listener])
+            if not asked.is_set():
+                service.start()
+                host, port = listener.getsockname()[:2]
+                _log.info("serving", url=f"http://{host}:{port}/")
+                server.run(sockets=[listener])
         finally:
             service.stop()

@@ -18,7 +18,10 @@ def main():
         *(sys.executable, "-I", "-m", "schemathesis.cli", "run", f"{base}/openapi.json"),
         *("--checks", "not_a_server_error", "--phases", "fuzzing", "--max-examples", str(EXAMPLES)),
         *("--seed", str(SEED), "--no-shrink", "--continue-on-failure", "--request-timeout", "60"),
-        *("--workers", "2"),
+        *(
+            "--workers",
+            "1",
+        ),  # with two, CPython 3.11 fails in ast.parse: its depth is shared by threads (gh-106905)
         *("--suppress-health-check", "all", "--generation-database", "none", "--warnings", "off"),
         *("--exclude-path-regex", LEFT_OUT, "--report", "ndjson", "--report-ndjson-path", str(report)),
     ]

@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
 
+import pytest
 from servers import free_port, wait_for
 
 from devices.catalogue import load_catalogue
@@ -24,6 +25,8 @@ from devices.registry import InstalledDevice, Registry, load_registry
 from devices.simulator.network import Frame, chirpstack_v4, join, message_id, radio
 from devices.simulator.simulator import Kind, Script, Simulator
 from stadtfunk.tokens import new_token
+
+STOP_S = 15
 
 COLUMNS = (
     "dev_eui",
@@ -209,7 +212,9 @@ port = {self.port}
     def start(self, *, ready=True):
         with (self.folder / "service.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "stadtfunk", "serve", "--config", self.config], stdout=log, stderr=log
+                [sys.executable, "-X", "faulthandler", "-m", "stadtfunk", "serve", "--config", self.config],
+                stdout=log,
+                stderr=log,
             )
         if ready:
             wait_for(self.ready, 180, f"the service, see {self.folder}/service.log")
@@ -222,7 +227,12 @@ port = {self.port}
     def stop(self, number=signal.SIGTERM) -> int:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(number)
-        return self._process.wait(15)
+        try:
+            return self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGABRT)  # the fault handler writes where every thread is
+            self._process.wait()
+            pytest.fail(f"no end after {STOP_S} s:\n{(self.folder / 'service.log').read_text()[-12000:]}")
 
     def get(self, path: str, *, token=True):
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")

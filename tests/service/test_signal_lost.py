@@ -2,11 +2,14 @@
 
 import os
 import signal
-import sys
+import threading
+from types import SimpleNamespace
 
 import pytest
+from fastapi import FastAPI
 
-from stadtfunk.serve import interruptible
+from stadtfunk.serve import Server, bind
+from stadtfunk.signals import SIGNALS, stop_asked
 
 
 class Finalised:
@@ -18,20 +21,27 @@ class Finalised:
             pass
 
 
-def test_a_signal_during_finalisation_is_seen_at_the_next_look(monkeypatch):
-    lost = []
-    monkeypatch.setattr(sys, "unraisablehook", lost.append)
-    before = signal.getsignal(signal.SIGTERM)
-    reached = []
-    try:
-        with interruptible() as look:
-            look()
-            Finalised()
-            reached.append("after the signal")
-            look()
-            pytest.fail("nobody saw the signal")
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    assert reached == ["after the signal"]
-    assert [each.exc_type for each in lost] == [KeyboardInterrupt]
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_is_an_event_and_never_an_exception(number):
+    before = [signal.getsignal(each) for each in SIGNALS]
+    with stop_asked() as asked:
+        assert not asked.is_set()
+        for _ in range(2):  # a second one changes nothing
+            os.kill(os.getpid(), number)
+            assert asked.wait(5)
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
+def test_a_signal_during_finalisation_is_not_lost():
+    with stop_asked() as asked:
+        Finalised()
+        assert asked.is_set()
+
+
+def test_a_signal_before_the_server_listens_for_signals_ends_it():
+    app = FastAPI()
+    app.state.stream = SimpleNamespace(close=lambda: None)
+    asked = threading.Event()
+    asked.set()
+    with bind("127.0.0.1", 0) as listener:
+        Server(app, "127.0.0.1", 0, asked=asked).run(sockets=[listener])

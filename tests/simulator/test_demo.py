@@ -98,11 +98,11 @@ def test_until_done_accounts_for_every_uplink_whatever_the_speed(start, tmp_path
         assert report["warnings_raised"] == report["warnings_cleared"] >= 10
         # one gauge is silent while the water reaches its last mark
         assert report["crossings_alerted"] == report["crossings"] - 1 >= 10
-        # an interval, now and then a late uplink; and a busy machine takes 0.3 s to judge and tell
-        pause_s = 0.3 * float(arguments[1])
-        assert 0 < report["crossing_to_alert_s"]["median"] <= 300 + pause_s
-        assert report["crossing_to_alert_s"]["max"] <= 14 * 60 + pause_s
-        if "--keep" not in arguments:  # at 9000 that is longer than the water takes: nothing is ahead of it
+        assert report["crossing_to_alert_s"]["median"] > 0
+        if "--keep" not in arguments:  # at 9000 judging takes longer than the water: nothing is ahead of it
+            # an interval, now and then a late uplink; and a busy machine takes 0.3 s to judge and tell
+            assert report["crossing_to_alert_s"]["median"] <= 300 + 0.3 * 1200
+            assert report["crossing_to_alert_s"]["max"] <= 14 * 60 + 0.3 * 1200
             assert report["crossings_expected"] >= report["crossings"] - 2
             assert report["expected_lead_min"] >= 8
         reports.append(report)
