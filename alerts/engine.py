@@ -20,7 +20,7 @@ from alerts.areal_rain import GaugeRain
 from alerts.catchments import Catchments
 from alerts.event import Event, from_row, to_row
 from alerts.incidents.decision import ACTIONS, Decision, DecisionRefusedError
-from alerts.kernels.curve import Tally
+from alerts.kernels.curve_row import Tally
 from alerts.kernels.kernels import Kernels
 from alerts.kostra.kostra import Kostra
 from alerts.outlook import LevelOutlook

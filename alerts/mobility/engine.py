@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from alerts.errors import CountRefusedError, MobilityError
-from alerts.kernels.curve import Tally
+from alerts.kernels.curve_row import Tally
 from alerts.lifecycle import stamp
 from alerts.mobility import congestions_db
 from alerts.mobility.by_hand import ByHand
