@@ -42,6 +42,7 @@ from stadtfunk.settings import ApiTable, Settings
 from stadtfunk.settings_file import read_settings
 from stadtfunk.subscriptions import subscription_faults
 from stadtfunk.texts import examine_texts
+from stadtfunk.unjudged import unjudged_advice
 
 _HERE = {"127.0.0.1", "::1", "localhost"}
 
@@ -165,6 +166,7 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
         advice += rules.releases.advice()
         advice += kostra_advice(kostra, rules, registry, catalogue or {})
         advice += lead_time_advice(rules, registry, catalogue or {}, catchments)
+        advice += unjudged_advice(rules, registry, catalogue or {}, catchments)
     return faults, advice
 
 
