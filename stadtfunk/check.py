@@ -165,8 +165,8 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     if rules is not None:
         advice += rules.releases.advice()
         advice += kostra_advice(kostra, rules, registry, catalogue or {})
-        advice += lead_time_advice(rules, registry, catalogue or {}, catchments)
-        advice += unjudged_advice(rules, registry, catalogue or {}, catchments)
+        for of_rules in (lead_time_advice, unjudged_advice):
+            advice += of_rules(rules, registry, catalogue or {}, catchments)
     return faults, advice
 
 

@@ -282,37 +282,3 @@ def test_a_rule_among_the_settings_is_told_its_file(check):
     assert "rule: unknown key (it belongs in the file that [alerts] rules names" in said
     _, said = check(GOOD, more='[rules]\nfile = "rules.toml"')
     assert "the keys are in docs/operations.md" in said
-
-
-INSTALLED = (
-    "dev_eui,type,station,lat,lon,capacity,direction,stages_cm,sensor_height_cm\n"
-    "70b3d57ba0000001,decentlab-dl-tbrg,rain-1,51,7,,,,\n"
-    "70b3d57ba0000002,decentlab-dl-mbx,level-1,51,7,,,60;100,300\n"
-    "70b3d57ba0000003,nwave-ncc405,park-1,51,7,80,in,,\n"
-    "70b3d57ba0000004,nwave-ncc405,park-1,,,,out,,\n"
-)
-SRI = '[[rule]]\nid = "sri"\nkind = "sri"\n'
-LEVEL = '[[rule]]\nid = "level"\nkind = "water_level"\n'
-PARKING = '[[rule]]\nid = "park-1"\nkind = "parking"\nstations = "park-1"\n'
-COUNTS = '[[rule]]\nid = "counts"\nkind = "counts"\n'
-
-
-@pytest.mark.parametrize(
-    ("rules", "left"),
-    [
-        (PARKING, {"rain at rain-1:", "water levels at level-1:", "counts at park-1:"}),
-        (COUNTS + SRI, {"water levels at level-1:", "car parks at park-1:"}),
-        (PARKING + COUNTS + LEVEL + SRI, set()),
-        (PARKING + COUNTS + LEVEL + SRI.replace("sri", "dwd_rain"), set()),
-    ],
-)
-def test_what_rules_of_ones_own_leave_out_is_advised(check, tmp_path, rules, left):
-    (tmp_path / "rules.toml").write_text(rules)
-    code, said = check(GOOD, INSTALLED, more='[alerts]\nrules = "rules.toml"')
-    assert code == 0, said
-    assert said.count("no rule judges") == len(left)
-    assert all(f"no rule judges {each}" in said for each in left)
-
-
-def test_the_shipped_rules_leave_nothing_out(check):
-    assert "no rule judges" not in check(GOOD, INSTALLED, more="")[1]
