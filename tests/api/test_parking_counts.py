@@ -68,6 +68,8 @@ def test_a_count_that_is_not_taken_says_why_and_is_not_noted(counted, operator, 
     counted.refuse.append(fault)
     answer = operator.post(f"{BASE}/p-markt/count", json={"occupied": 12, "by": "Erika"})
     assert answer.status_code == status
+    assert answer.json().get("reason") == getattr(fault, "reason", None)
+    assert answer.json()["hint"]
     assert "/var/lib" not in answer.text
     assert operator.get("/api/v1/admin/audit").json()["items"] == []
 
