@@ -1,5 +1,7 @@
 """Car parks and counts in the shapes of other systems; tests/clients judges the shapes."""
 
+from dataclasses import replace
+
 import pytest
 from kept_counts import HIDDEN, HOUR, LOEWE, ROAD, Kept, counts
 from small_town import MINUTE, T0, TOKEN
@@ -194,7 +196,9 @@ def test_a_class_heard_for_the_first_time_makes_another_version_of_the_table(des
 
 
 def test_the_gate_of_a_car_park_is_on_no_side_of_the_town(city):
-    assert city.registry.stations["p-markt"].capacity
+    stations = city.registry.stations
+    markt = replace(stations["p-markt"], capacity=40)
+    city.registry = replace(city.registry, stations={**stations, markt.id: markt})
     city.counts = (SiteCounts(Site("p-markt", "vehicle_count", "in"), T0, tuple(counts("PT5M", [1] * 3))),)
     assert "measurementSide" not in announced(city)[1]
 
