@@ -118,7 +118,7 @@ def _other_method(request: Request) -> Response:
     ).response()
 
 
-async def _validation(_: Request, error: Exception) -> Response:
+async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
     faults: dict[str, list[str]] = {}
     for item in error.errors():
@@ -130,9 +130,15 @@ async def _validation(_: Request, error: Exception) -> Response:
     return Problem(
         422,
         "; ".join(f"{parameter}: {problem}" for parameter, problem in named.items()),
-        "the parameters of each address: /docs",
+        _remedy(request, named),
         errors=[{"parameter": parameter, "problem": problem} for parameter, problem in named.items()],
     ).response()
+
+
+def _remedy(request: Request, named: Mapping[str, str]) -> str:
+    if "body" in named and "json" not in request.headers.get("Content-Type", ""):
+        return "the body is JSON: send it with `Content-Type: application/json`"
+    return "the parameters of each address: /docs"
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

@@ -42,6 +42,7 @@ from stadtfunk.settings import ApiTable, Settings
 from stadtfunk.settings_file import read_settings
 from stadtfunk.subscriptions import subscription_faults
 from stadtfunk.texts import examine_texts
+from stadtfunk.unjudged import unjudged_advice
 
 _HERE = {"127.0.0.1", "::1", "localhost"}
 
@@ -164,7 +165,8 @@ def examine(settings: Settings) -> tuple[list[Fault], list[str]]:
     if rules is not None:
         advice += rules.releases.advice()
         advice += kostra_advice(kostra, rules, registry, catalogue or {})
-        advice += lead_time_advice(rules, registry, catalogue or {}, catchments)
+        for of_rules in (lead_time_advice, unjudged_advice):
+            advice += of_rules(rules, registry, catalogue or {}, catchments)
     return faults, advice
 
 

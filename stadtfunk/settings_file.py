@@ -23,6 +23,8 @@ from stadtfunk.settings import Settings
 UNSET = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """What a variable of the environment is put in place of; still there: it is not set."""
 _MOST_PASSES = 10
+_OF_RULES = {("rule",), ("maintenance",), ("release",)}
+"""Tables that belong in the file of the rules."""
 
 
 def load_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -125,14 +127,19 @@ def _databases_from(folder: Path, data: dict[str, Any]) -> None:
                 section["url"] = f"sqlite://{folder / sqlite_path(url)}"
 
 
+def _meant(where: tuple[int | str, ...]) -> str:
+    if where in _OF_RULES:
+        return "it belongs in the file that [alerts] rules names, a copy of alerts/rules.toml: docs/rules.md"
+    close = difflib.get_close_matches(str(where[-1]), _known_keys(where[:-1]), n=1)
+    return f"did you mean {close[0]}?" if close else "remove it; the keys are in docs/operations.md"
+
+
 def _faults(file: str, error: ValidationError) -> Iterator[Fault]:
     for item in error.errors(include_url=False):
         where = item["loc"]
         key = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in where).lstrip(".")
         if item["type"] == "extra_forbidden":
-            close = difflib.get_close_matches(str(where[-1]), _known_keys(where[:-1]), n=1)
-            remedy = f"did you mean {close[0]}?" if close else "remove it, or see the README for the keys"
-            yield Fault(file, key, "unknown key", remedy)
+            yield Fault(file, key, "unknown key", _meant(where))
         elif item["type"] == "missing":
             yield Fault(file, key, "missing", "add it")
         elif item["type"] == "value_error":

@@ -45,7 +45,9 @@ class _Counter:
 def measured_data(view: View) -> Item:
     """The newest finished quarter (hour, where quarters are not public) of every counter on the map."""
     found = []
-    for station, counters in _stations(view):
+    stations = list(_stations(view))
+    version = _version(view, stations)
+    for station, counters in stations:
         measured = [
             (each, item) for each in counters for item in newest_counts(view, each.counts, each.interval)
         ]
@@ -56,22 +58,24 @@ def measured_data(view: View) -> Item:
         "roaMeasuredDataPublication",
         {
             **_head(view, newest),
-            "measurementSiteTableReference": [_reference(view, "MeasurementSiteTable", _TABLE)],
+            "measurementSiteTableReference": [_reference("MeasurementSiteTable", _TABLE, version)],
             "headerInformation": _HEADER,
-            "siteMeasurements": [_measurements(view, station, measured) for station, measured in found],
+            "siteMeasurements": [_measurements(station, measured, version) for station, measured in found],
         },
     )
 
 
 def site_table(view: View) -> Item:
     """Where is counted, and what each index of the measured data means."""
-    sites = [_site(view, station, counters) for station, counters in _stations(view)]
+    stations = list(_stations(view))
+    version = _version(view, stations)
+    sites = [_site(view, station, counters, version) for station, counters in stations]
     return _payload(
         "roaMeasurementSiteTablePublication",
         {
             **_head(view, _changed(view)),
             "headerInformation": _HEADER,
-            "measurementSiteTable": [{"idG": _TABLE, "versionG": _version(view), "measurementSite": sites}],
+            "measurementSiteTable": [{"idG": _TABLE, "versionG": version, "measurementSite": sites}],
         },
     )
 
@@ -91,7 +95,7 @@ def _stations(view: View) -> Iterator[tuple[str, list[_Counter]]]:
     yield from sorted(counts.items())
 
 
-def _measurements(view: View, station: str, measured: Sequence[tuple[_Counter, Item]]) -> Item:
+def _measurements(station: str, measured: Sequence[tuple[_Counter, Item]], version: str) -> Item:
     """`measurementTimeDefault` is the newest interval's; a quantity of another one says so itself."""
     _, newest = max(measured, key=lambda each: str(each[1]["time"]))
     default = _time(newest)
@@ -102,7 +106,7 @@ def _measurements(view: View, station: str, measured: Sequence[tuple[_Counter, I
             single = {"roaSinglePhysicalQuantity": {"basicData": data}}
             quantities.append({"index": index, "physicalQuantity": single})
     return {
-        "measurementSiteReference": _reference(view, "MeasurementSite", station),
+        "measurementSiteReference": _reference("MeasurementSite", station, version),
         "measurementTimeDefault": default,
         "physicalQuantity": quantities,
     }
@@ -122,16 +126,19 @@ def _data(counter: _Counter, item: Item, time: Item) -> Iterator[tuple[int, Item
         yield counter.number * 2 + 2, {"roaTrafficSpeed": speed}
 
 
-def _site(view: View, id_: str, counters: Sequence[_Counter]) -> Item:
+def _site(view: View, id_: str, counters: Sequence[_Counter], version: str) -> Item:
     station = view.stations[id_]
     place = {"latitude": station.lat, "longitude": station.lon}
     return {
         "idG": id_,
-        "versionG": _version(view),
+        "versionG": version,
         "measurementSiteName": _german(station.name),
         "measurementSiteIdentification": id_,
         "measurementSpecificCharacteristics": [
-            {"index": each.number * 2 + n, "measurementSpecificCharacteristics": _characteristics(each, kind)}
+            {
+                "index": each.number * 2 + n,
+                "measurementSpecificCharacteristics": _characteristics(view, each, kind),
+            }
             for each in counters
             for n, kind in _kinds(view, each)
         ],
@@ -150,9 +157,11 @@ def _kinds(view: View, counter: _Counter) -> Iterator[tuple[int, str]]:
         yield 2, "trafficSpeed"
 
 
-def _characteristics(counter: _Counter, kind: str) -> Item:
+def _characteristics(view: View, counter: _Counter, kind: str) -> Item:
     direction = counter.site.channel.partition("/")[0]
-    side = {"measurementSide": {"value": _SIDES[direction]}} if direction in _SIDES else {}
+    # at the gate of a car park `in` is not towards the town
+    on_a_road = view.stations[counter.site.station].capacity is None
+    side = {"measurementSide": {"value": _SIDES[direction]}} if on_a_road and direction in _SIDES else {}
     return {
         "specificMeasurementValueType": {"value": kind},
         "period": MINUTES[counter.interval] * 60,
@@ -177,17 +186,18 @@ def _head(view: View, time: str) -> dict[str, Any]:
     return {"lang": "de", "publicationTime": time, "publicationCreator": creator(view.services.city)}
 
 
-def _reference(view: View, class_: str, id_: str) -> Item:
-    return {"targetClass": class_, "idG": id_, "versionG": _version(view)}
+def _reference(class_: str, id_: str, version: str) -> Item:
+    return {"targetClass": class_, "idG": id_, "versionG": version}
 
 
 def _changed(view: View) -> str:
     return format_us(view.services.static_us())
 
 
-def _version(view: View) -> str:
-    """Grows whenever the list of stations changes."""
-    return str(view.services.static_us() // _SECOND_US)
+def _version(view: View, stations: Sequence[tuple[str, Sequence[_Counter]]]) -> str:
+    """Another whenever the list of stations is, or a counter is heard for the first time: indexes follow."""
+    counters = sum(len(each) for _, each in stations)
+    return f"{view.services.static_us() // _SECOND_US}.{counters}"
 
 
 def _german(text: str) -> Item:

@@ -58,6 +58,7 @@ def park_item(view: View, park: CarPark) -> Item:
         "time": None if park.newest_us is None else format_us(park.newest_us),
         "sensors_known": park.sensors_heard,
         "sensors_total": park.sensors,
+        "source": park.source,
         "reserved": {kind: _reserved(view, each) for kind, each in sorted(park.reserved.items())},
         "expected": [] if taken is None else [_expected(view, each, park) for each in park.expected],
     }

@@ -29,7 +29,7 @@ _DAY_US = 86_400_000_000
 _USUAL_SPAN: Mapping[str | None, int] = {"P1D": 31 * _DAY_US, "P1W": 371 * _DAY_US}
 _PARKING_COLUMNS = (
     *("station", "name", "capacity", "occupied", "free", "trend_per_h", "changed", "confidence", "time"),
-    *("sensors_known", "sensors_total"),
+    *("sensors_known", "sensors_total", "source"),
 )
 _OCCUPIED_COLUMNS = (
     *("station", "interval", "begin", "time", "occupied_mean", "occupied_max", "occupied", "free"),

@@ -1,5 +1,6 @@
 """/api/v1/admin/parking: what people count in car parks, and what was put right there."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -22,6 +23,14 @@ from api.schemas.parking_counts import CorrectionItem
 
 router = APIRouter(prefix="/api/v1/admin/parking", tags=["operators"])
 _LAYOUT = Layout(tuple(CorrectionItem.model_fields), nowhere)
+_REMEDIES: Mapping[str, str] = {
+    "source": "look after its sensors; what each car park's number comes from is `source` in /api/v1/parking",
+    "capacity": "leave reserved spaces out; if there are more, mend `capacity` in the device list",
+    "future": "leave `time` out for now, or mend its offset from UTC",
+    "age": "count again and send the number within the hour",
+    "late": "look at /readyz",
+    "unknown": "the list: /api/v1/parking",
+}
 _AWAY = "car parks cannot be read or written at the moment"
 StationId = Annotated[str, Path(max_length=200)]
 
@@ -64,7 +73,8 @@ def count(view: Operator, station_id: StationId, body: CountBody) -> Response:
         made = view.services.count_by_hand(station_id, time_us, body.occupied, body.by)
     except CountRefusedError as refused:
         status = {"unknown": 404, "late": 409}.get(refused.reason, 422)
-        raise Problem(status, str(refused), "see docs/parking.md") from refused
+        hint = _REMEDIES.get(refused.reason, "")
+        raise Problem(status, str(refused), hint, reason=refused.reason) from refused
     except MobilityError as fault:
         raise Problem(503, _AWAY, "see /readyz") from fault
     note(view, body.by, "count_car_park", station_id, made.detail)

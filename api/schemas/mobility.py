@@ -60,6 +60,7 @@ class Parking(BaseModel):
                     "time": "2026-07-14T18:30:00Z",
                     "sensors_known": 2,
                     "sensors_total": 2,
+                    "source": "counters",
                     "reserved": {"disabled": {"capacity": 4, "occupied": 1, "free": 3}},
                     "expected": [
                         {
@@ -81,7 +82,7 @@ class Parking(BaseModel):
     capacity: int
     occupied: int | None
     free: int | None = Field(
-        description="Spaces whose sensor has never reported count as free / ohne die für wenige bestimmten"
+        description="Of those that everybody may take / von denen, die jeder nutzen darf"
     )
     trend_per_h: float | None = Field(
         description="How many more become taken in an hour / um so viele werden es in einer Stunde mehr"
@@ -91,6 +92,9 @@ class Parking(BaseModel):
     time: AwareDatetime | None
     sensors_known: int = Field(description="Sensors that have reported / die sich gemeldet haben")
     sensors_total: int
+    source: Literal["spaces", "counters", "barrier"] = Field(
+        description="Where the number comes from / woher die Zahl kommt"
+    )
     reserved: dict[Literal["disabled", "charging"], Reserved] = Field(
         description="For few, no part of the other numbers / für wenige, in den anderen Zahlen nicht dabei"
     )

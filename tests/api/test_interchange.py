@@ -1,5 +1,7 @@
 """Car parks and counts in the shapes of other systems; tests/clients judges the shapes."""
 
+from dataclasses import replace
+
 import pytest
 from kept_counts import HIDDEN, HOUR, LOEWE, ROAD, Kept, counts
 from small_town import MINUTE, T0, TOKEN
@@ -159,7 +161,7 @@ def test_counts_are_told_as_flows_and_people_on_foot_are_none(described):
     assert site["measurementSiteReference"] == {
         "targetClass": "MeasurementSite",
         "idG": "z-haupt",
-        "versionG": "1783000000",
+        "versionG": "1783000000.2",
     }
     assert site["measurementTimeDefault"]["period"] == {
         "startOfPeriod": "2026-07-14T18:15:00Z",
@@ -180,6 +182,25 @@ def test_counts_are_told_as_flows_and_people_on_foot_are_none(described):
     }
     assert meant[4]["specificMeasurementValueType"] == {"value": "trafficSpeed"}
     assert meant[4]["specificVehicleCharacteristics"] == {"vehicleType": [{"value": "anyVehicle"}]}
+
+
+def test_a_class_heard_for_the_first_time_makes_another_version_of_the_table(described):
+    def version():
+        table = read(described, "/datex2/traffic-sites.json")["payload"]["roaMeasurementSiteTablePublication"]
+        return table["measurementSiteTable"][0]["versionG"]
+
+    before = version()
+    lorries = Site(ROAD.station, ROAD.property, f"{ROAD.channel}/class0")
+    described.counts = (*described.counts, SiteCounts(lorries, T0, tuple(counts("PT5M", [1] * 3))))
+    assert version() != before
+
+
+def test_the_gate_of_a_car_park_is_on_no_side_of_the_town(city):
+    stations = city.registry.stations
+    markt = replace(stations["p-markt"], capacity=40)
+    city.registry = replace(city.registry, stations={**stations, markt.id: markt})
+    city.counts = (SiteCounts(Site("p-markt", "vehicle_count", "in"), T0, tuple(counts("PT5M", [1] * 3))),)
+    assert "measurementSide" not in announced(city)[1]
 
 
 def test_a_speed_that_may_not_be_told_has_no_index_and_one_of_two_vehicles_no_value(described):

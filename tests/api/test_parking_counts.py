@@ -68,6 +68,8 @@ def test_a_count_that_is_not_taken_says_why_and_is_not_noted(counted, operator, 
     counted.refuse.append(fault)
     answer = operator.post(f"{BASE}/p-markt/count", json={"occupied": 12, "by": "Erika"})
     assert answer.status_code == status
+    assert answer.json().get("reason") == getattr(fault, "reason", None)
+    assert answer.json()["hint"]
     assert "/var/lib" not in answer.text
     assert operator.get("/api/v1/admin/audit").json()["items"] == []
 
@@ -118,3 +120,11 @@ def test_corrections_come_newest_first_page_by_page(counted):
         csv = client.get(f"{BASE}/corrections?f=csv").text.splitlines()
         assert csv[0] == "station,time,before,after,reason,detail"
         assert client.get(f"{BASE}/corrections?from=then").status_code == 400
+
+
+def test_a_body_of_another_type_is_told_its_type(counted, operator):
+    form = {"Content-Type": "application/x-www-form-urlencoded"}  # what curl -d sends by itself
+    answer = operator.post(f"{BASE}/p-markt/count", content=b'{"occupied": 1, "by": "Erika"}', headers=form)
+    assert answer.status_code == 422
+    assert "Content-Type: application/json" in answer.json()["hint"]
+    assert "/docs" in operator.post(f"{BASE}/p-markt/count", json=[]).json()["hint"]

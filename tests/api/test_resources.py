@@ -205,6 +205,7 @@ def test_parking_has_the_agreed_members(client):
             "time": "2026-07-14T18:30:00Z",
             "sensors_known": 40,
             "sensors_total": 40,
+            "source": "spaces",
             "reserved": {},
             "expected": [],
         }

@@ -274,3 +274,11 @@ def test_a_publisher_that_cannot_be_one_is_a_fault(check, wrong, key):
     code, said = check(GOOD, more=f"[dcat]\n{wrong}\n")
     assert code == 1
     assert key in said
+
+
+def test_a_rule_among_the_settings_is_told_its_file(check):
+    code, said = check(GOOD, more='[[rule]]\nid = "p"\nkind = "parking"')
+    assert code == 1
+    assert "rule: unknown key (it belongs in the file that [alerts] rules names" in said
+    _, said = check(GOOD, more='[rules]\nfile = "rules.toml"')
+    assert "the keys are in docs/operations.md" in said

@@ -5,13 +5,15 @@ import { setNow } from "../format.js";
 const PATIENCE_MS = 15_000;
 const known = new Map(); // address -> {etag, body}
 
-/** The service's answer was a refusal; `status` 0: it did not answer. `errors`: what is wrong with each field. */
+/** The service's answer was a refusal; `status` 0: it did not answer. `errors`: what is wrong with each field;
+ *  `reason`: a word where the address tells its refusals apart. */
 export class Refused extends Error {
-  constructor(status, why, hint = "", errors = []) {
+  constructor(status, why, hint = "", errors = [], reason = "") {
     super(why);
     this.status = status;
     this.hint = hint;
     this.errors = errors;
+    this.reason = reason;
   }
 }
 
@@ -54,5 +56,5 @@ async function ask(address, { headers, ...options }) {
   if (clock) setNow(clock);
   if (answer.ok || answer.status === 304) return answer;
   const problem = await answer.json().catch(() => ({}));
-  throw new Refused(answer.status, String(problem.detail ?? answer.status), String(problem.hint ?? ""), problem.errors ?? []);
+  throw new Refused(answer.status, String(problem.detail ?? answer.status), String(problem.hint ?? ""), problem.errors ?? [], String(problem.reason ?? ""));
 }

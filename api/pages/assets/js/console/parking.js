@@ -10,6 +10,7 @@ import { p, translateParking } from "./parking_texts.js";
 const PARKING = "/api/v1/admin/parking";
 const SHOWN = 20;
 const MOST_MINUTES = 59;
+let parks = new Map();
 const $ = (id) => document.getElementById(id);
 
 function start() {
@@ -27,9 +28,13 @@ function start() {
 
 async function load() {
   try {
-    await showCorrections();
-    const { body } = await read("/api/v1/parking?limit=10000");
-    $("form").replaceChildren(body.items.length ? countForm(body.items) : el("p", { class: "quiet" }, p().noPark));
+    await refresh();
+    const counted = [...parks.values()].filter((each) => each.source === "counters");
+    const others = [...parks.values()].filter((each) => each.source !== "counters").map((each) => each.name);
+    $("form").replaceChildren(
+      counted.length ? countForm(counted) : el("p", { class: "quiet" }, p().noPark),
+      ...(counted.length && others.length ? [el("p", { class: "quiet" }, p().others(others.join(", ")))] : []),
+    );
     trouble("");
     $("login").hidden = true;
     $("board").hidden = false;
@@ -43,20 +48,33 @@ async function load() {
   }
 }
 
+/** What is known of the car parks, by station, and what was put right there. */
+async function refresh() {
+  const made = await read(`${PARKING}/corrections?limit=${SHOWN}`);
+  const { body } = await read("/api/v1/parking?limit=10000");
+  parks = new Map(body.items.map((each) => [each.station, each]));
+  showCorrections(made.body.items);
+}
+
 function trouble(text) {
   $("trouble").hidden = !text;
   $("trouble").textContent = text;
 }
 
-async function showCorrections() {
-  const { body } = await read(`${PARKING}/corrections?limit=${SHOWN}`);
+function showCorrections(items) {
   const line = (each) =>
-    el("li", {}, el("b", {}, each.station), ` ${stamp(Date.parse(each.time))} · ${p().reason[each.reason] ?? each.reason} · ${each.before} → ${each.after} · `, el("span", { lang: "en" }, each.detail));
-  $("corrections").replaceChildren(...(body.items.length ? body.items.map(line) : [el("li", { class: "quiet" }, p().none)]));
+    el("li", {}, el("b", {}, parks.get(each.station)?.name ?? each.station), ` ${stamp(Date.parse(each.time))}`, el("br"), p().why[each.reason]?.(each) ?? each.detail);
+  $("corrections").replaceChildren(...(items.length ? items.map(line) : [el("li", { class: "quiet" }, p().none)]));
 }
 
-function countForm(parks) {
-  const park = el("select", { id: newId("park"), required: true }, parks.map((each) => el("option", { value: each.station }, p().parkSaid(each))));
+function countForm(counted) {
+  const park = el("select", { id: newId("park"), required: true }, counted.map((each) => el("option", { value: each.station }, each.name)));
+  const soFar = el("p", { class: "quiet" });
+  const say = () => {
+    const chosen = parks.get(park.value);
+    soFar.textContent = chosen ? p().soFar(chosen) : "";
+    if (chosen) occupied.max = chosen.capacity;
+  };
   const occupied = el("input", { id: newId("occupied"), type: "number", min: 0, required: true, inputmode: "numeric" });
   const ago = el("input", { id: newId("ago"), type: "number", min: 0, max: MOST_MINUTES, value: 0, required: true, inputmode: "numeric" });
   const by = el("input", { id: newId("by"), required: true, maxlength: 100, autocomplete: "name", value: person() });
@@ -67,12 +85,15 @@ function countForm(parks) {
     "form",
     { class: "panel", id: "count" },
     field(p().park, park),
+    soFar,
     field(p().occupied, occupied),
     field(p().ago, ago),
     field(p().by, by),
     el("p", { class: "after" }, button),
     told,
   );
+  park.addEventListener("change", say);
+  say();
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
@@ -83,15 +104,24 @@ function countForm(parks) {
       const made = await send(`${PARKING}/${encodeURIComponent(park.value)}/count`, { occupied: Number(occupied.value), by: by.value.trim(), time });
       told.replaceChildren(el("p", { class: "told good" }, p().sent(made)));
       occupied.value = "";
-      await showCorrections();
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      told.replaceChildren(el("p", { class: "problem", lang: "en" }, error.message));
+      told.replaceChildren(el("p", { class: "problem" }, refusal(error)));
+      return;
     } finally {
       button.disabled = false;
     }
+    // the count is taken, whatever becomes of this
+    await refresh().then(say, () => trouble(p().lost));
   });
   return form;
+}
+
+/** Why a count was not taken. */
+function refusal({ status, reason, message }) {
+  if (reason) return p().refused[reason] ?? message;
+  if (status === 422) return message;
+  return [401, 403].includes(status) ? p().loginAgain : p().notSent;
 }
 
 start();
