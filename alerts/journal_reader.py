@@ -1,4 +1,4 @@
-"""A reader of the journal: how far it has come, what it has not taken, and the thread that goes on from there.
+"""A reader of the journal: how far it has come, and the thread that goes on from there.
 
 What is made of the readings is its owner's, who reads, steps and commits in an order of its own. What was not
 committed is read again: after a crash, and after whatever else went wrong.
@@ -78,12 +78,12 @@ class Words:
 
 
 class JournalReader(Generic[AnyState]):
-    """One reader of the journal, as the part `part`. Only its thread may call what is not said of here:
+    """The journal's reader `part`, of which `series` and `registry` are what its state knows.
 
-    `cursor`, `health`, `since_step_s`, start() and stop() are for any. `turn` reads, steps and commits once and
-    returns how many uplinks it took; `load` makes the state anew from what open() gives; `commit` commits what
-    there is. `registry` gives the current registry, `clock` µs since the epoch: readings dated more than
-    `max_ahead_s` in the future are not sane. A commit is due every `checkpoint_s`.
+    `turn` reads, steps and commits once and returns how many uplinks it took; `load` makes the state anew of
+    what open() gives; `commit` makes durable what there is. `registry` gives the current registry, `clock` µs
+    since the epoch: readings dated more than `max_ahead_s` in the future are not sane. A commit is due every
+    `checkpoint_s`. start(), stop() and what tells how the reader does are for any thread, the rest for its.
     """
 
     def __init__(  # noqa: PLR0913 - everything is injected
@@ -163,7 +163,7 @@ class JournalReader(Generic[AnyState]):
         return self._state
 
     def open(self) -> Part:
-        """What is durable; the cursor, `series` and `registry` are as they belong to it. Raises JournalError."""
+        """What is durable, to make the state from; the reader goes on behind it. Raises JournalError."""
         part = self._journal.load(self._part)
         self.series = list(self._journal.series())
         self.registry = self._current()
