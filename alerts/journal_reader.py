@@ -84,6 +84,7 @@ class JournalReader(Generic[AnyState]):
     what open() gives; `commit` makes durable what there is. `registry` gives the current registry, `clock` µs
     since the epoch: readings dated more than `max_ahead_s` in the future are not sane. A commit is due every
     `checkpoint_s`. start(), stop() and what tells how the reader does are for any thread, the rest for its.
+    `fault`: what keeps it from its work, "" nothing.
     """
 
     def __init__(  # noqa: PLR0913 - everything is injected
@@ -103,6 +104,7 @@ class JournalReader(Generic[AnyState]):
         batch_uplinks: int,
     ) -> None:
         self.cursor = 0
+        self.fault = ""
         self.registry = Registry()
         self.series: list[Series] = []
         self._journal = journal
@@ -125,7 +127,6 @@ class JournalReader(Generic[AnyState]):
         self._thread: threading.Thread | None = None
         self._skipped_at: float | None = None
         self._stepped_at: float | None = None
-        self.fault = ""
 
     @property
     def health(self) -> Health:
