@@ -320,7 +320,7 @@ class Engine:
         return Hearing(self._started_us, dict(self._listening_us), away, self._heard_by())
 
     def _arrange(self, kernels: Kernels, readings: Readings) -> None:
-        registry = self._reader.news(kernels, readings)
+        registry = self._reader.news(kernels.series, readings)
         if registry is not None:
             plans = kernels.plans(registry, self._reader.series)
             with self._lock:
@@ -329,8 +329,10 @@ class Engine:
     def _commit(self, kernels: Kernels, events: Sequence[Event] = ()) -> None:
         if not events and not self._reader.due():
             return
-        new = {row.id for row in self._reader.commit(kernels, [to_row(event) for event in events])}
-        fresh = tuple(event for event in events if event.id in new)
+        new = self._reader.commit(kernels.pages(), [to_row(event) for event in events])
+        kernels.durable()
+        ids = {row.id for row in new}
+        fresh = tuple(event for event in events if event.id in ids)
         self.stats.events += len(fresh)
         if fresh:
             for listener in self._listeners:

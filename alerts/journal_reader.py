@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import structlog
 
@@ -32,21 +32,7 @@ Skip: TypeAlias = Callable[[Readings, Exception], None]
 """Takes a reading that cannot be stepped, and why."""
 
 
-class State(Protocol):
-    """What the owner has made of the readings so far."""
-
-    @property
-    def series(self) -> int:
-        """How many series it knows."""
-
-    def pages(self) -> Mapping[str, bytes]:
-        """What changed since durable()."""
-
-    def durable(self) -> None:
-        """What pages() gave is in the journal."""
-
-
-AnyState = TypeVar("AnyState", bound=State)
+State = TypeVar("State")
 Found = TypeVar("Found")
 
 
@@ -77,7 +63,7 @@ class Words:
     log_skipped: str
 
 
-class JournalReader(Generic[AnyState]):
+class JournalReader(Generic[State]):
     """The journal's reader `part`, of which `series` and `registry` are what its state knows.
 
     `turn` reads, steps and commits once and returns how many uplinks it took; `load` makes the state anew of
@@ -95,8 +81,8 @@ class JournalReader(Generic[AnyState]):
         clock: Callable[[], int],
         *,
         turn: Callable[[], int],
-        load: Callable[[], AnyState],
-        commit: Callable[[AnyState], None],
+        load: Callable[[], State],
+        commit: Callable[[State], None],
         stats: ReaderStats,
         words: Words,
         max_ahead_s: float,
@@ -119,7 +105,7 @@ class JournalReader(Generic[AnyState]):
         self._max_ahead_us = round(max_ahead_s * 1_000_000)
         self._checkpoint_s = checkpoint_s
         self._batch_uplinks = batch_uplinks
-        self._state: AnyState | None = None
+        self._state: State | None = None
         self._durable = self._fence = 0
         self._checkpoint_at = 0.0
         self._careful_until = 0
@@ -157,7 +143,7 @@ class JournalReader(Generic[AnyState]):
             self._thread.join()
             self._thread = None
 
-    def state(self) -> AnyState:
+    def state(self) -> State:
         """What the readings up to the cursor have made. Raises JournalError."""
         if self._state is None:
             self._state = self._load()
@@ -192,10 +178,10 @@ class JournalReader(Generic[AnyState]):
         self._stats.ahead += len(readings) - int(sane.sum())
         return readings[sane]
 
-    def news(self, state: AnyState, readings: Readings) -> Registry | None:
-        """The registry, where it is another one or `series` has more than the state knows; else None."""
+    def news(self, known: int, readings: Readings) -> Registry | None:
+        """The registry, where it is another one or there are more series than those `known`; else None."""
         registry = self._current()
-        unknown = len(readings) and int(readings["series"].max()) >= state.series
+        unknown = len(readings) and int(readings["series"].max()) >= known
         if unknown:
             self.series += self._journal.series(len(self.series))
         if not unknown and registry is self.registry:
@@ -234,10 +220,12 @@ class JournalReader(Generic[AnyState]):
         """Whether it is time to commit, and there is something: a cursor that moved, or what was `found`."""
         return (found or self.cursor != self._durable) and time.monotonic() >= self._checkpoint_at
 
-    def commit(self, state: AnyState, rows: Sequence[EventRow] = ()) -> Sequence[EventRow]:
-        """Make the cursor, the state and some events durable; which of them are new. Raises JournalError."""
-        new = self._journal.commit(self._part, self._fence, self.cursor, state.pages(), rows)
-        state.durable()
+    def commit(self, pages: Mapping[str, bytes], rows: Sequence[EventRow] = ()) -> Sequence[EventRow]:
+        """Make the cursor, the state's pages and some events durable; which of them are new.
+
+        Raises JournalError.
+        """
+        new = self._journal.commit(self._part, self._fence, self.cursor, pages, rows)
         self._durable = self.cursor
         self._checkpoint_at = time.monotonic() + self._checkpoint_s
         return new

@@ -326,7 +326,7 @@ class Mobility:
             )
 
     def _arrange(self, machine: Machine, readings: Readings) -> None:
-        registry = self._reader.news(machine, readings)
+        registry = self._reader.news(machine.series, readings)
         if registry is not None:
             plan = machine.plan(registry, self._reader.series)
             # slots only grow: what was found before has its place in the new plan
@@ -339,7 +339,8 @@ class Mobility:
             return
         found = together(self._found)
         self._write(found)
-        self._reader.commit(machine)
+        self._reader.commit(machine.pages())
+        machine.durable()
         self._found = []
         if found.congestions and self._clock() - machine.newest_us < _HISTORY_US:
             self._tell(tuple({each.id: each for each in found.congestions}.values()))
