@@ -16,7 +16,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from alerts.areas import Areas
-from alerts.kernels.curve import MARK_US, unheard_us, windows
+from alerts.kernels.curve import unheard_us, windows
+from alerts.kernels.curve_row import MARK_US
 from alerts.kernels.rain import UM_PER_MM, RainPlan
 from alerts.kernels.rows import Bools, Floats, Rows
 from devices.registry import Station

@@ -13,7 +13,7 @@ from typing import Generic, TypeAlias, TypeVar
 import structlog
 
 from alerts.errors import AlertsError
-from alerts.kernels.curve import Tally
+from alerts.kernels.curve_row import Tally
 from devices.registry import Registry
 from ingest.errors import Fenced, JournalError
 from ingest.health import Health
@@ -41,7 +41,7 @@ class ReaderStats(Tally):
     """Since the start of a reader. `behind`: uplinks not yet taken at the last look.
 
     `skipped`: readings that made a kernel raise; `ahead`: readings dated in the future; `implausible`,
-    `too_late`, `counter_breaks`, `undated`: what was not taken (see alerts/kernels/curve.py).
+    `too_late`, `counter_breaks`, `undated`: what was not taken (see alerts/kernels/curve_row.py).
     """
 
     readings: int = 0

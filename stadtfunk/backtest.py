@@ -17,7 +17,7 @@ from alerts.backtest.backtest import backtest, settle, spacing_of, with_missing_
 from alerts.catchments import Catchments, load_catchments
 from alerts.errors import AlertsConfigError
 from alerts.event import Event
-from alerts.kernels.curve import Tally
+from alerts.kernels.curve_row import Tally
 from alerts.kernels.plan import RAIN_DEPTH
 from alerts.kostra.kostra import Kostra
 from alerts.rules import Rules, load_rules

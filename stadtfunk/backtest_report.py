@@ -25,7 +25,7 @@ from alerts.backtest.verification import (
     warnings_of,
 )
 from alerts.event import Event
-from alerts.kernels.curve import Tally
+from alerts.kernels.curve_row import Tally
 from alerts.rules import Rules
 from alerts.scale import SEVERITIES, Scale
 from devices.errors import Fault

@@ -13,7 +13,7 @@ import numpy as np
 from alerts.backtest.silence import Silence
 from alerts.catchments import Catchments
 from alerts.event import Event
-from alerts.kernels.curve import Tally
+from alerts.kernels.curve_row import Tally
 from alerts.kernels.kernels import MADE_UP, Kernels
 from alerts.kernels.plan import RAIN_COUNTER, RAIN_DEPTH
 from alerts.kernels.rain import WINDOWS_MIN

@@ -8,7 +8,7 @@ import numpy as np
 
 from alerts.event import Event
 from alerts.kernels import curve
-from alerts.kernels.curve import Amounts, CurvePlan
+from alerts.kernels.curve_row import Amounts, CurvePlan
 from alerts.kernels.rows import Rows
 from alerts.lifecycle import Subject, stamp
 

@@ -12,7 +12,8 @@ from alerts.incidents.decision import Decision
 from alerts.incidents.incidents import Incidents
 from alerts.kernels import basin, expected, level, quality, rain, rain_seen
 from alerts.kernels.checks import Checks, make_checks
-from alerts.kernels.curve import MARK_US, Tally, windows
+from alerts.kernels.curve import windows
+from alerts.kernels.curve_row import MARK_US, Tally
 from alerts.kernels.expected import Beside
 from alerts.kernels.neighbour_test import Neighbours
 from alerts.kernels.plan import Plan, make_plan

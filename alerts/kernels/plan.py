@@ -12,7 +12,7 @@ import numpy as np
 
 from alerts.event import Audience
 from alerts.kernels import rain
-from alerts.kernels.curve import CurvePlan
+from alerts.kernels.curve_row import CurvePlan
 from alerts.kernels.level import MARKS, LevelPlan, LevelRule
 from alerts.kernels.rain import RainPlan, RainRule
 from alerts.kernels.rows import Ints, Slots

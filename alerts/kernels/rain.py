@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from alerts.event import Event
 from alerts.kernels import counter_jumps, curve
-from alerts.kernels.curve import Amounts, CurvePlan, Tally
+from alerts.kernels.curve_row import MARK_US, Amounts, CurvePlan, Tally, fields
 from alerts.kernels.rows import Batch, Bools, Ints, Rows, Slots, rounds
 from alerts.kostra.kostra import DURATIONS_MIN, SRI, SRI_PERCENT, SRI_YEARS, DepthTable
 from alerts.lifecycle import EPISODE, Episode, Finding, Subject
@@ -41,11 +41,11 @@ _SRI_NAMES = (*("Starkregen",) * 2, *("intensiver",) * 3, *("außergewöhnlicher
 _HOUR = DURATIONS_MIN.index(60)
 _DWD = np.array([DURATIONS_MIN.index(window) for window in WINDOWS_MIN])
 _ALERT = DURATIONS_MIN.index(SRI_ALERT_MIN) + 1
-_WINDOWS = np.array(DURATIONS_MIN, np.int64) * 60_000_000 // curve.MARK_US
+_WINDOWS = np.array(DURATIONS_MIN, np.int64) * 60_000_000 // MARK_US
 # A longer window never holds less than a shorter one: as long as a gate's sum stays below what the windows
 # from the gate before it up to it ask for, none of them holds.
 GATES = np.array([DURATIONS_MIN.index(window) for window in (60, 360, 1440, 4320)])
-_MARKS = DURATIONS_MIN[-1] * 60_000_000 // curve.MARK_US + 4
+_MARKS = DURATIONS_MIN[-1] * 60_000_000 // MARK_US + 4
 _NEAR_MARK_US = 30_000_000
 _HOUR_US = 3_600_000_000
 _UNHEARD_US = 900_000_000
@@ -64,7 +64,7 @@ ROW = np.dtype(
         ("sri_spent", "u1", (len(DURATIONS_MIN),)),
         ("sri_episode", EPISODE.descr),
         *counter_jumps.FIELDS,
-        *curve.fields(_MARKS, cover=False),
+        *fields(_MARKS, cover=False),
     ]
 )
 """`met`: how many levels of a criterion hold, per measure and window. `spent`: how many of them are only old
@@ -293,9 +293,9 @@ def _between_marks(rows: Rows, plan: RainPlan, at: Slots) -> Bools:
     Their short sums are interpolated there and may be too high; at the next mark they are exact.
     """
     interval, head = plan.curves.interval_us[at], rows["head"]
-    rest = (head["time"][at] - head["phase"][at]) % curve.MARK_US
-    off: Bools = (rest > _NEAR_MARK_US) & (rest < curve.MARK_US - _NEAR_MARK_US)
-    return off & (interval > 0) & (interval < curve.MARK_US)
+    rest = (head["time"][at] - head["phase"][at]) % MARK_US
+    off: Bools = (rest > _NEAR_MARK_US) & (rest < MARK_US - _NEAR_MARK_US)
+    return off & (interval > 0) & (interval < MARK_US)
 
 
 class _Gauge:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from alerts.kernels.curve import MARK_US
+from alerts.kernels.curve_row import MARK_US
 from alerts.kernels.rows import Floats, Ints, Slots
 
 CELL_US = MARK_US

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alerts.kernels import curve
-from alerts.kernels.curve import MARK_US, Amounts, CurvePlan, Span, Spans, Tally
+from alerts.kernels.curve_row import MARK_US, Amounts, CurvePlan, Span, Spans, Tally, fields
 from alerts.kernels.rows import Batch, Bools, Ints, Rows, Slots, rounds
 from alerts.mobility.cells import Cells, joined, spread
 from alerts.mobility.counted import Count, Site
@@ -21,8 +21,7 @@ KEPT_MARKS = 28 * 12
 KNOTS = 96
 """Readings that stay known: a day of quarters, eight hours of five minutes."""
 
-ROW = np.dtype([*curve.fields(KEPT_MARKS, cover=True, knots=KNOTS), ("interval", "<i8")])
-"""`interval`: the plan's (µs) by which the readings that stay known were spread."""
+ROW = np.dtype(fields(KEPT_MARKS, cover=True, knots=KNOTS))
 MINUTES = (5, 15, 60)
 
 
@@ -118,7 +117,6 @@ def step(rows: Rows, plan: CountsPlan, batch: Batch, seen: Ints, tally: Tally) -
 def _take(rows: Rows, plan: CurvePlan, readings: Amounts, seen: Ints, tally: Tally) -> list[Cells]:
     """Cells that one reading each of some slots changed."""
     slot, time, _ = readings
-    _forget(rows, slot, plan.interval_us[slot])
     before: Rows = rows["head"][slot]
     known = before["pushes"] > 0
     late = np.flatnonzero(known & (time <= before["time"]))
@@ -154,21 +152,6 @@ def _take(rows: Rows, plan: CurvePlan, readings: Amounts, seen: Ints, tally: Tal
         kept = after["time"][late] // MARK_US - KEPT_MARKS + 1
         found.append(_now(rows, slot[late][changed], kept[changed] + place, seen[late][changed]))
     return found
-
-
-def _forget(rows: Rows, slot: Slots, interval_us: Ints) -> None:
-    """Where the device list has another interval now, keep the newest reading alone.
-
-    What older ones were spread over is not known any more: a late one between them would take back more of a
-    cell than was put there.
-    """
-    before = rows["interval"][slot]
-    other = (before != interval_us) & (before > 0) & (rows["head"]["pushes"][slot] > 0)
-    for i in other.nonzero()[0].tolist():
-        row = rows[slot[i]]
-        row["knot_time"], row["knot"], row["knot_break"] = row["head"]["time"], row["head"]["last"], 0
-        row["head"]["pushes"] = KNOTS
-    rows["interval"][slot] = interval_us
 
 
 def _columns(spans: Spans) -> list[tuple[Ints, Ints, Ints]]:

@@ -7,7 +7,7 @@ from datetime import UTC, tzinfo
 import numpy as np
 
 from alerts.kernels import quality
-from alerts.kernels.curve import Tally
+from alerts.kernels.curve_row import Tally
 from alerts.kernels.kernels import batch_of
 from alerts.kernels.rows import Batch, Bools, Ints, Table
 from alerts.mobility import car_park, counting, drift, newest, parking, speeds

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from alerts.kernels.curve import MARK_US
+from alerts.kernels.curve_row import MARK_US
 from alerts.kernels.rows import Floats, Ints, Rows
 from alerts.mobility import speeds
 from alerts.mobility.counted import Count, Site

@@ -6,7 +6,7 @@ the long run is judged when a quarter of an hour is closed (drift.py).
 
 import numpy as np
 
-from alerts.kernels.curve import WRAP_SHARE, Amounts
+from alerts.kernels.curve_row import WRAP_SHARE, Amounts
 from alerts.kernels.rows import Batch, Ints, Rows, Slots, rounds
 from alerts.mobility import drift
 from alerts.mobility.car_park import (

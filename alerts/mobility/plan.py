@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from alerts.kernels.checks import quality_plan
-from alerts.kernels.curve import WRAP_SHARE, CurvePlan
+from alerts.kernels.curve_row import WRAP_SHARE, CurvePlan
 from alerts.kernels.plan import Place, ints, slots_of
 from alerts.kernels.quality import QualityPlan
 from alerts.kostra.kostra import Kostra

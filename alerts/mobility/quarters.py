@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alerts.kernels.curve import MARK_US
+from alerts.kernels.curve_row import MARK_US
 from alerts.kernels.rows import Floats, Ints, Rows, Slots
 from alerts.mobility.calendar import QUARTER_US
 from alerts.mobility.cells import spread

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from alerts.kernels.curve import MARK_US
+from alerts.kernels.curve_row import MARK_US
 from alerts.kernels.rows import Ints, Rows, Slots, Table
 from alerts.mobility import congestion, flow, quarters, week
 from alerts.mobility.calendar import QUARTER_US, Calendar

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alerts.kernels.curve import Tally
+from alerts.kernels.curve_row import Tally
 from alerts.kernels.rows import Batch, Bools, Floats, Ints, Rows, Slots, rounds
 from alerts.mobility.cells import CELL_US, SpeedCells, joined_speeds
 from alerts.mobility.counted import Site

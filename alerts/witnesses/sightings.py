@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from alerts.kernels import curve, rain
+from alerts.kernels.curve_row import MARK_US
 from alerts.kernels.rows import Batch, Bools, Ints, Rows, Slots, Table, rounds
 from alerts.witnesses.plan import COLUMNS, OFFICER, SEEN, WitnessPlan
 
@@ -26,7 +27,7 @@ the half hour `bucket` and in the one before."""
 
 HALF_HOUR_US = 1_800_000_000
 _OFFICIAL_US = 6 * 3_600_000_000
-_WINDOWS = np.array(rain.WINDOWS_MIN, np.int64) * 60_000_000 // curve.MARK_US
+_WINDOWS = np.array(rain.WINDOWS_MIN, np.int64) * 60_000_000 // MARK_US
 _OF_COLUMN = np.array([rain.WINDOWS_MIN.index(window) for window, _ in COLUMNS])
 _NONE = np.zeros(0, np.int64)
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from alerts.kernels.curve import MAX_GAP_US, WRAP_SHARE
+from alerts.kernels.curve_row import MAX_GAP_US, WRAP_SHARE
 from api.aggregates.kernel import Floats, Ints
 
 MOST_PER_MIN = {

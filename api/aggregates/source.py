@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from alerts.kernels.curve import MAX_GAP_US
+from alerts.kernels.curve_row import MAX_GAP_US
 from api.aggregates.counter import Counter
 from api.aggregates.interval import FIRST_US, LAST_US, Edges, Interval
 from api.aggregates.kernel import Cells, Summary

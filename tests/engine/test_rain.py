@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from engine_city import MIN, T0, catalogue, events, kernels, one_series, readings, steps
+from engine_city import MIN, T0, catalogue, events, kernels, one_series, readings, registry, steps
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -138,6 +138,20 @@ def test_a_late_depth_raises_by_the_corrected_sum_now():
     assert (first.time_us, first.value) == (T0 + 10 * MIN, 16.0)
     # nothing is said about the past
     assert {e.time_us for e in found} == {T0 + 10 * MIN}
+
+
+@pytest.mark.parametrize("late_min", [0, 3, 15])
+def test_another_interval_in_the_device_list_lets_no_late_reading_take_rain_back(late_min):
+    machine = after(
+        DEPTH, readings(*((0, T0 + minute * MIN, mm) for minute, mm in ((5, 0), (10, 0), (20, 40))))
+    )
+    machine.arrange(registry(DEPTH, interval_s=900), DEPTH)
+    machine.step(readings((0, T0 + late_min * MIN, 1.0)))
+    machine.step(readings((0, T0 + 35 * MIN, 9.0)))
+    # and between two that were spread alike
+    machine.step(readings((0, T0 + 30 * MIN, 6.0)))
+    ring, marks = machine._rain.rows["ring"][0], np.arange(-1, 8) + T0 // (5 * MIN)
+    assert np.diff(ring[marks % len(ring)]).tolist() == [0, 0, 0, 0, 40_000, 3000, 3000, 9000]
 
 
 def test_total_and_depth_of_one_device_are_not_added():

@@ -81,6 +81,12 @@ def test_no_module_is_longer_than_the_hard_limit():
         assert len(file.read_text().splitlines()) <= HARD, file
 
 
+def test_no_two_modules_of_tests_have_one_name():
+    """pytest imports them by it: one process of a run that meets both fails on the second."""
+    names = [file.name for file in tracked("tests/**/*.py") if file.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_the_wheel_holds_the_packages_and_nothing_else():
     packages = {file.parent.name for file in ROOT.glob("*/__init__.py")}
     assert set(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]) == packages

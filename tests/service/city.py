@@ -26,7 +26,7 @@ from devices.simulator.network import Frame, chirpstack_v4, join, message_id, ra
 from devices.simulator.simulator import Kind, Script, Simulator
 from stadtfunk.tokens import new_token
 
-STOP_S = 15
+STOP_S = 60
 
 COLUMNS = (
     "dev_eui",

@@ -38,6 +38,6 @@ def test_a_signal_under_load_ends_every_part(service, number):
 def test_a_signal_at_the_start_is_obeyed(service):
     service.start(ready=False)
     log = service.folder / "service.log"
-    wait_for(lambda: "started" in log.read_text(), 30, "the start")
+    wait_for(lambda: "started" in log.read_text(), 180, "the start")
     assert service.stop() == 0
     assert "Traceback" not in log.read_text()
