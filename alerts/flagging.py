@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from alerts.engine import MAX_AHEAD_S
+from alerts.journal_reader import MAX_AHEAD_S
 from alerts.kernels import quality
 from alerts.kernels.checks import make_checks
 from alerts.kernels.neighbour_test import Neighbours

@@ -54,6 +54,12 @@ def page(
     return chosen, key(chosen[-1]) if chosen and start + limit < len(items) else None
 
 
+def cut(rows: Sequence[Item], key: Callable[[Item], Key], limit: int) -> tuple[Sequence[Item], Key | None]:
+    """At most `limit` of what a store gave that was asked for one more; and the key to go on from."""
+    chosen = rows[:limit]
+    return chosen, key(chosen[-1]) if len(rows) > limit else None
+
+
 def link_next(request: Request, key: Key | None, **resolved: Any) -> str | None:
     """Value of the Link header to the next page; `resolved` replaces parameters that were left to default."""
     if key is None:

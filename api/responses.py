@@ -7,6 +7,7 @@ from fastapi import Request, Response
 
 from api.encoders import AnyFormat, encoder, media_type
 from api.formats import Item, Layout
+from api.paging import Key, link_next
 from api.terms import TermsOfAnswer
 from api.visibility import View
 
@@ -58,6 +59,24 @@ def collection(  # noqa: PLR0913 - what an HTTP answer is made of
         links=[link],
         open_data=open_data,
         terms=terms,
+    )
+
+
+def internal(  # noqa: PLR0913, PLR0917 - what one page of a collection is made of
+    request: Request,
+    view: View,
+    form: AnyFormat,
+    items: Sequence[Item],
+    layout: Layout,
+    last: Key | None = None,
+) -> Response:
+    """One page of what operators see: no open data, so it carries no licence and no cache keeps it.
+
+    `last`: the key to go on from.
+    """
+    link = link_next(request, last)
+    return collection(
+        request, view, form, items=items, layout=layout, cache=PRIVATE, link=link, open_data=False
     )
 
 

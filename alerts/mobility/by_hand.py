@@ -4,10 +4,9 @@ A count is kept with the uplink after which it was taken. Whoever reads the jour
 same uplink, so a replay makes the same of it.
 """
 
-import queue
-from collections.abc import Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
 
+from alerts.errands import Errands
 from alerts.errors import CountRefusedError
 from alerts.mobility.car_park import HandCount
 from alerts.mobility.occupancy_db import OccupancyDb, Waiting
@@ -22,13 +21,12 @@ class ByHand:
 
     def __init__(self, history: OccupancyDb) -> None:
         self._history = history
-        self._asked: queue.SimpleQueue[tuple[HandCount, Future[Correction]]] = queue.SimpleQueue()
+        self._asked: Errands[HandCount, Correction] = Errands(CountRefusedError)
         self._waiting: list[Waiting] = []
 
     def count(self, count: HandCount) -> Correction:
         """Hand a count over and wait for what becomes of it. Raises CountRefusedError, MobilityError."""
-        future: Future[Correction] = Future()
-        self._asked.put((count, future))
+        future = self._asked.submit(count)
         try:
             return future.result(_ANSWER_S)
         except TimeoutError:
@@ -52,12 +50,9 @@ class ByHand:
         after = self._waiting[0].after_seq
         return readings[readings["seq"] <= after], after
 
-    def asked(self) -> Iterator[tuple[HandCount, "Future[Correction]"]]:
-        """What people have counted since the last look."""
-        while not self._asked.empty():
-            count, future = self._asked.get_nowait()
-            if future.set_running_or_notify_cancel():
-                yield count, future
+    def take(self, taken: Callable[[HandCount], Correction]) -> None:
+        """Take what people have counted since the last look. Raises what `taken` raises and is no refusal."""
+        self._asked.take(taken)
 
     def keep(self, count: HandCount, cursor: int) -> HandCount:
         """Make a count durable; returns it with its number. Raises MobilityError."""

@@ -5,15 +5,14 @@ is told of the past is in mobility.db, see database.py.
 """
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from alerts.errors import CountRefusedError, MobilityError
-from alerts.kernels.curve_row import Tally
+from alerts.errors import CountRefusedError
+from alerts.journal_reader import BATCH_UPLINKS, MAX_AHEAD_S, JournalReader, ReaderStats, Skip, Words
 from alerts.lifecycle import stamp
 from alerts.mobility import congestions_db
 from alerts.mobility.by_hand import ByHand
@@ -32,48 +31,38 @@ from alerts.mobility.states import CarPark, Congestion, Correction, FlowState, O
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
 from devices.registry import Registry
-from ingest.errors import Fenced, JournalError
 from ingest.health import Health
-from ingest.journal import Journal, Part
-from ingest.reading import Readings, Series
+from ingest.journal import Journal
+from ingest.reading import Readings
 from ingest.sqlite_file import SqliteFile
 
 PART = "mobility"
-MAX_AHEAD_S = 600.0
 COUNT_AGE_US = 3_600_000_000
 """A count by hand may be this old when it is entered."""
 
 _BERLIN = ZoneInfo("Europe/Berlin")
-_BATCH_UPLINKS = 4096
-_IDLE_S = 0.5
 _COUNT_AHEAD_US = 60_000_000
 _LAG_US = 900_000_000
 """What is counted by hand waits while the readings taken are this old, and newer ones are there."""
-_BACK_OFF_S = (0.1, 5.0)
-_FAULT_SHOWN_S = 3600.0
 _HISTORY_US = 3_600_000_000
 """What is this much older than now is read up on, and no news."""
+_WORDS = Words(
+    thread="mobility",
+    taken_over="another service has taken over this journal",
+    failed="traffic and parking are not counted",
+    left_out="could not be counted",
+    log="mobility",
+    log_step_failed="counting_failed",
+    log_skipped="reading_not_counted",
+)
 Listener = Callable[[tuple[Congestion, ...]], None]
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class MobilityStats:
-    """Since the start of this reader. `behind`: uplinks not yet taken at the last look.
+class MobilityStats(ReaderStats):
+    """Since the start. `congestions`: told, each time that one began, became worse or ended."""
 
-    `skipped`: readings that made a kernel raise; `ahead`: readings dated in the future; `implausible`,
-    `too_late`, `counter_breaks`, `undated`: what was not taken (see alerts/kernels/curve.py). `congestions`:
-    told, each time that one began, became worse or ended.
-    """
-
-    readings: int = 0
-    skipped: int = 0
-    ahead: int = 0
-    implausible: int = 0
-    too_late: int = 0
-    counter_breaks: int = 0
-    undated: int = 0
-    behind: int = 0
     congestions: int = 0
 
 
@@ -101,12 +90,11 @@ class Mobility:
         catalogue: Mapping[str, DeviceType] | None = None,
         max_ahead_s: float = MAX_AHEAD_S,
         checkpoint_s: float = 1.0,
-        batch_uplinks: int = _BATCH_UPLINKS,
+        batch_uplinks: int = BATCH_UPLINKS,
     ) -> None:
         self.stats = MobilityStats()
         self._journal = journal
         self._rules = rules
-        self._registry = registry
         self._clock = clock
         self._file = file
         self._zone = zone
@@ -116,40 +104,35 @@ class Mobility:
         self._catalogue = catalogue or {}
         self._streets = streets or Streets()
         self._listeners: tuple[Listener, ...] = ()
-        self._max_ahead_us = round(max_ahead_s * 1_000_000)
-        self._checkpoint_s = checkpoint_s
-        self._batch_uplinks = batch_uplinks
         # over the machine: the loop changes it, parking() and traffic() read it
         self._lock = threading.Lock()
         self._machine: Machine | None = None
-        self._loaded = False
-        self._series: list[Series] = []
-        self._arranged: Registry | None = None
-        self._cursor = self._durable = self._fence = 0
         self._found: list[Found] = []
         self._written = False
-        self._checkpoint_at = 0.0
-        self._careful_until = 0
-        self._tally = Tally()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._fault = ""
-        self._skipped_at: float | None = None
+        self._reader = JournalReader(
+            journal,
+            PART,
+            registry,
+            clock,
+            turn=self.run_once,
+            load=self._load,
+            commit=self._commit,
+            stats=self.stats,
+            words=_WORDS,
+            max_ahead_s=max_ahead_s,
+            checkpoint_s=checkpoint_s,
+            batch_uplinks=batch_uplinks,
+        )
 
     @property
     def cursor(self) -> int:
         """Seq of the last uplink taken."""
-        return self._cursor
+        return self._reader.cursor
 
     @property
     def health(self) -> Health:
         """Whether uplinks are counted, and what an operator should know."""
-        if self._fault:
-            return Health(ok=False, detail=self._fault)
-        if self._skipped_at is not None and time.monotonic() - self._skipped_at < _FAULT_SHOWN_S:
-            detail = f"{self.stats.skipped} readings could not be counted and were left out: see the log"
-            return Health(ok=False, detail=detail)
-        return Health(ok=True, detail=f"{self.stats.behind} uplinks behind" if self.stats.behind else "")
+        return self._reader.health
 
     def parking(self) -> tuple[CarPark, ...]:
         """Every car park as it is now."""
@@ -245,105 +228,78 @@ class Mobility:
 
     def start(self) -> None:
         """Run until stop()."""
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._run, name="mobility", daemon=False)
-        self._thread.start()
+        self._reader.start()
 
     def stop(self) -> None:
         """End the thread after its step; what it has counted is durable."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._reader.stop()
 
     def run_once(self) -> int:
         """Read, step, commit; return how many uplinks were taken. Raises JournalError, MobilityError."""
-        machine = self._machine if self._machine is not None and self._loaded else self._load()
+        machine = self._reader.state()
         self._take_counts(machine)
-        last, readings = self._journal.read(self._cursor, self._batch_uplinks)
+        last, readings = self._reader.read()
         readings, last = self._by_hand.until(readings, last)
-        if last == self._cursor:
-            self._commit(machine, due=time.monotonic() >= self._checkpoint_at)
+        if last == self._reader.cursor:
+            self._commit(machine)
             self._history.purge(machine.newest_us)
             self._parked.purge(machine.newest_us)
-            self.stats.behind = 0
             return 0
         if not self._step(machine, readings, last):
             return 0
-        done = last - self._cursor
-        careful = self._cursor < self._careful_until
-        self._cursor = last
-        self._commit(machine, due=careful or time.monotonic() >= self._checkpoint_at)
-        self._take_tally()
-        self.stats.readings += len(readings)
-        self.stats.behind = max(self._journal.last_seq() - last, 0)
+        done = self._reader.advance(last)
+        self._commit(machine)
+        self._reader.count(readings)
         return done
 
     def _load(self) -> Machine:
-        part = self._journal.load(PART)
+        part = self._reader.open()
         if part.cursor and is_new(self._file):
             # without its history everything is counted again
-            self._journal.commit(PART, part.fence, 0, dict.fromkeys(part.state, b""))
-            part = Part(0, part.fence, {})
+            part = self._reader.rewind(part)
+        registry, series = self._reader.registry, self._reader.series
         state = {page: blob for page, blob in part.state.items() if blob}
-        self._series = list(self._journal.series())
-        self._arranged = self._registry()
-        machine = Machine(
-            self._rules, self._arranged, self._catalogue, self._series, state, self._zone, self._streets
-        )
-        machine.tally = self._tally
+        machine = Machine(self._rules, registry, self._catalogue, series, state, self._zone, self._streets)
+        machine.tally = self.stats
         self._history.arrange(machine.plan_now.counts, machine.plan_now.speeds)
         self._by_hand.load(part.cursor)
         self._found = []
-        self._fence = part.fence
-        self._checkpoint_at = time.monotonic() + self._checkpoint_s
         with self._lock:
             self._machine = machine
-            self._cursor = self._durable = part.cursor
-        self._loaded = True
         return machine
 
     def _step(self, machine: Machine, readings: Readings, last: int) -> bool:
         """Take a batch; False when a kernel raised and everything starts again from the last commit."""
-        sane = readings["time_us"] <= self._clock() + self._max_ahead_us
-        self.stats.ahead += len(readings) - int(sane.sum())
-        readings = readings[sane]
+        readings = self._reader.sane(readings)
         self._arrange(machine, readings)
-        try:
+
+        def step(skip: Skip | None) -> Found:
             with self._lock:
-                if self._cursor < self._careful_until:
-                    found = machine.step_carefully(readings, self._skip)
-                else:
-                    found = machine.step(readings)
-        except Exception:  # noqa: BLE001 - whatever a kernel raises, the other readings must count
-            _log.exception("counting_failed", cursor=self._cursor, last=last)
-            # the state is half changed: take the last durable one, and go carefully past this batch
-            self._careful_until = last
-            self._load()
+                return machine.step(readings) if skip is None else machine.step_carefully(readings, skip)
+
+        found = self._reader.attempt(step, last)
+        if found is None:
             return False
         self._found.append(found)
         return True
 
     def _take_counts(self, machine: Machine) -> None:
         """What people counted: after the uplinks where it was taken before, and what is new."""
-        for count in self._by_hand.due(self._cursor):
+        for count in self._by_hand.due(self._reader.cursor):
             if machine.awaits(count):
                 self._take_count(machine, count)
-        if self._clock() - machine.newest_us > _LAG_US and self._journal.last_seq() > self._cursor:
+        if self._clock() - machine.newest_us > _LAG_US and self._journal.last_seq() > self._reader.cursor:
             # cars that passed before it, and wait in the journal, would be added to it
             return
-        for count, future in self._by_hand.asked():
-            try:
-                self._check_count(machine, count)
-                kept = self._by_hand.keep(count, self._cursor)
-                correction = self._take_count(machine, kept)
-                self._commit(machine, due=True)
-            except BaseException as fault:
-                future.set_exception(fault)
-                if not isinstance(fault, CountRefusedError):
-                    raise
-            else:
-                future.set_result(correction)
+
+        def taken(count: HandCount) -> Correction:
+            self._check_count(machine, count)
+            correction = self._take_count(machine, self._by_hand.keep(count, self._reader.cursor))
+            self._reader.hasten()
+            self._commit(machine)
+            return correction
+
+        self._by_hand.take(taken)
 
     def _take_count(self, machine: Machine, count: HandCount) -> Correction:
         with self._lock:
@@ -370,28 +326,22 @@ class Mobility:
             )
 
     def _arrange(self, machine: Machine, readings: Readings) -> None:
-        registry = self._registry()
-        unknown = len(readings) and int(readings["series"].max()) >= machine.series
-        if unknown:
-            self._series += self._journal.series(len(self._series))
-        if unknown or registry is not self._arranged:
-            self._arranged = registry
-            plan = machine.plan(registry, self._series)
+        registry = self._reader.news(machine.series, readings)
+        if registry is not None:
+            plan = machine.plan(registry, self._reader.series)
             # slots only grow: what was found before has its place in the new plan
             self._history.arrange(plan.counts, plan.speeds)
             with self._lock:
                 machine.adopt(plan)
 
-    def _commit(self, machine: Machine, *, due: bool) -> None:
-        if not due or (self._cursor == self._durable and not self._found):
+    def _commit(self, machine: Machine) -> None:
+        if not self._reader.due(found=bool(self._found)):
             return
         found = together(self._found)
         self._write(found)
-        self._journal.commit(PART, self._fence, self._cursor, machine.pages())
+        self._reader.commit(machine.pages())
         machine.durable()
         self._found = []
-        self._durable = self._cursor
-        self._checkpoint_at = time.monotonic() + self._checkpoint_s
         if found.congestions and self._clock() - machine.newest_us < _HISTORY_US:
             self._tell(tuple({each.id: each for each in found.congestions}.values()))
 
@@ -420,54 +370,5 @@ class Mobility:
                 self._history.write(connection, found.cells, found.speeds)
                 congestions_db.write(connection, found.congestions)
                 self._parked.write(connection, found.parking)
-                connection.execute("INSERT OR REPLACE INTO position VALUES (1, ?)", (self._cursor,))
+                connection.execute("INSERT OR REPLACE INTO position VALUES (1, ?)", (self._reader.cursor,))
             self._written = True
-
-    def _skip(self, readings: Readings, fault: Exception) -> None:
-        self.stats.skipped += len(readings)
-        self._skipped_at = time.monotonic()
-        reading = readings[0]
-        series = self._series[int(reading["series"])]
-        _log.error(
-            "reading_not_counted",
-            station=series.station,
-            property=series.property,
-            seq=int(reading["seq"]),
-            value=float(reading["value"]),
-            fault=repr(fault),
-        )
-
-    def _take_tally(self) -> None:
-        tally, stats = self._tally, self.stats
-        stats.implausible, stats.too_late = tally.implausible, tally.too_late
-        stats.counter_breaks, stats.undated = tally.counter_breaks, tally.undated
-
-    def _run(self) -> None:
-        pause = _BACK_OFF_S[0]
-        while not self._stop.is_set():
-            try:
-                idle = self.run_once() == 0 and self._cursor >= self._careful_until
-                self._fault, pause = "", _BACK_OFF_S[0]
-                if idle:
-                    self._journal.wait(self._cursor, min(_IDLE_S, max(self._checkpoint_s, 0.01)))
-            except Fenced as fault:
-                self._fault = f"another service has taken over this journal: {fault}"
-                _log.error("mobility_fenced", fault=str(fault))
-                return
-            except Exception as fault:  # noqa: BLE001 - the loop goes on, and says so in its health
-                self._fault = f"traffic and parking are not counted: {fault!r}"
-                _log.exception("mobility_failed")
-                # what was not committed is counted again
-                self._loaded = False
-                self._stop.wait(pause)
-                pause = min(2 * pause, _BACK_OFF_S[1])
-        self._finish()
-
-    def _finish(self) -> None:
-        if self._machine is None or not self._loaded:
-            return
-        try:
-            self._commit(self._machine, due=True)
-        except (JournalError, MobilityError) as fault:
-            # nothing is lost: it is counted again at the next start
-            _log.warning("mobility_last_commit_failed", fault=str(fault))

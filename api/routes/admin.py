@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alerts.delivery.delivery import Receipt
 from api.caller import Operator
-from api.formats import Format, Item, Layout
-from api.paging import Key, decode_cursor, link_next, page
-from api.responses import PRIVATE, collection
+from api.formats import Format, Layout
+from api.paging import cut, decode_cursor, page
+from api.responses import internal
 from api.rfc3339 import format_us
 from api.routes.openapi import collection_of, errors
 from api.routes.query import CollectionQuery, Id
@@ -58,11 +58,10 @@ def rejected(request: Request, view: Operator, query: Annotated[RejectedQuery, Q
     after = decode_cursor(query.cursor, int)
     before = None if after is None else int(after[0])
     rows = view.services.journal.rejected(query.limit + 1, before, _eui(query.device), query.reason)
-    chosen = rows[: query.limit]
-    last = (chosen[-1].id,) if len(rows) > query.limit else None
+    chosen, last = cut(rows, lambda row: (row.id,), query.limit)
     layout = Layout(("id", "time", "reason", "detail", "server", "topic", "device", "payload"), nowhere)
     items = [_refused(row) for row in chosen]
-    return _page(request, view, query.f, items, layout, last)
+    return internal(request, view, query.f, items, layout, last)
 
 
 @router.get("/uplinks", response_class=Response, responses=_admin(AdminUplink, csv=False))
@@ -70,7 +69,7 @@ def uplinks(request: Request, view: Operator, query: Annotated[UplinksQuery, Que
     """The newest stored uplinks, newest first: raw, what was read from them, what the codec left over."""
     rows = view.services.journal.latest_uplinks(query.limit, _eui(query.device))
     items = [_uplink(view, *row) for row in rows]
-    return _page(request, view, Format.JSON, items, Layout((), nowhere))
+    return internal(request, view, Format.JSON, items, Layout((), nowhere))
 
 
 @router.get("/devices", response_class=Response, responses=_admin(AdminDevice))
@@ -99,7 +98,7 @@ def devices(request: Request, view: Operator, query: Annotated[CollectionQuery, 
     after = decode_cursor(query.cursor, str)
     chosen, last = page(items, lambda item: (str(item["device"]),), after, query.limit)
     layout = Layout(tuple(AdminDevice.model_fields), nowhere)
-    return _page(request, view, query.f, chosen, layout, last)
+    return internal(request, view, query.f, chosen, layout, last)
 
 
 @router.get("/deliveries", response_class=Response, responses=_admin(Delivery))
@@ -108,26 +107,10 @@ def deliveries(request: Request, view: Operator, query: Annotated[CollectionQuer
     cursor = decode_cursor(query.cursor, int, str)
     after = None if cursor is None else (int(cursor[0]), str(cursor[1]))
     rows = view.services.deliveries(query.limit + 1, after)
-    chosen = rows[: query.limit]
-    last = (chosen[-1].seq, chosen[-1].channel) if len(rows) > query.limit else None
+    chosen, last = cut(rows, lambda row: (row.seq, row.channel), query.limit)
     layout = Layout(tuple(Delivery.model_fields), nowhere)
     items = [_receipt(row) for row in chosen]
-    return _page(request, view, query.f, items, layout, last)
-
-
-def _page(  # noqa: PLR0913, PLR0917 - what one page of a collection is made of
-    request: Request,
-    view: View,
-    form: Format,
-    items: Sequence[Item],
-    layout: Layout,
-    last: Key | None = None,
-) -> Response:
-    """What operators see is no open data: it carries no licence, and no cache keeps it."""
-    link = link_next(request, last)
-    return collection(
-        request, view, form, items=items, layout=layout, cache=PRIVATE, link=link, open_data=False
-    )
+    return internal(request, view, query.f, items, layout, last)
 
 
 def _told(told: Mapping[tuple[str, EventKind], DeviceEvent], dev_eui: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from api.aggregates.interval import day_bounds
 from api.caller import AnyCaller
 from api.encoders import PARQUET, encoder, media_type
 from api.formats import MEDIA_TYPES, Format, Layout
-from api.paging import decode_cursor, link_next
+from api.paging import cut, decode_cursor, link_next
 from api.problems import Problem
 from api.responses import collection, common_headers
 from api.routes.openapi import collection_of, errors
@@ -40,8 +40,7 @@ async def days(request: Request, view: AnyCaller, query: Annotated[CollectionQue
     """The days there are files of, property by property, oldest first."""
     after = decode_cursor(query.cursor, str, str)
     found = await run_in_threadpool(_listed, _public(view), after, query.limit + 1)
-    items, more = found[: query.limit], len(found) > query.limit
-    last = (str(items[-1]["property"]), str(items[-1]["date"])) if more else None
+    items, last = cut(found, lambda item: (str(item["property"]), str(item["date"])), query.limit)
     return collection(
         request,
         view,

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 from alerts.audit import AuditLog, Entry
 from api.caller import Operator
 from api.formats import Layout
-from api.paging import decode_cursor, link_next
+from api.paging import cut, decode_cursor
 from api.problems import Problem
-from api.responses import PRIVATE, collection
+from api.responses import PRIVATE, internal
 from api.rfc3339 import format_us
 from api.routes.openapi import collection_of, errors
 from api.routes.query import CollectionQuery
@@ -37,18 +37,8 @@ def audit(request: Request, view: Operator, query: Annotated[CollectionQuery, Qu
     """What people decided and entered, newest first. Entries hold no contact data."""
     cursor = decode_cursor(query.cursor, int)
     rows = _log(view).entries(query.limit + 1, None if cursor is None else int(cursor[0]))
-    chosen = rows[: query.limit]
-    last = (chosen[-1].seq,) if len(rows) > query.limit else None
-    return collection(
-        request,
-        view,
-        query.f,
-        items=[_item(each) for each in chosen],
-        layout=_LAYOUT,
-        cache=PRIVATE,
-        link=link_next(request, last),
-        open_data=False,
-    )
+    chosen, last = cut(rows, lambda entry: (entry.seq,), query.limit)
+    return internal(request, view, query.f, [_item(each) for each in chosen], _LAYOUT, last)
 
 
 @router.get(

@@ -15,7 +15,7 @@ from api.caller import AnyCaller, Operator
 from api.formats import Layout, document
 from api.paging import decode_cursor, link_next, page
 from api.problems import Problem, not_found
-from api.responses import PRIVATE, collection, common_headers, respond
+from api.responses import PRIVATE, collection, common_headers, internal, respond
 from api.routes.audit import note
 from api.routes.city_warning_item import city_warning_item, course_item, texts_item, warnings_heard
 from api.routes.openapi import collection_of, errors, one_of
@@ -149,15 +149,8 @@ def all_city_warnings(
     keyed = {(int(not each.open), -each.proposed_us, each.id): each for each in view.services.city_warnings()}
     after = decode_cursor(query.cursor, int, int, str)
     chosen, last = page(sorted(keyed), lambda key: key, after, query.limit)
-    return collection(
-        request,
-        view,
-        query.f,
-        items=[course_item(view, keyed[key]) for key in chosen],
-        layout=_STAFF_LAYOUT,
-        cache=PRIVATE,
-        link=link_next(request, last),
-        open_data=False,
+    return internal(
+        request, view, query.f, [course_item(view, keyed[key]) for key in chosen], _STAFF_LAYOUT, last
     )
 
 

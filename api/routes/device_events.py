@@ -7,8 +7,8 @@ from pydantic import Field
 
 from api.caller import Operator
 from api.formats import Layout
-from api.paging import decode_cursor, link_next
-from api.responses import PRIVATE, collection
+from api.paging import cut, decode_cursor
+from api.responses import internal
 from api.rfc3339 import format_us
 from api.routes.openapi import collection_of, errors
 from api.routes.query import CollectionQuery, Id
@@ -41,17 +41,14 @@ def events(request: Request, view: Operator, query: Annotated[EventsQuery, Query
     device = None if query.device is None else query.device.lower().replace("-", "").replace(":", "")
     log = view.services.device_events
     rows = [] if log is None else log.recent(query.limit + 1, before, device, query.kind)
-    chosen = rows[: query.limit]
-    last = (chosen[-1][0],) if len(rows) > query.limit else None
-    return collection(
+    chosen, last = cut(rows, lambda row: (row[0],), query.limit)
+    return internal(
         request,
         view,
         query.f,
-        items=[_item(number, event) for number, event in chosen],
-        layout=Layout(tuple(DeviceEventItem.model_fields), nowhere),
-        cache=PRIVATE,
-        link=link_next(request, last),
-        open_data=False,
+        [_item(number, event) for number, event in chosen],
+        Layout(tuple(DeviceEventItem.model_fields), nowhere),
+        last,
     )
 
 

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.caller import Operator
 from api.formats import Format, Layout
-from api.paging import decode_cursor, link_next, page
+from api.paging import decode_cursor, page
 from api.problems import Problem
-from api.responses import PRIVATE, collection, respond
+from api.responses import PRIVATE, internal, respond
 from api.rfc3339 import format_us
 from api.routes.openapi import collection_of, errors
 from api.routes.query import CollectionQuery
@@ -53,16 +53,7 @@ def inbox(request: Request, view: Operator, query: Annotated[InboxQuery, Query()
         item["type"] = item["guesses"][0]["type"] if item["guesses"] else ""
         if query.f is Format.CSV:
             item |= {each: _no_formula(item[each]) for each in ("name", "profile")}
-    return collection(
-        request,
-        view,
-        query.f,
-        items=items,
-        layout=_LAYOUT,
-        cache=PRIVATE,
-        link=link_next(request, last),
-        open_data=False,
-    )
+    return internal(request, view, query.f, items, _LAYOUT, last)
 
 
 @router.get(

@@ -9,9 +9,9 @@ from alerts.incidents.decision import Action, Decision, DecisionRefusedError
 from alerts.incidents.incident import Incident, Member
 from api.caller import Operator
 from api.formats import Layout, document
-from api.paging import decode_cursor, link_next, page
+from api.paging import decode_cursor, page
 from api.problems import Problem
-from api.responses import PRIVATE, collection, common_headers, respond
+from api.responses import PRIVATE, common_headers, internal, respond
 from api.rfc3339 import format_us
 from api.routes.audit import note
 from api.routes.openapi import collection_of, errors, one_of
@@ -60,16 +60,7 @@ def incidents(request: Request, view: Operator, query: Annotated[CollectionQuery
     }
     after = decode_cursor(query.cursor, int, int, str)
     chosen, last = page(sorted(keyed), lambda key: key, after, query.limit)
-    return collection(
-        request,
-        view,
-        query.f,
-        items=[_item(view, keyed[key]) for key in chosen],
-        layout=_LAYOUT,
-        cache=PRIVATE,
-        link=link_next(request, last),
-        open_data=False,
-    )
+    return internal(request, view, query.f, [_item(view, keyed[key]) for key in chosen], _LAYOUT, last)
 
 
 @router.get(

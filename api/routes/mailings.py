@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query, Request, Response
 from alerts.delivery.mailings import MailingSummary, RunSummary
 from api.caller import Operator
 from api.formats import Layout
-from api.paging import decode_cursor, link_next
-from api.responses import PRIVATE, collection
+from api.paging import cut, decode_cursor
+from api.responses import internal
 from api.rfc3339 import format_us
 from api.routes.openapi import collection_of, errors
 from api.routes.query import CollectionQuery
@@ -28,17 +28,8 @@ def mailings(request: Request, view: Operator, query: Annotated[CollectionQuery,
     """Messages to residents who subscribed, newest first, with how many have been told."""
     cursor = decode_cursor(query.cursor, int)
     rows = view.services.mailings(query.limit + 1, None if cursor is None else int(cursor[0]))
-    chosen = rows[: query.limit]
-    return collection(
-        request,
-        view,
-        query.f,
-        items=[_item(each) for each in chosen],
-        layout=_LAYOUT,
-        cache=PRIVATE,
-        link=link_next(request, (chosen[-1].id,) if len(rows) > query.limit else None),
-        open_data=False,
-    )
+    chosen, last = cut(rows, lambda mailing: (mailing.id,), query.limit)
+    return internal(request, view, query.f, [_item(each) for each in chosen], _LAYOUT, last)
 
 
 def _item(mailing: MailingSummary) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from alerts.mobility.states import Correction
 from alerts.routing.rota import to_us
 from api.caller import Operator
 from api.formats import Layout, document
-from api.paging import decode_cursor, link_next
+from api.paging import cut, decode_cursor
 from api.problems import Problem
-from api.responses import PRIVATE, collection, common_headers
+from api.responses import PRIVATE, common_headers, internal
 from api.rfc3339 import format_us
 from api.routes.audit import note
 from api.routes.openapi import collection_of, errors, one_of
@@ -100,18 +100,8 @@ def corrections(request: Request, view: Operator, query: Annotated[CorrectionsQu
         )
     except MobilityError as fault:
         raise Problem(503, _AWAY, "see /readyz") from fault
-    chosen = rows[: query.limit]
-    last = (chosen[-1].time_us, chosen[-1].station, chosen[-1].reason) if len(rows) > query.limit else None
-    return collection(
-        request,
-        view,
-        query.f,
-        items=[_item(each) for each in chosen],
-        layout=_LAYOUT,
-        cache=PRIVATE,
-        link=link_next(request, last),
-        open_data=False,
-    )
+    chosen, last = cut(rows, lambda row: (row.time_us, row.station, row.reason), query.limit)
+    return internal(request, view, query.f, [_item(each) for each in chosen], _LAYOUT, last)
 
 
 def _item(each: Correction) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from alerts.routing.rota import to_us
 from alerts.routing.silences import Silence, Silences
 from api.caller import Operator
 from api.formats import Layout, document
-from api.paging import decode_cursor, link_next, page
+from api.paging import decode_cursor, page
 from api.problems import Problem
-from api.responses import PRIVATE, collection, common_headers
+from api.responses import PRIVATE, common_headers, internal
 from api.rfc3339 import format_us
 from api.routes.audit import note
 from api.routes.openapi import collection_of, errors, one_of
@@ -59,16 +59,7 @@ def silences(request: Request, view: Operator, query: Annotated[CollectionQuery,
     keyed = {(int(not each.holds(now)), -each.from_us, each.id): each for each in _book(view).all()}
     after = decode_cursor(query.cursor, int, int, str)
     chosen, last = page(sorted(keyed), lambda key: key, after, query.limit)
-    return collection(
-        request,
-        view,
-        query.f,
-        items=[_item(keyed[key], now) for key in chosen],
-        layout=_LAYOUT,
-        cache=PRIVATE,
-        link=link_next(request, last),
-        open_data=False,
-    )
+    return internal(request, view, query.f, [_item(keyed[key], now) for key in chosen], _LAYOUT, last)
 
 
 @router.post(

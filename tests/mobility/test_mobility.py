@@ -196,6 +196,32 @@ def test_a_reading_that_a_kernel_cannot_digest_is_left_out_and_said(journal, mon
     assert told(it) == expected()
 
 
+def test_a_batch_that_even_careful_steps_cannot_pass_is_said_and_tried_again(journal, monkeypatch):
+    put(journal, *day())
+    step, carefully, failures = Machine.step, Machine.step_carefully, [MemoryError("no room")] * 3
+
+    def faulty(self, rows):
+        if failures:
+            raise ZeroDivisionError
+        return step(self, rows)
+
+    def faulty_too(self, rows, skipped):
+        if failures:
+            raise failures.pop()
+        return carefully(self, rows, skipped)
+
+    monkeypatch.setattr(Machine, "step", faulty)
+    monkeypatch.setattr(Machine, "step_carefully", faulty_too)
+    it = reader(journal)
+    it.start()
+    try:
+        wait_for(lambda: "no room" in it.health.detail)
+        wait_for(lambda: journal.cursor(PART) == journal.last_seq() and it.health.ok)
+    finally:
+        it.stop()
+    assert (told(it), it.stats.skipped) == (expected(), 0)
+
+
 def test_a_commit_that_fails_is_made_up_for(journal, monkeypatch):
     put(journal, *day())
     real, failures = journal.commit, [JournalError("disk full")] * 3
