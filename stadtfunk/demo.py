@@ -24,6 +24,7 @@ from devices.simulator.simulator import Delivery, Kind, Simulator
 from ingest import store_writer
 from ingest.journal import Journal
 from stadtfunk.demo_broker import Addresses, demo_broker
+from stadtfunk.demo_past import Order, give_past
 from stadtfunk.duty_officer import DutyOfficer
 from stadtfunk.errors import StartError
 from stadtfunk.publisher import Publisher
@@ -83,13 +84,15 @@ def _demo(args: argparse.Namespace, asked: threading.Event) -> "Report":
         _folder(args.keep) as folder,
         demo_broker(folder) as broker,
     ):
-        settings = _settings(folder, broker, listener.getsockname()[1], digest)
+        values = _values(folder, broker, listener.getsockname()[1], digest)
+        settings = load_settings(_city(folder), values)
         registry = load_registry(settings.path(settings.devices.file or Path("devices.csv")))
         simulator = Simulator(load_catalogue(), registry, args.seed)
         clock = DemoClock(time.time_ns() // 1000, args.speed)
         pace = _Pace(clock, asked)
+        order = Order(str(settings.source), values, args.seed, clock())
         with (
-            _running(settings, pace, listener) as service,
+            _running(settings, pace, listener, lambda new: give_past(new, order, simulator)) as service,
             Publisher(broker.mqtt_311, "stadtfunk-demo-network-servers") as publisher,
         ):
             print(_welcome(args, settings, token, simulator), flush=True)
@@ -280,9 +283,12 @@ def _drained(service: Service, sent: int, pace: _Pace) -> Report:
 
 
 @contextmanager
-def _running(settings: Settings, pace: _Pace, listener: socket.socket) -> Iterator[Service]:
-    """The service with its pages, once it hears the broker."""
+def _running(
+    settings: Settings, pace: _Pace, listener: socket.socket, prepare: Callable[[Service], object]
+) -> Iterator[Service]:
+    """The service with its pages, once it hears the broker; `prepare` gets it before it starts."""
     service = Service(settings, clock=pace.clock)
+    prepare(service)
     server = Server(service.app(), settings.api.host, settings.api.port)
     pages = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="demo-pages")
     officer = DutyOfficer(service, pace.clock)
@@ -302,19 +308,23 @@ def _running(settings: Settings, pace: _Pace, listener: socket.socket) -> Iterat
         service.stop()
 
 
-def _settings(folder: Path, broker: Addresses, port: int, digest: str) -> Settings:
-    values = {
+def _values(folder: Path, broker: Addresses, port: int, digest: str) -> dict[str, str]:
+    """What the city's configuration leaves open."""
+    return {
         "DEMO_CHIRPSTACK": broker.mqtt_5,
         "DEMO_TTS": broker.mqtt_311,
         "DEMO_FOLDER": str(folder),
         "DEMO_PORT": str(port),
         "DEMO_TOKEN_SHA256": digest,
     }
+
+
+def _city(folder: Path) -> Path:
+    """The city's configuration, copied: a device that somebody registers is written into the list."""
     city = folder / "city"
     if not city.exists():
-        # a device that somebody registers is written into the list
         shutil.copytree(CITY, city)
-    return load_settings(city / "city.toml", values)
+    return city / "city.toml"
 
 
 def _welcome(args: argparse.Namespace, settings: Settings, token: str, simulator: Simulator) -> str:

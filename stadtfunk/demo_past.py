@@ -1,0 +1,216 @@
+"""The past of the demo's city: some days of traffic and parking before the demo begins.
+
+What is usual at a counter and how full a car park will be follow from days that were seen, and there are none
+on the first day. A process of its own simulates them, lets the reader of traffic and parking go through them
+over a journal that is then thrown away, and leaves in the demo's files what a reader leaves: its history in
+mobility.db, its state in the journal, with the cursor before the first uplink. The uplinks themselves are in
+no journal. The reader starts when the past is there; nothing else waits for it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from alerts.mobility.database import FILE, open_database
+from alerts.mobility.engine import PART
+from devices.catalogue import Catalogue, load_catalogue
+from devices.measurement import Rejected
+from devices.registry import InstalledDevice, Registry, RegistryFile
+from devices.simulator.simulator import Past, Simulator
+from ingest.decoding import Decoding
+from ingest.journal import Accepted, Journal
+from ingest.sqlite_file import sqlite_path
+from ingest.sqlite_journal import SqliteJournal, open_journal
+from ingest.uplink import TimeSource, Uplink
+from stadtfunk.criteria import criteria_of
+from stadtfunk.demo_broker import deaf_to_ctrl_c
+from stadtfunk.logs import configure
+from stadtfunk.mobility import reader_of
+from stadtfunk.parts import Part
+from stadtfunk.roads import streets_of
+from stadtfunk.service import Service
+from stadtfunk.settings_file import load_settings
+
+PARKING_DAYS, TRAFFIC_DAYS = 11, 7
+"""A forecast needs a week, and four days of forecasts to know its errors by; three workdays are usual."""
+_MOVING = frozenset({"bosch-tps110", "nwave-ncc405", "parametric-tcr", "parametric-pcr2"})
+_HOUR_US = 3_600_000_000
+_EVERYBODY_SPEAKS_US = 4 * _HOUR_US
+_BATCH = 2000
+_NICE = 10
+_TAKES_S = 120.0
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Of which city, by which seed, before which moment (µs since the epoch, UTC)."""
+
+    config: str
+    values: Mapping[str, str]
+    seed: int
+    start_us: int
+
+
+class WithPast:
+    """A part of the service that starts when the past is there, or cannot be made."""
+
+    def __init__(self, part: Part, order: Order) -> None:
+        self._part = part
+        self._order = order
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._wait, name="demo-past")
+
+    def start(self) -> None:
+        """Begin with the past; returns at once."""
+        command = [sys.executable, "-m", "stadtfunk.demo_past"]
+        with deaf_to_ctrl_c():
+            self._process = subprocess.Popen(  # noqa: S603 - this very program
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+            )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End both."""
+        with self._lock:
+            self._stopped = True
+        self._process.kill()
+        self._thread.join()
+        self._part.stop()
+
+    def _wait(self) -> None:
+        try:
+            self._process.communicate(json.dumps(asdict(self._order)), timeout=_TAKES_S)
+        except (OSError, subprocess.TimeoutExpired) as fault:
+            self._process.kill()
+            self._process.wait()
+            _log.warning("no_past", fault=str(fault))
+        with self._lock:
+            if self._stopped:
+                return
+            if self._process.returncode:
+                _log.warning("no_past", code=self._process.returncode)
+            self._part.start()
+
+
+def give_past(service: Service, order: Order, simulator: Simulator) -> bool:
+    """Let a service that was not started begin with a past; False where its journal has one of its own."""
+    if service.journal.series():
+        return False
+    # the numbers of the series are those of the past, whatever the first uplinks are of
+    last_us = order.start_us - simulator.script.history_min * 60_000_000 - _EVERYBODY_SPEAKS_US
+    registry = service.registry.current
+    past = simulator.past(
+        order.start_us, lambda device: last_us if _since(device, registry, order.start_us, _UTC) else None
+    )
+    known = [
+        each.series
+        for row in accepted(past, Decoding(service.registry, service.catalogue))
+        for each in row.readings
+    ]
+    service.journal.number(list(dict.fromkeys(known)))
+    service.instead(service.mobility, WithPast(service.mobility, order))
+    return True
+
+
+def make(order: Order) -> None:
+    """Leave the past in the files of the demo's city. Raises what a reader raises."""
+    settings = load_settings(Path(order.config), dict(order.values))
+    catalogue = load_catalogue()
+    registry = RegistryFile(
+        settings.devices.file and settings.path(settings.devices.file), settings.device, catalogue=catalogue
+    )
+    database = sqlite_path(settings.journal.url).with_name(FILE)
+    with (
+        closing(open_journal(settings.journal.url)) as journal,
+        closing(open_database(database)) as file,
+        tempfile.TemporaryDirectory(prefix="stadtfunk-past-", dir=database.parent) as scratch,
+        closing(SqliteJournal(Path(scratch) / "journal.db")) as before,
+    ):
+        series = journal.series()
+        before.number(series)
+        fill(before, simulated(order, catalogue, registry.current), Decoding(registry, catalogue))
+        if list(before.series()) != list(series)[: len(before.series())]:
+            raise RuntimeError("the past has series that the demo's journal numbers otherwise")
+        reader = reader_of(
+            settings,
+            before,
+            file,
+            lambda: registry.current,
+            catalogue,
+            criteria_of(settings, registry.current, catalogue).rules,
+            streets_of(settings, registry.current, catalogue),
+            lambda: order.start_us,
+            checkpoint_s=0.0,
+        )
+        while reader.run_once():
+            pass
+        position = journal.load(PART)
+        journal.commit(PART, position.fence, 0, before.load(PART).state)
+
+
+def simulated(order: Order, catalogue: Catalogue, registry: Registry) -> Iterator[Past]:
+    """What counters and parking spaces sent in the days before, from a midnight on."""
+    simulator = Simulator(catalogue, registry, order.seed)
+    zone = ZoneInfo(simulator.script.timezone)
+    return simulator.past(order.start_us, lambda device: _since(device, registry, order.start_us, zone))
+
+
+def fill(journal: Journal, past: Iterable[Past], decoding: Decoding) -> None:
+    """Append the uplinks to a journal."""
+    rows = accepted(past, decoding)
+    while some := list(islice(rows, _BATCH)):
+        journal.append(some)
+
+
+def accepted(past: Iterable[Past], decoding: Decoding) -> Iterator[Accepted]:
+    """The uplinks with their readings, as the intake has them; raises ValueError for one that has none."""
+    for each in past:
+        uplink = Uplink(
+            server="past",
+            dev_eui=each.device.dev_eui,
+            f_port=each.f_port,
+            f_cnt=each.f_cnt,
+            session="past",
+            payload=each.payload,
+            received_us=each.time_us,
+            arrived_us=each.time_us,
+            time_us=each.time_us,
+            time_source=TimeSource.SERVER,
+            simulated=True,
+        )
+        readings = decoding.readings(uplink)
+        if isinstance(readings, Rejected):
+            raise ValueError(f"{each.device.type}: {readings.reason}: {readings.detail}")  # noqa: TRY004
+        yield Accepted(uplink, readings, ())
+
+
+def _since(device: InstalledDevice, registry: Registry, start_us: int, zone: ZoneInfo) -> int | None:
+    """From when on a device has a past: a midnight of the city's."""
+    if device.type not in _MOVING:
+        return None
+    days = TRAFFIC_DAYS if registry.stations[device.station].capacity is None else PARKING_DAYS
+    today = datetime.fromtimestamp(start_us / 1e6, zone).date() - timedelta(days)
+    return round(datetime(today.year, today.month, today.day, tzinfo=zone).timestamp()) * 1_000_000
+
+
+_UTC = ZoneInfo("UTC")
+
+
+if __name__ == "__main__":
+    configure("warning")
+    os.nice(_NICE)
+    make(Order(**json.load(sys.stdin)))
