@@ -41,13 +41,11 @@ class Delivery(NamedTuple):
 
 
 class Past(NamedTuple):
-    """An uplink from before the messages: its number from 0 and when it was received, µs since the epoch."""
+    """What a device measured before the messages begin, and when that was received, µs since the epoch."""
 
     device: InstalledDevice
-    f_port: int
-    f_cnt: int
-    payload: bytes
     time_us: int
+    values: Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +152,10 @@ class Simulator:
     def _past(self, place: Place, since_us: int, until_us: int) -> Iterator[Past]:
         device = place.device
         type_ = self._catalogue[device.type]
-        f_port, behaviour = BEHAVIOURS[device.type]
+        _, behaviour = BEHAVIOURS[device.type]
         samples = behaviour(place, self._rng(f"{device.dev_eui} values"), since_us)
-        for number, sample in enumerate(itertools.takewhile(lambda each: each.time_us <= until_us, samples)):
-            port = f_port if sample.f_port is None else sample.f_port
-            payload = type_.encode(port, _carried(type_, sample))
-            yield Past(device, port, number, payload, sample.time_us + SECOND_US)
+        for sample in itertools.takewhile(lambda each: each.time_us <= until_us, samples):
+            yield Past(device, sample.time_us + SECOND_US, _carried(type_, sample))
 
     def crossings(self, start_us: int, storms: int = 1) -> tuple[PhysicalCrossing, ...]:
         """When the true level of every gauge reaches its marks in so many storms, sensor or not."""
@@ -251,7 +247,7 @@ class Simulator:
         return Random(f"{self._seed} {name}")  # noqa: S311 - a reproducible simulation, no secret
 
 
-def _carried(type_: DeviceType, sample: Sample) -> dict[str | tuple[str, str], float | None]:
+def _carried(type_: DeviceType, sample: Sample) -> Values:
     """What of a sample a device of this type sends."""
     return {
         key: value
