@@ -24,7 +24,7 @@ from devices.simulator.simulator import Delivery, Kind, Simulator
 from ingest import store_writer
 from ingest.journal import Journal
 from stadtfunk.demo_broker import Addresses, demo_broker
-from stadtfunk.demo_past import Order, give_past
+from stadtfunk.demo_past import PARKING_DAYS, TRAFFIC_DAYS, Order, give_past
 from stadtfunk.duty_officer import DutyOfficer
 from stadtfunk.errors import StartError
 from stadtfunk.publisher import Publisher
@@ -92,10 +92,10 @@ def _demo(args: argparse.Namespace, asked: threading.Event) -> "Report":
         pace = _Pace(clock, asked)
         order = Order(str(settings.source), values, args.seed, clock())
         with (
-            _running(settings, pace, listener, lambda new: give_past(new, order, simulator)) as service,
+            _running(settings, pace, listener, order, simulator) as (service, past),
             Publisher(broker.mqtt_311, "stadtfunk-demo-network-servers") as publisher,
         ):
-            print(_welcome(args, settings, token, simulator), flush=True)
+            print(_welcome(args, settings, token, simulator, past=past), flush=True)
             start_us = clock()
             messages = simulator.messages(start_us, storms=1 if args.until_done else None)
             stopwatch = Stopwatch(clock)
@@ -284,11 +284,11 @@ def _drained(service: Service, sent: int, pace: _Pace) -> Report:
 
 @contextmanager
 def _running(
-    settings: Settings, pace: _Pace, listener: socket.socket, prepare: Callable[[Service], object]
-) -> Iterator[Service]:
-    """The service with its pages, once it hears the broker; `prepare` gets it before it starts."""
+    settings: Settings, pace: _Pace, listener: socket.socket, order: Order, simulator: Simulator
+) -> Iterator[tuple[Service, bool]]:
+    """The service with its pages, once it hears the broker, and whether it was given a past."""
     service = Service(settings, clock=pace.clock)
-    prepare(service)
+    past = give_past(service, order, simulator)
     server = Server(service.app(), settings.api.host, settings.api.port)
     pages = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="demo-pages")
     officer = DutyOfficer(service, pace.clock)
@@ -300,7 +300,7 @@ def _running(
             lambda: server.started and all(consumer.health.ok for consumer in service.consumers),
             "the service does not start",
         )
-        yield service
+        yield service, past
     finally:
         server.should_exit = True
         pages.join()
@@ -327,7 +327,9 @@ def _city(folder: Path) -> Path:
     return city / "city.toml"
 
 
-def _welcome(args: argparse.Namespace, settings: Settings, token: str, simulator: Simulator) -> str:
+def _welcome(
+    args: argparse.Namespace, settings: Settings, token: str, simulator: Simulator, *, past: bool
+) -> str:
     url = f"http://{settings.api.host}:{settings.api.port}"
     script = simulator.script
     onset_s = script.onset_min * 60 / args.speed
@@ -341,6 +343,8 @@ Stadtfunk demo: a simulated Bergisch Gladbach. Devices and values are fictitious
   {url}/console           the staff page: log in with the token below
   {url}/docs              the API
   {url}/api/v1/warnings   the same warnings as JSON
+  {url}/api/v1/parking    free spaces, and what is expected in the next hour
+  {url}/api/v1/traffic/segments    where it jams (GeoJSON); /congestions: when it did
   {url}/api/v1/city-warnings   what the city's duty officer released (a script decides here)
   {url}/metrics           for operators: Authorization: Bearer {token}
 
@@ -352,8 +356,21 @@ One second is {pace}. A storm begins in about {onset_s:.0f} s{again}:
 The rain index (SRI) rests on the same tables, superseded in 2023, and Refrath has none:
 a city imports its own.
 Watch the Strunde rise from Herrenstrunden down to Gierath. One gauge falls silent, one shows an absurd
-value, some uplinks are broken. Ctrl-C ends the demo.
+value, some uplinks are broken. On the roads into town the traffic jams.
+{_past(past=past)}
+Ctrl-C ends the demo.
 """
+
+
+def _past(*, past: bool) -> str:
+    if not past:
+        return "The folder has a past of its own: counts and car parks go on from there."
+    return f"""
+Traffic and parking have a past, too: {PARKING_DAYS} days of the car parks, {TRAFFIC_DAYS} of the counters.
+A process beside this one simulates them now and the real reader goes through them; so what is usual
+is known, and what to expect. It takes some ten seconds of a core; until then there are no counts. The uplinks of
+the past are in no journal: /api/v1/traffic and /api/v1/parking/history reach back, readings do not.
+""".strip()
 
 
 @contextmanager

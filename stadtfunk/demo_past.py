@@ -10,12 +10,12 @@ no journal. The reader starts when the past is there; nothing else waits for it.
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -53,6 +53,7 @@ _MOVING = frozenset({"bosch-tps110", "nwave-ncc405", "parametric-tcr", "parametr
 _HOUR_US = 3_600_000_000
 _EVERYBODY_SPEAKS_US = 4 * _HOUR_US
 _BATCH = 2000
+_SCRATCH = "past"
 _NICE = 10
 _TAKES_S = 120.0
 _log = structlog.get_logger(__name__)
@@ -93,6 +94,7 @@ class WithPast:
             self._stopped = True
         self._process.kill()
         self._thread.join()
+        shutil.rmtree(Path(self._order.values["DEMO_FOLDER"]) / _SCRATCH, ignore_errors=True)
         self._part.stop()
 
     def _wait(self) -> None:
@@ -116,10 +118,7 @@ def give_past(service: Service, order: Order, simulator: Simulator) -> bool:
         return False
     # the numbers of the series are those of the past, whatever the first uplinks are of
     last_us = order.start_us - simulator.script.history_min * 60_000_000 - _EVERYBODY_SPEAKS_US
-    registry = service.registry.current
-    past = simulator.past(
-        order.start_us, lambda device: last_us if _since(device, registry, order.start_us, _UTC) else None
-    )
+    past = simulator.past(order.start_us, lambda device: last_us if device.type in _MOVING else None)
     known = [each.series for row in accepted(past) for each in row.readings]
     service.journal.number(list(dict.fromkeys(known)))
     service.instead(service.mobility, WithPast(service.mobility, order))
@@ -137,8 +136,8 @@ def make(order: Order) -> None:
     with (
         closing(open_journal(settings.journal.url)) as journal,
         closing(open_database(database)) as file,
-        tempfile.TemporaryDirectory(prefix="stadtfunk-past-", dir=database.parent) as scratch,
-        closing(SqliteJournal(Path(scratch) / "journal.db")) as before,
+        _scratch(Path(order.values["DEMO_FOLDER"])) as scratch,
+        closing(SqliteJournal(scratch / "journal.db")) as before,
     ):
         series = journal.series()
         before.number(series)
@@ -162,6 +161,16 @@ def make(order: Order) -> None:
             pass
         position = journal.load(PART)
         journal.commit(PART, position.fence, 0, before.load(PART).state)
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """A folder that whoever waits for the past can remove as well."""
+    scratch = folder / _SCRATCH
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def simulated(order: Order, catalogue: Catalogue, registry: Registry) -> Iterator[Past]:
@@ -223,9 +232,6 @@ def _since(device: InstalledDevice, registry: Registry, start_us: int, zone: Zon
     days = TRAFFIC_DAYS if registry.stations[device.station].capacity is None else PARKING_DAYS
     today = datetime.fromtimestamp(start_us / 1e6, zone).date() - timedelta(days)
     return round(datetime(today.year, today.month, today.day, tzinfo=zone).timestamp()) * 1_000_000
-
-
-_UTC = ZoneInfo("UTC")
 
 
 if __name__ == "__main__":

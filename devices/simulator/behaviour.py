@@ -10,7 +10,7 @@ from devices.registry import InstalledDevice
 from devices.simulator.creek import Reach
 from devices.simulator.parked import Garage, Space
 from devices.simulator.passing import Lane, Passings, by_class
-from devices.simulator.storm import MINUTE_US, Rain
+from devices.simulator.storm import Rain
 from devices.simulator.weather import Weather
 
 Values = Mapping[str | tuple[str, str], float | None]
@@ -105,7 +105,10 @@ def parking_space(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
     for changed_us, occupied in space.changes(from_us):
         while beat_us < changed_us:
             air = place.weather.air(beat_us, place.rain.delay_min)
-            values = {"parking_occupied": space.occupied(beat_us), "device_temperature": round(air.temperature)}
+            values = {
+                "parking_occupied": space.occupied(beat_us),
+                "device_temperature": round(air.temperature),
+            }
             yield Sample(beat_us, values, _HEARTBEAT_PORT)
             beat_us = next(beats)
         yield Sample(changed_us, {"parking_occupied": occupied})
@@ -128,7 +131,9 @@ def traffic_radar(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
     for time_us in _moments(place, from_us, _on_time(rng)):
         values: dict[str | tuple[str, str], float | None] = {}
         for name, passings in lanes:
-            for number, (count, kmh) in enumerate(by_class(passings.speeds(time_us - place.interval_us, time_us))):
+            for number, (count, kmh) in enumerate(
+                by_class(passings.speeds(time_us - place.interval_us, time_us))
+            ):
                 values["vehicle_count_interval", f"{name}/class{number}"] = count
                 values["vehicle_speed", f"{name}/class{number}"] = kmh
         air = place.weather.air(time_us, place.rain.delay_min)

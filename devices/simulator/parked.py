@@ -1,4 +1,4 @@
-"""Who parks in the simulated city, day by day without end; as in passing.py it is all a matter of the time."""
+"""Who parks in the simulated city, day by day without end; as in passing.py the time alone decides."""
 
 import heapq
 from bisect import bisect_right

@@ -133,9 +133,7 @@ class Simulator:
         while waiting:
             yield heapq.heappop(waiting)[2]
 
-    def past(
-        self, start_us: int, since: Callable[[InstalledDevice], int | None]
-    ) -> Iterator[Past]:
+    def past(self, start_us: int, since: Callable[[InstalledDevice], int | None]) -> Iterator[Past]:
         """What devices have sent since a time of each (None: nothing), up to where the messages begin.
 
         In its order; nothing is lost, late or twice. The messages go on from here where what a device
