@@ -368,8 +368,9 @@ def _past(*, past: bool) -> str:
     return f"""
 Traffic and parking have a past, too: {PARKING_DAYS} days of the car parks, {TRAFFIC_DAYS} of the counters.
 A process beside this one simulates them now and the real reader goes through them; so what is usual
-is known, and what to expect. It takes some ten seconds of a core; until then there are no counts. The uplinks of
-the past are in no journal: /api/v1/traffic and /api/v1/parking/history reach back, readings do not.
+is known, and what to expect. It takes some ten seconds of a core; until then there are no counts.
+The uplinks of the past are in no journal: /api/v1/traffic and /api/v1/parking/history reach back,
+readings do not.
 """.strip()
 
 

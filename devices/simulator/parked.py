@@ -112,7 +112,7 @@ class Space:
     def occupied(self, time_us: int) -> int:
         """1 or 0."""
         times, states = self._of(local_date(time_us, self._sky.timezone))
-        return states[max(bisect_right(times, time_us) - 1, 0)]
+        return states[bisect_right(times, time_us) - 1]
 
     def changes(self, from_us: int) -> Iterator[tuple[int, int]]:
         """When it changes after a time, and what to, without end."""
@@ -132,11 +132,12 @@ class Space:
             times, states = self._draw(day)
             yesterday, _ = self._wanted(day - timedelta(1))
             state = int(yesterday[yesterday >= 0][-1]) if (yesterday >= 0).any() else 0
-            known = []
+            begin = int(calendar_of(day, self._sky.timezone).midnights[0])
+            known = [state]
             for each in states.tolist():
                 state = state if each < 0 else each
                 known.append(state)
-            self._drawn[day] = times.tolist(), known
+            self._drawn[day] = [begin, *times.tolist()], known
         return self._drawn[day]
 
     def _draw(self, day: date) -> tuple[np.ndarray, np.ndarray]:

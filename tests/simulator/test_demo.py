@@ -133,7 +133,7 @@ def test_the_storm_shows_in_the_api_and_the_demo_ends_cleanly(start, tmp_path, e
     process, output = start("--speed", "600")
     url, token = eventually(lambda: welcomed(output), 120)
     stations = get(f"{url}/api/v1/stations?limit=100")["items"]
-    assert len(stations) == 37
+    assert len(stations) == 38
     in_force = eventually(
         lambda: [each for each in get(f"{url}/api/v1/warnings")["items"] if each["status"] == "in_force"], 30
     )
