@@ -55,7 +55,7 @@ _EVERYBODY_SPEAKS_US = 4 * _HOUR_US
 _BATCH = 2000
 _SCRATCH = "past"
 _NICE = 10
-_TAKES_S = 120.0
+_TAKES_S = 600.0
 _log = structlog.get_logger(__name__)
 
 

@@ -105,7 +105,7 @@ def parking_space(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
     for changed_us, occupied in space.changes(from_us):
         while beat_us < changed_us:
             air = place.weather.air(beat_us, place.rain.delay_min)
-            values = {
+            values: Values = {
                 "parking_occupied": space.occupied(beat_us),
                 "device_temperature": round(air.temperature),
             }

@@ -175,13 +175,17 @@ class Simulator:
                 rain=self.storm.at(*_position(device)),
                 interval_us=round((device.interval_s or self._catalogue[device.type].interval_s) * SECOND_US),
                 reach=self._reach(device),
-                capacity=self._stations[device.station].capacity,
+                capacity=self._capacity(device),
                 seed=self._seed,
                 spike_min=self.script.spike_min if device.dev_eui == spiking else None,
                 silent_min=self.script.silent_min if device.dev_eui == silent else None,
             )
             for device in self._devices
         ]
+
+    def _capacity(self, device: InstalledDevice) -> int | None:
+        station = self._stations.get(device.station)
+        return station.capacity if station else device.capacity
 
     def _end_min(self, storms: int) -> int:
         return storms * (self.script.length_min + self.script.calm_min) - self.script.calm_min

@@ -106,7 +106,8 @@ def test_every_car_park_knows_what_to_expect(city):
         assert [each.minutes for each in park.expected] == [15, 30, 60]
         for each in park.expected:
             assert 0 <= each.low <= each.free <= each.high <= park.capacity
-        assert park.sensors_known == park.sensors_total
+        assert park.sensors_heard == park.sensors
+        assert park.confidence > 0.6
 
 
 def test_the_history_reaches_back(city):
