@@ -51,6 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="of the pages and the API (default 8080, or a free one)")
     parser.add_argument("--speed", type=float, default=60.0, help="simulated seconds per second (default 60)")
     parser.add_argument("--until-done", action="store_true", help="end after one storm, with a report")
+    parser.add_argument(
+        "--past",
+        action=argparse.BooleanOptionalAction,
+        help="days of traffic and parking before the start (usual, but with --until-done)",
+    )
     parser.add_argument("--seed", type=int, default=SEED, help="another number, another day")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the databases in DIR")
 
@@ -91,11 +96,17 @@ def _demo(args: argparse.Namespace, asked: threading.Event) -> "Report":
         clock = DemoClock(time.time_ns() // 1000, args.speed)
         pace = _Pace(clock, asked)
         order = Order(str(settings.source), values, args.seed, clock())
+        given: list[str] = []
+
+        def prepare(new: Service) -> None:
+            if not args.until_done if args.past is None else args.past:
+                given.append(_past(past=give_past(new, order, simulator)))
+
         with (
-            _running(settings, pace, listener, order, simulator) as (service, past),
+            _running(settings, pace, listener, prepare) as service,
             Publisher(broker.mqtt_311, "stadtfunk-demo-network-servers") as publisher,
         ):
-            print(_welcome(args, settings, token, simulator, past=past), flush=True)
+            print(_welcome(args, settings, token, simulator, *given), flush=True)
             start_us = clock()
             messages = simulator.messages(start_us, storms=1 if args.until_done else None)
             stopwatch = Stopwatch(clock)
@@ -284,11 +295,11 @@ def _drained(service: Service, sent: int, pace: _Pace) -> Report:
 
 @contextmanager
 def _running(
-    settings: Settings, pace: _Pace, listener: socket.socket, order: Order, simulator: Simulator
-) -> Iterator[tuple[Service, bool]]:
-    """The service with its pages, once it hears the broker, and whether it was given a past."""
+    settings: Settings, pace: _Pace, listener: socket.socket, prepare: Callable[[Service], None]
+) -> Iterator[Service]:
+    """The service with its pages, once it hears the broker; `prepare` gets it before it starts."""
     service = Service(settings, clock=pace.clock)
-    past = give_past(service, order, simulator)
+    prepare(service)
     server = Server(service.app(), settings.api.host, settings.api.port)
     pages = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="demo-pages")
     officer = DutyOfficer(service, pace.clock)
@@ -300,7 +311,7 @@ def _running(
             lambda: server.started and all(consumer.health.ok for consumer in service.consumers),
             "the service does not start",
         )
-        yield service, past
+        yield service
     finally:
         server.should_exit = True
         pages.join()
@@ -328,7 +339,7 @@ def _city(folder: Path) -> Path:
 
 
 def _welcome(
-    args: argparse.Namespace, settings: Settings, token: str, simulator: Simulator, *, past: bool
+    args: argparse.Namespace, settings: Settings, token: str, simulator: Simulator, past: str = ""
 ) -> str:
     url = f"http://{settings.api.host}:{settings.api.port}"
     script = simulator.script
@@ -356,22 +367,20 @@ One second is {pace}. A storm begins in about {onset_s:.0f} s{again}:
 The rain index (SRI) rests on the same tables, superseded in 2023, and Refrath has none:
 a city imports its own.
 Watch the Strunde rise from Herrenstrunden down to Gierath. One gauge falls silent, one shows an absurd
-value, some uplinks are broken. On the roads into town the traffic jams.
-{_past(past=past)}
+value, some uplinks are broken. On the roads into town the traffic jams.{past}
 Ctrl-C ends the demo.
 """
 
 
 def _past(*, past: bool) -> str:
     if not past:
-        return "The folder has a past of its own: counts and car parks go on from there."
+        return "\nThe folder has a past of its own: counts and car parks go on from there."
     return f"""
 Traffic and parking have a past, too: {PARKING_DAYS} days of the car parks, {TRAFFIC_DAYS} of the counters.
 A process beside this one simulates them now and the real reader goes through them; so what is usual
 is known, and what to expect. It takes some ten seconds of a core; until then there are no counts.
 The uplinks of the past are in no journal: /api/v1/traffic and /api/v1/parking/history reach back,
-readings do not.
-""".strip()
+readings do not."""
 
 
 @contextmanager

@@ -54,7 +54,7 @@ _HOUR_US = 3_600_000_000
 _EVERYBODY_SPEAKS_US = 4 * _HOUR_US
 _BATCH = 2000
 _SCRATCH = "past"
-_NICE = 10
+_NICE = 5
 _TAKES_S = 600.0
 _log = structlog.get_logger(__name__)
 
