@@ -96,17 +96,18 @@ def _demo(args: argparse.Namespace, asked: threading.Event) -> "Report":
         clock = DemoClock(time.time_ns() // 1000, args.speed)
         pace = _Pace(clock, asked)
         order = Order(str(settings.source), values, args.seed, clock())
-        given: list[str] = []
+        wanted = not args.until_done if args.past is None else args.past
+        past = ""
 
         def prepare(new: Service) -> None:
-            if not args.until_done if args.past is None else args.past:
-                given.append(_past(past=give_past(new, order, simulator)))
+            nonlocal past
+            past = _past(given=give_past(new, order, simulator)) if wanted else ""
 
         with (
             _running(settings, pace, listener, prepare) as service,
             Publisher(broker.mqtt_311, "stadtfunk-demo-network-servers") as publisher,
         ):
-            print(_welcome(args, settings, token, simulator, *given), flush=True)
+            print(_welcome(args, settings, token, simulator, past), flush=True)
             start_us = clock()
             messages = simulator.messages(start_us, storms=1 if args.until_done else None)
             stopwatch = Stopwatch(clock)
@@ -372,8 +373,8 @@ Ctrl-C ends the demo.
 """
 
 
-def _past(*, past: bool) -> str:
-    if not past:
+def _past(*, given: bool) -> str:
+    if not given:
         return "\nThe folder has a past of its own: counts and car parks go on from there."
     return f"""
 Traffic and parking have a past, too: {PARKING_DAYS} days of the car parks, {TRAFFIC_DAYS} of the counters.
