@@ -51,7 +51,7 @@ class Garage:
         return came - gone
 
     def _day(self, time_us: int) -> int:
-        while time_us >= self._next:
+        while not self._begins or time_us >= self._next:
             self._draw()
         return day_of(self._begins, time_us)
 

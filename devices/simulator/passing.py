@@ -65,7 +65,7 @@ class Passings:
 
     def total(self, time_us: int) -> int:
         """How many have passed up to a time (µs since the epoch) since the first day."""
-        while time_us >= self._next:
+        while not self._begins or time_us >= self._next:
             self._draw()
         day = day_of(self._begins, time_us)
         cell, part = divmod(time_us - self._begins[day], CELL_US)

@@ -15,6 +15,7 @@ from alerts.mobility.engine import PART
 from devices.simulator.behaviour import BEHAVIOURS
 from devices.simulator.parked import Garage, Space
 from devices.simulator.passing import Lane, Passings
+from devices.simulator.simulator import Simulator
 from ingest.sqlite_journal import SqliteJournal
 from stadtfunk import demo, demo_past
 from stadtfunk.criteria import criteria_of
@@ -277,3 +278,25 @@ def test_a_part_that_is_stopped_before_its_past_is_there_never_starts(tmp_path, 
     late.stop()
     assert part.done == ["stop"]
     assert not (tmp_path / "past").exists()
+
+
+@pytest.mark.parametrize(
+    "start_us",
+    [
+        0,
+        1_793_019_600_000_000,  # 2026-10-26, the day after one of 25 hours
+        1_774_868_400_000_000,  # 2026-03-30, the day after one of 23 hours
+    ],
+)
+def test_counters_run_through_any_night(catalogue, registry, start_us):
+    sky = Simulator(catalogue, registry).places(start_us)[0].weather
+    street = Passings(1, "somewhere", Lane("rtl", 5000, "outbound", 0.3), sky, 0.0)
+    times = [start_us + hours * 60 * MINUTE_US for hours in range(-72, 24)]
+    totals = [street.total(each) for each in times]
+    assert totals == sorted(totals)
+    assert 6_000 < totals[-1] - totals[0] < 25_000
+    garage = Garage(1, "somewhere", 50, sky)
+    assert all(0 <= garage.occupied(each) <= 50 for each in times)
+    assert [garage.counted("in", each) for each in times] == sorted(
+        garage.counted("in", each) for each in times
+    )
