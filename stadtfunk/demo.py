@@ -24,6 +24,7 @@ from devices.simulator.simulator import Delivery, Kind, Simulator
 from ingest import store_writer
 from ingest.journal import Journal
 from stadtfunk.demo_broker import Addresses, demo_broker
+from stadtfunk.demo_past import PARKING_DAYS, TRAFFIC_DAYS, Order, give_past
 from stadtfunk.duty_officer import DutyOfficer
 from stadtfunk.errors import StartError
 from stadtfunk.publisher import Publisher
@@ -50,6 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="of the pages and the API (default 8080, or a free one)")
     parser.add_argument("--speed", type=float, default=60.0, help="simulated seconds per second (default 60)")
     parser.add_argument("--until-done", action="store_true", help="end after one storm, with a report")
+    parser.add_argument(
+        "--past",
+        action=argparse.BooleanOptionalAction,
+        help="days of traffic and parking before the start (usual, but with --until-done)",
+    )
     parser.add_argument("--seed", type=int, default=SEED, help="another number, another day")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the databases in DIR")
 
@@ -83,16 +89,25 @@ def _demo(args: argparse.Namespace, asked: threading.Event) -> "Report":
         _folder(args.keep) as folder,
         demo_broker(folder) as broker,
     ):
-        settings = _settings(folder, broker, listener.getsockname()[1], digest)
+        values = _values(folder, broker, listener.getsockname()[1], digest)
+        settings = load_settings(_city(folder), values)
         registry = load_registry(settings.path(settings.devices.file or Path("devices.csv")))
         simulator = Simulator(load_catalogue(), registry, args.seed)
         clock = DemoClock(time.time_ns() // 1000, args.speed)
         pace = _Pace(clock, asked)
+        order = Order(str(settings.source), values, args.seed, clock())
+        wanted = not args.until_done if args.past is None else args.past
+        past = ""
+
+        def prepare(new: Service) -> None:
+            nonlocal past
+            past = _past(given=give_past(new, order, simulator)) if wanted else ""
+
         with (
-            _running(settings, pace, listener) as service,
+            _running(settings, pace, listener, prepare) as service,
             Publisher(broker.mqtt_311, "stadtfunk-demo-network-servers") as publisher,
         ):
-            print(_welcome(args, settings, token, simulator), flush=True)
+            print(_welcome(args, settings, token, simulator, past), flush=True)
             start_us = clock()
             messages = simulator.messages(start_us, storms=1 if args.until_done else None)
             stopwatch = Stopwatch(clock)
@@ -280,9 +295,12 @@ def _drained(service: Service, sent: int, pace: _Pace) -> Report:
 
 
 @contextmanager
-def _running(settings: Settings, pace: _Pace, listener: socket.socket) -> Iterator[Service]:
-    """The service with its pages, once it hears the broker."""
+def _running(
+    settings: Settings, pace: _Pace, listener: socket.socket, prepare: Callable[[Service], None]
+) -> Iterator[Service]:
+    """The service with its pages, once it hears the broker; `prepare` gets it before it starts."""
     service = Service(settings, clock=pace.clock)
+    prepare(service)
     server = Server(service.app(), settings.api.host, settings.api.port)
     pages = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="demo-pages")
     officer = DutyOfficer(service, pace.clock)
@@ -302,22 +320,28 @@ def _running(settings: Settings, pace: _Pace, listener: socket.socket) -> Iterat
         service.stop()
 
 
-def _settings(folder: Path, broker: Addresses, port: int, digest: str) -> Settings:
-    values = {
+def _values(folder: Path, broker: Addresses, port: int, digest: str) -> dict[str, str]:
+    """What the city's configuration leaves open."""
+    return {
         "DEMO_CHIRPSTACK": broker.mqtt_5,
         "DEMO_TTS": broker.mqtt_311,
         "DEMO_FOLDER": str(folder),
         "DEMO_PORT": str(port),
         "DEMO_TOKEN_SHA256": digest,
     }
+
+
+def _city(folder: Path) -> Path:
+    """The city's configuration, copied: a device that somebody registers is written into the list."""
     city = folder / "city"
     if not city.exists():
-        # a device that somebody registers is written into the list
         shutil.copytree(CITY, city)
-    return load_settings(city / "city.toml", values)
+    return city / "city.toml"
 
 
-def _welcome(args: argparse.Namespace, settings: Settings, token: str, simulator: Simulator) -> str:
+def _welcome(
+    args: argparse.Namespace, settings: Settings, token: str, simulator: Simulator, past: str = ""
+) -> str:
     url = f"http://{settings.api.host}:{settings.api.port}"
     script = simulator.script
     onset_s = script.onset_min * 60 / args.speed
@@ -331,6 +355,8 @@ Stadtfunk demo: a simulated Bergisch Gladbach. Devices and values are fictitious
   {url}/console           the staff page: log in with the token below
   {url}/docs              the API
   {url}/api/v1/warnings   the same warnings as JSON
+  {url}/api/v1/parking    free spaces, and what is expected in the next hour
+  {url}/api/v1/traffic/segments    where it jams (GeoJSON); /congestions: when it did
   {url}/api/v1/city-warnings   what the city's duty officer released (a script decides here)
   {url}/metrics           for operators: Authorization: Bearer {token}
 
@@ -342,8 +368,20 @@ One second is {pace}. A storm begins in about {onset_s:.0f} s{again}:
 The rain index (SRI) rests on the same tables, superseded in 2023, and Refrath has none:
 a city imports its own.
 Watch the Strunde rise from Herrenstrunden down to Gierath. One gauge falls silent, one shows an absurd
-value, some uplinks are broken. Ctrl-C ends the demo.
+value, some uplinks are broken. On the roads into town the traffic jams.{past}
+Ctrl-C ends the demo.
 """
+
+
+def _past(*, given: bool) -> str:
+    if not given:
+        return "\nThe folder has a past of its own: counts and car parks go on from there."
+    return f"""
+Traffic and parking have a past, too: {PARKING_DAYS} days of the car parks, {TRAFFIC_DAYS} of the counters.
+A process beside this one simulates them now and the real reader goes through them; so what is usual
+is known, and what to expect. It takes some ten seconds of a core; until then there are no counts.
+The uplinks of the past are in no journal: /api/v1/traffic and /api/v1/parking/history reach back,
+readings do not."""
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def demo_broker(folder: Path) -> Iterator[Addresses]:
     config = folder / "broker.toml"
     config.write_text(_ROUTER + "".join(listeners), encoding="utf-8")
     broker = Broker(config_path=str(config))
-    with _deaf_to_ctrl_c():
+    with deaf_to_ctrl_c():
         broker.start()
     try:
         yield Addresses(*(f"mqtt://{_HOST}:{port}" for port in ports))
@@ -60,7 +60,7 @@ def demo_broker(folder: Path) -> Iterator[Addresses]:
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
+def deaf_to_ctrl_c() -> Iterator[None]:
     """A child started in here outlives Ctrl-C, so that the service can take its leave."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,6 +1,7 @@
 """Traffic and parking as a part of the service."""
 
 import tempfile
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +14,16 @@ from alerts.mobility.counts_db import Keep
 from alerts.mobility.database import FILE, open_database
 from alerts.mobility.engine import Mobility
 from alerts.mobility.occupancy_db import KeepOccupancy
+from alerts.mobility.roads import Streets
+from alerts.rules import Rules
+from devices.catalogue import DeviceType
+from devices.registry import Registry
 from ingest.health import Health
+from ingest.journal import Journal
 from ingest.sqlite_file import SqliteFile, sqlite_path
 from stadtfunk.parts import Group
 from stadtfunk.roads import streets_of
+from stadtfunk.settings import Settings
 
 if TYPE_CHECKING:
     from stadtfunk.service import Service
@@ -33,12 +40,40 @@ def mobility_of(service: "Service", opened: ExitStack) -> tuple[Mobility, Group]
     streets = streets_of(settings, service.registry.current, service.catalogue)
     file, fault = _file(sqlite_path(settings.journal.url).with_name(FILE), opened)
     opened.callback(file.close)
-    traffic = settings.traffic
-    mobility = Mobility(
+    mobility = reader_of(
+        settings,
         service.journal,
-        service.criteria.rules,
+        file,
         lambda: service.registry.current,
+        service.catalogue,
+        service.criteria.rules,
+        streets,
         service.clock,
+    )
+    if fault:
+        return mobility, Group((), lambda: {"mobility": Health(ok=False, detail=fault)})
+    return mobility, Group((mobility,), lambda: {"mobility": mobility.health})
+
+
+def reader_of(  # noqa: PLR0913, PLR0917 - what the reader is made from
+    settings: Settings,
+    journal: Journal,
+    file: SqliteFile,
+    registry: Callable[[], Registry],
+    catalogue: Mapping[str, DeviceType],
+    rules: Rules,
+    streets: Streets,
+    clock: Callable[[], int],
+    *,
+    checkpoint_s: float = 1.0,
+) -> Mobility:
+    """The reader as the configuration has it, over a journal and a file."""
+    traffic = settings.traffic
+    return Mobility(
+        journal,
+        rules,
+        registry,
+        clock,
         file,
         zone=ZoneInfo(settings.city.timezone),
         keep=Keep(
@@ -55,11 +90,9 @@ def mobility_of(service: "Service", opened: ExitStack) -> tuple[Mobility, Group]
             settings.parking.keep_occupancy_days_days,
             settings.parking.keep_corrections_days,
         ),
-        catalogue=service.catalogue,
+        catalogue=catalogue,
+        checkpoint_s=checkpoint_s,
     )
-    if fault:
-        return mobility, Group((), lambda: {"mobility": Health(ok=False, detail=fault)})
-    return mobility, Group((mobility,), lambda: {"mobility": mobility.health})
 
 
 def _file(path: Path, opened: ExitStack) -> tuple[SqliteFile, str]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 
 import structlog
 from fastapi import FastAPI
@@ -290,6 +291,13 @@ class Service:
         for part in (*self._readers(), *self._feeders()):
             part.start()
         _log.info("started", devices=len(self.registry.current.devices), servers=len(self.consumers))
+
+    def instead(self, part: Part, other: Part) -> None:
+        """Start and stop another part in the place of one of a group; before start()."""
+        self._groups = [
+            replace(group, parts=tuple(other if each is part else each for each in group.parts))
+            for group in self._groups
+        ]
 
     def stop(self) -> None:
         """Whoever fills the journal first, then the readers; what is under way is finished or repeated."""

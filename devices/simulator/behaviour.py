@@ -3,23 +3,28 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from devices.registry import InstalledDevice
 from devices.simulator.creek import Reach
-from devices.simulator.storm import MINUTE_US, Rain
+from devices.simulator.parked import Garage, Space
+from devices.simulator.passing import Lane, Passings, by_class
+from devices.simulator.storm import Rain
 from devices.simulator.weather import Weather
 
-Values = Mapping[str | tuple[str, str], float]
+Values = Mapping[str | tuple[str, str], float | None]
 SECOND_US = 1_000_000
-PARKING_STEP_US = 5 * MINUTE_US
 SPIKE_MM = 40.0
 """A branch in front of the sensor: nearer than an ultrasonic sensor can measure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a device sends at one moment (µs since the epoch, UTC). `f_port` None: the usual one."""
+    """What a device sends at one moment (µs since the epoch, UTC); None is what it has no value of.
+
+    `f_port` None: the usual one.
+    """
 
     time_us: int
     values: Values
@@ -30,6 +35,7 @@ class Sample:
 class Place:
     """A device and what the weather makes of its place. `reach`: only at a creek.
 
+    `capacity`: spaces of the car park where it stands, if it does; `seed`: of what passes and parks there.
     `spike_min`: minutes after the onset at which its next sample is absurd; `silent_min`: from and to.
     """
 
@@ -38,6 +44,8 @@ class Place:
     rain: Rain
     interval_us: int
     reach: Reach | None = None
+    capacity: int | None = None
+    seed: int = 1
     spike_min: float | None = None
     silent_min: tuple[float, float] | None = None
 
@@ -90,54 +98,63 @@ def level_gauge(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
 
 
 def parking_space(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
-    """A sensor in one space: an uplink at every change, and a heartbeat after an interval without."""
-    occupied = -1
-    heard_us = from_us - place.interval_us
-    # Sensors of one car park do not look at the same second.
-    time_us = from_us + rng.randrange(PARKING_STEP_US)
-    while True:
-        share = 0.2 + 0.7 * math.exp(-(((place.weather.hour(time_us) - 13) / 4.5) ** 2))
-        now = occupied
-        if occupied < 0 or rng.random() < _TURNOVER:
-            now = int(rng.random() < share)
-        if now != occupied:
-            occupied, heard_us = now, time_us
-            yield Sample(time_us, {"parking_occupied": occupied})
-        elif time_us - heard_us >= place.interval_us:
-            heard_us = time_us
-            air = place.weather.air(time_us, place.rain.delay_min)
-            temperature = round(air.temperature)
-            yield Sample(
-                time_us,
-                {"parking_occupied": occupied, "device_temperature": temperature},
-                _HEARTBEAT_PORT,
-            )
-        time_us += PARKING_STEP_US + rng.randrange(-20, 20) * SECOND_US
+    """A sensor in one space: an uplink at every change, and a heartbeat after each interval."""
+    space = Space(place.seed, place.device.dev_eui, place.weather)
+    beats = _moments(place, from_us, rng.randrange(place.interval_us))
+    beat_us = next(beats)
+    for changed_us, occupied in space.changes(from_us):
+        while beat_us < changed_us:
+            air = place.weather.air(beat_us, place.rain.delay_min)
+            values: Values = {
+                "parking_occupied": space.occupied(beat_us),
+                "device_temperature": round(air.temperature),
+            }
+            yield Sample(beat_us, values, _HEARTBEAT_PORT)
+            beat_us = next(beats)
+        yield Sample(changed_us, {"parking_occupied": occupied})
 
 
 def car_counter(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
-    """Cars on a street: a counter that runs up."""
-    total = rng.randrange(500, 9_000)
-    for time_us in _moments(place, from_us, rng.randrange(place.interval_us)):
-        storm = place.weather.disturbance(time_us, place.rain.delay_min)
-        rate = 1.2 + 10.0 * _busy(place.weather.hour(time_us), (8.0, 1.6), (17.0, 2.4))
-        total += _poisson(rng, rate * (1 - 0.35 * storm) * place.interval_us / MINUTE_US)
-        yield Sample(time_us, {"vehicle_count": total % _SIXTEEN_BITS})
+    """Cars on a street, or through a gate of a car park: a counter that runs up."""
+    start = rng.randrange(500, 9_000)
+    total = _gate(place) if place.capacity else _street(place, rng)
+    for time_us in _moments(place, from_us, _on_time(rng)):
+        yield Sample(time_us, {"vehicle_count": (start + total(time_us)) % _SIXTEEN_BITS})
+
+
+def traffic_radar(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
+    """Both directions of a street, by interval and class of speed. Into town it jams in the storm."""
+    into = Lane("ltr", rng.uniform(6_500, 8_000), "inbound", _FEWER_CARS, jams=True)
+    out_of = Lane("rtl", rng.uniform(6_300, 7_800), "outbound", _FEWER_CARS)
+    lanes = [(lane.name, _passings(place, lane)) for lane in (into, out_of)]
+    battery = _battery(rng)
+    for time_us in _moments(place, from_us, _on_time(rng)):
+        values: dict[str | tuple[str, str], float | None] = {}
+        for name, passings in lanes:
+            for number, (count, kmh) in enumerate(
+                by_class(passings.speeds(time_us - place.interval_us, time_us))
+            ):
+                values["vehicle_count_interval", f"{name}/class{number}"] = count
+                values["vehicle_speed", f"{name}/class{number}"] = kmh
+        air = place.weather.air(time_us, place.rain.delay_min)
+        values["battery_voltage"] = next(battery)
+        values["solar_power"] = round(2 * air.sun)
+        values["device_temperature"] = round(air.temperature + 4, 1)
+        yield Sample(time_us, values)
 
 
 def people_counter(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
     """People passing a radar in two directions: the interval's counts and the sums."""
-    sums = {"ltr": rng.randrange(200, 4_000), "rtl": rng.randrange(200, 4_000)}
+    starts = {"ltr": rng.randrange(200, 4_000), "rtl": rng.randrange(200, 4_000)}
+    daily = rng.uniform(900, 2_800)
+    lanes = {name: _passings(place, Lane(name, daily, "shops", _FEWER_PEOPLE)) for name in starts}
     battery = _battery(rng)
-    for time_us in _moments(place, from_us, rng.randrange(place.interval_us)):
-        storm = place.weather.disturbance(time_us, place.rain.delay_min)
-        rate = 0.4 + 4.0 * _busy(place.weather.hour(time_us), (12.5, 3.0), (17.5, 2.0))
+    for time_us in _moments(place, from_us, _on_time(rng)):
         values: dict[str | tuple[str, str], float] = {}
-        for direction, before in sums.items():
-            count = _poisson(rng, rate * (1 - 0.85 * storm) * place.interval_us / MINUTE_US)
-            sums[direction] = (before + count) % _SIXTEEN_BITS
-            values["people_count_interval", direction] = count
-            values["people_count", direction] = sums[direction]
+        for direction, passings in lanes.items():
+            total = passings.total(time_us)
+            values["people_count_interval", direction] = total - passings.total(time_us - place.interval_us)
+            values["people_count", direction] = (starts[direction] + total) % _SIXTEEN_BITS
         air = place.weather.air(time_us, place.rain.delay_min)
         values["battery_voltage"] = next(battery)
         values["solar_power"] = round(2 * air.sun)
@@ -199,8 +216,8 @@ def climate_sensor(place: Place, rng: Random, from_us: int) -> Iterator[Sample]:
 
 _HEARTBEAT_PORT = 2
 _SIXTEEN_BITS = 1 << 16
-_TURNOVER = 0.09
-"""Chance that a parking space may change hands within five minutes."""
+_FEWER_CARS, _FEWER_PEOPLE = 0.35, 0.85
+"""What the storm takes away."""
 
 BEHAVIOURS: Mapping[str, tuple[int, Behaviour]] = {
     "decentlab-dl-tbrg": (1, rain_gauge),
@@ -208,6 +225,7 @@ BEHAVIOURS: Mapping[str, tuple[int, Behaviour]] = {
     "milesight-em310-udl": (85, level_gauge),
     "bosch-tps110": (1, parking_space),
     "nwave-ncc405": (1, car_counter),
+    "parametric-tcr": (15, traffic_radar),
     "parametric-pcr2": (14, people_counter),
     "decentlab-dl-atm41": (1, weather_station),
     "milesight-em320-th": (85, climate_sensor),
@@ -229,8 +247,23 @@ def _battery(rng: Random) -> Iterator[float]:
         yield round(volts + rng.uniform(-0.004, 0.004), 3)
 
 
-def _busy(hour: float, *peaks: tuple[float, float]) -> float:
-    return max(math.exp(-(((hour - at) / width) ** 2)) for at, width in peaks)
+def _on_time(rng: Random) -> int:
+    """Counters report when the quarter of an hour is over, each at seconds of its own."""
+    return rng.randrange(20 * SECOND_US)
+
+
+def _passings(place: Place, lane: Lane) -> Passings:
+    return Passings(place.seed, place.device.station, lane, place.weather, place.rain.delay_min)
+
+
+def _street(place: Place, rng: Random) -> Callable[[int], int]:
+    shape = "outbound" if place.device.direction == "out" else "inbound"
+    return _passings(place, Lane(shape, rng.uniform(4_000, 6_500), shape, _FEWER_CARS)).total
+
+
+def _gate(place: Place) -> Callable[[int], int]:
+    garage = Garage(place.seed, place.device.station, place.capacity or 0, place.weather)
+    return partial(garage.counted, place.device.direction)
 
 
 def _poisson(rng: Random, mean: float) -> int:

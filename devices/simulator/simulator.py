@@ -2,16 +2,16 @@
 
 import heapq
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from devices.catalogue import Catalogue
+from devices.catalogue import Catalogue, DeviceType
 from devices.registry import InstalledDevice, Registry
-from devices.simulator.behaviour import BEHAVIOURS, SECOND_US, Place, rain_gauge
+from devices.simulator.behaviour import BEHAVIOURS, SECOND_US, Place, Sample, Values, rain_gauge
 from devices.simulator.creek import STORAGE_MIN, WAVE_M_PER_MIN, Reach, discharge
 from devices.simulator.faults import FAULTS
 from devices.simulator.network import Frame, chirpstack_v4, join, message_id, radio, tts_v3
@@ -38,6 +38,14 @@ class Delivery(NamedTuple):
     topic: str
     payload: bytes
     kind: Kind
+
+
+class Past(NamedTuple):
+    """What a device measured before the messages begin, and when that was received, µs since the epoch."""
+
+    device: InstalledDevice
+    time_us: int
+    values: Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,7 @@ class Simulator:
         self._catalogue = catalogue
         self._seed = seed
         self.script = script or Script()
+        self._stations = registry.stations
         self._devices = [each for each in registry.devices.values() if each.type in BEHAVIOURS]
         self._levels = _downstream(self._devices)
         centre = _centre(registry)
@@ -124,6 +133,28 @@ class Simulator:
         while waiting:
             yield heapq.heappop(waiting)[2]
 
+    def past(self, start_us: int, since: Callable[[InstalledDevice], int | None]) -> Iterator[Past]:
+        """What devices have sent since a time of each (None: nothing), up to where the messages begin.
+
+        In its order; nothing is lost, late or twice. The messages go on from here where what a device
+        measures follows from the time alone: counters and parking spaces.
+        """
+        until_us = start_us - self.script.history_min * MINUTE_US
+        streams = [
+            self._past(place, since_us, until_us)
+            for place in self.places(start_us)
+            if (since_us := since(place.device)) is not None
+        ]
+        return heapq.merge(*streams, key=lambda each: each.time_us)
+
+    def _past(self, place: Place, since_us: int, until_us: int) -> Iterator[Past]:
+        device = place.device
+        type_ = self._catalogue[device.type]
+        _, behaviour = BEHAVIOURS[device.type]
+        samples = behaviour(place, self._rng(f"{device.dev_eui} values"), since_us)
+        for sample in itertools.takewhile(lambda each: each.time_us <= until_us, samples):
+            yield Past(device, sample.time_us + SECOND_US, _carried(type_, sample))
+
     def crossings(self, start_us: int, storms: int = 1) -> tuple[PhysicalCrossing, ...]:
         """When the true level of every gauge reaches its marks in so many storms, sensor or not."""
         end_us = start_us + self._end_min(storms) * MINUTE_US
@@ -144,11 +175,17 @@ class Simulator:
                 rain=self.storm.at(*_position(device)),
                 interval_us=round((device.interval_s or self._catalogue[device.type].interval_s) * SECOND_US),
                 reach=self._reach(device),
+                capacity=self._capacity(device),
+                seed=self._seed,
                 spike_min=self.script.spike_min if device.dev_eui == spiking else None,
                 silent_min=self.script.silent_min if device.dev_eui == silent else None,
             )
             for device in self._devices
         ]
+
+    def _capacity(self, device: InstalledDevice) -> int | None:
+        station = self._stations.get(device.station)
+        return station.capacity if station else device.capacity
 
     def _end_min(self, storms: int) -> int:
         return storms * (self.script.length_min + self.script.calm_min) - self.script.calm_min
@@ -172,11 +209,7 @@ class Simulator:
         shows_object = envelope is tts_v3 or type_.maker.lower() == "milesight"
         delay_us = 600_000 + rng.randrange(900_000)
         for sample in behaviour(place, self._rng(f"{device.dev_eui} values"), from_us):
-            values = {
-                key: value
-                for key, value in sample.values.items()
-                if (key if isinstance(key, str) else key[0]) in type_.properties
-            }
+            values = _carried(type_, sample)
             port = f_port if sample.f_port is None else sample.f_port
             frame = Frame(
                 device=device,
@@ -186,7 +219,7 @@ class Simulator:
                 payload=type_.encode(port, values),
                 received_us=sample.time_us + delay_us + rng.randrange(400_000),
                 radio=radio(rng, *_position(device)),
-                decoded={_flat(key): value for key, value in values.items()} if shows_object else None,
+                decoded=_shown(values) if shows_object else None,
             )
             yield frame, envelope
 
@@ -216,6 +249,15 @@ class Simulator:
         return Random(f"{self._seed} {name}")  # noqa: S311 - a reproducible simulation, no secret
 
 
+def _carried(type_: DeviceType, sample: Sample) -> Values:
+    """What of a sample a device of this type sends."""
+    return {
+        key: value
+        for key, value in sample.values.items()
+        if (key if isinstance(key, str) else key[0]) in type_.properties
+    }
+
+
 def _downstream(devices: Sequence[InstalledDevice]) -> Mapping[str, Sequence[InstalledDevice]]:
     """Level gauges by water, from the source (the highest gauge zero) down."""
     creeks: dict[str, list[InstalledDevice]] = {}
@@ -236,6 +278,10 @@ def _centre(registry: Registry) -> tuple[float, float]:
 
 def _position(device: InstalledDevice) -> tuple[float, float]:
     return device.lat or 0.0, device.lon or 0.0
+
+
+def _shown(values: Values) -> dict[str, float]:
+    return {_flat(key): value for key, value in values.items() if value is not None}
 
 
 def _flat(key: str | tuple[str, str]) -> str:

@@ -82,7 +82,10 @@ def welcomed(output):
 
 def test_until_done_accounts_for_every_uplink_whatever_the_speed(start, tmp_path):
     reports = []
-    for arguments in (["--speed", "1200"], ["--speed", "9000", "--keep", str(tmp_path / "kept")]):
+    for arguments in (
+        ["--speed", "1200"],
+        ["--speed", "9000", "--past", "--keep", str(tmp_path / "kept")],
+    ):
         process, output = start("--until-done", *arguments)
         assert process.wait(240) == 0, output.read_text()
         report = json.loads(output.read_text(encoding="utf-8").splitlines()[-1])
@@ -114,6 +117,7 @@ def test_until_done_accounts_for_every_uplink_whatever_the_speed(start, tmp_path
     assert {by for action, by in steps if action != "propose"} <= {
         *(duty_officer.NAME, "rule proposal", "rule renewal"),
     }
+    assert not (tmp_path / "kept" / "past").exists()
     assert {"journal.db", "readings.db"} <= {file.name for file in (tmp_path / "kept").iterdir()}
 
 
@@ -133,7 +137,7 @@ def test_the_storm_shows_in_the_api_and_the_demo_ends_cleanly(start, tmp_path, e
     process, output = start("--speed", "600")
     url, token = eventually(lambda: welcomed(output), 120)
     stations = get(f"{url}/api/v1/stations?limit=100")["items"]
-    assert len(stations) == 37
+    assert len(stations) == 38
     in_force = eventually(
         lambda: [each for each in get(f"{url}/api/v1/warnings")["items"] if each["status"] == "in_force"], 30
     )
