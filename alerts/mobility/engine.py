@@ -21,11 +21,12 @@ from alerts.mobility.car_park import Concluded, HandCount
 from alerts.mobility.counted import Count, Resolution, Site
 from alerts.mobility.counting import SiteCounts
 from alerts.mobility.counts_db import CountsDb, Keep
-from alerts.mobility.database import is_new
+from alerts.mobility.database import WRITTEN, is_behind, write_position
 from alerts.mobility.forecast import ForecastScore
 from alerts.mobility.local_time import LocalTime
 from alerts.mobility.machine import Found, Machine, together
 from alerts.mobility.occupancy_db import KeepOccupancy, OccupancyDb, OccupancyResolution
+from alerts.mobility.rezone import follow_zone
 from alerts.mobility.roads import Streets
 from alerts.mobility.segments import Street
 from alerts.mobility.states import CarPark, Congestion, Correction, FlowState, Occupancy, Segment
@@ -281,17 +282,19 @@ class Mobility:
 
     def _load(self) -> Machine:
         part = self._journal.load(PART)
-        if part.cursor and is_new(self._file):
+        if part.cursor and is_behind(self._file, part.state):
             # without its history everything is counted again
+            _log.warning("mobility_counted_again", cursor=part.cursor)
             self._journal.commit(PART, part.fence, 0, dict.fromkeys(part.state, b""))
             part = Part(0, part.fence, {})
-        state = {page: blob for page, blob in part.state.items() if blob}
+        state = {page: blob for page, blob in part.state.items() if blob and page != WRITTEN}
         self._series = list(self._journal.series())
         self._arranged = self._registry()
         machine = Machine(
             self._rules, self._arranged, self._catalogue, self._series, state, self._zone, self._streets
         )
         machine.tally = self._tally
+        follow_zone(self._file, LocalTime(self._zone))
         self._history.arrange(machine.plan_now.counts, machine.plan_now.speeds)
         self._by_hand.load(part.cursor)
         self._found = []
@@ -386,8 +389,8 @@ class Mobility:
         if not due or (self._cursor == self._durable and not self._found):
             return
         found = together(self._found)
-        self._write(found)
-        self._journal.commit(PART, self._fence, self._cursor, machine.pages())
+        pages = machine.pages() | self._write(found)
+        self._journal.commit(PART, self._fence, self._cursor, pages)
         machine.durable()
         self._found = []
         self._durable = self._cursor
@@ -412,16 +415,21 @@ class Mobility:
             except Exception:  # noqa: BLE001 - a listener's fault is not the counter's
                 _log.exception("congestion_listener_failed")
 
-    def _write(self, found: Found) -> None:
-        """Before the journal's commit: after a crash between the two the same is written again."""
+    def _write(self, found: Found) -> Mapping[str, bytes]:
+        """Before the journal's commit: after a crash between the two the same is written again.
+
+        Returns what the journal has to remember of it.
+        """
         told = found.congestions or found.parking.quarters or found.parking.corrections
-        if len(found.cells.slot) or len(found.speeds.slot) or told or not self._written:
-            with self._file.write() as connection:
-                self._history.write(connection, found.cells, found.speeds)
-                congestions_db.write(connection, found.congestions)
-                self._parked.write(connection, found.parking)
-                connection.execute("INSERT OR REPLACE INTO position VALUES (1, ?)", (self._cursor,))
-            self._written = True
+        if self._written and not (len(found.cells.slot) or len(found.speeds.slot) or told):
+            return {}
+        with self._file.write() as connection:
+            self._history.write(connection, found.cells, found.speeds)
+            congestions_db.write(connection, found.congestions)
+            self._parked.write(connection, found.parking)
+            noted = write_position(connection, self._cursor)
+        self._written = True
+        return noted
 
     def _skip(self, readings: Readings, fault: Exception) -> None:
         self.stats.skipped += len(readings)
