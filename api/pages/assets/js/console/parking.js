@@ -51,7 +51,7 @@ function trouble(text) {
 async function showCorrections() {
   const { body } = await read(`${PARKING}/corrections?limit=${SHOWN}`);
   const line = (each) =>
-    el("li", {}, el("b", {}, each.station), ` ${stamp(Date.parse(each.time))} · ${p().reason[each.reason] ?? each.reason} · ${each.before} → ${each.after} · `, el("span", { lang: "en" }, each.detail));
+    el("li", {}, el("b", {}, each.station), ` ${stamp(Date.parse(each.time))} · ${p().reason[each.reason] ?? each.reason} · ${each.before} → ${each.after} · ${p().found[each.reason]?.(each) ?? ""}`, el("span", { class: "quiet", lang: "en" }, each.detail));
   $("corrections").replaceChildren(...(body.items.length ? body.items.map(line) : [el("li", { class: "quiet" }, p().none)]));
 }
 
@@ -86,7 +86,8 @@ function countForm(parks) {
       await showCorrections();
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      told.replaceChildren(el("p", { class: "problem", lang: "en" }, error.message));
+      const said = p().refused[error.status];
+      told.replaceChildren(el("p", { class: "problem" }, said ? `${said} ` : "", el("span", { lang: "en" }, error.message)));
     } finally {
       button.disabled = false;
     }

@@ -19,6 +19,19 @@ const TEXTS = {
     putRight: "Berichtigt",
     none: "Bisher wurde nichts berichtigt.",
     reason: { over_capacity: "mehr Autos als Plätze", below_zero: "mehr hinaus als hinein", night_minimum: "am Ende der Nacht", spaces: "nach den Einzelplätzen", manual: "gezählt" },
+    found: {
+      over_capacity: (each) => `Die Zähler kamen auf ${each.before} belegte Stellplätze, mehr als es gibt. Es gilt ${each.after}. `,
+      below_zero: (each) => `Nach den Zählern fuhren ${-each.before} Autos mehr hinaus, als darin waren. Es gilt ${each.after}. `,
+      night_minimum: (each) => `In der ruhigsten Stunde der Nacht kamen die Zähler auf ${each.before} belegte Stellplätze, nachts üblich sind ${each.after}. Das gilt jetzt. `,
+      spaces: (each) => `Die Zähler kamen auf ${each.before} belegte Stellplätze, die beobachteten Plätze widersprechen. Es gilt ${each.after}. `,
+      manual: (each) => `Selbst gezählt wurden ${each.after} belegte Stellplätze, die Zähler kamen auf ${each.before}. `,
+    },
+    refused: {
+      404: "Diesen Parkplatz gibt es nicht.",
+      409: "Zurzeit wird nicht gezählt. Sehen Sie unter „Berichtigt“ nach, bevor Sie noch einmal melden.",
+      422: "Diese Zahl kann nicht gelten.",
+      503: "Zurzeit kann nichts gespeichert werden.",
+    },
     lost: "Die Daten sind nicht zu erreichen. Laden Sie die Seite neu.",
   },
   en: {
@@ -36,6 +49,9 @@ const TEXTS = {
     putRight: "Put right",
     none: "Nothing has been put right so far.",
     reason: { over_capacity: "more cars than spaces", below_zero: "more out than in", night_minimum: "at the end of the night", spaces: "by single spaces", manual: "counted" },
+    // the service says it itself in English
+    found: {},
+    refused: {},
     lost: "The data cannot be reached. Load the page again.",
   },
 };
