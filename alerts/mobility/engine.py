@@ -150,7 +150,21 @@ class Mobility:
         if self._skipped_at is not None and time.monotonic() - self._skipped_at < _FAULT_SHOWN_S:
             detail = f"{self.stats.skipped} readings could not be counted and were left out: see the log"
             return Health(ok=False, detail=detail)
+        if fault := self._clock_fault():
+            return Health(ok=False, detail=fault)
         return Health(ok=True, detail=f"{self.stats.behind} uplinks behind" if self.stats.behind else "")
+
+    def _clock_fault(self) -> str:
+        """What was taken while a clock was ahead keeps out what comes, until that time is reached."""
+        machine = self._machine
+        ahead_us = 0 if machine is None else machine.newest_us - self._clock()
+        if ahead_us <= self._max_ahead_us:
+            return ""
+        return (
+            f"the newest reading is {ahead_us // 60_000_000} minutes ahead of this machine's clock, and what "
+            "comes is not counted until then: put the clock right, or if it was wrong before, stop the "
+            "service, move mobility.db away and start again"
+        )
 
     def parking(self) -> tuple[CarPark, ...]:
         """Every car park as it is now."""

@@ -38,12 +38,13 @@ class Service:
     def __init__(self, journal, path):
         self._journal = journal
         self._path = path
+        self.now = FOR_EVER
 
     def ask(self, question, zone=BERLIN):
         city = registry([ROAD, SPACE], capacity=3)
         with closing(open_database(self._path)) as file:
             it = Mobility(
-                self._journal, rules_of(), lambda: city, lambda: FOR_EVER, file, zone=zone, checkpoint_s=0
+                self._journal, rules_of(), lambda: city, lambda: self.now, file, zone=zone, checkpoint_s=0
             )
             while it.run_once():
                 pass
@@ -100,3 +101,21 @@ def test_days_and_weeks_follow_the_time_zone_of_the_city(journal, service, other
     }
     # and nothing has changed for whoever comes back
     assert service.ask(history) == first
+
+
+def test_a_clock_that_was_a_day_ahead_is_said_and_counting_anew_heals_it(journal, service, tmp_path):
+    def faults(it):
+        return it.health
+
+    put(journal, range(0, 60, 5))
+    put(journal, range(24 * 60, 24 * 60 + 15, 5))
+    assert service.ask(faults).ok
+    put(journal, range(60, 120, 5))
+    service.now = T0 + 115 * MIN
+    health = service.ask(faults)
+    assert not health.ok
+    assert "1335 minutes ahead" in health.detail
+    for path in tmp_path.glob(FILE + "*"):
+        path.unlink()
+    assert service.ask(faults).ok
+    assert sum(each.count for each in service.ask(history)[0]["PT5M"]) == 115
