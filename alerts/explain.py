@@ -18,8 +18,8 @@ from alerts.city.release import ReleaseRule
 from alerts.event import Severity
 from alerts.kernels import rain
 from alerts.kernels.plan import LEVEL, RAIN_COUNTER, RAIN_DEPTH
+from alerts.mobility.counted import counted_properties
 from alerts.mobility.parking_plan import FREE_SPACES, OCCUPANCY, SPACES, VEHICLES
-from alerts.mobility.plan import counted_properties
 from alerts.rule_kinds import (
     AnyRule,
     BasinOverflow,

@@ -42,7 +42,8 @@ class DeviceType:
 
     `id` maker-model in lower case; `interval_s` the usual seconds between uplinks; `wraps` the count at which
     a counter starts again at 0, by property, in its unit; `required` properties whose absence operators must
-    hear of after `required_missing` uplinks in a row; `f_ports` those that carry readings, empty: any;
+    hear of after `required_missing` uplinks in a row; `undirected` those it always gives without a channel;
+    `f_ports` those that carry readings, empty: any;
     `sha256` of the type file, or of codec and map; `dates`: it says of some values when they were measured;
     `sandboxed`: one uplink can take as long as a sandbox
     allows.
@@ -60,6 +61,7 @@ class DeviceType:
     codec: Codec
     wraps: Mapping[str, float] = field(default_factory=dict)
     required: frozenset[str] = frozenset()
+    undirected: frozenset[str] = frozenset()
     f_ports: tuple[int, ...] = ()
     caveats: tuple[Text, ...] = ()
     source: str = ""
@@ -164,6 +166,12 @@ def _type_files(
         yield from scripts.in_folder(folder)
 
 
+def without_channel(keys: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Properties of some (property, channel) that come without a channel alone."""
+    known = frozenset(keys)
+    return frozenset(name for name, _ in known) - {name for name, channel in known if channel}
+
+
 def load_type(file: Path) -> DeviceType:
     """One device type and the vectors beside it. Raises DeviceTypeError with every fault found."""
     type_file = read_type_file(file)
@@ -189,6 +197,7 @@ def _device_type(
         codec=codec,
         wraps=MappingProxyType(dict(wraps)),
         required=required,
+        undirected=without_channel(each.key for each in codec.readouts()),
         f_ports=tuple(port for port, frame in codec.frames.items() if port is not None and frame.steps),
         caveats=type_file.caveats,
         source=type_file.source,

@@ -1,7 +1,10 @@
 """What is counted where, and how many passed in an interval."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
+
+from devices.properties import observed_properties
 
 Resolution = Literal["PT5M", "PT15M", "PT1H", "P1D", "P1W"]
 """Days and weeks (from Monday) begin at midnight of the city's time: a day has 23, 24 or 25 hours."""
@@ -37,3 +40,13 @@ class Count:
     corrected_us: int | None = None
     speed_kmh: float | None = None
     v85_kmh: float | None = None
+
+
+@cache
+def counted_properties() -> frozenset[str]:
+    """Observed properties that are counted."""
+    return frozenset(
+        name
+        for name, each in observed_properties().items()
+        if each.theme == "traffic" and each.kind in {"counter", "count"}
+    )

@@ -65,7 +65,7 @@ _QUARTER = (
     "sum(bridged), sum(iif(begin_us = ?2, bridged, 0)), sum(iif(begin_us = ?3 - ?4, bridged, 0)), "
     f"{_SUMS} FROM cell WHERE site = ?1 AND begin_us >= ?2 AND begin_us < ?3"
 )
-_COARSER = (
+COARSER = (
     "INSERT OR REPLACE INTO total SELECT ?1, ?4, ?2, ?3, sum(count), sum(seconds), sum(bridged), "
     "sum(iif(begin_us = ?2, first, 0)), sum(iif(end_us = ?3, last, 0)), "
     "sum(kmh_sum), sum(kmh_count), sum(v85_sum), sum(v85_count), max(touched_us) FROM total "
@@ -87,11 +87,11 @@ _WHOLE = (
 )
 _S = 1_000_000
 _QUARTER_US, _HOUR_US = 900 * _S, 3600 * _S
-_CELLS, _QUARTERS, _HOURS, _DAYS, _WEEKS = range(5)
+_CELLS, _QUARTERS, HOURS, _DAYS, _WEEKS = range(5)
 _LEVELS: Mapping[Resolution, int] = {
     "PT5M": _CELLS,
     "PT15M": _QUARTERS,
-    "PT1H": _HOURS,
+    "PT1H": HOURS,
     "P1D": _DAYS,
     "P1W": _WEEKS,
 }
@@ -209,9 +209,9 @@ class CountsDb:
         connection.executemany(
             _QUARTER, [(site, begin, begin + _QUARTER_US, CELL_US) for site, begin in quarters]
         )
-        connection.executemany(_COARSER, [(site, begin, begin + _HOUR_US, _HOURS) for site, begin in hours])
-        connection.executemany(_COARSER, [(*each, _DAYS) for each in days])
-        connection.executemany(_COARSER, [(*each, _WEEKS) for each in weeks])
+        connection.executemany(COARSER, [(site, begin, begin + _HOUR_US, HOURS) for site, begin in hours])
+        connection.executemany(COARSER, [(*each, _DAYS) for each in days])
+        connection.executemany(COARSER, [(*each, _WEEKS) for each in weeks])
 
     def purge(self, now_us: int, sites: int = 20) -> bool:
         """Delete what is kept no longer, of some sites at a time; False when all are done for this hour.

@@ -4,6 +4,8 @@ It is written before the journal's commit, by writes that may be repeated: after
 step is done again and writes the same rows. Every feature brings its tables; all of them go into one file.
 """
 
+import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 from alerts.errors import MobilityError
@@ -11,6 +13,8 @@ from alerts.mobility import congestions_db, counts_db, occupancy_db
 from ingest.sqlite_file import SqliteFile
 
 FILE = "mobility.db"
+WRITTEN = "written"
+"""The page of the reader's state that says up to which uplink mobility.db was written last."""
 _APPLICATION_ID = 0x53544D4F  # "STMO"
 _VERSION = 1
 _SCHEMA = (
@@ -28,7 +32,17 @@ def open_database(path: Path) -> SqliteFile:
     )
 
 
-def is_new(file: SqliteFile) -> bool:
-    """Whether nothing was ever written: then the journal is read from its beginning."""
+def is_behind(file: SqliteFile, state: Mapping[str, bytes]) -> bool:
+    """Whether less was written than the reader's state goes on from: then the journal is read anew.
+
+    Nothing was, or an older copy of the file was put back. `state`: the reader's pages in the journal.
+    """
     with file.read() as connection:
-        return connection.execute("SELECT 1 FROM position").fetchone() is None
+        position = connection.execute("SELECT seq FROM position").fetchone()
+    return position is None or int(position[0]) < int(state.get(WRITTEN) or b"0")
+
+
+def write_position(connection: sqlite3.Connection, seq: int) -> Mapping[str, bytes]:
+    """Note up to which uplink the file has everything; returns what the journal has to remember of it."""
+    connection.execute("INSERT OR REPLACE INTO position VALUES (1, ?)", (seq,))
+    return {WRITTEN: str(seq).encode()}

@@ -20,11 +20,12 @@ from alerts.mobility.car_park import Concluded, HandCount
 from alerts.mobility.counted import Count, Resolution, Site
 from alerts.mobility.counting import SiteCounts
 from alerts.mobility.counts_db import CountsDb, Keep
-from alerts.mobility.database import is_new
+from alerts.mobility.database import WRITTEN, is_behind, write_position
 from alerts.mobility.forecast import ForecastScore
 from alerts.mobility.local_time import LocalTime
 from alerts.mobility.machine import Found, Machine, together
 from alerts.mobility.occupancy_db import KeepOccupancy, OccupancyDb, OccupancyResolution
+from alerts.mobility.rezone import follow_zone
 from alerts.mobility.roads import Streets
 from alerts.mobility.segments import Street
 from alerts.mobility.states import CarPark, Congestion, Correction, FlowState, Occupancy, Segment
@@ -106,6 +107,7 @@ class Mobility:
         self._listeners: tuple[Listener, ...] = ()
         # over the machine: the loop changes it, parking() and traffic() read it
         self._lock = threading.Lock()
+        self._max_ahead_us = round(max_ahead_s * 1_000_000)
         self._machine: Machine | None = None
         self._found: list[Found] = []
         self._written = False
@@ -132,7 +134,20 @@ class Mobility:
     @property
     def health(self) -> Health:
         """Whether uplinks are counted, and what an operator should know."""
-        return self._reader.health
+        health = self._reader.health
+        return Health(ok=False, detail=fault) if health.ok and (fault := self._clock_fault()) else health
+
+    def _clock_fault(self) -> str:
+        """What was taken while a clock was ahead keeps out what comes, until that time is reached."""
+        machine = self._machine
+        ahead_us = 0 if machine is None else machine.newest_us - self._clock()
+        if ahead_us <= self._max_ahead_us:
+            return ""
+        return (
+            f"the newest reading is {ahead_us // 60_000_000} minutes ahead of this machine's clock, and what "
+            "comes is not counted until then: put the clock right, or if it was wrong before, stop the "
+            "service, move mobility.db away and start again"
+        )
 
     def parking(self) -> tuple[CarPark, ...]:
         """Every car park as it is now."""
@@ -254,13 +269,15 @@ class Mobility:
 
     def _load(self) -> Machine:
         part = self._reader.open()
-        if part.cursor and is_new(self._file):
+        if part.cursor and is_behind(self._file, part.state):
             # without its history everything is counted again
+            _log.warning("mobility_counted_again", cursor=part.cursor)
             part = self._reader.rewind(part)
         registry, series = self._reader.registry, self._reader.series
-        state = {page: blob for page, blob in part.state.items() if blob}
+        state = {page: blob for page, blob in part.state.items() if blob and page != WRITTEN}
         machine = Machine(self._rules, registry, self._catalogue, series, state, self._zone, self._streets)
         machine.tally = self.stats
+        follow_zone(self._file, LocalTime(self._zone))
         self._history.arrange(machine.plan_now.counts, machine.plan_now.speeds)
         self._by_hand.load(part.cursor)
         self._found = []
@@ -338,8 +355,7 @@ class Mobility:
         if not self._reader.due(found=bool(self._found)):
             return
         found = together(self._found)
-        self._write(found)
-        self._reader.commit(machine.pages())
+        self._reader.commit(machine.pages() | self._write(found))
         machine.durable()
         self._found = []
         if found.congestions and self._clock() - machine.newest_us < _HISTORY_US:
@@ -362,13 +378,18 @@ class Mobility:
             except Exception:  # noqa: BLE001 - a listener's fault is not the counter's
                 _log.exception("congestion_listener_failed")
 
-    def _write(self, found: Found) -> None:
-        """Before the journal's commit: after a crash between the two the same is written again."""
+    def _write(self, found: Found) -> dict[str, bytes]:
+        """Before the journal's commit: after a crash between the two the same is written again.
+
+        Returns what the journal has to remember of it.
+        """
         told = found.congestions or found.parking.quarters or found.parking.corrections
-        if len(found.cells.slot) or len(found.speeds.slot) or told or not self._written:
-            with self._file.write() as connection:
-                self._history.write(connection, found.cells, found.speeds)
-                congestions_db.write(connection, found.congestions)
-                self._parked.write(connection, found.parking)
-                connection.execute("INSERT OR REPLACE INTO position VALUES (1, ?)", (self._reader.cursor,))
-            self._written = True
+        if self._written and not (len(found.cells.slot) or len(found.speeds.slot) or told):
+            return {}
+        with self._file.write() as connection:
+            self._history.write(connection, found.cells, found.speeds)
+            congestions_db.write(connection, found.congestions)
+            self._parked.write(connection, found.parking)
+            noted = write_position(connection, self._reader.cursor)
+        self._written = True
+        return noted

@@ -34,14 +34,14 @@ SCHEMA = (_OCCUPANCY, _CORRECTIONS, _COUNTED)
 OccupancyResolution = Literal["PT15M", "PT1H", "P1D"]
 LEAST_DAYS = 3
 
-_QUARTERS, _HOURS, _DAYS = range(3)
-_LEVELS: Mapping[str, int] = {"PT15M": _QUARTERS, "PT1H": _HOURS, "P1D": _DAYS}
+_QUARTERS, HOURS, _DAYS = range(3)
+_LEVELS: Mapping[str, int] = {"PT15M": _QUARTERS, "PT1H": HOURS, "P1D": _DAYS}
 _HOUR_US = 3_600_000_000
 _QUARTER = "INSERT OR REPLACE INTO occupancy VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?)"
 _WEIGHT = "completeness * (end_us - begin_us)"
 _FINER = "FROM occupancy WHERE station = ?1 AND level = ?4 - 1 AND begin_us >= ?2 AND begin_us < ?3"
 _NEWEST = f"{_FINER} ORDER BY begin_us DESC LIMIT 1"
-_COARSER = (
+COARSER = (
     f"INSERT OR REPLACE INTO occupancy SELECT ?1, ?4, ?2, ?3, sum(mean * {_WEIGHT}) / sum({_WEIGHT}), "
     f"max(most), (SELECT last {_NEWEST}), (SELECT capacity {_NEWEST}), sum({_WEIGHT}) / (?3 - ?2) {_FINER} "
     "HAVING count(*)"
@@ -94,9 +94,9 @@ class OccupancyDb:
         hours = {(station, each.begin_us // _HOUR_US * _HOUR_US) for station, each in told.quarters}
         days = {(station, *self._local.day(begin)) for station, begin in hours}
         connection.executemany(
-            _COARSER, [(station, begin, begin + _HOUR_US, _HOURS) for station, begin in sorted(hours)]
+            COARSER, [(station, begin, begin + _HOUR_US, HOURS) for station, begin in sorted(hours)]
         )
-        connection.executemany(_COARSER, [(*each, _DAYS) for each in sorted(days)])
+        connection.executemany(COARSER, [(*each, _DAYS) for each in sorted(days)])
         for each in told.corrections:
             known = connection.execute(
                 "SELECT 1 FROM correction WHERE station = ? AND time_us = ? AND reason = ?",

@@ -21,6 +21,7 @@ from alerts.mobility.car_park import (
     UNKNOWN,
     ParkingPlan,
 )
+from alerts.mobility.standing import stands
 from alerts.mobility.states import Reserved, Truth
 from alerts.rule_kinds import Parking
 from devices.registry import InstalledDevice
@@ -67,10 +68,10 @@ def parking_plan(place: Place, numbers: Sequence[int], zone: tzinfo = UTC) -> Pa
     index = {station: park for park, station in enumerate(stations)}
     park = ints(index[series[n].station] for n in numbers)
     role = ints(_of(_role(series[n], place.device(n))) for n in numbers)
-    stands = [place.stands(n) for n in numbers]
+    standing = [stands(place, n) for n in numbers]
     slots: list[list[int]] = [[] for _ in stations]
     for slot, of_park in enumerate(park.tolist()):
-        if stands[slot]:
+        if standing[slot]:
             slots[of_park].append(slot)
     installed = _spaces(place)
     sites = [_site(place, station, mine, installed) for station, mine in zip(stations, slots, strict=True)]

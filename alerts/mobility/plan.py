@@ -7,7 +7,6 @@ or not, so that slots keep their meaning, and so does the state behind them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from functools import cache
 
 import numpy as np
 
@@ -17,15 +16,15 @@ from alerts.kernels.plan import Place, ints, slots_of
 from alerts.kernels.quality import QualityPlan
 from alerts.kostra.kostra import Kostra
 from alerts.mobility.car_park import ParkingPlan
-from alerts.mobility.counted import Site
+from alerts.mobility.counted import Site, counted_properties
 from alerts.mobility.counting import CountsPlan
 from alerts.mobility.parking_plan import VEHICLES, parking_plan, parking_series
 from alerts.mobility.roads import RoadsPlan, Streets, roads_plan
 from alerts.mobility.speeds import SpeedsPlan
+from alerts.mobility.standing import stands
 from alerts.rule_kinds import Counts
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
-from devices.properties import observed_properties
 from devices.registry import Registry
 from ingest.reading import Series
 
@@ -118,7 +117,7 @@ def _counts(place: Place, numbers: Sequence[int]) -> CountsPlan:
         ),
         sites=sites,
         devices=[series[n].dev_eui for n in numbers],
-        standing=np.array([place.stands(n) for n in numbers], np.bool_),
+        standing=np.array([stands(place, n) for n in numbers], np.bool_),
         settle=ints(SETTLE_US + (us or _HOUR_US) for us in interval),
     )
 
@@ -144,13 +143,3 @@ def _way(name: str) -> int:
 
 def _site(series: Series) -> Site:
     return Site(series.station, series.property.removesuffix(_WAYS[_way(series.property)]), series.channel)
-
-
-@cache
-def counted_properties() -> frozenset[str]:
-    """Observed properties that are counted."""
-    return frozenset(
-        name
-        for name, each in observed_properties().items()
-        if each.theme == "traffic" and each.kind in {"counter", "count"}
-    )

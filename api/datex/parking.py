@@ -29,11 +29,11 @@ def parking_publication(view: View) -> Item:
     """The publication of every car park that this caller sees and that has a place on the map."""
     services = view.services
     parks = [
-        (park, services.parking_site(id_))
+        (park, services.parking_site(id_), park_item(view, park))
         for id_, park in sorted(shown_parks(view).items())
         if view.stations[id_].lat is not None and view.stations[id_].lon is not None
     ]
-    heard = [park.newest_us for park, _ in parks if park.newest_us is not None]
+    heard = [park.newest_us for park, _, item in parks if park.newest_us is not None and item["time"]]
     return {
         "_modelBaseVersion": "3",
         "parkingPublicationLight": {
@@ -42,13 +42,13 @@ def parking_publication(view: View) -> Item:
             "publicationCreator": creator(services.city),
             "name": f"Parken in {services.city.name}",
             "description": f"Freie Stellplätze. Quelle: {view.terms.attribution}",
-            "parkingSite": [dict(_site(view, park, known)) for park, known in parks],
+            "parkingSite": [dict(_site(view, *each)) for each in parks],
         },
     }
 
 
-def _site(view: View, park: CarPark, known: ParkingSite) -> Iterator[tuple[str, Any]]:
-    station, item, services = view.stations[park.station], park_item(view, park), view.services
+def _site(view: View, park: CarPark, known: ParkingSite, item: Item) -> Iterator[tuple[str, Any]]:
+    station, services = view.stations[park.station], view.services
     yield "_id", park.station
     yield "lastUpdate", item["time"] or format_us(services.static_us())
     yield "type", {"value": _TYPES[known.type]}

@@ -42,7 +42,10 @@ def tells_one_space(park: CarPark) -> bool:
 
 
 def park_item(view: View, park: CarPark) -> Item:
-    """A car park as this caller may see it; None where nothing is known or only one space would be told."""
+    """A car park as this caller may see it; None where nothing is known or only one space would be told.
+
+    Of that one not even when it was heard: single spaces report when a car comes or leaves.
+    """
     told = park.newest_us is not None and (view.operator is not None or not tells_one_space(park))
     taken = _rounded(view, park.occupied, park.capacity) if told else None
     trend = park.trend_per_h
@@ -54,8 +57,8 @@ def park_item(view: View, park: CarPark) -> Item:
         "free": None if taken is None else park.capacity - taken,
         "trend_per_h": None if taken is None or trend is None else round(trend, 1),
         "changed": None if taken is None or park.changed_us is None else format_us(park.changed_us),
-        "confidence": round(park.confidence, 2),
-        "time": None if park.newest_us is None else format_us(park.newest_us),
+        "confidence": round(park.confidence, 2) if told else 0.0,
+        "time": None if not told or park.newest_us is None else format_us(park.newest_us),
         "sensors_known": park.sensors_heard,
         "sensors_total": park.sensors,
         "source": park.source,

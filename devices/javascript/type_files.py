@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from devices.catalogue import DeviceType
+from devices.catalogue import DeviceType, without_channel
 from devices.errors import DevicesError, DeviceTypeError, Fault
 from devices.field_map import FieldMap, MapFile, compile_map, parse_map
 from devices.javascript.codec import JavascriptCodec
@@ -287,6 +287,7 @@ def _device_type(
         codec=codec,
         wraps=field_map.wraps,
         required=field_map.required,
+        undirected=without_channel((each.property, each.channel) for each in field_map.readers),
         f_ports=map_file.f_ports or f_ports,
         caveats=map_file.caveats,
         source=map_file.source,

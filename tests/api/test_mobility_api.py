@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
@@ -239,6 +240,23 @@ def test_the_public_never_hears_whether_one_space_is_taken(city):
     assert [(each["occupied"], each["occupied_mean"], each["free"]) for each in past] == [(None,) * 3] * 2
     staff = items(city, "parking/history?station=z-haupt", **STAFF)
     assert [each["occupied"] for each in staff] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/parking", "/api/v1/parking?f=csv", "/parkapi/v3/parking-sites", "/datex2/parking.json"]
+)
+def test_the_public_never_hears_when_the_sensor_of_one_space_spoke(city, path):
+    """It reports when a car comes or leaves."""
+    told = []
+    for time_us, confidence in ((T0 - 7 * MINUTE, 0.5), (T0, 1.0)):
+        one = CarPark("z-haupt", "spaces", 1, 1, 0, time_us, time_us, 1, 1, confidence=confidence)
+        city.parks = (replace(LOEWE, newest_us=T0 - 9 * MINUTE), one)
+        with TestClient(city.app()) as client:
+            answer = client.get(path)
+        assert answer.status_code == 200
+        told.append((answer.content, answer.headers["etag"]))
+    assert told[0] == told[1]
+    assert b"z-haupt" in told[0][0]
 
 
 @pytest.mark.parametrize(("sensors", "heard"), [(1, 1), (8, 1)])

@@ -48,6 +48,7 @@ class Town:
                 interval_s=interval_s,
                 wraps={"vehicle_count": modulus},
                 properties=("parking_occupied", "vehicle_count"),
+                undirected=frozenset(),
             )
         }
         self._interval_s = interval_s

@@ -35,7 +35,11 @@ def registry(series, interval_s=300, type_="", **station):
 
 def catalogue(prop, modulus=0.0):
     """One type, "sensor", whose counter starts again at a modulus."""
-    return {"sensor": SimpleNamespace(interval_s=300, wraps={prop: modulus}, properties=(prop,))}
+    return {
+        "sensor": SimpleNamespace(
+            interval_s=300, wraps={prop: modulus}, properties=(prop,), undirected=frozenset()
+        )
+    }
 
 
 def rules_of(rules=None):

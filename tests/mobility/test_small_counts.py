@@ -89,3 +89,18 @@ def test_a_page_of_days_is_judged_like_all_of_them():
     for size in (1, 3, 7):
         parts = [hidden(kept, SITE, "P1D", days[at : at + size], BELOW) for at in range(0, len(days), size)]
         assert frozenset().union(*parts) == whole
+
+
+@given(DAYS, st.integers(0, 14 * 25 * HOUR))
+def test_what_was_told_before_hours_were_deleted_tells_no_more_with_what_is_told_then(days, horizon_us):
+    """Somebody may have kept the hours: no day or week is told that was not, and with them it could not."""
+    kept = Kept(days)
+    before = {each: kept.untold(each) for each in ("P1D", "P1W")}
+    kept.rows["PT1H"] = [hour for hour in kept.rows["PT1H"] if hour.begin_us >= horizon_us]
+    assert all(before[each] <= kept.untold(each) for each in before)
+
+
+def test_a_day_whose_hours_are_kept_no_longer_is_not_told():
+    kept = Kept([[20, 3, *[0] * 22], [0] * 24])
+    kept.rows["PT1H"] = []
+    assert kept.untold("P1D") == {0}
