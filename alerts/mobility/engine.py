@@ -355,7 +355,7 @@ class Mobility:
         if not self._reader.due(found=bool(self._found)):
             return
         found = together(self._found)
-        self._reader.commit(machine.pages() | self._write(found))
+        self._reader.commit({**machine.pages(), **self._write(found)})
         machine.durable()
         self._found = []
         if found.congestions and self._clock() - machine.newest_us < _HISTORY_US:
@@ -378,7 +378,7 @@ class Mobility:
             except Exception:  # noqa: BLE001 - a listener's fault is not the counter's
                 _log.exception("congestion_listener_failed")
 
-    def _write(self, found: Found) -> dict[str, bytes]:
+    def _write(self, found: Found) -> Mapping[str, bytes]:
         """Before the journal's commit: after a crash between the two the same is written again.
 
         Returns what the journal has to remember of it.
