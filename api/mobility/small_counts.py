@@ -9,7 +9,7 @@ from api.mobility.history import CountHistory
 
 HOURS: Mapping[Resolution, int] = {"P1D": 366, "P1W": 53}
 """Of longer intervals, which need their hours looked at: how many at a time."""
-_HOURS_OF: Mapping[Resolution, int] = {"P1D": 25, "P1W": 7 * 24 + 1}
+_HOURS_OF: Mapping[Resolution, int] = {"P1D": 25, "P1W": 7 * 25}
 _DAYS_OF_A_WEEK = 8
 
 
