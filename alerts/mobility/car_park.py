@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from alerts.kernels.rows import Bools, Ints, Rows, Slots
+from alerts.kernels.rows import Bools, Floats, Ints, Rows, Slots
 from alerts.mobility.states import Correction, Occupancy, Reserved, Truth
 
 MINUTE_US = 60_000_000
 QUARTER_US = 15 * MINUTE_US
+DAY_US = 24 * 60 * MINUTE_US
 SETTLE_US = 15 * MINUTE_US
 """A quarter of an hour is closed this long after its end."""
 MARKS = 96
@@ -34,12 +35,14 @@ SENSOR = np.dtype(
         ("suspect", "<i8"),
         ("back", "<i8"),
         ("silence", "<i8"),
+        ("gap", "<i8"),
+        ("gap_end", "<i8"),
     ]
 )
 """One series: newest reading, occupied 0/1, spaces taken or the counter's value, since when it has been so,
 a counter value that does not follow from the last one (the next reading decides), and when it was heard again
 after a silence longer than its car park's window and how long that was, of several within NIGHT_US the
-longest. Times µs since the epoch, UTC."""
+longest; `gap` to `gap_end` the newest time for which it does not speak. Times µs since the epoch, UTC."""
 
 PARK = np.dtype(
     [
@@ -50,8 +53,6 @@ PARK = np.dtype(
         ("mark", "<i8"),
         ("quarter", "<i8"),
         ("passages", "<i8"),
-        ("anchor", "<i8"),
-        ("anchor_passages", "<i8"),
         ("sure_passages", "<i8"),
         ("night", "<i8"),
         ("night_passages", "<i8"),
@@ -59,6 +60,20 @@ PARK = np.dtype(
         ("night_held", "<i8"),
         ("nights_known", "<i8"),
         ("counted", "<i8"),
+        ("counted_us", "<i8"),
+        ("held", "<i8"),
+        ("held_us", "<i8"),
+        ("bound_passages", "<i8"),
+        ("evened_passages", "<i8"),
+        ("shifted", "<i8"),
+        ("drifted", "<f8"),
+        ("drifted_passages", "<f8"),
+        ("sure", "<i8"),
+        ("doubt", "<f8"),
+        ("doubt_passages", "<i8"),
+        ("least", "<i8"),
+        ("most", "<i8"),
+        ("strayed", "<i8"),
         ("nights", "<i4", (NIGHTS,)),
         ("ring", "<i4", (MARKS,)),
     ]
@@ -69,7 +84,12 @@ PARK = np.dtype(
 and out so far, `anchor` when the number was last put right, `sure_passages` those when last all of it was
 known, not only a bound. Of the night (day `night` since year 1) the fewest passages in an hour and what the
 car park held then; `nights` what the last ones held. `counted` is the number of the newest count by hand that
-was taken."""
+was taken, `counted_us` its time. `held` is the number at `held_us`, up to when all gates were heard.
+Of drift: `bound_passages` when last the number could be no more than the truth, `evened_passages` up to which
+learned drift is taken off, `shifted` by how much the number was moved since all of it was known, `drifted`
+cars in `drifted_passages` learned. Of confidence: `doubt` the error expected at `sure` (0: never), and the
+passages then; `least` and `most` the number was since the night, and by how much it had `strayed` to what is
+impossible."""
 
 
 class HandCount(NamedTuple):
@@ -149,6 +169,48 @@ def heard(sensors: Rows, plan: ParkingPlan, slots: Slots, time_us: int) -> Heard
     return Heard(slots[lately], slots[~lately])
 
 
+def told_until(sensors: Rows, row: np.void, plan: ParkingPlan, park: int) -> int:
+    """Up to when (µs) everything is known that passed: every counter has spoken, or a person counted."""
+    times = sensors["time"][plan.tellers[park]]
+    return max(int(times.min()) if len(times) else 0, int(row["counted_us"]))
+
+
+def gates_at(row: np.void, told_us: int, marks: Ints) -> Ints:
+    """What counters say at minutes: since one of them has not spoken any more, the number stays as it was.
+
+    What the others go on counting is half of the truth, and would empty a car park or fill it.
+    """
+    last = told_us // MINUTE_US
+    oldest = int(row["mark"]) - MARKS + 1
+    numbers = at_marks(row, np.maximum(np.minimum(marks, last), oldest))
+    stays = (marks >= last) & (last < oldest) & bool(row["held_us"] == told_us)
+    return np.where(stays, row["held"], numbers)
+
+
+def speaks_us(plan: ParkingPlan, slots: Slots) -> Ints:
+    """For how long (µs) a word speaks: until its series counts as silent, a counter's for half of that."""
+    counter = (plan.role[slots] == ENTRANCE) | (plan.role[slots] == EXIT)
+    return np.where(counter, plan.silent_us[slots] // 2, plan.silent_us[slots])
+
+
+def known_minutes(sensors: Rows, plan: ParkingPlan, park: int, marks: Ints) -> Floats:
+    """Share of a car park's sensors that speak for each of some minutes; of counters all do or none.
+
+    One speaks from its word on for the time after which it is silent, a counter for half of that, and after a
+    silence not for what was before.
+    """
+    row, limit = sensors[plan.tellers[park]], speaks_us(plan, plan.tellers[park])[:, None]
+    time, gap, gap_end = (row[name][:, None] for name in ("time", "gap", "gap_end"))
+    minute = marks * MINUTE_US
+    known = (time > 0) & (minute - time <= limit)
+    known &= (minute >= gap_end) | (minute - gap <= limit)
+    if plan.source[park] == "counters":
+        every: Floats = known.all(axis=0).astype(np.float64)
+        return every
+    share: Floats = np.minimum(known.sum(axis=0) / max(int(plan.sensors[park]), 1), 1.0)
+    return share
+
+
 def at_marks(row: np.void, marks: Ints) -> Ints:
     """The number at minutes since the epoch, none of them older than the ring reaches."""
     kept: Ints = row["ring"][marks % MARKS].astype(np.int64)
@@ -162,8 +224,12 @@ def taken(sensors: Rows, plan: ParkingPlan, park: int, numbers: Ints, told: Hear
     """
     capacity = int(plan.capacity[park])
     if plan.source[park] == "spaces":
-        numbers = numbers - sensors["value"][told.silent].sum()
         known = len(told.known)
+        if known:
+            numbers = numbers - sensors["value"][told.silent].sum()
+        else:
+            # nobody is heard: as it was
+            known = int((sensors["time"][told.silent] > 0).sum())
         if 0 < known < capacity:
             numbers = (2 * numbers * capacity + known) // (2 * known)
     return np.minimum(np.maximum(numbers, 0), capacity)

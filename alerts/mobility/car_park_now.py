@@ -3,23 +3,21 @@
 import numpy as np
 
 from alerts.kernels.rows import Ints, Rows, Slots
+from alerts.mobility import trust
 from alerts.mobility.car_park import (
     MINUTE_US,
     ParkingPlan,
     at_marks,
     bounds,
+    gates_at,
     heard,
+    speaks_us,
     taken,
+    told_until,
 )
 from alerts.mobility.states import CarPark, ReservedSpaces
 
-NEVER_RIGHT = 0.25
-"""Confidence in counters whose number was never put right: what was inside when they began is not known."""
-TURNOVERS, DAYS = 30, 30
-"""After so many cars in or out per space, or days, without a correction counters are not believed at all."""
-
 _NONE: Slots = np.zeros(0, np.int64)
-_DAY_US = 86_400_000_000
 _TREND_MIN, _LEAST_TREND_MIN, _TREND_STEP_MIN = 60, 30, 5
 
 
@@ -37,9 +35,7 @@ def confidence(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, now_us
 
     A sensor weighs 1 until half of the time after which it counts as silent, then less and less down to 0.
     Spaces: their weights over the spaces there are. Barriers: the mean weight. Counters: the least weight,
-    times 1 - (cars in and out since the number was last put right) / (TURNOVERS · capacity), times
-    1 - (days since then) / DAYS; NEVER_RIGHT instead of these two before the first time. With one car in a
-    hundred missed in one direction alone, TURNOVERS is an error of 15 % of the capacity.
+    times what their number is worth (trust.py).
     """
     tellers = plan.tellers[park]
     silent = np.maximum(plan.silent_us[tellers], 1)
@@ -52,23 +48,19 @@ def confidence(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, now_us
         return round(float(weight.mean()), 3)
     if plan.source[park] == "spaces":
         return round(min(float(weight.sum()) / max(capacity, int(plan.sensors[park]), 1), 1.0), 3)
-    right = NEVER_RIGHT
-    if row["anchor"]:
-        passed = int(row["passages"] - row["anchor_passages"])
-        days = max(now_us - int(row["anchor"]), 0) / _DAY_US
-        right = max(1 - passed / max(TURNOVERS * capacity, 1), 0) * max(1 - days / DAYS, 0)
-    return round(float(weight.min()) * right, 3)
+    return round(float(weight.min()) * trust.confidence(row, capacity, now_us), 3)
 
 
 def trend(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, now_us: int) -> float | None:
     """Spaces more taken an hour: the slope of the line through the last hour (least squares).
 
-    None where less than half an hour is known or nobody is heard.
+    None where less than half an hour is known, nobody is heard or one of the counters is not.
     """
     told = heard(sensors, plan, plan.tellers[park], now_us)
     now = now_us // MINUTE_US
     begin = max(now - _TREND_MIN, int(row["begun"]) + 1)
-    if now - begin < _LEAST_TREND_MIN or not len(told.known):
+    counters = plan.source[park] == "counters"
+    if now - begin < _LEAST_TREND_MIN or not len(told.known) or (counters and len(told.silent)):
         return None
     minutes = np.arange(now, begin - 1, -_TREND_STEP_MIN)
     numbers = taken(sensors, plan, park, at_marks(row, minutes), told)
@@ -81,10 +73,14 @@ def trend(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, now_us: int
 def spaces_taken(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, now_us: int) -> int:
     """Spaces of a car park taken at a time that is not before its newest reading, as they are told."""
     told = heard(sensors, plan, plan.tellers[park], now_us)
-    occupied = int(taken(sensors, plan, park, row["occupied"][None], told)[0])
-    if plan.source[park] == "counters":
-        occupied = int(np.clip(occupied, *bounds(sensors, plan, park, now_us)))
-    return occupied
+    if plan.source[park] != "counters":
+        return int(taken(sensors, plan, park, row["occupied"][None], told)[0])
+    told_us = told_until(sensors, row, plan, park)
+    number = row["occupied"][None]
+    if now_us - told_us > speaks_us(plan, plan.tellers[park]).max(initial=0):
+        number = gates_at(row, told_us, np.array([now_us // MINUTE_US]))
+    number = taken(sensors, plan, park, number, told)
+    return int(np.clip(number[0], *bounds(sensors, plan, park, now_us)))
 
 
 def _car_park(sensors: Rows, parks: Rows, plan: ParkingPlan, park: int, now_us: int) -> CarPark:
@@ -102,7 +98,7 @@ def _car_park(sensors: Rows, parks: Rows, plan: ParkingPlan, park: int, now_us: 
         changed_us=_changed(sensors, row, plan, park),
         newest_us=int(times.max(initial=0)) or None,
         sensors=int(plan.sensors[park]),
-        sensors_heard=int((times > 0).sum()),
+        sensors_heard=len(heard(sensors, plan, tellers, now_us).known),
         confidence=confidence(sensors, row, plan, park, now_us),
         trend_per_h=trend(sensors, row, plan, park, now_us),
         reserved={

@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 import numpy as np
 
 from alerts.kernels.rows import Rows
+from alerts.mobility import trust
 from alerts.mobility.car_park import (
     LEARNED,
+    MARKS,
     MINUTE_US,
     NIGHT_US,
     NIGHTS,
@@ -23,8 +25,11 @@ from alerts.mobility.car_park import (
     ParkingPlan,
     at_marks,
     bounds,
+    gates_at,
     heard,
+    known_minutes,
     taken,
+    told_until,
 )
 from alerts.mobility.states import Correction, Occupancy
 
@@ -33,8 +38,8 @@ EMPTY_SHARE, EMPTY_SPACES = 0.15, 2
 """The nights are empty where half of the last ones held at most this share of the capacity, or so many."""
 NOTICED = 0.02
 """A number that is outside by this share of the capacity at most is only told as what is possible."""
-MISCOUNT, SPARE = 0.02, 2
-"""More than this share of the cars that passed, and so many more, counters do not miss: those stand there."""
+GUESTS = 0.02
+"""Share of the capacity by which a number is expected to be wrong after a night: guests may have stayed."""
 
 _HOUR_US = 3_600_000_000
 _FIRST_HOUR, _LAST_HOUR = 1, 5
@@ -44,28 +49,38 @@ _QUARTER_MARKS = QUARTER_US // MINUTE_US
 def close(  # noqa: PLR0913, PLR0917 - two tables of state and where to say it
     sensors: Rows, parks: Rows, plan: ParkingPlan, park: int, last: int, found: Concluded
 ) -> None:
-    """Close a car park's quarters up to number `last`; of those in which nobody is heard nothing is told."""
+    """Close a car park's quarters up to number `last`; of those of which nothing is known nothing is told."""
     row = parks[park]
-    tellers = plan.tellers[park]
+    counters = plan.source[park] == "counters"
+    told_us = told_until(sensors, row, plan, park)
+    if counters:
+        _hold(row, told_us)
     for quarter in range(int(row["quarter"]) + 1, last + 1):
         end_us = quarter * QUARTER_US
-        told = heard(sensors, plan, tellers, end_us)
+        told = heard(sensors, plan, plan.tellers[park], end_us)
         if not len(told.known):
             break
-        station = plan.stations[park]
-        low, high = 0, int(plan.capacity[park])
-        if plan.source[park] == "counters":
-            corrections = [
+        marks = np.arange((quarter - 1) * _QUARTER_MARKS + 1, quarter * _QUARTER_MARKS + 1)
+        if counters:
+            found.corrections += [
                 *_outside(sensors, row, plan, park, end_us),
                 *_night(sensors, row, plan, park, end_us),
             ]
-            found.corrections += corrections
-            low, high = bounds(sensors, plan, park, end_us, QUARTER_US)
-        marks = np.arange((quarter - 1) * _QUARTER_MARKS + 1, quarter * _QUARTER_MARKS + 1)
-        numbers = np.minimum(np.maximum(taken(sensors, plan, park, at_marks(row, marks), told), low), high)
+        known = known_minutes(sensors, plan, park, marks)
+        if not known.any():
+            continue
+        low, high = (
+            bounds(sensors, plan, park, end_us, QUARTER_US) if counters else (0, int(plan.capacity[park]))
+        )
+        numbers = gates_at(row, told_us, marks) if counters else at_marks(row, marks)
+        if counters:
+            trust.note(row, numbers[known > 0])
+            trust.even_out(row)
+        numbers = taken(sensors, plan, park, numbers[known > 0], told)
+        numbers = np.minimum(np.maximum(numbers, low), high)
         found.quarters.append(
             (
-                station,
+                plan.stations[park],
                 Occupancy(
                     begin_us=end_us - QUARTER_US,
                     end_us=end_us,
@@ -74,9 +89,7 @@ def close(  # noqa: PLR0913, PLR0917 - two tables of state and where to say it
                     last=int(numbers[-1]),
                     capacity=int(plan.capacity[park]),
                     # somebody was heard: it never rounds to nothing, and hours are means weighted by it
-                    completeness=max(
-                        round(min(len(told.known) / max(int(plan.sensors[park]), 1), 1.0), 3), 0.001
-                    ),
+                    completeness=max(round(float(known.mean()), 3), 0.001),
                 ),
             )
         )
@@ -87,9 +100,10 @@ def count(row: np.void, counted: HandCount) -> Correction:
     """Take what a person counted, as of its time; everything that has passed since stays passed."""
     mark = counted.time_us // MINUTE_US
     before = int(at_marks(row, np.array([mark]))[0])
-    _anchor(row, counted.time_us, counted.occupied - before)
-    row["sure_passages"] = row["passages"]
-    row["counted"] = counted.number
+    trust.shift(row, counted.occupied - before)
+    trust.learn(row)
+    trust.believe(row, counted.time_us, 0.0)
+    row["counted"], row["counted_us"] = counted.number, mark * MINUTE_US
     return Correction(
         station=counted.station,
         time_us=counted.time_us,
@@ -100,11 +114,12 @@ def count(row: np.void, counted: HandCount) -> Correction:
     )
 
 
-def shift(row: np.void, by: int) -> None:
-    """Move a car park's number and all of it that is not closed."""
-    row["occupied"] += by
-    row["ring"] += np.int32(by)
-    row["night_held"] += by
+def _hold(row: np.void, told_us: int) -> None:
+    """Keep what the number was when the gate was last heard that has been silent for longest."""
+    if row["held_us"] != told_us:
+        oldest = int(row["mark"]) - MARKS + 1
+        row["held"] = at_marks(row, np.array([max(told_us // MINUTE_US, oldest)]))[0]
+        row["held_us"] = told_us
 
 
 def _outside(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, end_us: int) -> list[Correction]:
@@ -116,23 +131,27 @@ def _outside(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, end_us: 
     capacity = int(plan.capacity[park])
     low, high = bounds(sensors, plan, park, end_us, still_us)
     end = end_us // MINUTE_US
-    numbers = at_marks(row, np.arange(max(end - window, int(row["begun"])) + 1, end + 1))
+    told_us = told_until(sensors, row, plan, park)
+    numbers = gates_at(row, told_us, np.arange(max(end - window, int(row["begun"])) + 1, end + 1))
     least, most = int(numbers.min()), int(numbers.max())
     station, watched = plan.stations[park], len(plan.watched[park])
-    noticed = int(NOTICED * capacity)
+    noticed = max(int(NOTICED * capacity), 1)
     if least > high + noticed:
-        _anchor(row, end_us, high - least)
+        trust.contradict(row, high - least)
         if high == capacity:
             text = f"{_cars(least)} by the counters in {capacity} spaces; {least - high} have left uncounted"
             return [Correction(station, end_us, least, high, "over_capacity", text)]
         text = f"{_cars(least)} by the counters, at most {high} by the {watched} spaces that are watched"
         return [Correction(station, end_us, least, high, "spaces", text)]
-    if most < low - noticed:
-        _anchor(row, end_us, low - most)
+    if most < low:
+        more = min(trust.uncounted(row), noticed) if low == 0 else 0
+        trust.contradict(row, low + more - most)
+        # so far down, it is no more than the truth
+        row["bound_passages"] = row["passages"]
         _was_low(row, low - most)
         if low == 0:
             text = f"the counters had {_cars(-most)} more leave than were inside; that many came uncounted"
-            return [Correction(station, end_us, most, low, "below_zero", text)]
+            return [Correction(station, end_us, most, more, "below_zero", text)]
         text = f"{_cars(most)} by the counters, at least {low} by the {watched} spaces that are watched"
         return [Correction(station, end_us, most, low, "spaces", text)]
     return []
@@ -140,7 +159,7 @@ def _outside(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, end_us: 
 
 def _night(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, end_us: int) -> list[Correction]:
     """Look at the hours of the night as they end; at the end of the last one, put the number right."""
-    if end_us % _HOUR_US or plan.night[park] == UNKNOWN:
+    if end_us % _HOUR_US:
         return []
     local = datetime.fromtimestamp(end_us // 1_000_000, UTC).astimezone(plan.zone)
     if not _FIRST_HOUR <= local.hour <= _LAST_HOUR:
@@ -153,7 +172,8 @@ def _night(sensors: Rows, row: np.void, plan: ParkingPlan, park: int, end_us: in
     row["night_passages"] = passages
     if row["night_least"] < 0 or passed <= row["night_least"]:
         row["night_least"] = passed
-        row["night_held"] = at_marks(row, np.array([end_us // MINUTE_US]))[0]
+        told_us = told_until(sensors, row, plan, park)
+        row["night_held"] = gates_at(row, told_us, np.array([end_us // MINUTE_US]))[0]
     if local.hour < _LAST_HOUR or not _all_heard(sensors, plan, park, end_us - NIGHT_US, _HOUR_US):
         return []
     low, high = bounds(sensors, plan, park, end_us, QUARTER_US)
@@ -165,22 +185,31 @@ def _morning(
 ) -> list[Correction]:
     capacity, held = int(plan.capacity[park]), int(row["night_held"])
     target = int(plan.night[park])
+    if target == UNKNOWN:
+        trust.of_range(row, end_us, capacity)
+        return []
     why = "the car park is known to hold that many at night"
+    others = 0.0
     if target == LEARNED:
         known = int(row["nights_known"])
         row["nights"][known % NIGHTS] = np.clip(held, 0, capacity)
         row["nights_known"] = known + 1
         nights = row["nights"][: min(known + 1, NIGHTS)]
-        target = int(nights.min())
+        quietest = int(nights.min())
         empty = np.median(nights) <= max(EMPTY_SPACES, EMPTY_SHARE * capacity)
-        passed = int(row["passages"] - row["sure_passages"])
-        if known + 1 < NIGHTS_NEEDED or not empty or held - target > MISCOUNT * passed + SPARE:
+        if known + 1 < NIGHTS_NEEDED or not empty:
+            trust.of_range(row, end_us, capacity)
             return []
-        row["nights"][known % NIGHTS] = target
-        why = f"the quietest of the last {len(nights)} nights held that many"
+        target = max(quietest, held - trust.surplus(row))
+        row["nights"][known % NIGHTS] = np.clip(target, 0, capacity)
+        others = float(nights.mean()) - quietest
+        why = f"the quietest of the last {len(nights)} nights held {quietest}"
     target = min(max(target, possible[0]), possible[1])
-    _anchor(row, end_us, target - held)
-    row["sure_passages"] = row["passages"]
+    trust.shift(row, target - held)
+    trust.learn(row)
+    moved = (abs(target - held) + int(row["strayed"])) / 2
+    trust.believe(row, end_us, max(EMPTY_SPACES, GUESTS * capacity) + others + moved)
+    trust.of_range(row, end_us, capacity)
     if target == held:
         return []
     text = (
@@ -194,11 +223,6 @@ def _was_low(row: np.void, by: int) -> None:
     known = int(row["nights_known"])
     if known:
         row["nights"][(known - 1) % NIGHTS] += by
-
-
-def _anchor(row: np.void, time_us: int, by: int) -> None:
-    shift(row, by)
-    row["anchor"], row["anchor_passages"] = time_us, row["passages"]
 
 
 def _all_heard(sensors: Rows, plan: ParkingPlan, park: int, since_us: int, tolerated_us: int = 0) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from alerts.kernels.rows import Rows, Table
 from alerts.mobility import forecast
 from alerts.mobility.calendar import QUARTER_US, Calendar
-from alerts.mobility.car_park import ParkingPlan, heard
+from alerts.mobility.car_park import MINUTE_US, ParkingPlan, known_minutes
 from alerts.mobility.car_park_now import spaces_taken
 from alerts.mobility.forecast import ForecastPlan, ForecastScore, Samples
 from alerts.mobility.forecast_days import DAY, DAYS, Memory
@@ -84,11 +84,9 @@ class Forecasts:
         """The car parks of which something is known at a time that no reading has passed yet."""
         plan, found = self._parking, []
         for park in range(len(plan.stations)):
-            tellers = plan.tellers[park]
-            known = len(heard(sensors, plan, tellers, time_us).known)
-            if plan.shown[park] and parks["mark"][park] and known:
+            complete = known_minutes(sensors, plan, park, np.array([time_us // MINUTE_US]))[0]
+            if plan.shown[park] and parks["mark"][park] and complete:
                 occupied = spaces_taken(sensors, parks[park], plan, park, time_us)
-                complete = min(known / max(int(plan.sensors[park]), 1), 1.0)
                 found.append(
                     (self._slot[plan.stations[park]], time_us, occupied, int(plan.capacity[park]), complete)
                 )

@@ -7,8 +7,8 @@ the long run is judged when a quarter of an hour is closed (drift.py).
 import numpy as np
 
 from alerts.kernels.curve_row import WRAP_SHARE, Amounts
-from alerts.kernels.rows import Batch, Ints, Rows, Slots, rounds
-from alerts.mobility import drift
+from alerts.kernels.rows import Batch, Bools, Ints, Rows, Slots, rounds
+from alerts.mobility import drift, trust
 from alerts.mobility.car_park import (
     ENTRANCE,
     EXIT,
@@ -22,6 +22,7 @@ from alerts.mobility.car_park import (
     TAKEN,
     Concluded,
     ParkingPlan,
+    speaks_us,
 )
 
 
@@ -58,7 +59,7 @@ def rearrange(sensors: Rows, parks: Rows, plan: ParkingPlan) -> Slots:
         row = parks[park]
         total = int(sensors["value"][plan.tellers[park]].sum())
         if source != "counters" and row["mark"] and row["occupied"] != total:
-            drift.shift(row, total - int(row["occupied"]))
+            trust.shift(row, total - int(row["occupied"]))
             changed.append(park)
     return np.array(changed, np.int64)
 
@@ -99,6 +100,7 @@ def _take(sensors: Rows, parks: Rows, plan: ParkingPlan, readings: Amounts) -> N
     most = np.where(barrier, capacity, 1)
     amount = np.where(counter, amount, np.minimum(np.maximum(amount, 0), most))
     first = row["time"] == 0
+    before, suspected = row["time"].copy(), row["suspect_time"].copy()
     rise = _rise(row["time"], row["value"], plan, readings)
     again = _rise(row["suspect_time"], row["suspect"], plan, readings)
     agrees = (row["suspect_time"] > 0) & (time > row["suspect_time"]) & (again >= 0)
@@ -118,27 +120,46 @@ def _take(sensors: Rows, parks: Rows, plan: ParkingPlan, readings: Amounts) -> N
     longest = np.where(time - row["back"] < NIGHT_US, np.maximum(silence, row["silence"]), silence)
     row["silence"] = np.where(back, longest, row["silence"])
     row["back"] = np.where(back, time, row["back"])
+    gap = ~strange & ~first & (silence > speaks_us(plan, slot))
+    row["gap"], row["gap_end"] = np.where(gap, before, row["gap"]), np.where(gap, time, row["gap_end"])
     row["value"] = np.where(strange, row["value"], amount)
     row["time"] = np.where(strange, row["time"], time)
     sensors[slot] = row
     kept = ~strange
+    begin = np.where(counter, np.where(anew, suspected, before), time - 1)
+    end = np.where(first & ~counter, 0, time)
     _change(
         parks,
         park[kept],
-        Amounts(slot[kept], np.where(first & ~counter, 0, time)[kept], (plan.effect[slot] * change)[kept]),
-        (np.where(counter, change, 0)[kept], first[kept], time[kept]),
+        Amounts(slot[kept], time[kept], (plan.effect[slot] * change)[kept]),
+        (
+            np.where(counter, change, 0)[kept],
+            (counter | (role == RESERVED))[kept],
+            first[kept],
+            np.minimum(begin, end - 1)[kept],
+            end[kept],
+        ),
     )
 
 
-def _change(parks: Rows, park: Slots, changes: Amounts, how: tuple[Ints, Ints, Ints]) -> None:
-    """Let numbers change from a time on. `how`: passages, whether it is a series' first word, its time."""
-    _, since, change = changes
-    passages, first, time = how
+def _change(parks: Rows, park: Slots, changes: Amounts, how: tuple[Ints, Bools, Bools, Ints, Ints]) -> None:
+    """Let numbers change. `how`: passages, of gates, whether it is a series' first word, from when to when.
+
+    Cars in and out are spread evenly over the time since the counter's word before, as far as the minutes
+    reach back.
+    """
+    _, time, change = changes
+    passages, gate, first, begin, end = how
     state = parks[park]
     state["passages"] += passages
-    state["occupied"] += change
-    later = _marks_after(state["mark"], -(-since // MINUTE_US) - 1)
-    state["ring"] += np.where(later, change[:, None], 0).astype(np.int32)
+    length = end - begin
+    # a person counted in between: what had passed by then was counted
+    counted = gate * _part(change, np.clip(state["counted_us"] - begin, 0, length), length)
+    state["occupied"] += change - counted
+    minute = _minutes(state["mark"])
+    passed = np.clip(minute * MINUTE_US - begin[:, None], 0, length[:, None])
+    part = _part(change[:, None], passed, length[:, None])
+    state["ring"] += (part - counted[:, None]).astype(np.int32)
     moved = (change != 0) | first
     state["changed"] = np.where(moved, np.maximum(state["changed"], time), state["changed"])
     state["time"] = np.maximum(state["time"], time)
@@ -156,8 +177,19 @@ def _rise(before_us: Ints, before: Ints, plan: ParkingPlan, readings: Amounts) -
     return np.where((rise < 0) | (rise > limit), -1, rise)
 
 
+def _part(change: Ints, passed_us: Ints, length_us: Ints) -> Ints:
+    """Of a change that is spread evenly what has passed after some time, rounded towards nothing."""
+    part = np.abs(change) * (passed_us // 1000) // np.maximum(length_us // 1000, 1)
+    found: Ints = np.sign(change) * np.where(passed_us == length_us, np.abs(change), part)
+    return found
+
+
 def _marks_after(mark: Ints, before: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     """Which places of a ring that reaches up to `mark` hold minutes after `before`: shape (rows, MARKS)."""
-    at = np.arange(MARKS)
-    minute = mark[:, None] - (mark[:, None] - at) % MARKS
-    return minute > before[:, None]
+    return _minutes(mark) > before[:, None]
+
+
+def _minutes(mark: Ints) -> Ints:
+    """Minutes since the epoch that the places of rings that reach up to `mark` hold: shape (rows, MARKS)."""
+    minute: Ints = mark[:, None] - (mark[:, None] - np.arange(MARKS)) % MARKS
+    return minute

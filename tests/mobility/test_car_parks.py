@@ -34,7 +34,27 @@ def test_a_space_nobody_knows_of_is_taken_as_the_others_are_and_costs_confidence
     assert town.only().occupied == 1
     town.step(*at((1, 35, 1), (2, 35, 0), (3, 35, 1)))
     found = town.only()
-    assert (found.occupied, found.sensors_heard, found.confidence) == (3, 4, 0.75)
+    assert (found.occupied, found.sensors_heard, found.confidence) == (3, 3, 0.75)
+
+
+def test_of_spaces_that_all_fell_silent_the_last_state_stays_without_confidence():
+    town = Town([space(i) for i in range(4)], capacity=4).step(
+        *at((0, 0, 1), (1, 0, 1), (2, 0, 1), (3, 0, 0))
+    )
+    found = town.only(T0 + 31 * MIN)
+    assert (found.occupied, found.sensors_heard, found.confidence) == (3, 0, 0.0)
+
+
+def test_a_space_that_fell_silent_for_ever_costs_completeness_and_is_none_that_is_free():
+    spaces = [space(i) for i in range(4)]
+    town = Town(spaces, capacity=4).step(*at((0, 0, 0), (1, 0, 1), (2, 0, 1), (3, 0, 1)))
+    for tenth in range(1, 13):
+        town.step(*at(*((number, 10 * tenth, 1) for number in (1, 2, 3))))
+    assert (town.only().free, town.only().sensors_heard, town.only().confidence) == (0, 3, 0.75)
+    # for three intervals it has spoken
+    seen = [(each.end_us - T0, each.completeness) for _, each in town.quarters]
+    assert seen[0] == (30 * MIN, 1.0)
+    assert {complete for end, complete in seen[1:]} == {0.75}
 
 
 def test_confidence_falls_while_a_sensor_has_nothing_to_say():
@@ -72,7 +92,7 @@ def test_a_counter_wraps():
 def test_a_counter_that_begins_anew_in_a_long_silence_did_not_wrap():
     town = Town(gates(), capacity=87, modulus=65536.0)
     town.step(*at((0, 0, 20_000), (1, 0, 0), (0, 10, 20_020), (0, 900, 3)))
-    assert town.step(*at((0, 910, 7))).only().occupied == 24
+    assert town.step(*at((0, 910, 7), (1, 910, 0))).only().occupied == 24
 
 
 def test_two_low_values_that_agree_are_a_new_counter_though_the_second_could_be_a_wrap():
@@ -81,7 +101,7 @@ def test_two_low_values_that_agree_are_a_new_counter_though_the_second_could_be_
 
 
 def test_a_late_counter_value_is_not_counted_twice():
-    town = Town(gates(), capacity=87).step(*at((0, 0, 100), (1, 0, 0), (0, 20, 130)))
+    town = Town(gates(), capacity=87).step(*at((0, 0, 100), (1, 0, 0), (0, 20, 130), (1, 20, 0)))
     assert town.only().occupied == 30
     assert town.step(*at((0, 10, 115), (0, 20, 130), (0, 0, 100))).only().occupied == 30
     assert town.step(*at((0, 30, 131))).only().occupied == 31
@@ -89,12 +109,12 @@ def test_a_late_counter_value_is_not_counted_twice():
 
 def test_one_value_that_cannot_be_moves_nobody_and_two_that_agree_are_a_new_counter():
     town = Town(gates(), capacity=87).step(*at((0, 0, 100), (1, 0, 0), (0, 10, 120)))
-    assert town.step(*at((0, 20, 9_000_000))).only().occupied == 20
+    assert town.step(*at((0, 20, 9_000_000), (1, 20, 0))).only().occupied == 20
     # what passed while it spoke nonsense is not lost
-    assert town.step(*at((0, 30, 125))).only().occupied == 25
+    assert town.step(*at((0, 30, 125), (1, 30, 0))).only().occupied == 25
+    assert town.step(*at((0, 40, 3), (1, 40, 0))).only().occupied == 25
     assert town.step(*at((0, 40, 3))).only().occupied == 25
-    assert town.step(*at((0, 40, 3))).only().occupied == 25
-    assert town.step(*at((0, 50, 7))).only().occupied == 29
+    assert town.step(*at((0, 50, 7), (1, 50, 0))).only().occupied == 29
 
 
 def test_a_long_silence_of_a_counter_is_made_up_for():

@@ -121,7 +121,9 @@ def test_a_dead_counter_is_no_drift():
     town = Town(gates(), capacity=20)
     town.step(*at((0, 0, 0), (1, 0, 0), *((0, 10 * i, 8 * i) for i in range(1, 12))))
     assert town.corrections == []
-    assert (town.only().occupied, town.only().confidence) == (20, 0.0)
+    # as it was when both were heard: what comes in alone would fill any car park
+    assert (town.only().occupied, town.only().confidence) == (0, 0.0)
+    assert town.only().trend_per_h is None
     # it comes back and has counted all the time
     assert town.step(*at((1, 120, 80))).only().occupied == 8
 
@@ -166,9 +168,9 @@ def test_empty_nights_keep_a_drift_from_growing(missed):
     # between 200 and 300 cars a day, one in fifty missed
     if "missed_out" in missed:
         assert min(free[-1] - free[-8], 99) > 20
-        assert {each.reason for each in town.corrections} <= {"night_minimum", "over_capacity"}
     assert max(map(abs, wrong[4:])) <= 12
-    assert len(town.corrections) >= 9
+    assert max(map(abs, wrong[7:])) <= 6
+    assert len(town.corrections) >= 5
 
 
 def test_what_a_city_knows_of_its_nights_is_right_from_the_first_one():
@@ -222,24 +224,97 @@ def test_a_night_that_was_not_heard_puts_nothing_right():
 def test_a_count_by_hand_is_right_at_its_time():
     town = Town(gates(), capacity=87).step(*at((0, 0, 0), (1, 0, 0), (0, 10, 30), (1, 20, 4)))
     found = town.count(T0 + 15 * MIN, 50)
-    assert (found.before, found.after, found.reason) == (30, 50, "manual")
-    assert found.detail == "Erika Muster counted 50 cars, the counters had made it 30"
-    # the four that left since are gone
-    assert town.only().occupied == 46
+    # of the four that left in twenty minutes three had gone
+    assert (found.before, found.after, found.reason) == (27, 50, "manual")
+    assert found.detail == "Erika Muster counted 50 cars, the counters had made it 27"
+    assert town.only().occupied == 49
     assert town.only().confidence > 0.9
     assert town.parks["counted"][0] == 1
 
 
+def test_what_had_passed_before_a_count_by_hand_is_in_it_though_it_is_told_later():
+    town = Town(gates(), capacity=87).step(*at((0, 0, 0), (1, 0, 0), (0, 10, 30), (1, 10, 4)))
+    town.count(T0 + 10 * MIN, 50)
+    town.step(*at((0, 20, 30), (1, 20, 4)))
+    town.count(T0 + 20 * MIN, 50)
+    # half of the ten minutes after which they speak had gone by
+    town.count(T0 + 25 * MIN, 50)
+    assert town.step(*at((0, 30, 40), (1, 30, 24))).only().occupied == 45
+    # also when the gate was silent meanwhile
+    town.step(*at(*((0, 30 + 10 * i, 40) for i in range(1, 10))))
+    town.count(T0 + 120 * MIN, 60)
+    assert (town.only(T0 + 125 * MIN).occupied, town.only(T0 + 125 * MIN).confidence) == (60, 0.0)
+    # of the 30 in the 100 minutes 27 had gone
+    assert town.step(*at((0, 130, 40), (1, 130, 54))).only().occupied == 57
+
+
 def test_confidence_in_counters_wears_off_with_cars_and_days():
     town = Town(gates(), capacity=50).step(*at((0, 0, 0), (1, 0, 0)))
-    assert town.only().confidence == 0.25
+    # how many were inside nobody knows
+    assert town.only().confidence == 0
     town.count(T0, 20)
     assert town.only().confidence == 1.0
-    # a tenth of thirty cars per space
+    # 150 cars: a chance error of 1.7 and a steady one of 0.8, of 7.5 that are too many
     town.step(*at((0, 10, 85), (1, 10, 65)))
-    assert town.only().confidence == pytest.approx(0.9, abs=0.001)
+    assert town.only().confidence == pytest.approx(0.75, abs=0.005)
     rows = [(way, 10 * tenth, (85, 65)[way]) for tenth in range(1, 6 * 24 * 15 + 1) for way in (0, 1)]
-    assert town.step(*at(*rows)).only().confidence == pytest.approx(0.45, abs=0.01)
+    # it has stood still since, and been in the same place: half of the month is over
+    assert town.step(*at(*rows)).only().confidence == pytest.approx(0.38, abs=0.01)
+
+
+def test_confidence_comes_with_quiet_nights_and_goes_with_drift():
+    good, traffic = Town(gates(), capacity=100), Traffic(3, 0.002, 0.002)
+    seen = []
+    for day in range(12):
+        good.step(*traffic.day(MIDNIGHT + day * DAY, 90)[:144])
+        seen.append(good.only().confidence)
+    # noon of the first days: what was inside is not known
+    assert max(seen[:1]) < 0.3
+    assert min(seen[4:]) >= 0.6
+    bad, traffic = Town(gates(), capacity=100), Traffic(3, 0.12, 0.0)
+    worse = []
+    for day in range(12):
+        bad.step(*traffic.day(MIDNIGHT + day * DAY, 90)[:144])
+        worse.append(bad.only().confidence)
+    assert max(worse[6:]) < 0.6
+
+
+def test_a_silent_gate_leaves_the_number_as_it_was_and_says_so_until_it_is_back():
+    """In at most 4 cars a minute, out 3: six hours of which only those that leave are heard."""
+    town = Town(gates(), capacity=180, rule={"night_occupied": "unknown"})
+    town.step(*at((0, -60, 0), (1, -60, 0)))
+    town.count(T0 - 60 * MIN, 100)
+    town.step(*at(*((way, 10 * i - 60, (40, 30)[way] * i) for i in range(1, 7) for way in (0, 1))))
+    assert (town.only().occupied, town.only().confidence > 0.6) == (160, True)
+    for i in range(1, 36):
+        town.step(*at((1, 10 * i, 180 + 30 * i)))
+        found = town.only()
+        assert found.occupied in range(130 if i == 1 else 160, 161), i
+        assert found.confidence < 0.6 or i <= 2
+        assert (found.sensors_heard, found.confidence) == (1, 0.0) or i <= 3
+    # nothing is told of the hours of which half is known
+    silent = [each for _, each in town.quarters if each.begin_us >= T0 + 15 * MIN]
+    assert silent == []
+    # 1060 have come in the six hours, and more than 1050 have gone
+    town.step(*at((0, 360, 240 + 1060), (1, 360, 180 + 1080)))
+    assert (town.only().occupied, town.only().sensors_heard) == (140, 2)
+    town.step(*at(*((way, 360 + 10 * i, (1300, 1260)[way]) for i in range(1, 5) for way in (0, 1))))
+    assert town.corrections == town.corrections[:1]
+    back = [each for _, each in town.quarters if each.begin_us >= T0 + 345 * MIN]
+    # the quarter that ends with its word knows of that minute alone
+    assert [each.completeness for each in back] == [pytest.approx(1 / 15, abs=0.001), 1.0]
+    assert [each.last for each in back] == [140, 140]
+
+
+def test_a_car_park_whose_gates_miss_who_comes_is_not_emptied_by_its_nights():
+    """Five stay each night: the number presses against 0 by itself, and the night adds nothing to that."""
+    error = {}
+    for night in ("learned", "unknown"):
+        _, wrong = drifting(
+            21, missed={"missed_in": 0.02}, rule={"night_occupied": night}, capacity=140, most=100, rest=5
+        )
+        error[night] = np.abs(wrong[3:]).mean()
+    assert error["learned"] <= error["unknown"] + 0.5
 
 
 SERIES = [*gates(pairs=2), *(space(i, "loewe") for i in range(3)), space(9, "markt"), space(10, "markt")]

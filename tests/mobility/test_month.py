@@ -248,8 +248,10 @@ def test_counters_stay_near_the_truth_where_the_mere_counters_drift_away(town, r
         if lot.told_by == "counters":
             found = drift(town, read, lot.station)
             print(found)  # noqa: T201 - figures to be read with -s
-            assert abs(found.per_day) < 1, found
-            assert found.off < 0.06 * found.capacity, found
+            # in its first days a week still learns what is missed
+            assert abs(found.per_day) < max(1, abs(found.counters_per_day) / 5), found
+            assert found.off < 0.04 * found.capacity, found
+            assert found.worst < 0.15 * found.capacity, found
             # where more leave than come, staying above 0 puts it right by itself
             assert found.off < found.counters_off or found.counters_per_day < 0, found
 
