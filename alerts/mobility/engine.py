@@ -122,6 +122,7 @@ class Mobility:
         # over the machine: the loop changes it, parking() and traffic() read it
         self._lock = threading.Lock()
         self._machine: Machine | None = None
+        self._traffic: tuple[SiteCounts, ...] | None = None
         self._loaded = False
         self._series: list[Series] = []
         self._arranged: Registry | None = None
@@ -162,9 +163,11 @@ class Mobility:
             return self._machine.forecast_scores() if self._machine else ()
 
     def traffic(self) -> tuple[SiteCounts, ...]:
-        """Every counting site's last 24 hours."""
+        """Every counting site's last 24 hours, the same until the reader has gone on."""
         with self._lock:
-            return self._machine.traffic() if self._machine else ()
+            if self._traffic is None and self._machine:
+                self._traffic = self._machine.traffic()
+            return self._traffic or ()
 
     @property
     def streets(self) -> tuple[Street, ...]:
@@ -298,7 +301,7 @@ class Mobility:
         self._fence = part.fence
         self._checkpoint_at = time.monotonic() + self._checkpoint_s
         with self._lock:
-            self._machine = machine
+            self._machine, self._traffic = machine, None
             self._cursor = self._durable = part.cursor
         self._loaded = True
         return machine
@@ -311,6 +314,7 @@ class Mobility:
         self._arrange(machine, readings)
         try:
             with self._lock:
+                self._traffic = None
                 if self._cursor < self._careful_until:
                     found = machine.step_carefully(readings, self._skip)
                 else:
@@ -380,6 +384,7 @@ class Mobility:
             # slots only grow: what was found before has its place in the new plan
             self._history.arrange(plan.counts, plan.speeds)
             with self._lock:
+                self._traffic = None
                 machine.adopt(plan)
 
     def _commit(self, machine: Machine, *, due: bool) -> None:
