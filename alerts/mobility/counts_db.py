@@ -5,10 +5,13 @@ hours is the day, and a write that is repeated changes nothing. A quarter and an
 right wherever local time differs from it by whole hours; days and weeks follow the city's time.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import starmap
+from itertools import groupby, islice, starmap
+from operator import itemgetter
 from typing import NamedTuple
 
 from alerts.mobility.cells import CELL_US, Cells, SpeedCells
@@ -71,14 +74,28 @@ _COARSER = (
     "sum(kmh_sum), sum(kmh_count), sum(v85_sum), sum(v85_count), max(touched_us) FROM total "
     "WHERE site = ?1 AND level = ?4 - 1 AND begin_us >= ?2 AND begin_us < ?3"
 )
+_WANTED = (
+    "SELECT id, station, property, channel, settle_us FROM site WHERE (station, property, channel) IN "
+    "(SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') "
+    "FROM json_each(?)) ORDER BY station, property, channel"
+)
+_COUNTERS = (
+    "SELECT site, since_us, coalesce(until_us, 9223372036854775807) FROM counter "
+    "WHERE since_us IS NOT NULL AND site IN (SELECT value FROM json_each(?)) ORDER BY id"
+)
+# +: by the index of the names, so that rows come in order and no more are read than are wanted
+_OF_SITES = (
+    "begin_us >= iif(s.id = ?2, ?3, ?4) AND begin_us < ?5 WHERE +s.id IN (SELECT value FROM json_each(?1)) "
+)
+_IN_ORDER = "s.station, s.property, s.channel, begin_us"
 _OF_CELLS = (
-    f"SELECT begin_us, begin_us + {CELL_US}, sum(count), sum(seconds), "  # noqa: S608 - a constant
-    f"sum(bridged), sum(bridged), sum(bridged), {_SUMS} FROM cell "
-    "WHERE site = ? AND begin_us >= ? AND begin_us < ? GROUP BY begin_us ORDER BY begin_us LIMIT ?"
+    f"SELECT s.id, begin_us, begin_us + {CELL_US}, sum(count), sum(seconds), "  # noqa: S608 - a constant
+    f"sum(bridged), sum(bridged), sum(bridged), {_SUMS} FROM site s CROSS JOIN cell c ON c.site = s.id AND "
+    f"?6 = 0 AND {_OF_SITES} GROUP BY {_IN_ORDER} ORDER BY {_IN_ORDER}"
 )
 _OF_TOTALS = (
-    f"SELECT begin_us, end_us, {_BEFORE} FROM total "  # noqa: S608 - a constant
-    "WHERE site = ? AND level = ? AND begin_us >= ? AND begin_us < ? ORDER BY begin_us LIMIT ?"
+    f"SELECT s.id, begin_us, end_us, {_BEFORE} FROM site s "  # noqa: S608 - a constant
+    f"CROSS JOIN total t ON t.site = s.id AND t.level = ?6 AND {_OF_SITES} ORDER BY {_IN_ORDER}"
 )
 _WHOLE = (
     "SELECT NOT EXISTS (SELECT 1 FROM total WHERE site = ?1 AND level = ?4 AND begin_us = ?2 AND "
@@ -261,34 +278,25 @@ class CountsDb:
         What nobody ever said anything about is left out; the running interval is there, with what is known.
         Raises MobilityError.
         """
-        level = _LEVELS[resolution]
         with self._file.read() as connection:
-            known = connection.execute(
-                "SELECT id, settle_us FROM site WHERE station = ? AND property = ? AND channel = ?",
-                (site.station, site.property, site.channel),
-            ).fetchone()
-            if known is None:
-                return ()
-            id_, settle = known
-            counters = connection.execute(
-                "SELECT since_us, coalesce(until_us, 9223372036854775807) FROM counter "
-                "WHERE site = ? AND since_us IS NOT NULL",
-                (id_,),
-            ).fetchall()
-            # whether a guess goes over a bound is seen in the interval beside it
-            page = (from_us - _LONGEST_US[level], to_us + _LONGEST_US[level], limit + 3)
-            if level == _CELLS:
-                found = connection.execute(_OF_CELLS, (id_, *page)).fetchall()
-            else:
-                found = connection.execute(_OF_TOTALS, (id_, level, *page)).fetchall()
-        rows = [_Row(*row) for row in found]
-        beside = zip([None, *rows][:-1], rows, [*rows, None][1:], strict=True)
-        asked = [
-            _count(row, _known(before, row, after), counters, settle)
-            for before, row, after in beside
-            if from_us <= row.begin_us < to_us
-        ]
-        return tuple(asked[:limit])
+            found = _read(connection, {site: (from_us, to_us)}, _LEVELS[resolution])
+            with closing(found):
+                return tuple(count for _, count in islice(found, limit))
+
+    def counts_of(
+        self, spans: Mapping[Site, tuple[int, int]], resolution: Resolution, limit: int
+    ) -> Mapping[Site, Sequence[Count]]:
+        """Intervals that begin at the first time of a site's span or later and end by the second.
+
+        Sites in their order, a site's oldest first; at most `limit` in all, those behind are left out.
+        Raises MobilityError.
+        """
+        counts: dict[Site, list[Count]] = {}
+        with self._file.read() as connection, closing(_read(connection, spans, _LEVELS[resolution])) as found:
+            whole = ((site, count) for site, count in found if count.end_us <= spans[site][1])
+            for site, count in islice(whole, limit):
+                counts.setdefault(site, []).append(count)
+        return counts
 
 
 class _Sums:
@@ -310,6 +318,46 @@ class _Sums:
             known = bool(self._connection.execute(_WHOLE, (site, *week, _WEEKS)).fetchone()[0])
             self._open[site, week[0]] = known
         return known
+
+
+def _read(
+    connection: sqlite3.Connection, spans: Mapping[Site, tuple[int, int]], level: int
+) -> Generator[tuple[Site, Count]]:
+    """Intervals that begin in their site's span, in the order of sites and of time, as they are asked for."""
+    wanted = connection.execute(_WANTED, (json.dumps([_name(site) for site in spans]),)).fetchall()
+    if not wanted:
+        return
+    ids = json.dumps([id_ for id_, *_ in wanted])
+    counters: dict[int, list[tuple[int, int]]] = {}
+    for site, *times in connection.execute(_COUNTERS, (ids,)).fetchall():
+        counters.setdefault(site, []).append((times[0], times[1]))
+    known = {id_: (Site(*name), settle) for id_, *name, settle in wanted}
+    # whether a guess goes over a bound is seen in the interval beside it
+    first = spans[known[wanted[0][0]][0]][0] - _LONGEST_US[level]
+    begin = min(from_us for from_us, _ in spans.values()) - _LONGEST_US[level]
+    end = max(to_us for _, to_us in spans.values()) + _LONGEST_US[level]
+    sql = _OF_CELLS if level == _CELLS else _OF_TOTALS
+    with closing(connection.execute(sql, (ids, wanted[0][0], first, begin, end, level))) as cursor:
+        for id_, rows in groupby(cursor, itemgetter(0)):
+            site, settle = known[id_]
+            from_us, to_us = spans[site]
+            for before, row, after in _neighbours(_Row(*row[1:]) for row in rows):
+                if row.begin_us >= to_us:
+                    break
+                if row.begin_us >= from_us:
+                    yield site, _count(row, _known(before, row, after), counters.get(id_, ()), settle)
+
+
+def _name(site: Site) -> tuple[str, str, str]:
+    return site.station, site.property, site.channel
+
+
+def _neighbours(rows: Iterator[_Row]) -> Iterator[tuple[_Row | None, _Row, _Row | None]]:
+    before, row = None, next(rows, None)
+    while row is not None:
+        after = next(rows, None)
+        yield before, row, after
+        before, row = row, after
 
 
 def _known(before: _Row | None, row: _Row, after: _Row | None) -> int:

@@ -6,7 +6,7 @@ is told of the past is in mobility.db, see database.py.
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -220,6 +220,15 @@ class Mobility:
         Raises MobilityError.
         """
         return self._history.counts(site, resolution, from_us, to_us, limit)
+
+    def counts_of(
+        self, spans: Mapping[Site, tuple[int, int]], resolution: Resolution, limit: int
+    ) -> Mapping[Site, Sequence[Count]]:
+        """Counts of some sites in their order, those that lie within a site's span; at most `limit` in all.
+
+        Raises MobilityError.
+        """
+        return self._history.counts_of(spans, resolution, limit)
 
     def occupancy(
         self, station: str, resolution: OccupancyResolution, from_us: int, to_us: int, limit: int

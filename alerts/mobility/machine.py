@@ -201,9 +201,7 @@ class Machine:
 
     def traffic(self) -> tuple[SiteCounts, ...]:
         """Every counting site's last 24 hours."""
-        return newest.site_counts(
-            self._counts.rows, self.plan_now.counts, self._speeds.rows, self._shown
-        )
+        return newest.site_counts(self._counts.rows, self.plan_now.counts, self._speeds.rows, self._shown)
 
     def parking(self, now_us: int = 0) -> tuple[CarPark, ...]:
         """Every car park at a time; a time before its newest reading is that one's."""

@@ -49,7 +49,9 @@ def shown(plan: CountsPlan, speeds: SpeedsPlan) -> Shown:
     return Shown(
         sites=tuple(number),
         site=np.array([-1 if site is None else number[site] for site in plan.sites], np.int64),
-        speeds=np.array([[reported.get((*each, v85), -1) for each in every] for v85 in (False, True)], np.int64),
+        speeds=np.array(
+            [[reported.get((*each, v85), -1) for each in every] for v85 in (False, True)], np.int64
+        ),
     )
 
 
@@ -108,7 +110,7 @@ class _Ring:
 
 @dataclass(frozen=True, slots=True)
 class _Speeds:
-    """What some series reported: which series of counts it is of, the newest cell, sums and weights of cells."""
+    """What series reported: which series of counts it is of, the newest cell, sums and weights of cells."""
 
     of: Slots
     mark: Ints
@@ -163,7 +165,7 @@ class _Cells:
         head = -(-self._newest // MARK_US)
         marks = (head[:, None] + np.arange(-_CELLS, 1))[self._site]
         passed, seconds = (ring.between(marks) for ring in self._rings)
-        count = self._summed(passed)
+        count = self._summed(passed).astype(np.int64)
         devices = np.bincount(self._site)[:, None]
         share = np.clip(self._summed(seconds) / (devices * MARK_US / 1e6), 0, 1).round(3)
         heard = (share > 0) | (count != 0)
@@ -183,10 +185,10 @@ class _Cells:
             mean: Floats = np.where(vehicles != 0, sums / vehicles, np.nan)
         return mean
 
-    def _summed(self, values: Ints | Floats, of: Slots | None = None) -> Ints | Floats:
+    def _summed(self, values: Ints | Floats, of: Slots | None = None) -> Floats:
         """Of all devices of a site, one after the other."""
         site = self._site if of is None else self._site[of]
-        found = np.zeros((len(self._newest), values.shape[1]), values.dtype)
+        found: Floats = np.zeros((len(self._newest), values.shape[1]))
         for part in rounds(site):
             found[site[part]] += values[part]
         return found

@@ -14,22 +14,29 @@ _DAYS_OF_A_WEEK = 8
 
 
 def hidden(
-    history: CountHistory, site: Site, interval: Resolution, counts: Sequence[Count], below: int
-) -> frozenset[int]:
-    """Begins of those intervals that are not told; `interval` is an hour or longer.
+    history: CountHistory, interval: Resolution, counts: Mapping[Site, Sequence[Count]], below: int
+) -> Mapping[Site, frozenset[int]]:
+    """Begins of those intervals that are not told, by site; `interval` is an hour or longer.
 
     A count of 1 up to below - 1 is not told. Of an hour that is not told the day's count without the other
     hours would tell it: a day is told only if what its hours have not told is nothing or at least `below`,
     and a week likewise of what its days, and the hours of untold days, have not told.
     """
+    counts = {site: some for site, some in counts.items() if some}
     if not counts or interval not in HOURS:
-        return frozenset(count.begin_us for count in counts if _small(count.count, below))
-    told = _Told(_parts(history, site, interval, counts, below))
-    return frozenset(
-        count.begin_us
-        for count in counts
-        if _small(count.count, below) or _small(count.count - told.inside(count), below)
-    )
+        return {
+            site: frozenset(count.begin_us for count in some if _small(count.count, below))
+            for site, some in counts.items()
+        }
+    parts = _parts(history, interval, counts, below)
+    return {
+        site: frozenset(
+            count.begin_us
+            for count in some
+            if _small(count.count, below) or _small(count.count - parts[site].inside(count), below)
+        )
+        for site, some in counts.items()
+    }
 
 
 class _Told:
@@ -50,14 +57,28 @@ def _small(count: int, below: int) -> bool:
 
 
 def _parts(
-    history: CountHistory, site: Site, interval: Resolution, counts: Sequence[Count], below: int
-) -> list[tuple[int, int]]:
-    """Of days their hours, of weeks their days: begin, and what is told of it."""
-    span = counts[0].begin_us, counts[-1].end_us
-    hours = history.counts(site, "PT1H", *span, len(counts) * _HOURS_OF[interval])
-    told = [(hour.begin_us, 0 if _small(hour.count, below) else hour.count) for hour in hours]
+    history: CountHistory, interval: Resolution, counts: Mapping[Site, Sequence[Count]], below: int
+) -> Mapping[Site, _Told]:
+    """What is told of the hours of days, and of the days of weeks."""
+    spans = {site: (some[0].begin_us, some[-1].end_us) for site, some in counts.items()}
+    many = sum(map(len, counts.values()))
+    hours = history.counts_of(spans, "PT1H", many * _HOURS_OF[interval])
+    told = {
+        site: _Told(
+            [(hour.begin_us, 0 if _small(hour.count, below) else hour.count) for hour in hours.get(site, ())]
+        )
+        for site in counts
+    }
     if interval == "P1D":
         return told
-    days = history.counts(site, "P1D", *span, len(counts) * _DAYS_OF_A_WEEK)
-    untold, of_hours = hidden(history, site, "P1D", days, below), _Told(told)
-    return [(day.begin_us, of_hours.inside(day) if day.begin_us in untold else day.count) for day in days]
+    days = history.counts_of(spans, "P1D", many * _DAYS_OF_A_WEEK)
+    untold = hidden(history, "P1D", days, below)
+    return {
+        site: _Told(
+            [
+                (day.begin_us, of_hours.inside(day) if day.begin_us in untold[site] else day.count)
+                for day in days.get(site, ())
+            ]
+        )
+        for site, of_hours in told.items()
+    }
