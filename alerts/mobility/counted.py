@@ -1,7 +1,7 @@
 """What is counted where, and how many passed in an interval."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 Resolution = Literal["PT5M", "PT15M", "PT1H", "P1D", "P1W"]
 """Days and weeks (from Monday) begin at midnight of the city's time: a day has 23, 24 or 25 hours."""
@@ -18,6 +18,10 @@ class Site:
     station: str
     property: str
     channel: str
+
+
+Asked: TypeAlias = tuple[Site, Resolution]
+"""What is counted where, and in intervals of which length."""
 
 
 @dataclass(frozen=True, slots=True)

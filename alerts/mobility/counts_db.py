@@ -8,14 +8,15 @@ right wherever local time differs from it by whole hours; days and weeks follow 
 import json
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from heapq import merge
 from itertools import groupby, islice, starmap
 from operator import itemgetter
 from typing import NamedTuple
 
 from alerts.mobility.cells import CELL_US, Cells, SpeedCells
-from alerts.mobility.counted import Count, Resolution, Site
+from alerts.mobility.counted import Asked, Count, Resolution, Site
 from alerts.mobility.counting import CountsPlan
 from alerts.mobility.local_time import DAY_US, LocalTime
 from alerts.mobility.speeds import SpeedsPlan
@@ -74,14 +75,10 @@ _COARSER = (
     "sum(kmh_sum), sum(kmh_count), sum(v85_sum), sum(v85_count), max(touched_us) FROM total "
     "WHERE site = ?1 AND level = ?4 - 1 AND begin_us >= ?2 AND begin_us < ?3"
 )
-_WANTED = (
-    "SELECT id, station, property, channel, settle_us FROM site WHERE (station, property, channel) IN "
-    "(SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') "
-    "FROM json_each(?)) ORDER BY station, property, channel"
-)
+_SITES = "SELECT id, settle_us, station, property, channel FROM site"
+_OF_NAME = " WHERE station = ? AND property = ? AND channel = ?"
 _COUNTERS = (
-    "SELECT site, since_us, coalesce(until_us, 9223372036854775807) FROM counter "
-    "WHERE since_us IS NOT NULL AND site IN (SELECT value FROM json_each(?)) ORDER BY id"
+    "SELECT site, since_us, coalesce(until_us, 9223372036854775807) FROM counter WHERE since_us IS NOT NULL"
 )
 # +: by the index of the names, so that rows come in order and no more are read than are wanted
 _OF_SITES = (
@@ -279,23 +276,31 @@ class CountsDb:
         Raises MobilityError.
         """
         with self._file.read() as connection:
-            found = _read(connection, {site: (from_us, to_us)}, _LEVELS[resolution])
+            found = _read(connection, _Places(connection, site), {site: (from_us, to_us)}, resolution)
             with closing(found):
                 return tuple(count for _, count in islice(found, limit))
 
     def counts_of(
-        self, spans: Mapping[Site, tuple[int, int]], resolution: Resolution, limit: int
-    ) -> Mapping[Site, Sequence[Count]]:
-        """Intervals that begin at the first time of a site's span or later and end by the second.
+        self, spans: Mapping[Asked, tuple[int, int]], limit: int
+    ) -> Mapping[Asked, Sequence[Count]]:
+        """Intervals that begin at the first time of their span or later and end by the second.
 
-        Sites in their order, a site's oldest first; at most `limit` in all, those behind are left out.
+        By site, then the shorter first, then oldest first; at most `limit` in all, those behind are left out.
         Raises MobilityError.
         """
-        counts: dict[Site, list[Count]] = {}
-        with self._file.read() as connection, closing(_read(connection, spans, _LEVELS[resolution])) as found:
-            whole = ((site, count) for site, count in found if count.end_us <= spans[site][1])
-            for site, count in islice(whole, limit):
-                counts.setdefault(site, []).append(count)
+        of_level: dict[Resolution, dict[Site, tuple[int, int]]] = {}
+        for (site, resolution), span in spans.items():
+            of_level.setdefault(resolution, {})[site] = span
+        counts: dict[Asked, list[Count]] = {}
+        with self._file.read() as connection, ExitStack() as opened:
+            places = _Places(connection)
+            found = [
+                opened.enter_context(closing(_read(connection, places, asked, resolution)))
+                for resolution, asked in of_level.items()
+            ]
+            whole = (each for each in merge(*found, key=_in_order) if each[1].end_us <= spans[each[0]][1])
+            for each, count in islice(whole, limit):
+                counts.setdefault(each, []).append(count)
         return counts
 
 
@@ -320,36 +325,55 @@ class _Sums:
         return known
 
 
+class _Places:
+    """Sites by their numbers, all or one, and from when to when the counters of each stand there."""
+
+    def __init__(self, connection: sqlite3.Connection, one: Site | None = None) -> None:
+        name = () if one is None else (one.station, one.property, one.channel)
+        rows = connection.execute(_SITES + (_OF_NAME if name else ""), name).fetchall()
+        self.site = {id_: Site(*names) for id_, _, *names in rows}
+        self.settle_us: Mapping[int, int] = {id_: settle for id_, settle, *_ in rows}
+        self.counters: dict[int, list[tuple[int, int]]] = {}
+        of_one = (next(iter(self.site), -1),) if name else ()
+        for id_, since, until in connection.execute(_COUNTERS + (" AND site = ?" if name else ""), of_one):
+            self.counters.setdefault(id_, []).append((since, until))
+
+
 def _read(
-    connection: sqlite3.Connection, spans: Mapping[Site, tuple[int, int]], level: int
-) -> Generator[tuple[Site, Count]]:
+    connection: sqlite3.Connection,
+    places: _Places,
+    spans: Mapping[Site, tuple[int, int]],
+    resolution: Resolution,
+) -> Generator[tuple[Asked, Count]]:
     """Intervals that begin in their site's span, in the order of sites and of time, as they are asked for."""
-    wanted = connection.execute(_WANTED, (json.dumps([_name(site) for site in spans]),)).fetchall()
+    wanted = {site: id_ for id_, site in places.site.items() if site in spans}
     if not wanted:
         return
-    ids = json.dumps([id_ for id_, *_ in wanted])
-    counters: dict[int, list[tuple[int, int]]] = {}
-    for site, *times in connection.execute(_COUNTERS, (ids,)).fetchall():
-        counters.setdefault(site, []).append((times[0], times[1]))
-    known = {id_: (Site(*name), settle) for id_, *name, settle in wanted}
+    level = _LEVELS[resolution]
+    first = min(wanted)
     # whether a guess goes over a bound is seen in the interval beside it
-    first = spans[known[wanted[0][0]][0]][0] - _LONGEST_US[level]
-    begin = min(from_us for from_us, _ in spans.values()) - _LONGEST_US[level]
-    end = max(to_us for _, to_us in spans.values()) + _LONGEST_US[level]
+    bounds = (
+        spans[first][0] - _LONGEST_US[level],
+        min(from_us for from_us, _ in spans.values()) - _LONGEST_US[level],
+        max(to_us for _, to_us in spans.values()) + _LONGEST_US[level],
+    )
     sql = _OF_CELLS if level == _CELLS else _OF_TOTALS
-    with closing(connection.execute(sql, (ids, wanted[0][0], first, begin, end, level))) as cursor:
+    ids = json.dumps(list(wanted.values()))
+    with closing(connection.execute(sql, (ids, wanted[first], *bounds, level))) as cursor:
         for id_, rows in groupby(cursor, itemgetter(0)):
-            site, settle = known[id_]
+            site, settle, counters = places.site[id_], places.settle_us[id_], places.counters.get(id_, ())
             from_us, to_us = spans[site]
             for before, row, after in _neighbours(_Row(*row[1:]) for row in rows):
                 if row.begin_us >= to_us:
                     break
                 if row.begin_us >= from_us:
-                    yield site, _count(row, _known(before, row, after), counters.get(id_, ()), settle)
+                    count = _count(row, _known(before, row, after), counters, settle)
+                    yield (site, resolution), count
 
 
-def _name(site: Site) -> tuple[str, str, str]:
-    return site.station, site.property, site.channel
+def _in_order(found: tuple[Asked, Count]) -> tuple[Site, int]:
+    (site, resolution), _ = found
+    return site, _LEVELS[resolution]
 
 
 def _neighbours(rows: Iterator[_Row]) -> Iterator[tuple[_Row | None, _Row, _Row | None]]:

@@ -18,7 +18,7 @@ from alerts.lifecycle import stamp
 from alerts.mobility import congestions_db
 from alerts.mobility.by_hand import ByHand
 from alerts.mobility.car_park import Concluded, HandCount
-from alerts.mobility.counted import Count, Resolution, Site
+from alerts.mobility.counted import Asked, Count, Resolution, Site
 from alerts.mobility.counting import SiteCounts
 from alerts.mobility.counts_db import CountsDb, Keep
 from alerts.mobility.database import is_new
@@ -222,13 +222,13 @@ class Mobility:
         return self._history.counts(site, resolution, from_us, to_us, limit)
 
     def counts_of(
-        self, spans: Mapping[Site, tuple[int, int]], resolution: Resolution, limit: int
-    ) -> Mapping[Site, Sequence[Count]]:
-        """Counts of some sites in their order, those that lie within a site's span; at most `limit` in all.
+        self, spans: Mapping[Asked, tuple[int, int]], limit: int
+    ) -> Mapping[Asked, Sequence[Count]]:
+        """Counts of some sites in their order, those that lie within their span; at most `limit` in all.
 
         Raises MobilityError.
         """
-        return self._history.counts_of(spans, resolution, limit)
+        return self._history.counts_of(spans, limit)
 
     def occupancy(
         self, station: str, resolution: OccupancyResolution, from_us: int, to_us: int, limit: int

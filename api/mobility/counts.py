@@ -1,10 +1,10 @@
 """Counts of intervals as a caller may see them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from alerts.mobility.channels import lane_of
-from alerts.mobility.counted import Count, Resolution, Site
+from alerts.mobility.counted import Asked, Count, Resolution, Site
 from alerts.mobility.counting import SiteCounts
 from api.formats import Item
 from api.mobility.small_counts import HOURS, hidden
@@ -21,10 +21,6 @@ _DAY_US = 24 * _HOUR_US
 _QUARTER_US = 900_000_000
 _NEWEST_OF_US = 16 * _DAY_US
 """Among so many days is a whole week that has finished."""
-
-
-Asked: TypeAlias = tuple[Site, Resolution]
-"""A site, and how long the intervals are."""
 
 
 class Part(NamedTuple):
@@ -59,28 +55,22 @@ def newest_counts(view: View, each: SiteCounts, interval: Resolution) -> list[It
 
 def newest_parts(view: View, asked: Sequence[Asked], recent: Mapping[Site, SiteCounts]) -> list[Part]:
     """The newest finished interval of each, where there is one; `recent` has all of these sites."""
-    clock = view.services.clock()
-    kept = {
-        interval: view.services.history.counts_of(
-            {
-                site: (clock - _NEWEST_OF_US, over_us(view, recent[site]))
-                for site, each in asked
-                if each == interval
-            },
-            interval,
-            len(asked) * _NEWEST_OF_US // _DAY_US,
-        )
-        for interval in {interval for _, interval in asked if MINUTES[interval] > MINUTES["PT1H"]}
+    from_us = view.services.clock() - _NEWEST_OF_US
+    longer = {
+        (site, interval): (from_us, over_us(view, recent[site]))
+        for site, interval in asked
+        if MINUTES[interval] > MINUTES["PT1H"]
     }
+    kept = view.services.history.counts_of(longer, len(longer) * _NEWEST_OF_US // _DAY_US) if longer else {}
     found = []
     for site, interval in asked:
-        if interval in kept:
-            counts = kept[interval].get(site, ())[-1:]
-        else:
-            newest = recent[site].last_closed(MINUTES[interval])
-            counts = [] if newest is None else [newest]
-        if counts:
-            found.append(Part(site, interval, counts))
+        newest = (
+            next(reversed(kept.get((site, interval), ())), None)
+            if (site, interval) in longer
+            else recent[site].last_closed(MINUTES[interval])
+        )
+        if newest is not None:
+            found.append(Part(site, interval, [newest]))
     return found
 
 
@@ -97,24 +87,16 @@ def parts_between(
     kept, and behind it what `recent` has. An interval is finished when the site's newest reading is not older
     than its end, or a quarter of an hour after it.
     """
-    kept = {
-        interval: view.services.history.counts_of(
-            {
-                site: (from_us, min(to_us, over_us(view, recent.get(site))))
-                for (site, each), from_us in asked.items()
-                if each == interval
-            },
-            interval,
-            limit + 1,
-        )
-        for interval in {interval for _, interval in asked}
+    spans = {
+        each: (from_us, min(to_us, over_us(view, recent.get(each[0])))) for each, from_us in asked.items()
     }
+    kept = view.services.history.counts_of(spans, limit + 1)
     parts: list[Part] = []
     for (site, interval), from_us in asked.items():
         room = most = limit - sum(len(part.counts) for part in parts)
         if view.services.rule(site.property).suppress_below and interval in HOURS:
             most = min(room, HOURS[interval])
-        counts = list(kept[interval].get(site, ()))
+        counts = list(kept.get((site, interval), ()))
         if len(counts) <= most and site in recent and MINUTES[interval] <= MINUTES["PT1H"]:
             behind_us = counts[-1].end_us if counts else from_us
             counts += recent[site].closed(MINUTES[interval], behind_us, to_us)

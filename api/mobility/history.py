@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
-from alerts.mobility.counted import Count, Resolution, Site
+from alerts.mobility.counted import Asked, Count, Site
 from alerts.mobility.occupancy_db import OccupancyResolution
 from alerts.mobility.states import Occupancy
 
@@ -18,11 +18,11 @@ class CountHistory(Protocol):
         """What is or was counted where. Raises MobilityError."""
 
     def counts_of(
-        self, spans: Mapping[Site, tuple[int, int]], resolution: Resolution, limit: int
-    ) -> Mapping[Site, Sequence[Count]]:
-        """Intervals that begin at the first time of a site's span or later and end by the second.
+        self, spans: Mapping[Asked, tuple[int, int]], limit: int
+    ) -> Mapping[Asked, Sequence[Count]]:
+        """Intervals that begin at the first time of their span or later and end by the second.
 
-        Sites in their order, a site's oldest first; at most `limit` in all, those behind are left out.
+        By site, then the shorter first, then oldest first; at most `limit` in all, those behind are left out.
         Raises MobilityError.
         """
 
@@ -34,8 +34,6 @@ class NoCounts:
         """None."""
         return ()
 
-    def counts_of(
-        self, _spans: Mapping[Site, tuple[int, int]], _resolution: Resolution, _limit: int
-    ) -> Mapping[Site, Sequence[Count]]:
+    def counts_of(self, *_: object) -> Mapping[Asked, Sequence[Count]]:
         """None."""
         return {}

@@ -62,23 +62,28 @@ def _parts(
     """What is told of the hours of days, and of the days of weeks."""
     spans = {site: (some[0].begin_us, some[-1].end_us) for site, some in counts.items()}
     many = sum(map(len, counts.values()))
-    hours = history.counts_of(spans, "PT1H", many * _HOURS_OF[interval])
+    hours = _all_of(history, "PT1H", spans, many * _HOURS_OF[interval])
     told = {
-        site: _Told(
-            [(hour.begin_us, 0 if _small(hour.count, below) else hour.count) for hour in hours.get(site, ())]
-        )
-        for site in counts
+        site: _Told([(hour.begin_us, 0 if _small(hour.count, below) else hour.count) for hour in some])
+        for site, some in hours.items()
     }
     if interval == "P1D":
         return told
-    days = history.counts_of(spans, "P1D", many * _DAYS_OF_A_WEEK)
+    days = _all_of(history, "P1D", spans, many * _DAYS_OF_A_WEEK)
     untold = hidden(history, "P1D", days, below)
     return {
         site: _Told(
             [
-                (day.begin_us, of_hours.inside(day) if day.begin_us in untold[site] else day.count)
-                for day in days.get(site, ())
+                (day.begin_us, told[site].inside(day) if day.begin_us in untold[site] else day.count)
+                for day in some
             ]
         )
-        for site, of_hours in told.items()
+        for site, some in days.items()
     }
+
+
+def _all_of(
+    history: CountHistory, interval: Resolution, spans: Mapping[Site, tuple[int, int]], most: int
+) -> Mapping[Site, Sequence[Count]]:
+    found = history.counts_of({(site, interval): span for site, span in spans.items()}, most)
+    return {site: found.get((site, interval), ()) for site in spans}

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from alerts.mobility.counted import Resolution, Site
+from alerts.mobility.counted import Asked, Resolution, Site
 from alerts.mobility.counting import SiteCounts
 from alerts.mobility.occupancy_db import OccupancyResolution
 from api.caller import AnyCaller
@@ -15,7 +15,6 @@ from api.encoders import AnyFormat
 from api.formats import Format, Item, Layout
 from api.mobility.counts import (
     MINUTES,
-    Asked,
     Part,
     count_items,
     may_count,

@@ -25,15 +25,15 @@ class Kept:
     def sites(self):
         return tuple({each for each, _ in self.rows if isinstance(each, Site)})
 
-    def counts_of(self, spans, resolution, limit):
-        self.asked.append((tuple(spans), resolution, limit))
+    def counts_of(self, spans, limit):
+        self.asked.append((tuple(spans), limit))
         found, room = {}, limit
-        for site in sorted(spans):
-            from_us, to_us = spans[site]
-            rows = self.rows.get((site, resolution), ())
+        for asked in sorted(spans, key=lambda each: (each[0], LENGTHS[each[1]])):
+            from_us, to_us = spans[asked]
+            rows = self.rows.get(asked, ())
             inside = [each for each in rows if from_us <= each.begin_us and each.end_us <= to_us][:room]
             if inside:
-                found[site] = inside
+                found[asked] = inside
             room -= len(inside)
         return found
 

@@ -76,7 +76,7 @@ def test_a_page_asks_for_no_more_than_it_holds(kept):
     assert [each[-1] for each in kept.history.asked] == [4]
 
 
-def test_the_history_is_asked_once_for_all_sites_of_an_interval(kept):
+def test_the_history_is_asked_once_for_a_page(kept):
     kept.history.rows |= {
         (Site("z-haupt", "vehicle_count", f"out/{n}"), "PT1H"): counts("PT1H", [n]) for n in range(30)
     }

@@ -94,31 +94,30 @@ def test_a_page_of_counts_begins_and_ends_where_it_is_asked_to(town):
 @settings(deadline=None, max_examples=30)
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 80)), min_size=1, max_size=40),
-    st.lists(st.tuples(st.integers(-20, 250), st.integers(0, 250)), min_size=3, max_size=3),
-    st.sampled_from(LEVELS),
+    st.dictionaries(
+        st.tuples(st.sampled_from("abcd"), st.sampled_from(LEVELS)),
+        st.tuples(st.integers(-20, 250), st.integers(0, 250)),
+    ),
     st.integers(1, 30),
 )
-def test_counts_of_several_sites_are_those_of_each_one_after_the_other(
-    tmp_path_factory, rows, spans, level, limit
-):
+def test_counts_of_several_sites_are_those_of_each_one_after_the_other(tmp_path_factory, rows, spans, limit):
     series = [
         Series(station, "vehicle_count_interval", "in", f"{n:016x}") for n, station in enumerate("bca", 1)
     ]
     it = Town(tmp_path_factory.mktemp("sites") / "m.db", series)
     it.take(*((number, 3 * time, 2) for number, time in rows))
-    sites = [Site(station, "vehicle_count", "in") for station in "cab"]
     asked = {
-        site: (MONDAY + begin * MIN, MONDAY + (begin + length) * MIN)
-        for site, (begin, length) in zip(sites, spans, strict=True)
+        (Site(station, "vehicle_count", "in"), level): (MONDAY + begin * MIN, MONDAY + (begin + length) * MIN)
+        for (station, level), (begin, length) in spans.items()
     }
     each = [
-        (site, count)
-        for site in sorted(sites)
-        for count in it.history.counts(site, level, *asked[site], 1000)
-        if count.end_us <= asked[site][1]
+        (key, count)
+        for key in sorted(asked, key=lambda key: (key[0], LEVELS.index(key[1])))
+        for count in it.history.counts(*key, *asked[key], 1000)
+        if count.end_us <= asked[key][1]
     ]
-    found = it.history.counts_of(asked, level, limit)
-    assert [(site, count) for site, some in found.items() for count in some] == each[:limit]
+    found = it.history.counts_of(asked, limit)
+    assert [(key, count) for key, some in found.items() for count in some] == each[:limit]
     it.file.close()
 
 

@@ -33,10 +33,10 @@ class Kept:
                 self.rows["P1W"].append(Count(week_begin, end, week, 1.0))
                 week, week_begin = 0, end
 
-    def counts_of(self, spans, resolution, limit):
-        ((from_us, to_us),) = spans.values()
+    def counts_of(self, spans, limit):
+        (((site, resolution), (from_us, to_us)),) = spans.items()
         found = [e for e in self.rows[resolution] if from_us <= e.begin_us and e.end_us <= to_us]
-        return {SITE: found[:limit]}
+        return {(site, resolution): found[:limit]}
 
     def untold(self, resolution, counts=None):
         counts = self.rows[resolution] if counts is None else counts
