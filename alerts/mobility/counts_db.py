@@ -258,6 +258,10 @@ class CountsDb:
                     connection.executemany(sql, [(id_, level, horizon) for id_ in ids])
         return True
 
+    def kept_from(self, resolution: Resolution, now_us: int) -> int | None:
+        """From when on these are kept, None for ever."""
+        return self._keep.horizon_us(_LEVELS[resolution], now_us)
+
     def sites(self) -> tuple[Site, ...]:
         """Every site of which something was counted. Raises MobilityError."""
         sql = (

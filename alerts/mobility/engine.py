@@ -46,6 +46,7 @@ COUNT_AGE_US = 3_600_000_000
 _BERLIN = ZoneInfo("Europe/Berlin")
 _BATCH_UPLINKS = 4096
 _IDLE_S = 0.5
+_HOUR_US = 3_600_000_000
 _COUNT_AHEAD_US = 60_000_000
 _LAG_US = 900_000_000
 """What is counted by hand waits while the readings taken are this old, and newer ones are there."""
@@ -130,6 +131,7 @@ class Mobility:
         self._found: list[Found] = []
         self._written = False
         self._checkpoint_at = 0.0
+        self._purged_hour = 0
         self._careful_until = 0
         self._tally = Tally()
         self._stop = threading.Event()
@@ -276,8 +278,7 @@ class Mobility:
         readings, last = self._by_hand.until(readings, last)
         if last == self._cursor:
             self._commit(machine, due=time.monotonic() >= self._checkpoint_at)
-            self._history.purge(machine.newest_us)
-            self._parked.purge(machine.newest_us)
+            self._purge(machine.newest_us)
             self.stats.behind = 0
             return 0
         if not self._step(machine, readings, last):
@@ -290,6 +291,15 @@ class Mobility:
         self.stats.readings += len(readings)
         self.stats.behind = max(self._journal.last_seq() - last, 0)
         return done
+
+    def _purge(self, now_us: int) -> None:
+        """Delete what is kept no longer; congestions as long as hours of counts."""
+        self._history.purge(now_us)
+        self._parked.purge(now_us)
+        before_us = self._history.kept_from("PT1H", now_us)
+        if before_us is not None and now_us // _HOUR_US != self._purged_hour:
+            congestions_db.purge(self._file, before_us)
+            self._purged_hour = now_us // _HOUR_US
 
     def _load(self) -> Machine:
         part = self._journal.load(PART)

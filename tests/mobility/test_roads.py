@@ -12,6 +12,7 @@ from mobility_city import MIN, T0, readings, registry, rules_of
 from alerts.mobility import congestions_db
 from alerts.mobility.calendar import QUARTER_US
 from alerts.mobility.counted import Site
+from alerts.mobility.counts_db import Keep
 from alerts.mobility.database import FILE, open_database
 from alerts.mobility.engine import Mobility
 from alerts.mobility.machine import Machine
@@ -223,14 +224,14 @@ class City:
         self.now_us = START
         self.file = None
 
-    def reader(self, file=FILE):
+    def reader(self, file=FILE, **how):
         if self.file is not None:
             self.file.close()
         self.file = open_database(self.folder / file)
         city = registry(RADAR)
         clock = lambda: self.now_us  # noqa: E731 - the reader's clock follows the test
         return Mobility(
-            self.journal, rules_of(), lambda: city, clock, self.file, streets=STREETS, checkpoint_s=0
+            self.journal, rules_of(), lambda: city, clock, self.file, streets=STREETS, checkpoint_s=0, **how
         )
 
     def hear(self, reader, rows):
@@ -295,6 +296,22 @@ def test_congestions_can_be_read_page_by_page(tmp_path):
         after = page[-1].begin_us, page[-1].id
     assert read == told[2:6]
     file.close()
+
+
+def test_a_congestion_goes_when_the_hours_of_its_time_do_and_an_open_one_stays(city):
+    day = 24 * 60
+    open_ = Congestion("main.open", "main", START - 50 * day * MIN, None, "jam")
+    ended = [
+        Congestion(f"main.{days}", "main", START - (days * day + 30) * MIN, START - days * day * MIN, "slow")
+        for days in (41, 39)
+    ]
+    for keep, left in ((Keep(), [50, 41, 39]), (Keep(hours=40), [50, 39])):
+        reader = city.reader(keep=keep)
+        with city.file.write() as connection:
+            congestions_db.write(connection, [open_, *ended])
+        city.hear(reader, [(0, START, 1.0)])
+        found = reader.congestions(0, FOR_EVER, 9)
+        assert [round((START - each.begin_us) / MIN / day) for each in found] == left
 
 
 def test_a_replay_of_the_journal_keeps_the_same_and_tells_nobody(city):
