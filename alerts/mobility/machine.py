@@ -244,7 +244,7 @@ class Machine:
 
     def segments(self) -> tuple[Segment, ...]:
         """Every street segment as it is now."""
-        return self._roads.segments(self.newest_us)
+        return self._roads.segments()
 
     def _seen(self, readings: Readings) -> Ints:
         """The newest time known at each reading, its own included."""
