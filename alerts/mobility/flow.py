@@ -64,6 +64,7 @@ PATIENCE_US = QUARTER_US
 ROW = np.dtype(
     [
         ("judged", "<i8"),
+        ("quarter", "<i8"),
         ("heard", "<i8"),
         ("since", "<i8"),
         ("collapsed", "<i8"),
@@ -78,9 +79,10 @@ ROW = np.dtype(
         ("basis", "u1"),
     ]
 )
-"""End of the newest quarter judged and of the newest with evidence, begin of the state and of what counts
-alone call slow or jam (0: no such), what that newest quarter had (speed 0: none); of the begin of its `day`, what the
-site counts in its high quarters and its free-flow speed (0: not known)."""
+"""Ends of the newest quarter of an hour judged, of the newest of the clock, and of the newest with evidence;
+begin of the state and of what counts alone call slow or jam (0: no such); what the newest of the clock had
+(speed 0: none); of the begin of its `day`, what the site counts in its high quarters and its free-flow speed
+(0: not known)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +139,15 @@ def step(rows: Rows, weeks: Rows, plan: FlowPlan, quarters: Quarters) -> Slots:
     taught: list[Slots] = [np.zeros(0, np.int64)]
     for part in rounds(quarters.site):
         now, slot = quarters.at(part), slots.at(part)
-        newer = now.begin + QUARTER_US > rows["judged"][now.site]
+        newer = now.begin + QUARTER_US > rows["quarter"][now.site]
         if newer.any():
-            typical = week.typical(weeks, now.site[newer], slot.at(newer))
-            _learn(rows, weeks, now.site[newer], slot.day[newer])
-            _judge(rows, plan, now.at(newer), typical)
+            new = now.at(newer)
+            typical = week.typical(weeks, new.site, slot.at(newer))
+            _learn(rows, weeks, new.site, slot.day[newer])
+            _show(rows, new, typical)
+            # speeds may have told of later ones
+            on = new.begin + QUARTER_US > rows["judged"][new.site]
+            _judge(rows, plan, new.at(on), typical[on])
         speed = np.where(now.count >= LEAST_MEASURED, now.speed, np.nan)
         taught.append(
             week.teach(weeks, Lessons(now.site, slot, now.count, speed, now.completeness >= week.TEACHES))
@@ -176,7 +182,7 @@ def flow_states(rows: Rows, plan: FlowPlan, closed_us: int) -> tuple[FlowState, 
     found = []
     for slot, site in enumerate(plan.sites):
         row = rows[slot]
-        if not row["judged"]:
+        if not row["quarter"]:
             continue
         silent = closed_us - int(row["judged"]) > PATIENCE_US
         state = UNKNOWN if silent else int(row["state"])
@@ -186,7 +192,7 @@ def flow_states(rows: Rows, plan: FlowPlan, closed_us: int) -> tuple[FlowState, 
                 state=STATES[state],
                 basis=BASES[NO_BASIS if silent else int(row["basis"])],
                 since_us=int(row["since"]) if state else None,
-                time_us=int(row["judged"]),
+                time_us=int(row["quarter"]),
                 count=int(row["count"]),
                 speed_kmh=float(row["speed"]) or None,
                 typical=_triple(row["typical"]) if row["has_typical"] else None,
@@ -206,6 +212,13 @@ def _learn(rows: Rows, weeks: Rows, site: Slots, day: Ints) -> None:
     rows["day"][site] = day
     rows["high"][site] = np.nan_to_num(week.high(weeks, "count", site, HIGH_SHARE, LEAST_COUNTS))
     rows["free_flow"][site] = np.nan_to_num(week.high(weeks, "speed", site, FREE_FLOW_SHARE, LEAST_SPEEDS))
+
+
+def _show(rows: Rows, quarters: Quarters, typical: Floats) -> None:
+    site, count = quarters.site, quarters.count
+    rows["quarter"][site], rows["count"][site] = quarters.begin + QUARTER_US, count
+    rows["speed"][site] = np.where(count >= LEAST_MEASURED, np.nan_to_num(quarters.speed), 0)
+    rows["typical"][site], rows["has_typical"][site] = np.nan_to_num(typical), ~np.isnan(typical[:, 1])
 
 
 def _judge(rows: Rows, plan: FlowPlan, quarters: Quarters, typical: Floats) -> None:
@@ -237,9 +250,7 @@ def _judge(rows: Rows, plan: FlowPlan, quarters: Quarters, typical: Floats) -> N
     )
     row["since"] = np.where((state == before) & (before != UNKNOWN), row["since"], begin)
     row["heard"] = np.where(evident, end, row["heard"])
-    row["state"], row["judged"], row["count"] = state, end, count
-    row["speed"] = np.where(count >= LEAST_MEASURED, np.nan_to_num(speed), 0)
-    row["typical"], row["has_typical"] = np.nan_to_num(typical), ~np.isnan(typical[:, 1])
+    row["state"], row["judged"] = state, end
     rows[site] = row
 
 

@@ -24,15 +24,13 @@ from alerts.mobility.flow import FlowPlan
 from alerts.mobility.quarters import QuartersPlan, members, way_of
 from alerts.mobility.segments import Street
 from alerts.mobility.speeds import SpeedsPlan
-from alerts.mobility.states import Congestion, FlowState, Segment
+from alerts.mobility.states import SITE, Congestion, FlowState, Segment
 
 VEHICLES = "vehicle_count"
 LOOK_US = MARK_US
 """The watermark is looked at this often, ..."""
 LOOK_AFTER_US = 60_000_000
 """... so long after the full five minutes: what is sent at them is there by then."""
-SITE = "site:"
-"""Begins the id of a place that is a direction at a station, as `site:station/channel`."""
 _LONGEST_SETTLE_US = QUARTER_US
 _LOOKED_BACK_US = 25 * 4 * QUARTER_US
 

@@ -96,7 +96,11 @@ def test_what_becomes_worse_is_told_under_the_same_id():
 
 def test_the_worst_site_speaks():
     segments = Segments()
-    assert told(segments.course("fs fj ff ff")) == [(0, None, "jam"), (0, 30, "jam")]
+    assert told(segments.course("fs fj ff ff")) == [
+        (0, None, "slow"),
+        (0, None, "jam"),
+        (0, 30, "jam"),
+    ]
     segments.quarter("f", "d")
     assert (segments.now().state, segments.now().speed_kmh) == ("dense", 40)
 
