@@ -38,7 +38,7 @@ class Layout:
 
     columns: Sequence[str]
     locate: Callable[[Item], tuple[float, float] | None]
-    shape: Callable[[Item], Item] | None = None
+    shape: Callable[[Item], Item | None] | None = None
 
 
 class Encoder:

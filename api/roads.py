@@ -1,6 +1,6 @@
 """The state of the roads as a caller may see it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from alerts.mobility.calendar import QUARTER_US
 from alerts.mobility.segments import Street
@@ -29,9 +29,9 @@ def seen_flow(view: View) -> list[FlowState]:
 
 
 def seen_congestions(view: View, congestions: Iterable[Congestion]) -> list[Congestion]:
-    """Those of segments that this caller may know of."""
+    """Those at places that this caller may know of."""
     streets = seen_streets(view)
-    return [each for each in congestions if each.segment in streets]
+    return [each for each in congestions if _sees(view, streets, each)]
 
 
 def flow_item(view: View, each: FlowState) -> Item:
@@ -83,21 +83,36 @@ def congestions_between(
 
 
 def congestion_items(view: View, congestions: Iterable[Congestion]) -> list[Item]:
-    """Those of segments that this caller may know of."""
+    """Those at places that this caller may know of."""
     streets = seen_streets(view)
-    return [_congestion(each, streets[each.segment]) for each in congestions if each.segment in streets]
+    return [_congestion(view, streets, each) for each in congestions if _sees(view, streets, each)]
 
 
-def _congestion(each: Congestion, street: Street) -> Item:
+def _sees(view: View, streets: Mapping[str, Street], each: Congestion) -> bool:
+    return each.segment in streets if each.site is None else _shows(view, each.site[0], VEHICLES)
+
+
+def _congestion(view: View, streets: Mapping[str, Street], each: Congestion) -> Item:
+    station, channel = each.site or (None, None)
     return {
         "id": each.id,
-        "segment": each.segment,
-        "name": street.name,
+        "segment": each.segment if station is None else None,
+        "station": station,
+        "channel": channel,
+        "name": streets[each.segment].name if station is None else view.stations[station].name,
         "begin": format_us(each.begin_us),
         "end": _time(each.end_us),
         "in_force": each.end_us is None,
         "worst": each.worst,
     }
+
+
+def place_of(view: View, streets: Mapping[str, Street], item: Item) -> Item | None:
+    """GeoJSON geometry of a congestion: the segment's line, or the point of the station."""
+    if item["segment"] is not None:
+        return line_of(streets[item["segment"]])
+    place = view.locate(item)
+    return None if place is None else {"type": "Point", "coordinates": place}
 
 
 def line_of(street: Street) -> Item:

@@ -1,8 +1,9 @@
-"""Congestions of street segments: when they begin and end.
+"""Congestions: when they begin and end, on street segments and at counting sites that belong to none.
 
-A segment is as its worst site is. It is congested when two quarters of an hour in a row are slow or a jam,
-from the beginning of the first; it is over when two quarters in a row are not, or nothing is known in them,
-as of the end of the last that was. What is told depends on the quarters alone, so a replay tells the same.
+A place is as the worst of its sites is. It is congested from the beginning of the first of the quarters of an
+hour that are slow or a jam, once they have lasted for a quarter by speeds, for two by counts alone. It is
+over when for two quarters it was not, or nothing is known of them, as of the end of the last that was. What
+is told depends on the readings and their order alone, so a replay tells the same.
 """
 
 from collections.abc import Sequence
@@ -13,11 +14,13 @@ import numpy as np
 from alerts.kernels.rows import Ints, Rows, Slots
 from alerts.lifecycle import stamp
 from alerts.mobility.calendar import QUARTER_US
-from alerts.mobility.flow import SLOW, STATES, UNKNOWN
+from alerts.mobility.flow import BY_SPEED, SLOW, STATES, UNKNOWN
 from alerts.mobility.segments import Street
 from alerts.mobility.states import Congestion, Segment
 
-IN_A_ROW = 2
+BEGINS_US = (2 * QUARTER_US, QUARTER_US)
+"""So long it is slow before that is told: by counts alone, by speeds."""
+ENDS_US = 2 * QUARTER_US
 
 ROW = np.dtype(
     [
@@ -27,100 +30,101 @@ ROW = np.dtype(
         ("ended", "<i8"),
         ("speed", "<f8"),
         ("state", "u1"),
-        ("bad", "u1"),
-        ("good", "u1"),
+        ("slow", "u1"),
         ("open", "u1"),
         ("worst", "u1"),
     ]
 )
-"""End of the newest quarter, begin of its state; begin of the first and end of the last congested quarter,
-how many of each kind came in a row, whether a congestion is in force, its worst state. Speed 0: none."""
+"""End of the newest quarter known, begin of its state; begin of the first and end of the last congested
+quarter, whether the newest is one, whether a congestion is in force, its worst state. Speed 0: none."""
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentsPlan:
-    """`sites[slot]`: the flow's rows that speak for `streets[slot]`.
+class PlacesPlan:
+    """Slots are `streets`, then places of one site each; `ids` of all.
 
-    `settle` µs: so long after a quarter its sites are all judged.
+    The flow's row `site[k]` speaks for `place[k]`. `settle` µs: so long after a quarter the sites of a place
+    are judged by counts.
     """
 
     streets: Sequence[Street]
-    sites: Sequence[Slots]
+    ids: Sequence[str]
+    place: Slots
+    site: Slots
     settle: Ints
 
 
-def step(rows: Rows, plan: SegmentsPlan, flow: Rows, slots: Slots, end_us: int) -> list[Congestion]:
-    """Take the quarter that ends at `end_us`, which the sites of these segments are judged by in `flow`.
+def step(rows: Rows, plan: PlacesPlan, flow: Rows, time: int) -> list[Congestion]:
+    """Take the states of the flow as they are at a time (µs). Times come in their order.
 
-    Changes `rows` in place. Returns congestions that have begun, become worse or ended. Quarters come in
-    their order; one that is left out is one of which nothing is known.
+    Changes `rows` in place. Returns congestions that have begun, become worse or ended.
     """
-    found: list[Congestion] = []
-    for slot in slots.tolist():
-        row, street = rows[slot], plan.streets[slot]
-        if end_us <= row["time"]:
-            continue
-        missed = min((end_us - int(row["time"])) // QUARTER_US - 1, IN_A_ROW) if row["time"] else 0
-        for k in range(missed, 0, -1):
-            found += _quarter(row, street.id, end_us - k * QUARTER_US, UNKNOWN)
-        sites = plan.sites[slot]
-        sites = sites[flow["judged"][sites] == end_us]
-        known = sites[flow["state"][sites] != UNKNOWN]
-        state = int(flow["state"][known].max()) if len(known) else UNKNOWN
-        row["speed"] = _speed(flow[known])
-        found += _quarter(row, street.id, end_us, state)
-        rows[slot] = row
-    return found
+    count = len(plan.ids)
+    row: Rows = rows[:count]
+    site = flow[plan.site]
+    heard = time - site["judged"] < QUARTER_US + plan.settle[plan.place]
+    heard &= site["state"] != UNKNOWN
+    place, site = plan.place[heard], site[heard]
+    state = np.full(count, UNKNOWN)
+    np.maximum.at(state, place, site["state"])
+    newest = np.zeros(count, np.int64)
+    np.maximum.at(newest, place, site["judged"])
+    _remember(row, place, site, state, newest)
+    slow, was_open = state >= SLOW, row["open"] > 0
+    bad = site["state"] >= SLOW
+    first, last = np.full(count, np.iinfo(np.int64).max), np.zeros(count, np.int64)
+    np.minimum.at(first, place[bad], site["judged"][bad] - QUARTER_US)
+    np.maximum.at(last, place[bad], site["judged"][bad])
+    measured = np.zeros(count, np.int64)
+    measured[place[bad & (site["basis"] == BY_SPEED)]] = 1
+    new = slow & ~was_open & (row["slow"] == 0)
+    row["began"] = np.where(new, first, row["began"])
+    worst = np.where(new, UNKNOWN, row["worst"])
+    row["worst"] = np.where(slow, np.maximum(worst, state), worst)
+    row["ended"] = np.where(slow, last, row["ended"])
+    row["slow"] = slow
+    begins = slow & ~was_open & (row["ended"] - row["began"] >= np.array(BEGINS_US)[measured])
+    # of what nothing is known nothing will come any more
+    known_to = np.where(state != UNKNOWN, newest, time - plan.settle)
+    ends = was_open & ~slow & (known_to - row["ended"] >= ENDS_US)
+    row["open"] = (was_open | begins) & ~ends
+    told = begins | ends | (was_open & slow & (state > worst))
+    return [_told(row[slot], plan.ids[slot], over=bool(ends[slot])) for slot in np.flatnonzero(told).tolist()]
 
 
-def segments(rows: Rows, plan: SegmentsPlan, closed_us: int) -> tuple[Segment, ...]:
-    """Every segment now; unknown where quarters up to `closed_us` are over and nothing is known of them."""
+def segments(rows: Rows, plan: PlacesPlan) -> tuple[Segment, ...]:
+    """Every street segment now."""
     found = []
     for row, street in zip(rows[: len(plan.streets)], plan.streets, strict=True):
-        heard = bool(row["time"])
-        known = bool(heard and row["state"] != UNKNOWN and closed_us - int(row["time"]) <= QUARTER_US)
+        known = row["state"] != UNKNOWN
         found.append(
             Segment(
                 id=street.id,
                 name=street.name,
                 line=street.line,
-                state=STATES[int(row["state"]) if known else UNKNOWN],
+                state=STATES[int(row["state"])],
                 since_us=int(row["since"]) if known else None,
-                time_us=int(row["time"]) if heard else None,
+                time_us=int(row["time"]) or None,
                 speed_kmh=float(row["speed"]) or None if known else None,
             )
         )
     return tuple(found)
 
 
-def _quarter(row: np.void, segment: str, end_us: int, state: int) -> list[Congestion]:
-    begin_us = end_us - QUARTER_US
-    if state != row["state"] or not row["time"]:
-        row["since"] = begin_us
-    row["time"], row["state"] = end_us, state
-    if state >= SLOW:
-        if not (row["open"] or row["bad"]):
-            row["began"], row["worst"] = begin_us, UNKNOWN
-        worse = bool(state > row["worst"])
-        row["worst"] = max(state, int(row["worst"]))
-        row["bad"], row["good"], row["ended"] = min(int(row["bad"]) + 1, IN_A_ROW), 0, end_us
-        begins = not row["open"] and row["bad"] == IN_A_ROW
-        row["open"] = row["open"] or begins
-        return [_told(row, segment, None)] if begins or (row["open"] and worse) else []
-    row["bad"], row["good"] = 0, min(int(row["good"]) + 1, IN_A_ROW)
-    if row["open"] and row["good"] == IN_A_ROW:
-        row["open"] = 0
-        return [_told(row, segment, int(row["ended"]))]
-    return []
+def _remember(row: Rows, place: Slots, site: Rows, state: Ints, newest: Ints) -> None:
+    """The state of places, and the mean speed of what passed the sites that measured one."""
+    known = state != UNKNOWN
+    row["since"] = np.where(known & (state != row["state"]), newest - QUARTER_US, row["since"])
+    row["time"] = np.where(known, newest, row["time"])
+    row["state"] = state
+    vehicles = np.where(site["speed"] > 0, site["count"], 0)
+    passed, sums = np.zeros(len(row)), np.zeros(len(row))
+    np.add.at(passed, place, vehicles)
+    np.add.at(sums, place, vehicles * site["speed"])
+    row["speed"] = sums / np.maximum(passed, 1)
 
 
-def _told(row: np.void, segment: str, end_us: int | None) -> Congestion:
+def _told(row: np.void, place: str, *, over: bool) -> Congestion:
     begin_us = int(row["began"])
-    return Congestion(f"{segment}.{stamp(begin_us)}", segment, begin_us, end_us, STATES[int(row["worst"])])
-
-
-def _speed(sites: Rows) -> float:
-    """Mean speed of what passed the sites that measured one, 0 for none."""
-    measured = sites[sites["speed"] > 0]
-    count = measured["count"].sum()
-    return float((measured["speed"] * measured["count"]).sum() / count) if count else 0.0
+    end_us = int(row["ended"]) if over else None
+    return Congestion(f"{place}.{stamp(begin_us)}", place, begin_us, end_us, STATES[int(row["worst"])])

@@ -23,6 +23,16 @@ def write(connection: sqlite3.Connection, congestions: Sequence[Congestion]) -> 
     )
 
 
+def purge(file: SqliteFile, before_us: int) -> None:
+    """Delete those that had ended by then. Raises MobilityError."""
+    old = "end_us <= ?1 AND begin_us < ?1"
+    with file.read() as connection:
+        found = connection.execute(f"SELECT 1 FROM congestion WHERE {old} LIMIT 1", (before_us,)).fetchone()  # noqa: S608 - a constant
+    if found:
+        with file.write() as connection:
+            connection.execute(f"DELETE FROM congestion WHERE {old}", (before_us,))  # noqa: S608 - a constant
+
+
 def read(
     file: SqliteFile, from_us: int, to_us: int, limit: int, after: tuple[int, str] | None = None
 ) -> tuple[Congestion, ...]:

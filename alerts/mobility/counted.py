@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from devices.properties import observed_properties
 
@@ -21,6 +21,10 @@ class Site:
     station: str
     property: str
     channel: str
+
+
+Asked: TypeAlias = tuple[Site, Resolution]
+"""What is counted where, and in intervals of which length."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,27 +45,58 @@ class CountsPlan:
 class SiteCounts:
     """One site: time of its newest reading, the five-minute counts kept, oldest first, up to that time.
 
-    The last may be unfinished; its end_us is the end of its five minutes. `speeds`: whether a sensor there
-    reports mean speeds.
+    They have no gap. The last may be unfinished; its end_us is the end of its five minutes. `speeds`: whether
+    a sensor there reports mean speeds.
     """
 
     site: Site
     newest_us: int
-    five_minutes: tuple[Count, ...]
+    five_minutes: Sequence[Count]
     speeds: bool = False
 
     def counts(self, minutes: int) -> tuple[Count, ...]:
-        """Counts of whole 5, 15 or 60 minutes, oldest first; the last may be unfinished."""
+        """Counts of whole 5, 15 or 60 minutes, oldest first; the last may be unfinished.
+
+        The oldest is left out where it may have lost its beginning.
+        """
+        return self._made(minutes, self._intervals(minutes))
+
+    def closed(self, minutes: int, from_us: int, to_us: int) -> tuple[Count, ...]:
+        """Of the intervals that have ended those that begin at from_us or later and end by to_us."""
+        length = minutes * 60_000_000
+        known = self._intervals(minutes)
+        first = max(known.start, -(-from_us // length))
+        return self._made(minutes, range(first, min(known.stop, min(to_us, self.newest_us) // length)))
+
+    def last_closed(self, minutes: int) -> Count | None:
+        """The newest interval that has ended."""
+        known = self._intervals(minutes)
+        last = min(known.stop, self.newest_us // (minutes * 60_000_000)) - 1
+        return self._made(minutes, range(last, last + 1))[0] if last in known else None
+
+    def current(self, minutes: int) -> Count | None:
+        """The interval that is running at the newest reading."""
+        known = self._intervals(minutes)
+        running = len(known) and known[-1] >= self.newest_us // (minutes * 60_000_000)
+        return self._made(minutes, known[-1:])[0] if running else None
+
+    def _intervals(self, minutes: int) -> range:
+        """Numbers of the intervals since the epoch."""
         if minutes not in MINUTES:
             raise ValueError(f"counts are kept for {MINUTES} minutes, not for {minutes}")
+        if not len(self.five_minutes):
+            return range(0)
+        length, first = minutes * 60_000_000, self.five_minutes[0].begin_us
+        return range(-(-first // length), (first + (len(self.five_minutes) - 1) * MARK_US) // length + 1)
+
+    def _made(self, minutes: int, intervals: range) -> tuple[Count, ...]:
+        if not intervals:
+            return ()
         length = minutes * 60_000_000
-        groups: dict[int, list[Count]] = {}
-        for each in self.five_minutes:
-            groups.setdefault(each.begin_us // length, []).append(each)
-        # the oldest may have lost its beginning
-        if groups and self.five_minutes[0].begin_us % length:
-            del groups[self.five_minutes[0].begin_us // length]
-        parts = minutes * 60_000_000 // MARK_US
+        parts = length // MARK_US
+        first = (intervals[0] * length - self.five_minutes[0].begin_us) // MARK_US
+        cells = self.five_minutes[first : first + parts * len(intervals)]
+        groups = [cells[at : at + parts] for at in range(0, len(cells), parts)]
         return tuple(
             Count(
                 begin_us=k * length,
@@ -75,18 +106,8 @@ class SiteCounts:
                 speed_kmh=_mean([(each.count, each.speed_kmh) for each in group]),
                 v85_kmh=_mean([(each.count, each.v85_kmh) for each in group]),
             )
-            for k, group in groups.items()
+            for k, group in zip(intervals, groups, strict=True)
         )
-
-    def last_closed(self, minutes: int) -> Count | None:
-        """The newest interval that has ended."""
-        closed = [each for each in self.counts(minutes) if each.end_us <= self.newest_us]
-        return closed[-1] if closed else None
-
-    def current(self, minutes: int) -> Count | None:
-        """The interval that is running at the newest reading."""
-        running = [each for each in self.counts(minutes) if each.end_us > self.newest_us]
-        return running[-1] if running else None
 
 
 def _mean(speeds: Sequence[tuple[int, float | None]]) -> float | None:

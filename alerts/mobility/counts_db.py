@@ -5,14 +5,18 @@ hours is the day, and a write that is repeated changes nothing. A quarter and an
 right wherever local time differs from it by whole hours; days and weeks follow the city's time.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from itertools import starmap
+from heapq import merge
+from itertools import groupby, islice, starmap
+from operator import itemgetter
 from typing import NamedTuple
 
 from alerts.mobility.cells import CELL_US, Cells, SpeedCells
-from alerts.mobility.counted import Count, Resolution, Site
+from alerts.mobility.counted import Asked, Count, Resolution, Site
 from alerts.mobility.counting import CountsPlan
 from alerts.mobility.local_time import DAY_US, LocalTime
 from alerts.mobility.speeds import SpeedsPlan
@@ -71,14 +75,24 @@ COARSER = (
     "sum(kmh_sum), sum(kmh_count), sum(v85_sum), sum(v85_count), max(touched_us) FROM total "
     "WHERE site = ?1 AND level = ?4 - 1 AND begin_us >= ?2 AND begin_us < ?3"
 )
+_SITES = "SELECT id, settle_us, station, property, channel FROM site"
+_OF_NAME = " WHERE station = ? AND property = ? AND channel = ?"
+_COUNTERS = (
+    "SELECT site, since_us, coalesce(until_us, 9223372036854775807) FROM counter WHERE since_us IS NOT NULL"
+)
+# +: by the index of the names, so that rows come in order and no more are read than are wanted
+_OF_SITES = (
+    "begin_us >= iif(s.id = ?2, ?3, ?4) AND begin_us < ?5 WHERE +s.id IN (SELECT value FROM json_each(?1)) "
+)
+_IN_ORDER = "s.station, s.property, s.channel, begin_us"
 _OF_CELLS = (
-    f"SELECT begin_us, begin_us + {CELL_US}, sum(count), sum(seconds), "  # noqa: S608 - a constant
-    f"sum(bridged), sum(bridged), sum(bridged), {_SUMS} FROM cell "
-    "WHERE site = ? AND begin_us >= ? AND begin_us < ? GROUP BY begin_us ORDER BY begin_us LIMIT ?"
+    f"SELECT s.id, begin_us, begin_us + {CELL_US}, sum(count), sum(seconds), "  # noqa: S608 - a constant
+    f"sum(bridged), sum(bridged), sum(bridged), {_SUMS} FROM site s CROSS JOIN cell c ON c.site = s.id AND "
+    f"?6 = 0 AND {_OF_SITES} GROUP BY {_IN_ORDER} ORDER BY {_IN_ORDER}"
 )
 _OF_TOTALS = (
-    f"SELECT begin_us, end_us, {_BEFORE} FROM total "  # noqa: S608 - a constant
-    "WHERE site = ? AND level = ? AND begin_us >= ? AND begin_us < ? ORDER BY begin_us LIMIT ?"
+    f"SELECT s.id, begin_us, end_us, {_BEFORE} FROM site s "  # noqa: S608 - a constant
+    f"CROSS JOIN total t ON t.site = s.id AND t.level = ?6 AND {_OF_SITES} ORDER BY {_IN_ORDER}"
 )
 _WHOLE = (
     "SELECT NOT EXISTS (SELECT 1 FROM total WHERE site = ?1 AND level = ?4 AND begin_us = ?2 AND "
@@ -244,6 +258,10 @@ class CountsDb:
                     connection.executemany(sql, [(id_, level, horizon) for id_ in ids])
         return True
 
+    def kept_from(self, resolution: Resolution, now_us: int) -> int | None:
+        """From when on these are kept, None for ever."""
+        return self._keep.horizon_us(_LEVELS[resolution], now_us)
+
     def sites(self) -> tuple[Site, ...]:
         """Every site of which something was counted. Raises MobilityError."""
         sql = (
@@ -261,34 +279,33 @@ class CountsDb:
         What nobody ever said anything about is left out; the running interval is there, with what is known.
         Raises MobilityError.
         """
-        level = _LEVELS[resolution]
         with self._file.read() as connection:
-            known = connection.execute(
-                "SELECT id, settle_us FROM site WHERE station = ? AND property = ? AND channel = ?",
-                (site.station, site.property, site.channel),
-            ).fetchone()
-            if known is None:
-                return ()
-            id_, settle = known
-            counters = connection.execute(
-                "SELECT since_us, coalesce(until_us, 9223372036854775807) FROM counter "
-                "WHERE site = ? AND since_us IS NOT NULL",
-                (id_,),
-            ).fetchall()
-            # whether a guess goes over a bound is seen in the interval beside it
-            page = (from_us - _LONGEST_US[level], to_us + _LONGEST_US[level], limit + 3)
-            if level == _CELLS:
-                found = connection.execute(_OF_CELLS, (id_, *page)).fetchall()
-            else:
-                found = connection.execute(_OF_TOTALS, (id_, level, *page)).fetchall()
-        rows = [_Row(*row) for row in found]
-        beside = zip([None, *rows][:-1], rows, [*rows, None][1:], strict=True)
-        asked = [
-            _count(row, _known(before, row, after), counters, settle)
-            for before, row, after in beside
-            if from_us <= row.begin_us < to_us
-        ]
-        return tuple(asked[:limit])
+            found = _read(connection, _Places(connection, site), {site: (from_us, to_us)}, resolution)
+            with closing(found):
+                return tuple(count for _, count in islice(found, limit))
+
+    def counts_of(
+        self, spans: Mapping[Asked, tuple[int, int]], limit: int
+    ) -> Mapping[Asked, Sequence[Count]]:
+        """Intervals that begin at the first time of their span or later and end by the second.
+
+        By site, then the shorter first, then oldest first; at most `limit` in all, those behind are left out.
+        Raises MobilityError.
+        """
+        of_level: dict[Resolution, dict[Site, tuple[int, int]]] = {}
+        for (site, resolution), span in spans.items():
+            of_level.setdefault(resolution, {})[site] = span
+        counts: dict[Asked, list[Count]] = {}
+        with self._file.read() as connection, ExitStack() as opened:
+            places = _Places(connection)
+            found = [
+                opened.enter_context(closing(_read(connection, places, asked, resolution)))
+                for resolution, asked in of_level.items()
+            ]
+            whole = (each for each in merge(*found, key=_in_order) if each[1].end_us <= spans[each[0]][1])
+            for each, count in islice(whole, limit):
+                counts.setdefault(each, []).append(count)
+        return counts
 
 
 class _Sums:
@@ -310,6 +327,65 @@ class _Sums:
             known = bool(self._connection.execute(_WHOLE, (site, *week, _WEEKS)).fetchone()[0])
             self._open[site, week[0]] = known
         return known
+
+
+class _Places:
+    """Sites by their numbers, all or one, and from when to when the counters of each stand there."""
+
+    def __init__(self, connection: sqlite3.Connection, one: Site | None = None) -> None:
+        name = () if one is None else (one.station, one.property, one.channel)
+        rows = connection.execute(_SITES + (_OF_NAME if name else ""), name).fetchall()
+        self.site = {id_: Site(*names) for id_, _, *names in rows}
+        self.settle_us: Mapping[int, int] = {id_: settle for id_, settle, *_ in rows}
+        self.counters: dict[int, list[tuple[int, int]]] = {}
+        of_one = (next(iter(self.site), -1),) if name else ()
+        for id_, since, until in connection.execute(_COUNTERS + (" AND site = ?" if name else ""), of_one):
+            self.counters.setdefault(id_, []).append((since, until))
+
+
+def _read(
+    connection: sqlite3.Connection,
+    places: _Places,
+    spans: Mapping[Site, tuple[int, int]],
+    resolution: Resolution,
+) -> Generator[tuple[Asked, Count]]:
+    """Intervals that begin in their site's span, in the order of sites and of time, as they are asked for."""
+    wanted = {site: id_ for id_, site in places.site.items() if site in spans}
+    if not wanted:
+        return
+    level = _LEVELS[resolution]
+    first = min(wanted)
+    # whether a guess goes over a bound is seen in the interval beside it
+    bounds = (
+        spans[first][0] - _LONGEST_US[level],
+        min(from_us for from_us, _ in spans.values()) - _LONGEST_US[level],
+        max(to_us for _, to_us in spans.values()) + _LONGEST_US[level],
+    )
+    sql = _OF_CELLS if level == _CELLS else _OF_TOTALS
+    ids = json.dumps(list(wanted.values()))
+    with closing(connection.execute(sql, (ids, wanted[first], *bounds, level))) as cursor:
+        for id_, rows in groupby(cursor, itemgetter(0)):
+            site, settle, counters = places.site[id_], places.settle_us[id_], places.counters.get(id_, ())
+            from_us, to_us = spans[site]
+            for before, row, after in _neighbours(_Row(*row[1:]) for row in rows):
+                if row.begin_us >= to_us:
+                    break
+                if row.begin_us >= from_us:
+                    count = _count(row, _known(before, row, after), counters, settle)
+                    yield (site, resolution), count
+
+
+def _in_order(found: tuple[Asked, Count]) -> tuple[Site, int]:
+    (site, resolution), _ = found
+    return site, _LEVELS[resolution]
+
+
+def _neighbours(rows: Iterator[_Row]) -> Iterator[tuple[_Row | None, _Row, _Row | None]]:
+    before, row = None, next(rows, None)
+    while row is not None:
+        after = next(rows, None)
+        yield before, row, after
+        before, row = row, after
 
 
 def _known(before: _Row | None, row: _Row, after: _Row | None) -> int:

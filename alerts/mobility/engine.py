@@ -5,7 +5,7 @@ is told of the past is in mobility.db, see database.py.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from alerts.lifecycle import stamp
 from alerts.mobility import congestions_db
 from alerts.mobility.by_hand import ByHand
 from alerts.mobility.car_park import Concluded, HandCount
-from alerts.mobility.counted import Count, Resolution, Site
+from alerts.mobility.counted import Asked, Count, Resolution, Site
 from alerts.mobility.counting import SiteCounts
 from alerts.mobility.counts_db import CountsDb, Keep
 from alerts.mobility.database import WRITTEN, is_behind, write_position
@@ -42,6 +42,7 @@ COUNT_AGE_US = 3_600_000_000
 """A count by hand may be this old when it is entered."""
 
 _BERLIN = ZoneInfo("Europe/Berlin")
+_HOUR_US = 3_600_000_000
 _COUNT_AHEAD_US = 60_000_000
 _LAG_US = 900_000_000
 """What is counted by hand waits while the readings taken are this old, and newer ones are there."""
@@ -109,8 +110,10 @@ class Mobility:
         self._lock = threading.Lock()
         self._max_ahead_us = round(max_ahead_s * 1_000_000)
         self._machine: Machine | None = None
+        self._traffic: tuple[SiteCounts, ...] | None = None
         self._found: list[Found] = []
         self._written = False
+        self._purged_hour = 0
         self._reader = JournalReader(
             journal,
             PART,
@@ -160,9 +163,11 @@ class Mobility:
             return self._machine.forecast_scores() if self._machine else ()
 
     def traffic(self) -> tuple[SiteCounts, ...]:
-        """Every counting site's last 24 hours."""
+        """Every counting site's last 24 hours, the same until the reader has gone on."""
         with self._lock:
-            return self._machine.traffic() if self._machine else ()
+            if self._traffic is None and self._machine:
+                self._traffic = self._machine.traffic()
+            return self._traffic or ()
 
     @property
     def streets(self) -> tuple[Street, ...]:
@@ -216,6 +221,15 @@ class Mobility:
         """
         return self._history.counts(site, resolution, from_us, to_us, limit)
 
+    def counts_of(
+        self, spans: Mapping[Asked, tuple[int, int]], limit: int
+    ) -> Mapping[Asked, Sequence[Count]]:
+        """Counts of some sites in their order, those that lie within their span; at most `limit` in all.
+
+        Raises MobilityError.
+        """
+        return self._history.counts_of(spans, limit)
+
     def occupancy(
         self, station: str, resolution: OccupancyResolution, from_us: int, to_us: int, limit: int
     ) -> tuple[Occupancy, ...]:
@@ -257,8 +271,7 @@ class Mobility:
         readings, last = self._by_hand.until(readings, last)
         if last == self._reader.cursor:
             self._commit(machine)
-            self._history.purge(machine.newest_us)
-            self._parked.purge(machine.newest_us)
+            self._purge(machine.newest_us)
             return 0
         if not self._step(machine, readings, last):
             return 0
@@ -266,6 +279,15 @@ class Mobility:
         self._commit(machine)
         self._reader.count(readings)
         return done
+
+    def _purge(self, now_us: int) -> None:
+        """Delete what is kept no longer; congestions as long as hours of counts."""
+        self._history.purge(now_us)
+        self._parked.purge(now_us)
+        before_us = self._history.kept_from("PT1H", now_us)
+        if before_us is not None and now_us // _HOUR_US != self._purged_hour:
+            congestions_db.purge(self._file, before_us)
+            self._purged_hour = now_us // _HOUR_US
 
     def _load(self) -> Machine:
         part = self._reader.open()
@@ -282,7 +304,7 @@ class Mobility:
         self._by_hand.load(part.cursor)
         self._found = []
         with self._lock:
-            self._machine = machine
+            self._machine, self._traffic = machine, None
         return machine
 
     def _step(self, machine: Machine, readings: Readings, last: int) -> bool:
@@ -292,6 +314,7 @@ class Mobility:
 
         def step(skip: Skip | None) -> Found:
             with self._lock:
+                self._traffic = None
                 return machine.step(readings) if skip is None else machine.step_carefully(readings, skip)
 
         found = self._reader.attempt(step, last)
@@ -349,6 +372,7 @@ class Mobility:
             # slots only grow: what was found before has its place in the new plan
             self._history.arrange(plan.counts, plan.speeds)
             with self._lock:
+                self._traffic = None
                 machine.adopt(plan)
 
     def _commit(self, machine: Machine) -> None:

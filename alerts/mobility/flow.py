@@ -1,4 +1,6 @@
-"""The state of the traffic at a counting site: free, dense, slow or jam, quarter of an hour by quarter.
+"""The state of the traffic at a counting site: free, dense, slow or jam, by a quarter of an hour.
+
+By counts the quarters are those of the clock; by speeds there is a new one every five minutes.
 
 By speed where enough vehicles were measured: the share of the free-flow speed, against those at which the
 Highway Capacity Manual's levels of service of urban streets change (HCM 2010, exhibit 17-2: C at 67 %, D at
@@ -54,12 +56,15 @@ COLLAPSES = (0.6, 0.3)
 COLLAPSE_STAYS = (0.8, 0.4)
 COLLAPSE_US = 8 * QUARTER_US
 """A collapse that lasts longer is more likely a closed road."""
+LEAST_KNOWN = 0.5
+"""Of a quarter that begins at any five minutes, to judge it by its speeds."""
 PATIENCE_US = QUARTER_US
 """A quarter without evidence (a lost uplink) keeps the state, a second one does not."""
 
 ROW = np.dtype(
     [
         ("judged", "<i8"),
+        ("quarter", "<i8"),
         ("heard", "<i8"),
         ("since", "<i8"),
         ("collapsed", "<i8"),
@@ -74,9 +79,10 @@ ROW = np.dtype(
         ("basis", "u1"),
     ]
 )
-"""End of the newest quarter and of the newest with evidence, begin of the state and of what counts alone call
-slow or jam (0: no such), what that newest quarter had (speed 0: none); of the begin of its `day`, what the
-site counts in its high quarters and its free-flow speed (0: not known)."""
+"""Ends of the newest quarter of an hour judged, of the newest of the clock, and of the newest with evidence;
+begin of the state and of what counts alone call slow or jam (0: no such); what the newest of the clock had
+(speed 0: none); of the begin of its `day`, what the site counts in its high quarters and its free-flow speed
+(0: not known)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +139,36 @@ def step(rows: Rows, weeks: Rows, plan: FlowPlan, quarters: Quarters) -> Slots:
     taught: list[Slots] = [np.zeros(0, np.int64)]
     for part in rounds(quarters.site):
         now, slot = quarters.at(part), slots.at(part)
-        newer = now.begin + QUARTER_US > rows["judged"][now.site]
+        newer = now.begin + QUARTER_US > rows["quarter"][now.site]
         if newer.any():
-            typical = week.typical(weeks, now.site[newer], slot.at(newer))
-            _learn(rows, weeks, now.site[newer], slot.day[newer])
-            _judge(rows, plan, now.at(newer), typical)
+            new = now.at(newer)
+            typical = week.typical(weeks, new.site, slot.at(newer))
+            _learn(rows, weeks, new.site, slot.day[newer])
+            _show(rows, new, typical)
+            # speeds may have told of later ones
+            on = new.begin + QUARTER_US > rows["judged"][new.site]
+            _judge(rows, plan, new.at(on), typical[on])
         speed = np.where(now.count >= LEAST_MEASURED, now.speed, np.nan)
         taught.append(
             week.teach(weeks, Lessons(now.site, slot, now.count, speed, now.completeness >= week.TEACHES))
         )
     return np.unique(np.concatenate(taught))
+
+
+def glance(rows: Rows, weeks: Rows, plan: FlowPlan, quarters: Quarters) -> None:
+    """Move the states by newer quarters that begin at any five minutes, where their speeds suffice.
+
+    One of each site. Changes `rows` in place; teaches nothing.
+    """
+    newer = quarters.begin + QUARTER_US > rows["judged"][quarters.site]
+    newer &= (quarters.count >= LEAST_MEASURED) & ~np.isnan(quarters.speed)
+    newer &= quarters.completeness >= LEAST_KNOWN
+    free_flow = plan.free_flow[quarters.site]
+    newer &= ~np.isnan(free_flow) | (rows["free_flow"][quarters.site] > 0)
+    if newer.any():
+        now = quarters.at(newer)
+        slot = plan.calendar.slots(now.begin)
+        _judge(rows, plan, now, week.typical(weeks, now.site, slot))
 
 
 def keys(sites: Sequence[Site]) -> tuple[list[str], list[str]]:
@@ -156,7 +182,7 @@ def flow_states(rows: Rows, plan: FlowPlan, closed_us: int) -> tuple[FlowState, 
     found = []
     for slot, site in enumerate(plan.sites):
         row = rows[slot]
-        if not row["judged"]:
+        if not row["quarter"]:
             continue
         silent = closed_us - int(row["judged"]) > PATIENCE_US
         state = UNKNOWN if silent else int(row["state"])
@@ -166,7 +192,7 @@ def flow_states(rows: Rows, plan: FlowPlan, closed_us: int) -> tuple[FlowState, 
                 state=STATES[state],
                 basis=BASES[NO_BASIS if silent else int(row["basis"])],
                 since_us=int(row["since"]) if state else None,
-                time_us=int(row["judged"]),
+                time_us=int(row["quarter"]),
                 count=int(row["count"]),
                 speed_kmh=float(row["speed"]) or None,
                 typical=_triple(row["typical"]) if row["has_typical"] else None,
@@ -188,6 +214,13 @@ def _learn(rows: Rows, weeks: Rows, site: Slots, day: Ints) -> None:
     rows["free_flow"][site] = np.nan_to_num(week.high(weeks, "speed", site, FREE_FLOW_SHARE, LEAST_SPEEDS))
 
 
+def _show(rows: Rows, quarters: Quarters, typical: Floats) -> None:
+    site, count = quarters.site, quarters.count
+    rows["quarter"][site], rows["count"][site] = quarters.begin + QUARTER_US, count
+    rows["speed"][site] = np.where(count >= LEAST_MEASURED, np.nan_to_num(quarters.speed), 0)
+    rows["typical"][site], rows["has_typical"][site] = np.nan_to_num(typical), ~np.isnan(typical[:, 1])
+
+
 def _judge(rows: Rows, plan: FlowPlan, quarters: Quarters, typical: Floats) -> None:
     site, begin, count, speed = quarters.site, quarters.begin, quarters.count, quarters.speed
     complete = quarters.completeness >= week.TEACHES
@@ -205,7 +238,7 @@ def _judge(rows: Rows, plan: FlowPlan, quarters: Quarters, typical: Floats) -> N
     by_count = ~by_speed & complete & ~np.isnan(typical[:, 1] + high)
     state = np.where(by_speed, _by_speed(now), np.where(by_count, _by_count(now), UNKNOWN))
     state[~plan.vehicles[site]] = UNKNOWN
-    kept = ~by_speed & ~by_count & (before != UNKNOWN) & (begin - row["heard"] < PATIENCE_US)
+    kept = ~by_speed & ~by_count & (before != UNKNOWN) & (begin <= row["heard"])
     collapsed = by_count & (state >= SLOW)
     begun = np.where(row["collapsed"] > 0, row["collapsed"], begin)
     row["collapsed"] = np.where(collapsed, begun, np.where(kept, row["collapsed"], 0))
@@ -217,9 +250,7 @@ def _judge(rows: Rows, plan: FlowPlan, quarters: Quarters, typical: Floats) -> N
     )
     row["since"] = np.where((state == before) & (before != UNKNOWN), row["since"], begin)
     row["heard"] = np.where(evident, end, row["heard"])
-    row["state"], row["judged"], row["count"] = state, end, count
-    row["speed"] = np.where(count >= LEAST_MEASURED, np.nan_to_num(speed), 0)
-    row["typical"], row["has_typical"] = np.nan_to_num(typical), ~np.isnan(typical[:, 1])
+    row["state"], row["judged"] = state, end
     rows[site] = row
 
 

@@ -105,6 +105,7 @@ class Machine:
         """Follow a new registry or more series from now on; the state stays."""
         self.plan_now = plan
         self._quality.claim(plan.quality_keys)
+        self._shown = newest.shown(plan.counts, plan.speeds)
         self._counts.claim(plan.counts_keys)
         self._speeds.claim(plan.speeds_keys)
         self._sensors.claim(plan.parking_keys)
@@ -200,8 +201,7 @@ class Machine:
 
     def traffic(self) -> tuple[SiteCounts, ...]:
         """Every counting site's last 24 hours."""
-        plan = self.plan_now
-        return newest.site_counts(self._counts.rows, plan.counts, self._speeds.rows, plan.speeds)
+        return newest.site_counts(self._counts.rows, self.plan_now.counts, self._speeds.rows, self._shown)
 
     def parking(self, now_us: int = 0) -> tuple[CarPark, ...]:
         """Every car park at a time; a time before its newest reading is that one's."""
@@ -244,7 +244,7 @@ class Machine:
 
     def segments(self) -> tuple[Segment, ...]:
         """Every street segment as it is now."""
-        return self._roads.segments(self.newest_us)
+        return self._roads.segments()
 
     def _seen(self, readings: Readings) -> Ints:
         """The newest time known at each reading, its own included."""

@@ -68,6 +68,7 @@ def make_plan(  # noqa: PLR0913, PLR0917 - what the kernels are made from
     of_parking = parking_series(series)
     of_counts = [n for n, each in enumerate(series) if each.property in counted]
     of_speeds = [n for n, each in enumerate(series) if each.property in {SPEED, SPEED_V85}]
+    parks = parking_plan(place, of_parking, zone)
     counts = _counts(place, of_counts)
     speeds = _speeds(place, of_speeds, frozenset(counts.sites))
     judged = [n for n in sorted({*of_parking, *of_counts, *of_speeds}) if rules.judges(series[n].property)]
@@ -75,13 +76,15 @@ def make_plan(  # noqa: PLR0913, PLR0917 - what the kernels are made from
         series=len(series),
         quality=quality_plan(place, judged),
         quality_keys=[str(n) for n in judged],
-        parking=parking_plan(place, of_parking, zone),
+        parking=parks,
         parking_keys=[str(n) for n in of_parking],
         counts=counts,
         counts_keys=[str(n) for n in of_counts],
         speeds=speeds,
         speeds_keys=[str(n) for n in of_speeds],
-        roads=roads_plan(streets, [_site(series[n]) for n in of_counts], counts, speeds),
+        roads=roads_plan(
+            streets, [_site(series[n]) for n in of_counts], counts, speeds, frozenset(parks.stations)
+        ),
     )
 
 

@@ -12,6 +12,10 @@ Reserved = Literal["disabled", "charging"]
 ForecastMethod = Literal["learned", "as_now", "as_last_week"]
 
 
+SITE = "site:"
+"""Begins what is no id of a street segment."""
+
+
 @dataclass(frozen=True, slots=True)
 class FlowState:
     """One site in its newest finished quarter of an hour. Times µs since the epoch, UTC; speeds km/h.
@@ -45,13 +49,24 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Congestion:
-    """One congestion. `id` follows from place and begin; `end_us` None while it lasts."""
+    """One congestion. `id` follows from place and begin; `end_us` None while it lasts.
+
+    `segment`: a street segment, or SITE, station, slash and channel where no segment has that direction.
+    """
 
     id: str
     segment: str
     begin_us: int
     end_us: int | None
     worst: Flow
+
+    @property
+    def site(self) -> tuple[str, str] | None:
+        """Station and channel of one that is on no segment."""
+        if not self.segment.startswith(SITE):
+            return None
+        station, _, channel = self.segment.removeprefix(SITE).partition("/")
+        return station, channel
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from alerts.mobility.channels import lane_of
-from alerts.mobility.counted import Count, Resolution, Site
+from alerts.mobility.counted import Asked, Count, Resolution, Site
 from alerts.mobility.counting import SiteCounts
 from api.formats import Item
 from api.mobility.small_counts import HOURS, hidden
@@ -19,13 +19,16 @@ SPEED = "vehicle_speed"
 _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
 _QUARTER_US = 900_000_000
+_NEWEST_OF_US = 16 * _DAY_US
+"""Among so many days is a whole week that has finished."""
 
 
 class Part(NamedTuple):
-    """Some intervals of one site. `more`: there may be others behind the last of them."""
+    """Some intervals of a site."""
 
-    items: Sequence[Item]
-    more: bool
+    site: Site
+    interval: Resolution
+    counts: Sequence[Count]
 
 
 def may_count(view: View, property_: str, interval: Resolution) -> bool:
@@ -45,55 +48,92 @@ def may_count(view: View, property_: str, interval: Resolution) -> bool:
 
 
 def newest_counts(view: View, each: SiteCounts, interval: Resolution) -> list[Item]:
-    """The newest finished interval of a site, none where none is."""
-    if MINUTES[interval] > MINUTES["PT1H"]:
-        clock = view.services.clock()
-        weeks = (clock - 15 * _DAY_US, clock)
-        return list(counts_between(view, each.site, interval, weeks, 100, each).items)[-1:]
-    return _items(view, each.site, interval, _finished(each, interval)[-1:])
+    """The newest finished interval of a site, none where none is; an hour long at most."""
+    newest = each.last_closed(MINUTES[interval])
+    return count_items(view, [Part(each.site, interval, [newest])]) if newest is not None else []
 
 
-def counts_between(  # noqa: PLR0913, PLR0917 - what a span of one site is asked for by
+def newest_parts(view: View, asked: Sequence[Asked], recent: Mapping[Site, SiteCounts]) -> list[Part]:
+    """The newest finished interval of each, where there is one; `recent` has all of these sites."""
+    from_us = view.services.clock() - _NEWEST_OF_US
+    longer = {
+        (site, interval): (from_us, over_us(view, recent[site]))
+        for site, interval in asked
+        if MINUTES[interval] > MINUTES["PT1H"]
+    }
+    kept = view.services.history.counts_of(longer, len(longer) * _NEWEST_OF_US // _DAY_US) if longer else {}
+    found = []
+    for site, interval in asked:
+        newest = (
+            next(reversed(kept.get((site, interval), ())), None)
+            if (site, interval) in longer
+            else recent[site].last_closed(MINUTES[interval])
+        )
+        if newest is not None:
+            found.append(Part(site, interval, [newest]))
+    return found
+
+
+def parts_between(
     view: View,
-    site: Site,
-    interval: Resolution,
-    span_us: tuple[int, int],
+    asked: Mapping[Asked, int],
+    to_us: int,
     limit: int,
-    recent: SiteCounts | None,
-) -> Part:
-    """Finished intervals that begin at span_us[0] or later and end at span_us[1] or earlier, oldest first.
+    recent: Mapping[Site, SiteCounts],
+) -> tuple[list[Part], bool]:
+    """At most `limit` finished intervals, and whether there are others behind the last of them.
 
-    What is kept, and behind it what `recent` has. An interval is finished when the site's newest reading is
-    not older than its end, or a quarter of an hour after it.
+    Those that begin at the time said of each or later and end at `to_us` or earlier, oldest first: what is
+    kept, and behind it what `recent` has. An interval is finished when the site's newest reading is not older
+    than its end, or a quarter of an hour after it.
     """
-    from_us = span_us[0]
-    over_us = max(view.services.clock() - _QUARTER_US, recent.newest_us if recent is not None else 0)
-    to_us = min(span_us[1], over_us)
-    rule = view.services.rule(site.property)
-    limit = min(limit, HOURS[interval]) if rule.suppress_below and interval in HOURS else limit
-    kept = view.services.history.counts(site, interval, from_us, to_us, limit + 1)
-    found = [count for count in kept if count.end_us <= to_us]
-    if len(kept) <= limit and recent is not None and MINUTES[interval] <= MINUTES["PT1H"]:
-        behind_us = found[-1].end_us if found else from_us
-        found += [
-            count
-            for count in _finished(recent, interval)
-            if count.begin_us >= behind_us and count.end_us <= to_us
-        ]
-    return Part(_items(view, site, interval, found[:limit]), len(found) > limit)
+    spans = {
+        each: (from_us, min(to_us, over_us(view, recent.get(each[0])))) for each, from_us in asked.items()
+    }
+    kept = view.services.history.counts_of(spans, limit + 1)
+    parts: list[Part] = []
+    for (site, interval), from_us in asked.items():
+        room = most = limit - sum(len(part.counts) for part in parts)
+        if view.services.rule(site.property).suppress_below and interval in HOURS:
+            most = min(room, HOURS[interval])
+        counts = list(kept.get((site, interval), ()))
+        if len(counts) <= most and site in recent and MINUTES[interval] <= MINUTES["PT1H"]:
+            behind_us = counts[-1].end_us if counts else from_us
+            counts += recent[site].closed(MINUTES[interval], behind_us, to_us)
+        if counts:
+            parts.append(Part(site, interval, counts[:most]))
+        if len(counts) > most:
+            return parts, True
+    return parts, False
 
 
-def _finished(each: SiteCounts, interval: Resolution) -> list[Count]:
-    """The newest reading is not older than their end."""
-    return [count for count in each.counts(MINUTES[interval]) if count.end_us <= each.newest_us]
+def over_us(view: View, recent: SiteCounts | None) -> int:
+    """Up to when the intervals of a site are finished."""
+    return max(view.services.clock() - _QUARTER_US, recent.newest_us if recent is not None else 0)
 
 
-def _items(view: View, site: Site, interval: Resolution, counts: Sequence[Count]) -> list[Item]:
-    below = 0 if view.operator is not None else view.services.rule(site.property).suppress_below
-    small = hidden(view.services.history, site, interval, counts, below) if below else frozenset()
+def count_items(view: View, parts: Sequence[Part]) -> list[Item]:
+    """What is told of them."""
+    small = {} if view.operator is not None else _small(view, parts)
     return [
-        dict(_members(view, site, interval, count, suppressed=count.begin_us in small)) for count in counts
+        dict(_members(view, part.site, part.interval, count, suppressed=count.begin_us in untold))
+        for part in parts
+        for untold in (small.get((part.site, part.interval), frozenset()),)
+        for count in part.counts
     ]
+
+
+def _small(view: View, parts: Sequence[Part]) -> Mapping[Asked, frozenset[int]]:
+    """Begins of those that are not told; all sites at a time that have the same to be looked at."""
+    alike: dict[tuple[Resolution, int], dict[Site, Sequence[Count]]] = {}
+    for site, interval, counts in parts:
+        if below := view.services.rule(site.property).suppress_below:
+            alike.setdefault((interval, below), {})[site] = counts
+    return {
+        (site, interval): begins
+        for (interval, below), counts in alike.items()
+        for site, begins in hidden(view.services.history, interval, counts, below).items()
+    }
 
 
 def _members(

@@ -1,14 +1,14 @@
 """What the API asks for of the past of traffic and car parks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
-from alerts.mobility.counted import Count, Resolution, Site
+from alerts.mobility.counted import Asked, Count, Site
 from alerts.mobility.occupancy_db import OccupancyResolution
 from alerts.mobility.states import Occupancy
 
 OccupancyHistory: TypeAlias = Callable[[str, OccupancyResolution, int, int, int], Sequence[Occupancy]]
-"""Of a car park by its station: as CountHistory.counts has it of a site."""
+"""Of a car park by its station: oldest first, those that begin from a time on and before another."""
 
 
 class CountHistory(Protocol):
@@ -17,12 +17,13 @@ class CountHistory(Protocol):
     def sites(self) -> Sequence[Site]:
         """What is or was counted where. Raises MobilityError."""
 
-    def counts(
-        self, site: Site, resolution: Resolution, from_us: int, to_us: int, limit: int
-    ) -> Sequence[Count]:
-        """At most `limit` intervals that begin at from_us or later and before to_us, oldest first.
+    def counts_of(
+        self, spans: Mapping[Asked, tuple[int, int]], limit: int
+    ) -> Mapping[Asked, Sequence[Count]]:
+        """Intervals that begin at the first time of their span or later and end by the second.
 
-        The running one may be among them. Raises MobilityError.
+        By site, then the shorter first, then oldest first; at most `limit` in all, those behind are left out.
+        Raises MobilityError.
         """
 
 
@@ -33,6 +34,6 @@ class NoCounts:
         """None."""
         return ()
 
-    def counts(self, _site: Site, _resolution: Resolution, *_: int) -> Sequence[Count]:
+    def counts_of(self, *_: object) -> Mapping[Asked, Sequence[Count]]:
         """None."""
-        return ()
+        return {}

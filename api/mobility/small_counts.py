@@ -14,28 +14,64 @@ _DAYS_OF_A_WEEK = 8
 
 
 def hidden(
-    history: CountHistory, site: Site, interval: Resolution, counts: Sequence[Count], below: int
-) -> frozenset[int]:
-    """Begins of those intervals that are not told; `interval` is an hour or longer.
+    history: CountHistory, interval: Resolution, counts: Mapping[Site, Sequence[Count]], below: int
+) -> Mapping[Site, frozenset[int]]:
+    """Begins of those intervals that are not told, by site; `interval` is an hour or longer.
 
     A count of 1 up to below - 1 is not told. Of an hour that is not told the day's count without the other
     hours would tell it: a day is told only if what its hours have not told is nothing or at least `below`,
     and a week likewise of what its days, and the hours of untold days, have not told. Hours that are kept no
     longer may have been told, and nobody knows which: a day or week without all of its hours is not told.
     """
+    counts = {site: some for site, some in counts.items() if some}
     if not counts or interval not in HOURS:
-        return frozenset(count.begin_us for count in counts if _small(count.count, below))
-    span = counts[0].begin_us, counts[-1].end_us
-    hours = history.counts(site, "PT1H", *span, len(counts) * _HOURS_OF[interval])
-    every = _Sums([(hour.begin_us, hour.count) for hour in hours])
-    told = _Sums(_parts(history, site, interval, counts, hours, below))
+        return {
+            site: frozenset(count.begin_us for count in some if _small(count.count, below))
+            for site, some in counts.items()
+        }
+    spans = {site: (some[0].begin_us, some[-1].end_us) for site, some in counts.items()}
+    many = sum(map(len, counts.values()))
+    hours = _all_of(history, "PT1H", spans, many * _HOURS_OF[interval])
+    told = {
+        site: [(hour.begin_us, 0 if _small(hour.count, below) else hour.count) for hour in some]
+        for site, some in hours.items()
+    }
+    if interval == "P1W":
+        days = _all_of(history, "P1D", spans, many * _DAYS_OF_A_WEEK)
+        told = _of_days(days, hidden(history, "P1D", days, below), told)
+    return {
+        site: _untold(some, _Sums([(hour.begin_us, hour.count) for hour in hours[site]]), told[site], below)
+        for site, some in counts.items()
+    }
+
+
+def _untold(
+    counts: Sequence[Count], hours: "_Sums", told: Sequence[tuple[int, int]], below: int
+) -> frozenset[int]:
+    """Of one site: begins of days or weeks, from all hours and what is told of their parts."""
+    parts = _Sums(told)
     return frozenset(
         count.begin_us
         for count in counts
         if _small(count.count, below)
-        or _small(count.count - told.inside(count), below)
-        or count.count != every.inside(count)
+        or _small(count.count - parts.inside(count), below)
+        or count.count != hours.inside(count)
     )
+
+
+def _of_days(
+    days: Mapping[Site, Sequence[Count]],
+    untold: Mapping[Site, frozenset[int]],
+    hours: Mapping[Site, Sequence[tuple[int, int]]],
+) -> dict[Site, list[tuple[int, int]]]:
+    """What is told of days: all of it, or what is told of the hours of one that is not told itself."""
+    found = {}
+    for site, some in days.items():
+        of_hours, small = _Sums(hours[site]), untold.get(site, frozenset())
+        found[site] = [
+            (day.begin_us, of_hours.inside(day) if day.begin_us in small else day.count) for day in some
+        ]
+    return found
 
 
 class _Sums:
@@ -55,19 +91,8 @@ def _small(count: int, below: int) -> bool:
     return 0 < count < below
 
 
-def _parts(  # noqa: PLR0913, PLR0917 - what a span of one site is asked for by
-    history: CountHistory,
-    site: Site,
-    interval: Resolution,
-    counts: Sequence[Count],
-    hours: Sequence[Count],
-    below: int,
-) -> list[tuple[int, int]]:
-    """Of days their hours, of weeks their days: begin, and what is told of it."""
-    told = [(hour.begin_us, 0 if _small(hour.count, below) else hour.count) for hour in hours]
-    if interval == "P1D":
-        return told
-    span = counts[0].begin_us, counts[-1].end_us
-    days = history.counts(site, "P1D", *span, len(counts) * _DAYS_OF_A_WEEK)
-    untold, of_hours = hidden(history, site, "P1D", days, below), _Sums(told)
-    return [(day.begin_us, of_hours.inside(day) if day.begin_us in untold else day.count) for day in days]
+def _all_of(
+    history: CountHistory, interval: Resolution, spans: Mapping[Site, tuple[int, int]], most: int
+) -> Mapping[Site, Sequence[Count]]:
+    found = history.counts_of({(site, interval): span for site, span in spans.items()}, most)
+    return {site: found.get((site, interval), ()) for site in spans}

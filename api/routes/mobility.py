@@ -1,18 +1,26 @@
 """/api/v1/parking and /api/v1/traffic: free spaces and counts, now and before."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from alerts.mobility.counted import Resolution, Site
+from alerts.mobility.counted import Asked, Resolution, Site
 from alerts.mobility.counting import SiteCounts
 from alerts.mobility.occupancy_db import OccupancyResolution
 from api.caller import AnyCaller
 from api.encoders import AnyFormat
 from api.formats import Format, Item, Layout
-from api.mobility.counts import MINUTES, counts_between, may_count, newest_counts
+from api.mobility.counts import (
+    MINUTES,
+    Part,
+    count_items,
+    may_count,
+    newest_parts,
+    parts_between,
+)
 from api.mobility.parks import OCCUPANCY, occupancy_item, park_item, shown_parks
 from api.paging import Key, decode_cursor, link_next, page
 from api.problems import Problem
@@ -160,53 +168,54 @@ def traffic(request: Request, view: AnyCaller, query: Annotated[TrafficQuery, Qu
         if may_count(view, site.property, interval)
     ]
     after = decode_cursor(query.cursor, str, str, str, int, int)
-    layout = Layout(_TRAFFIC_COLUMNS, view.locate)
     resolved: dict[str, str] = {}
     if query.from_ is None and query.to is None:
-        newest = [
-            item
-            for site, interval in wanted
-            if site in recent
-            for item in newest_counts(view, recent[site], interval)
-        ]
-        items, last = page(newest, _traffic_key, after, query.limit)
+        parts, last = _newest(
+            view, [each for each in wanted if each[0] in recent], recent, after, query.limit
+        )
     else:
         span = _span(view, query.interval, query.from_, query.to)
-        items, last = _between(view, wanted, recent, span, after, query.limit)
+        parts, last = _between(view, wanted, recent, span, after, query.limit)
         resolved = {"from": format_us(span[0]), "to": format_us(span[1])}
     return collection(
         request,
         view,
         query.f,
-        items=items,
-        layout=layout,
+        items=count_items(view, parts),
+        layout=Layout(_TRAFFIC_COLUMNS, view.locate),
         cache=_CACHE,
         link=link_next(request, last, **resolved),
         terms=view.terms_of({site.property for site, _ in wanted}),
     )
 
 
+def _newest(
+    view: View, wanted: Sequence[Asked], recent: Mapping[Site, SiteCounts], after: Key | None, limit: int
+) -> tuple[list[Part], Key | None]:
+    """At most `limit` newest intervals behind a position, and the position to go on from."""
+    found: list[Part] = []
+    begin = 0 if after is None else bisect_left(wanted, after[:-1], key=_place)
+    while begin < len(wanted) and len(found) <= limit:
+        behind = begin + limit + 1
+        parts = newest_parts(view, wanted[begin:behind], recent)
+        found += [part for part in parts if after is None or _key(part) > after]
+        begin = behind
+    return found[:limit], _key(found[limit - 1]) if len(found) > limit else None
+
+
 def _between(  # noqa: PLR0913, PLR0917 - one page of what was asked for
     view: View,
-    wanted: Sequence[tuple[Site, Resolution]],
+    wanted: Sequence[Asked],
     recent: Mapping[Site, SiteCounts],
     span: tuple[int, int],
     after: Key | None,
     limit: int,
-) -> tuple[list[Item], Key | None]:
+) -> tuple[list[Part], Key | None]:
     """At most `limit` intervals of these sites behind a position, and the position to go on from."""
-    items: list[Item] = []
-    for site, interval in wanted:
-        key = (site.station, site.property, site.channel, MINUTES[interval])
-        begin_us = _begin(key, after, *span)
-        if begin_us is None:
-            continue
-        room = limit - len(items)
-        part = counts_between(view, site, interval, (begin_us, span[1]), room, recent.get(site))
-        items += part.items
-        if part.more:
-            return items, _traffic_key(items[-1])
-    return items, None
+    begins = {each: _begin(_place(each), after, *span) for each in wanted}
+    asked = {each: begin_us for each, begin_us in begins.items() if begin_us is not None}
+    parts, more = parts_between(view, asked, span[1], limit, recent)
+    return parts, _key(parts[-1]) if more else None
 
 
 def _begin(key: Key, after: Key | None, from_us: int, to_us: int) -> int | None:
@@ -218,9 +227,14 @@ def _begin(key: Key, after: Key | None, from_us: int, to_us: int) -> int | None:
     return max(from_us, min(after[-1] + 1, to_us))
 
 
-def _traffic_key(item: Item) -> Key:
-    place = item["station"], item["property"], item["channel"]
-    return *place, MINUTES[item["interval"]], parse_us(item["begin"])
+def _place(asked: Asked) -> Key:
+    site, interval = asked
+    return site.station, site.property, site.channel, MINUTES[interval]
+
+
+def _key(part: Part) -> Key:
+    """Of the last of them."""
+    return *_place((part.site, part.interval)), part.counts[-1].begin_us
 
 
 def _occupied_key(item: Item) -> Key:

@@ -51,11 +51,21 @@ class SegmentItem(BaseModel):
 
 
 class CongestionItem(BaseModel):
-    """A time in which a segment was slow or jammed."""
+    """A time in which traffic was slow or jammed: on a segment, or at a station that is on none."""
 
     id: str = Field(examples=["bensberger-stadteinwaerts.20260714T153000Z"])
-    segment: str = Field(examples=["bensberger-stadteinwaerts"])
-    name: str = Field(examples=["Bensberger Straße stadteinwärts"])
+    segment: str | None = Field(
+        examples=["bensberger-stadteinwaerts"],
+        description="null where no segment has this direction / null, wo kein Abschnitt diese Richtung hat",
+    )
+    station: str | None = Field(
+        description="Where it is instead / wo er stattdessen ist", examples=["verkehr-hauptstrasse"]
+    )
+    channel: str | None = Field(description="Its direction there / Richtung dort", examples=["in"])
+    name: str = Field(
+        examples=["Bensberger Straße stadteinwärts"],
+        description="Of the segment or the station / des Abschnitts oder der Station",
+    )
     begin: AwareDatetime
     end: AwareDatetime | None = Field(description="null while it lasts / null, solange er besteht")
     in_force: bool

@@ -25,10 +25,17 @@ class Kept:
     def sites(self):
         return tuple({each for each, _ in self.rows if isinstance(each, Site)})
 
-    def counts(self, site, resolution, from_us, to_us, limit):
-        self.asked.append((site, resolution, from_us, to_us, limit))
-        rows = self.rows.get((site, resolution), ())
-        return [each for each in rows if from_us <= each.begin_us < to_us][:limit]
+    def counts_of(self, spans, limit):
+        self.asked.append((tuple(spans), limit))
+        found, room = {}, limit
+        for asked in sorted(spans, key=lambda each: (each[0], LENGTHS[each[1]])):
+            from_us, to_us = spans[asked]
+            rows = self.rows.get(asked, ())
+            inside = [each for each in rows if from_us <= each.begin_us and each.end_us <= to_us][:room]
+            if inside:
+                found[asked] = inside
+            room -= len(inside)
+        return found
 
 
 def counts(resolution, numbers, until_us=T0, **more):

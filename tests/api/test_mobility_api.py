@@ -77,6 +77,16 @@ def test_a_page_asks_for_no_more_than_it_holds(kept):
     assert [each[-1] for each in kept.history.asked] == [4]
 
 
+def test_the_history_is_asked_once_for_a_page(kept):
+    kept.history.rows |= {
+        (Site("z-haupt", "vehicle_count", f"out/{n}"), "PT1H"): counts("PT1H", [n]) for n in range(30)
+    }
+    assert len(items(kept, f"traffic?interval=PT1H&limit=1000&{span(T0 - HOUR, T0)}")) == 31
+    assert len(kept.history.asked) == 1
+    items(kept, "traffic?interval=P1D&limit=1000")
+    assert len(kept.history.asked) == 2
+
+
 def test_days_say_that_they_were_corrected_and_only_what_is_over_is_told(kept):
     told = items(kept, "traffic?interval=P1D")
     assert [(each["value"], each["corrected"]) for each in told] == [(529, format_us(T0 - MINUTE))]

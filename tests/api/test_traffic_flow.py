@@ -170,12 +170,27 @@ def test_flow_of_a_station_and_of_none(asked):
     assert asked("flow", station="p-markt").json()["items"] == []
 
 
+def test_a_congestion_on_no_segment_is_where_its_station_is(roads, asked):
+    roads.told = tuple(
+        Congestion(f"site:{station}/in.1", f"site:{station}/in", T0 - HOUR, None, "jam")
+        for station in ("geheim-pegel", "z-haupt", "gone")
+    )
+    (item,) = asked("congestions").json()["items"]
+    assert (item["segment"], item["station"], item["channel"]) == (None, "z-haupt", "in")
+    assert item["name"] == item["name"].strip() != ""
+    (feature,) = asked("congestions", f="geojson").json()["features"]
+    assert feature["geometry"]["type"] == "Point"
+    assert len(asked("congestions", OPERATOR).json()["items"]) == 2
+
+
 def test_congestions_in_force_and_of_the_last_day(roads, asked):
     items = asked("congestions").json()["items"]
     assert [(each["id"], each["in_force"]) for each in items] == [("main.1", False), ("main.2", True)]
     assert items[0] == {
         "id": "main.1",
         "segment": "main",
+        "station": None,
+        "channel": None,
         "name": "Main",
         "begin": "2026-07-14T15:30:00Z",
         "end": "2026-07-14T16:30:00Z",

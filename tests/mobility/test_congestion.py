@@ -1,4 +1,4 @@
-"""Congestions of segments: two quarters in a row begin one and end one."""
+"""Congestions of segments: a quarter by speeds or two by counts begin one, two end one."""
 
 from itertools import pairwise
 
@@ -8,9 +8,9 @@ from flow_town import Town, at, plan, quarters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.mobility import congestion
+from alerts.mobility import congestion, flow
 from alerts.mobility.calendar import QUARTER_US
-from alerts.mobility.congestion import SegmentsPlan
+from alerts.mobility.congestion import PlacesPlan
 from alerts.mobility.segments import Street
 
 LINE = ((7.13, 50.99), (7.14, 50.99))
@@ -25,14 +25,19 @@ def street(*stations, id_="main"):
 class Segments:
     """One segment of two sites."""
 
-    def __init__(self, streets=None):
-        self.town = Town(plan(2, free_flow=[50, 50]))
+    def __init__(self, streets=None, free_flow=(50, 50)):
+        self.town = Town(plan(2, free_flow=free_flow))
         streets = [street("s0", "s1")] if streets is None else streets
-        sites = [
-            np.array([i for i, site in enumerate(self.town.plan.sites) if each.counts(site)], np.int64)
-            for each in streets
+        pairs = [
+            (place, site)
+            for place, each in enumerate(streets)
+            for site, way in enumerate(self.town.plan.sites)
+            if each.counts(way)
         ]
-        self.plan = SegmentsPlan(streets, sites, np.zeros(len(streets), np.int64))
+        place, site = np.array(pairs, np.int64).reshape(-1, 2).T
+        self.plan = PlacesPlan(
+            streets, [each.id for each in streets], place, site, np.zeros(len(streets), np.int64)
+        )
         self.rows = np.zeros(len(streets), congestion.ROW)
         self.end = START
 
@@ -42,13 +47,13 @@ class Segments:
         self.end += QUARTER_US
         if rows:
             self.town.take(quarters(*rows))
-        return congestion.step(self.rows, self.plan, self.town.rows, np.arange(len(self.rows)), self.end)
+        return congestion.step(self.rows, self.plan, self.town.rows, self.end)
 
     def course(self, text):
         return [each for letters in text.split() for each in self.quarter(*letters)]
 
     def now(self):
-        (found,) = congestion.segments(self.rows, self.plan, self.end)
+        (found,) = congestion.segments(self.rows, self.plan)
         return found
 
 
@@ -60,13 +65,26 @@ def told(events):
     return [(minute(each.begin_us), minute(each.end_us), each.worst) for each in events]
 
 
-def test_two_quarters_in_a_row_begin_and_end_one():
+def test_a_quarter_by_speeds_begins_one_and_two_end_one():
     assert told(Segments().course("f f s s f f")) == [(30, None, "slow"), (30, 60, "slow")]
 
 
-def test_one_quarter_is_none_and_one_good_one_does_not_end_it():
-    assert told(Segments().course("s f s f j f")) == []
-    assert told(Segments().course("s s f s f d")) == [(0, None, "slow"), (0, 60, "slow")]
+def test_one_good_quarter_does_not_end_it():
+    assert told(Segments().course("s f s f d")) == [(0, None, "slow"), (0, 45, "slow")]
+
+
+def test_by_counts_alone_two_quarters_begin_one():
+    segments = Segments()
+    events = []
+    for _ in range(2):
+        segments.quarter("s")
+        segments.rows[:] = 0
+        segments.town.rows["basis"] = flow.BY_COUNT
+        events.append(congestion.step(segments.rows, segments.plan, segments.town.rows, segments.end))
+    assert events == [[], []]
+    segments.rows["slow"], segments.rows["began"] = 1, segments.end - 2 * QUARTER_US
+    begun = congestion.step(segments.rows, segments.plan, segments.town.rows, segments.end)
+    assert told(begun) == [(0, None, "slow")]
 
 
 def test_what_becomes_worse_is_told_under_the_same_id():
@@ -78,7 +96,11 @@ def test_what_becomes_worse_is_told_under_the_same_id():
 
 def test_the_worst_site_speaks():
     segments = Segments()
-    assert told(segments.course("fs fj ff ff")) == [(0, None, "jam"), (0, 30, "jam")]
+    assert told(segments.course("fs fj ff ff")) == [
+        (0, None, "slow"),
+        (0, None, "jam"),
+        (0, 30, "jam"),
+    ]
     segments.quarter("f", "d")
     assert (segments.now().state, segments.now().speed_kmh) == ("dense", 40)
 
@@ -99,23 +121,16 @@ def test_quarters_that_are_left_out_are_ones_of_which_nothing_is_known():
     segments = Segments()
     segments.course("j j")
     segments.end += 40 * QUARTER_US
-    assert told(segments.quarter("j")) == [(0, 30, "jam")]
-    assert told(segments.quarter("j")) == [(minute(segments.end) - 30, None, "jam")]
+    before = congestion.step(segments.rows, segments.plan, segments.town.rows, segments.end)
+    assert told(before) == [(0, 30, "jam")]
+    assert told(segments.quarter("j")) == [(minute(segments.end) - 15, None, "jam")]
 
 
-def test_a_quarter_again_or_an_older_one_tells_nothing():
+def test_the_same_again_tells_nothing():
     segments = Segments()
     segments.course("s s")
     before = segments.rows.tobytes()
-    assert (
-        congestion.step(segments.rows, segments.plan, segments.town.rows, np.array([0]), segments.end) == []
-    )
-    assert (
-        congestion.step(
-            segments.rows, segments.plan, segments.town.rows, np.array([0]), segments.end - QUARTER_US
-        )
-        == []
-    )
+    assert congestion.step(segments.rows, segments.plan, segments.town.rows, segments.end) == []
     assert segments.rows.tobytes() == before
 
 
@@ -125,7 +140,7 @@ def test_what_is_told_of_a_segment():
     found = segments.now()
     assert (found.id, found.name, found.line, found.state) == ("main", "Main street", LINE, "jam")
     assert (minute(found.since_us), minute(found.time_us), found.speed_kmh) == (15, 45, 10)
-    segments.end += 2 * QUARTER_US
+    segments.quarter("-")
     silent = segments.now()
     assert (silent.state, silent.since_us, minute(silent.time_us), silent.speed_kmh) == (
         "unknown",

@@ -91,6 +91,36 @@ def test_a_page_of_counts_begins_and_ends_where_it_is_asked_to(town):
     assert town.history.counts(Site("other", "vehicle_count", ""), "PT5M", 0, FOR_EVER, 9) == ()
 
 
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 80)), min_size=1, max_size=40),
+    st.dictionaries(
+        st.tuples(st.sampled_from("abcd"), st.sampled_from(LEVELS)),
+        st.tuples(st.integers(-20, 250), st.integers(0, 250)),
+    ),
+    st.integers(1, 30),
+)
+def test_counts_of_several_sites_are_those_of_each_one_after_the_other(tmp_path_factory, rows, spans, limit):
+    series = [
+        Series(station, "vehicle_count_interval", "in", f"{n:016x}") for n, station in enumerate("bca", 1)
+    ]
+    it = Town(tmp_path_factory.mktemp("sites") / "m.db", series)
+    it.take(*((number, 3 * time, 2) for number, time in rows))
+    asked = {
+        (Site(station, "vehicle_count", "in"), level): (MONDAY + begin * MIN, MONDAY + (begin + length) * MIN)
+        for (station, level), (begin, length) in spans.items()
+    }
+    each = [
+        (key, count)
+        for key in sorted(asked, key=lambda key: (key[0], LEVELS.index(key[1])))
+        for count in it.history.counts(*key, *asked[key], 1000)
+        if count.end_us <= asked[key][1]
+    ]
+    found = it.history.counts_of(asked, limit)
+    assert [(key, count) for key, some in found.items() for count in some] == each[:limit]
+    it.file.close()
+
+
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-06-21", 24)])
 def test_days_are_local_and_have_23_24_or_25_hours(town, day, hours):
     noon = datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=BERLIN)
@@ -165,6 +195,28 @@ def test_the_newest_counts_have_the_speeds_of_the_history(tmp_path_factory, rows
             same = kept.get(each.begin_us, Count(each.begin_us, each.end_us, 0, 0.0))
             assert (each.count, each.speed_kmh, each.v85_kmh) == (same.count, same.speed_kmh, same.v85_kmh)
     it.file.close()
+
+
+def test_what_is_told_of_the_newest_counts_is_all_of_them_cut_where_it_is_asked_for(town):
+    town.take((0, 20, 3), *((0, minute, minute % 7) for minute in range(40, 300, 5)), (1, 290, 33))
+    (newest,) = town.machine.traffic()
+    cells = tuple(newest.five_minutes)
+    assert (newest.five_minutes[-1], newest.five_minutes[3:40:2]) == (cells[-1], cells[3:40:2])
+    assert newest.five_minutes[::-1] == cells[::-1]
+    assert (newest.five_minutes, hash(newest.five_minutes)) == (cells, hash(cells))
+    with pytest.raises(IndexError):
+        newest.five_minutes[len(cells)]
+    for minutes in (5, 15, 60):
+        every = newest.counts(minutes)
+        over = tuple(each for each in every if each.end_us <= newest.newest_us)
+        assert newest.last_closed(minutes) == over[-1]
+        assert newest.closed(minutes, 0, FOR_EVER) == over
+        from_us, to_us = MONDAY + 61 * MIN, MONDAY + 241 * MIN
+        assert newest.closed(minutes, from_us, to_us) == tuple(
+            each for each in over if each.begin_us >= from_us and each.end_us <= to_us
+        )
+    # the first reading speaks for five minutes of the hour before
+    assert newest.counts(60)[0].begin_us == MONDAY + HOUR
 
 
 def test_the_newest_speed_of_two_devices_is_of_the_vehicles_of_the_one_that_measures_it(tmp_path):

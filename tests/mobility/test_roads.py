@@ -12,6 +12,7 @@ from mobility_city import MIN, T0, readings, registry, rules_of
 from alerts.mobility import congestions_db
 from alerts.mobility.calendar import QUARTER_US
 from alerts.mobility.counted import Site
+from alerts.mobility.counts_db import Keep
 from alerts.mobility.database import FILE, open_database
 from alerts.mobility.engine import Mobility
 from alerts.mobility.machine import Machine
@@ -62,6 +63,8 @@ def course(*speeds, **how):
 
 
 JAM = [50] * 6 + [12] * 9 + [50] * 12
+TOLD = [(25, None, "slow"), (25, None, "jam"), (25, 80, "jam")]
+"""A quarter with ten minutes of it is slow: five minutes are beside the truth at either end."""
 
 
 def told(found):
@@ -81,15 +84,33 @@ def now(it):
 
 def test_a_congestion_begins_and_ends_with_the_speeds():
     it = machine()
-    assert told(it.step(readings(*course(*JAM)))) == [(30, None, "jam"), (30, 75, "jam")]
+    assert told(it.step(readings(*course(*JAM)))) == TOLD
     assert now(it) == {"main": "free", "back": "unknown"}
+
+
+def test_a_jam_is_told_a_quarter_of_an_hour_after_it_began():
+    it = machine()
+    rows = course(*JAM)
+    heard = [(rows[i][1], it.step(readings(rows[i])).congestions) for i in range(len(rows))]
+    first = next(time for time, found in heard if found)
+    assert (first - START) / MIN <= 30 + 15
+
+
+def test_a_direction_on_no_segment_is_a_place_of_its_own():
+    it = machine(streets=Streets(CALENDAR, (Street("back", "Back street", LINE, ("road",), ("rtl",), 50.0),)))
+    it._roads._flow.rows["free_flow"] = 50
+    it._roads._flow.rows["day"] = (START + 2 * 60 * MIN) // (24 * 60 * MIN)
+    found = it.step(readings(*course(*JAM)))
+    assert told(found) == TOLD
+    assert {each.site for each in found.congestions} == {("road", "ltr")}
+    assert [each.id for each in it.segments()] == ["back"]
 
 
 def test_a_quarter_is_judged_when_the_readings_are_an_interval_past_it():
     it = machine()
     it.step(readings(*course(50, 50, 50)))
     assert it.flow() == ()
-    it.step(readings(*five_minutes(20, 12)))
+    it.step(readings(*five_minutes(21, 12)))
     (way,) = it.flow()
     assert (way.site, way.state, way.basis) == (Site("road", "vehicle_count", "ltr"), "free", "speed")
     assert ((way.time_us - START) // MIN, way.count, way.speed_kmh) == (15, 60, 50)
@@ -97,7 +118,7 @@ def test_a_quarter_is_judged_when_the_readings_are_an_interval_past_it():
 
 def test_the_classes_of_a_direction_are_added_and_their_speeds_weighted():
     it = machine()
-    it.step(readings(*course(40, 40, 40, 40, cars=30, trucks=10)))
+    it.step(readings(*course(40, 40, 40, 40, 40, cars=30, trucks=10)))
     (way,) = it.flow()
     assert (way.count, way.speed_kmh) == (120, pytest.approx(35))
 
@@ -114,7 +135,7 @@ def test_the_first_readings_do_not_look_back_to_the_beginning_of_time():
 @pytest.mark.parametrize("time", [0, -(10**12), 1])
 def test_a_device_whose_clock_stood_at_1970_is_judged_all_the_same(time):
     it = machine()
-    assert told(it.step(readings((0, time, 5.0), *course(*JAM)))) == [(30, None, "jam"), (30, 75, "jam")]
+    assert told(it.step(readings((0, time, 5.0), *course(*JAM)))) == TOLD
 
 
 def test_silence_ends_a_congestion_when_others_are_still_heard():
@@ -122,7 +143,7 @@ def test_silence_ends_a_congestion_when_others_are_still_heard():
     it = machine(series)
     loop = [(4, START + m * MIN, float(m)) for m in range(60, 181, 5)]
     rows = sorted([*course(*[12] * 12), *loop], key=lambda row: row[1])
-    assert told(it.step(readings(*rows))) == [(0, None, "jam"), (0, 60, "jam")]
+    assert told(it.step(readings(*rows))) == [(-5, None, "jam"), (-5, 60, "jam")]
     assert now(it)["main"] == "unknown"
 
 
@@ -136,7 +157,7 @@ def test_a_late_correction_teaches_and_does_not_move_the_state():
     it.step(readings(*late))
     assert (it.flow(), it.segments()) == before
     other.step(readings(*rows))
-    ahead = [(0, START + 65 * MIN, 20.0), (1, START + 65 * MIN, 12.0)]
+    ahead = [(0, START + 66 * MIN, 20.0), (1, START + 66 * MIN, 12.0)]
     it.step(readings(*ahead))
     other.step(readings(*ahead))
     weeks = [each._roads._weeks.rows[: len(each._roads._weeks)].tobytes() for each in (it, other)]
@@ -223,14 +244,14 @@ class City:
         self.now_us = START
         self.file = None
 
-    def reader(self, file=FILE):
+    def reader(self, file=FILE, **how):
         if self.file is not None:
             self.file.close()
         self.file = open_database(self.folder / file)
         city = registry(RADAR)
         clock = lambda: self.now_us  # noqa: E731 - the reader's clock follows the test
         return Mobility(
-            self.journal, rules_of(), lambda: city, clock, self.file, streets=STREETS, checkpoint_s=0
+            self.journal, rules_of(), lambda: city, clock, self.file, streets=STREETS, checkpoint_s=0, **how
         )
 
     def hear(self, reader, rows):
@@ -266,17 +287,17 @@ def test_congestions_are_kept_and_told_and_open_ones_survive_a_restart(city):
     rows = course(*JAM)
     middle = len(course(*JAM[:14]))
     city.hear(first, rows[:middle])
-    assert kept(first) == [(30, None)]
+    assert kept(first) == [(25, None)]
     assert [(each.segment, each.end_us) for each in heard] == [("main", None)]
     leave()
     second = city.reader()
     second.listen(heard.extend)
     city.hear(second, rows[middle:])
-    assert kept(second) == [(30, 75)]
+    assert kept(second) == [(25, 80)]
     assert len({each.id for each in heard}) == 1
     assert second.stats.congestions == 1
-    assert kept(second, START + 75 * MIN) == []
-    assert kept(second, START + 75 * MIN - 1) == [(30, 75)]
+    assert kept(second, START + 80 * MIN) == []
+    assert kept(second, START + 80 * MIN - 1) == [(25, 80)]
     assert second.streets == STREETS.segments
 
 
@@ -295,6 +316,22 @@ def test_congestions_can_be_read_page_by_page(tmp_path):
         after = page[-1].begin_us, page[-1].id
     assert read == told[2:6]
     file.close()
+
+
+def test_a_congestion_goes_when_the_hours_of_its_time_do_and_an_open_one_stays(city):
+    day = 24 * 60
+    open_ = Congestion("main.open", "main", START - 50 * day * MIN, None, "jam")
+    ended = [
+        Congestion(f"main.{days}", "main", START - (days * day + 30) * MIN, START - days * day * MIN, "slow")
+        for days in (41, 39)
+    ]
+    for keep, left in ((Keep(), [50, 41, 39]), (Keep(hours=40), [50, 39])):
+        reader = city.reader(keep=keep)
+        with city.file.write() as connection:
+            congestions_db.write(connection, [open_, *ended])
+        city.hear(reader, [(0, START, 1.0)])
+        found = reader.congestions(0, FOR_EVER, 9)
+        assert [round((START - each.begin_us) / MIN / day) for each in found] == left
 
 
 def test_a_replay_of_the_journal_keeps_the_same_and_tells_nobody(city):

@@ -33,11 +33,14 @@ class Kept:
                 self.rows["P1W"].append(Count(week_begin, end, week, 1.0))
                 week, week_begin = 0, end
 
-    def counts(self, _site, resolution, from_us, to_us, limit):
-        return [each for each in self.rows[resolution] if from_us <= each.begin_us < to_us][:limit]
+    def counts_of(self, spans, limit):
+        (((site, resolution), (from_us, to_us)),) = spans.items()
+        found = [e for e in self.rows[resolution] if from_us <= e.begin_us and e.end_us <= to_us]
+        return {(site, resolution): found[:limit]}
 
-    def untold(self, resolution):
-        return hidden(self, SITE, resolution, self.rows[resolution], BELOW)
+    def untold(self, resolution, counts=None):
+        counts = self.rows[resolution] if counts is None else counts
+        return hidden(self, resolution, {SITE: counts}, BELOW).get(SITE, frozenset())
 
 
 def inside(parts, whole):
@@ -84,10 +87,10 @@ def test_a_day_is_told_unless_one_small_hour_would_follow_from_it(hours, day_is_
 def test_a_page_of_days_is_judged_like_all_of_them():
     kept = Kept([[20, 3, *[0] * 22], [20, 3, 2, *[0] * 21], [1, *[0] * 23], [0] * 24] * 5)
     days = kept.rows["P1D"]
-    whole = hidden(kept, SITE, "P1D", days, BELOW)
+    whole = kept.untold("P1D")
     assert whole == {each.begin_us for n, each in enumerate(days) if n % 4 in {0, 2}}
     for size in (1, 3, 7):
-        parts = [hidden(kept, SITE, "P1D", days[at : at + size], BELOW) for at in range(0, len(days), size)]
+        parts = [kept.untold("P1D", days[at : at + size]) for at in range(0, len(days), size)]
         assert frozenset().union(*parts) == whole
 
 
