@@ -100,7 +100,7 @@ def parts_between(
         if len(counts) <= most and site in recent and MINUTES[interval] <= MINUTES["PT1H"]:
             behind_us = counts[-1].end_us if counts else from_us
             counts += recent[site].closed(MINUTES[interval], behind_us, to_us)
-        if counts:
+        if counts[:most]:
             parts.append(Part(site, interval, counts[:most]))
         if len(counts) > most:
             return parts, True

@@ -25,6 +25,10 @@ class Kept:
     def sites(self):
         return tuple({each for each, _ in self.rows if isinstance(each, Site)})
 
+    def occupancy(self, station, resolution, from_us, to_us, limit):
+        rows = self.rows.get((station, resolution), ())
+        return [each for each in rows if from_us <= each.begin_us < to_us][:limit]
+
     def counts_of(self, spans, limit):
         self.asked.append((tuple(spans), limit))
         found, room = {}, limit

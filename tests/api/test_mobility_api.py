@@ -79,9 +79,10 @@ def test_a_page_asks_for_no_more_than_it_holds(kept):
 
 def test_the_history_is_asked_once_for_a_page(kept):
     kept.history.rows |= {
-        (Site("z-haupt", "vehicle_count", f"out/{n}"), "PT1H"): counts("PT1H", [n]) for n in range(30)
+        (Site("z-haupt", "vehicle_count", f"out/{n}"), "PT1H"): counts("PT1H", [n], T0 - HOUR)
+        for n in range(30)
     }
-    assert len(items(kept, f"traffic?interval=PT1H&limit=1000&{span(T0 - HOUR, T0)}")) == 31
+    assert len(items(kept, f"traffic?interval=PT1H&limit=1000&{span(T0 - 2 * HOUR, T0 - HOUR)}")) == 31
     assert len(kept.history.asked) == 1
     items(kept, "traffic?interval=P1D&limit=1000")
     assert len(kept.history.asked) == 2
@@ -242,7 +243,7 @@ def test_a_car_park_says_where_it_is_going_and_what_is_expected(city):
 
 def test_the_public_never_hears_whether_one_space_is_taken(city):
     city.parks = (LOEWE, CarPark("z-haupt", "spaces", 1, 1, 0, T0, T0, 1, 1))
-    city.changes["occupancy"] = Kept({("z-haupt", "PT15M"): occupancies("PT15M", [1, 0], 1)}).counts
+    city.changes["occupancy"] = Kept({("z-haupt", "PT15M"): occupancies("PT15M", [1, 0], 1)}).occupancy
     told = {each["station"]: each for each in items(city, "parking")}
     assert told["p-markt"]["reserved"]["charging"] == {"capacity": 1, "occupied": None, "free": None}
     assert (told["z-haupt"]["occupied"], told["z-haupt"]["free"], told["z-haupt"]["changed"]) == (None,) * 3
@@ -272,7 +273,7 @@ def test_the_public_never_hears_when_the_sensor_of_one_space_spoke(city, path):
 @pytest.mark.parametrize(("sensors", "heard"), [(1, 1), (8, 1)])
 def test_one_space_that_stands_for_a_whole_car_park_is_not_told_either(city, sensors, heard):
     city.parks = (CarPark("z-haupt", "spaces", 8, 8, 0, T0, T0, sensors, heard),)
-    city.changes["occupancy"] = Kept({("z-haupt", "PT15M"): occupancies("PT15M", [8, 0], 8)}).counts
+    city.changes["occupancy"] = Kept({("z-haupt", "PT15M"): occupancies("PT15M", [8, 0], 8)}).occupancy
     (now,) = items(city, "parking")
     assert (now["occupied"], now["free"], now["changed"], now["expected"]) == (None, None, None, [])
     past = items(city, "parking/history")
@@ -289,7 +290,7 @@ def test_the_past_of_car_parks_comes_in_pages(city, limit):
         ("p-markt", "PT15M"): occupancies("PT15M", range(30, 36), 120),
         ("z-haupt", "PT15M"): occupancies("PT15M", range(4), 8),
     }
-    city.changes["occupancy"] = Kept(kept).counts
+    city.changes["occupancy"] = Kept(kept).occupancy
     told = items(city, f"parking/history?limit={limit}")
     assert [(each["station"], each["occupied"]) for each in told] == [
         *(("p-markt", n) for n in range(30, 36)),
