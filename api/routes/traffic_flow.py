@@ -36,7 +36,7 @@ _FLOW_COLUMNS = (
     *("typical_low", "typical", "typical_high"),
 )
 _SEGMENT_COLUMNS = ("id", "name", "state", "since", "time", "speed_kmh", "free_flow_kmh", "stations")
-_CONGESTION_COLUMNS = (*("id", "segment", "station", "channel", "name", "begin", "end", "in_force", "worst"),)
+_CONGESTION_COLUMNS = ("id", "segment", "station", "channel", "name", "begin", "end", "in_force", "worst")
 
 
 class SegmentsQuery(CollectionQuery):
