@@ -32,9 +32,9 @@ from api.archive import Archive
 from api.dcat.publisher import Publisher
 from api.limits import CallerLimit
 from api.mobility.history import CountHistory, NoCounts, OccupancyHistory
+from api.mobility.roads_now import NoRoads, RoadsNow
 from api.mobility.sites import ParkingSite
 from api.public_rule import PublicRule
-from api.roads_now import NoRoads, RoadsNow
 from api.sta.writer import Writer
 from api.terms import Terms
 from devices.catalogue import Catalogue

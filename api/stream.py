@@ -19,9 +19,9 @@ from alerts.city.city_warning import CityWarning
 from alerts.delivery.city_messages import PUBLIC
 from alerts.mobility.states import Congestion
 from alerts.warning import Warning  # noqa: A004 - the field's word, see there
+from api.mobility.roads import congestion_items, seen_congestions
 from api.problems import Problem
 from api.rfc3339 import format_us
-from api.roads import congestion_items, seen_congestions
 from api.routes.city_warning_item import city_warning_item, course_item
 from api.routes.reading_item import reading_items
 from api.routes.warning_item import warning_item, warnings_seen

@@ -7,11 +7,7 @@ from pydantic import Field
 
 from api.caller import AnyCaller
 from api.formats import Format, Item, Layout
-from api.paging import Key, decode_cursor, link_next, page
-from api.problems import Problem
-from api.responses import collection
-from api.rfc3339 import LATEST_US, format_us, parse_us
-from api.roads import (
+from api.mobility.roads import (
     SPEED,
     VEHICLES,
     congestion_items,
@@ -23,6 +19,10 @@ from api.roads import (
     seen_streets,
     segment_item,
 )
+from api.paging import Key, decode_cursor, link_next, page
+from api.problems import Problem
+from api.responses import collection
+from api.rfc3339 import LATEST_US, format_us, parse_us
 from api.routes.openapi import collection_of
 from api.routes.query import CollectionQuery, StationQuery, Time, moment
 from api.routes.stations import nowhere
