@@ -65,6 +65,20 @@ class Forecasts:
         seen = self._days.rows["occupied"][place.slot, place.quarter]
         self._take(samples.part(~(memory.known(place) & (seen == samples.occupied))))
 
+    def move(self, station: str, cars: int) -> None:
+        """A person's count moved a car park's number: what is expected goes on from there at once."""
+        slot = self._slot.get(station)
+        if slot is None:
+            return
+        park, rows = self._parks.rows[slot], self._days.rows
+        of, newest = np.array([slot], np.int64), np.array([int(park["newest"])], np.int64)
+        memory = Memory(rows, self._plan.slots)
+        place = memory.place(of, newest)
+        if newest[0] and memory.known(place)[0]:
+            capacity = np.array([int(park["capacity"])], np.int64)
+            occupied = np.clip(rows["occupied"][place.slot, place.quarter] + cars, 0, capacity)
+            self._take(Samples(of, newest, occupied.astype(np.float64), capacity, np.ones(1)))
+
     def expected(self, station: str, now_us: int) -> tuple[Expected, ...]:
         """What is expected of a car park's free spaces at a time; nothing of one that is not known."""
         slot = self._slot.get(station)

@@ -224,7 +224,9 @@ class Machine:
         """Take what a person counted in a known car park, as of its time."""
         park = list(self.plan_now.parking.stations).index(counted.station)
         self._parks.touch(np.array([park]))
-        return drift.count(self._parks.rows[park], counted)
+        correction = drift.count(self._parks.rows[park], counted)
+        self._forecasts.move(counted.station, correction.after - correction.before)
+        return correction
 
     def _park(self, readings: Readings, seen: Ints) -> Concluded:
         """All readings that car parks are told by, and the quarters of an hour that are over."""

@@ -7,6 +7,7 @@ import pytest
 from mobility_city import MIN, machine_of, readings
 
 from alerts.mobility.calendar import QUARTER_US
+from alerts.mobility.car_park import HandCount
 from alerts.mobility.forecast_days import DAY
 from ingest.reading import Series
 
@@ -120,6 +121,31 @@ def test_a_number_that_comes_late_replaces_what_was_seen(ten_days):
     assert _seen(put_right, 3) != _seen(right, 3)
     put_right.step(late[8:])
     assert _seen(put_right, 3) == _seen(right, 3)
+
+
+def test_what_is_expected_goes_on_from_a_count_by_hand_at_once():
+    gates = [
+        Series("loewe", "vehicle_count", way, f"00000000000000b{n}") for n, way in enumerate(("in", "out"))
+    ]
+    machine = machine_of(gates, **HOW)
+    rows, passed = [], [1000.0, 1000.0]
+    for quarter in range(ENOUGH):
+        came = taken(quarter) - (taken(quarter - 1) if quarter else 0.0)
+        passed[came < 0] += abs(came)
+        rows += [(n, MONDAY_US + (quarter + 1) * QUARTER_US - MIN, passed[n]) for n in (0, 1)]
+    newest = MONDAY_US + ENOUGH * QUARTER_US
+    machine.step(readings(*rows, *((n, newest + n, passed[n]) for n in (0, 1))))
+    before = only(machine)
+    assert [each.minutes for each in before.expected] == [15, 30, 60]
+    machine.count(HandCount(1, "loewe", newest, before.occupied + 20, "Erika Muster"))
+    after = only(machine)
+    assert after.free == before.free - 20
+    for then, now in zip(before.expected, after.expected, strict=True):
+        assert now.from_us == then.from_us
+        assert 10 <= then.free - now.free <= 21  # both are rounded
+        assert 0 <= now.low <= now.free <= now.high <= 100
+    # the same machine started again says the same
+    assert only(machine_of(gates, state=dict(machine.pages()), **HOW)).expected == after.expected
 
 
 def _seen(machine, quarter):
