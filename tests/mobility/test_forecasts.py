@@ -142,7 +142,7 @@ def test_what_is_expected_goes_on_from_a_count_by_hand_at_once():
     assert after.free == before.free - 20
     for then, now in zip(before.expected, after.expected, strict=True):
         assert now.from_us == then.from_us
-        assert 10 <= then.free - now.free <= 21  # both are rounded
+        assert 10 <= then.free - now.free <= 25  # a step is also a bit of a trend
         assert 0 <= now.low <= now.free <= now.high <= 100
     # the same machine started again says the same
     assert only(machine_of(gates, state=dict(machine.pages()), **HOW)).expected == after.expected
