@@ -22,7 +22,7 @@ from level_codecs import (
 from devices.catalogue import load_catalogue
 from devices.decoded import Decoded, Frame
 from devices.errors import DevicesError, DeviceTypeError, Fault, RegistryError
-from devices.javascript.sandbox import Sandbox, Source
+from devices.javascript.sandbox import Limits, Sandbox, Source
 from devices.javascript.shelf import Pair, Shelf
 from devices.javascript.type_files import JavascriptTypes
 from devices.measurement import Measurement, Rejected
@@ -31,7 +31,7 @@ from devices.registry import load_registry
 
 @pytest.fixture(scope="module")
 def sandbox():
-    with Sandbox() as sandbox:
+    with Sandbox(Limits(call_s=3)) as sandbox:  # a busy machine is no hostile codec
         yield sandbox
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from mobility_city import MIN, T0, readings, rules_of
 
+from alerts.mobility.car_park import HandCount
 from alerts.mobility.machine import Machine
 from devices.catalogue import load_catalogue
 from devices.registry import InstalledDevice, Registry, Station
@@ -30,7 +31,7 @@ def registry(ways, type_="nwave-ncc405"):
 
 def heard(machine, slots, minutes, rise):
     rows = [(slot, T0 + minute * MIN, 100.0 + rise[slot] * minute) for minute in minutes for slot in slots]
-    machine.step(readings(*rows))
+    return machine.step(readings(*rows)).parking.corrections
 
 
 def test_gates_that_are_exchanged_in_the_list_are_known_and_put_right_again(catalogue):
@@ -38,11 +39,14 @@ def test_gates_that_are_exchanged_in_the_list_are_known_and_put_right_again(cata
     heard(machine, (ONE_IN, OTHER_OUT), range(0, 65, 5), {ONE_IN: 1, OTHER_OUT: 0})
     assert machine.parking()[0].occupied == 60
     machine.adopt(machine.plan(registry({ONE: "out", OTHER: "in"}), SERIES))
-    heard(machine, (ONE_OUT, OTHER_IN), range(65, 185, 5), {ONE_OUT: 0, OTHER_IN: 1})
+    corrections = heard(machine, (ONE_OUT, OTHER_IN), range(65, 185, 5), {ONE_OUT: 0, OTHER_IN: 1})
     [park] = machine.parking(T0 + 180 * MIN)
     assert (park.sensors, park.sensors_heard) == (2, 2)
     # put right after the cars that came in a car park that was full
-    assert (park.occupied, park.confidence) == (60, pytest.approx(1, abs=0.02))
+    assert park.occupied == 60
+    assert {(each.reason, each.after) for each in corrections} == {("over_capacity", 60)}
+    machine.count(HandCount(1, "loewe", T0 + 180 * MIN, 60, "Erika Muster"))
+    assert machine.parking(T0 + 180 * MIN)[0].confidence == pytest.approx(1, abs=0.02)
     sites = {each.site.channel: each.last_closed(60) for each in machine.traffic()}
     assert {way: hour.completeness for way, hour in sites.items()} == {"in": 1.0, "out": 1.0}
 

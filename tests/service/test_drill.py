@@ -190,7 +190,10 @@ def test_a_drill_is_marked_and_reaches_only_who_takes_part(service, client, mail
     assert ended(client)["reason"] == "exercise ended: all readings played"
     receipts = delivered(service)
     sent = mailbox.to("uebung")
-    assert {r.status for r in receipts if r.channel == "drilling"} <= {"sent", "superseded"}
+    # on a busy machine what is over has replaced its beginning before anybody was told of that
+    unsent = {(r.status, r.detail) for r in receipts if r.channel == "drilling" and r.status != "sent"}
+    assert {status for status, _ in unsent} <= {"superseded", "skipped"}
+    assert {detail for status, detail in unsent if status == "skipped"} <= {"was never told of it"}
     told = [r.kind for r in receipts if r.channel == "drilling" and ".water_level." in r.event]
     assert told[::-1][:3] == ["raise", "escalate", "escalate"]
     assert sent

@@ -109,8 +109,10 @@ def test_until_done_accounts_for_every_uplink_whatever_the_speed(start, tmp_path
             assert report["crossings_expected"] >= report["crossings"] - 2
             assert report["expected_lead_min"] >= 8
         reports.append(report)
-    # the two began at different moments: parking and traffic differ, the storm does not
-    assert len({report["warnings_raised"] for report in reports}) == 1
+    # the two began at different moments: parking and traffic differ, the storm does not; where judging takes
+    # longer than the water, a mark may be reached before it was expected
+    raised = [report["warnings_raised"] for report in reports]
+    assert max(raised) - min(raised) <= 1
     assert list(tmp_path.glob("stadtfunk-demo-*")) == []
     steps = city_steps(tmp_path / "kept" / "journal.db")
     assert {"propose", "release"} <= {action for action, _ in steps}

@@ -127,9 +127,12 @@ def test_the_history_reaches_back(city):
 
 def test_counters_at_the_gates_drift_and_are_put_right_at_night(city, simulator):
     corrections = city.mobility.corrections("parkhaus-rathaus", 0, 100)
-    assert {each.reason for each in corrections} == {"night_minimum"}
-    assert len(corrections) >= 5
-    assert all(each.before > each.after == 0 for each in corrections)
+    at_night = [each for each in corrections if each.reason == "night_minimum"]
+    assert len(at_night) >= 5
+    assert all(each.before > each.after >= 0 for each in at_night)
+    # what is taken off for the exits is now and then a few cars too much
+    assert {each.reason for each in corrections} <= {"night_minimum", "below_zero"}
+    assert all(-5 <= each.before < 0 for each in corrections if each.reason == "below_zero")
     place = next(each for each in simulator.places(START_US) if each.device.station == "parkhaus-rathaus")
     garage = Garage(1, "parkhaus-rathaus", 180, place.weather)
     quarters = city.mobility.occupancy("parkhaus-rathaus", "PT15M", BEGIN_US - 2 * DAY_US, START_US, 500)
