@@ -50,7 +50,7 @@ def test_what_ckan_would_offer_for_download_is_there(harvested, demo):
 
 
 def test_the_catalogue_conforms(catalogue):
-    told = outside("shapes.py", f"{catalogue}.ttl", SHAPES)
+    told = outside("official_shapes.py", f"{catalogue}.ttl", SHAPES)
     assert told["shapes"] > 0
     assert told["triples"] > 100
     assert told["conforms"], told["text"]
