@@ -170,7 +170,7 @@ class CurveRow:
             self._late(time, amount)
 
     def restart(self, time: int, amount: int) -> None:
-        """See above."""
+        """Go on from a counter's value without an amount for what came before; a late one changes nothing."""
         if not self._knots:
             self._first(time, amount)
         elif time > self._head["time"]:

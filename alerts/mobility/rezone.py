@@ -62,6 +62,12 @@ class _Sums:
         sql = f"SELECT begin_us, end_us {self._where} ORDER BY begin_us"
         return self._connection.execute(sql, (self._key, level)).fetchall()
 
+    def oldest(self, level: int) -> int | None:
+        """Begin of the oldest of a level."""
+        sql = f"SELECT begin_us {self._where} ORDER BY begin_us LIMIT 1"
+        row = self._connection.execute(sql, (self._key, level)).fetchone()
+        return None if row is None else int(row[0])
+
     def delete(self, level: int, spans: Iterable[_Span]) -> None:
         """Take some away."""
         sql = f"DELETE {self._where} AND begin_us = ?"
@@ -73,10 +79,12 @@ class _Sums:
 
 
 def _rezone(sums: _Sums, local: LocalTime, *, weeks: bool) -> bool:
-    """Whether there was anything of another zone."""
+    """Whether there was anything of another zone that its hours could make anew."""
     level = sums.hours + 1
-    days = sums.spans(level)
-    if all(local.day(begin) == (begin, end) for begin, end in days):
+    from_us = sums.oldest(sums.hours)
+    if from_us is None:
+        return False
+    if all(local.day(begin) == (begin, end) for begin, end in sums.spans(level) if end > from_us):
         return False
     made = _replace(sums, level, local.day, [begin for begin, _ in sums.spans(sums.hours)])
     if weeks:

@@ -1,4 +1,4 @@
-"""pyshacl judges a catalogue: `official_shapes.py ADDRESS SHAPES`; prints whether it conforms, and the report."""
+"""pyshacl judges a catalogue: `official_shapes.py ADDRESS SHAPES`; prints the verdict and the report."""
 
 import json
 import sys

@@ -6,10 +6,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from mobility_city import MIN, T0, registry, rules_of
+from structlog.testing import capture_logs
 
+from alerts.mobility import counts_db, occupancy_db
 from alerts.mobility.counted import Site
 from alerts.mobility.database import FILE, open_database
 from alerts.mobility.engine import Mobility
+from alerts.mobility.local_time import LocalTime
+from alerts.mobility.rezone import follow_zone
 from ingest.journal import Accepted
 from ingest.reading import Measured, Series
 from ingest.uplink import TimeSource, Uplink
@@ -101,6 +105,19 @@ def test_days_and_weeks_follow_the_time_zone_of_the_city(journal, service, other
     }
     # and nothing has changed for whoever comes back
     assert service.ask(history) == first
+
+
+def test_days_whose_hours_are_deleted_are_left_alone_at_every_start(journal, service, tmp_path):
+    put(journal, range(0, 9 * 24 * 60, 60))
+    first = service.ask(history)
+    with closing(open_database(tmp_path / FILE)) as file:
+        with file.write() as connection:
+            for table, level in (("total", counts_db.HOURS), ("occupancy", occupancy_db.HOURS)):
+                connection.execute(f"DELETE FROM {table} WHERE level = ?", (level,))
+        with capture_logs() as said:
+            follow_zone(file, LocalTime(ZoneInfo("Asia/Kathmandu")))
+    assert said == []
+    assert service.ask(history)[0]["P1D"] == first[0]["P1D"]
 
 
 def test_a_clock_that_was_a_day_ahead_is_said_and_counting_anew_heals_it(journal, service, tmp_path):
