@@ -1,7 +1,7 @@
 from contextlib import contextmanager
 
 import pytest
-from small_town import TOKEN, Town, fill, wait_for
+from small_town import TOKEN, Town, fill, follow
 from starlette.testclient import TestClient
 from warned_city import AREAS, BASIS, warned
 
@@ -39,8 +39,7 @@ def founded(folder):
 
 def settled(town):
     fill(town)
-    town.latest.start()
-    wait_for(lambda: len(town.latest.latest()) >= 9)
+    follow(town.latest)
     return town
 
 

@@ -4,7 +4,7 @@ import re
 from contextlib import contextmanager
 
 from alerts_areas import AREAS
-from small_town import COUNTER, DEVICES, LEVEL, MINUTE, PARK, RAIN, SECRET, T0, TOKEN, Town, wait_for
+from small_town import COUNTER, DEVICES, LEVEL, MINUTE, PARK, RAIN, SECRET, T0, TOKEN, Town, follow
 from starlette.testclient import TestClient
 from subscription_town import ANNA, subscribed, with_subscriptions
 from told_roads import Roads, flow_state, segment, street
@@ -197,8 +197,7 @@ def leaky_town(folder):
     town.warn("geheim-pegel")
     episode = {"episode": "level:geheim:1", "measure": "water_level", "window_min": None, "value": 44.0}
     town.warn("strunde-gierath", 1, audience="staff", **episode)
-    town.latest.start()
-    wait_for(lambda: len(town.latest.latest()) >= 10)
+    follow(town.latest)
     with TestClient(town.app()) as client:
         token = subscribed(client, file)
     try:

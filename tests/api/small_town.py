@@ -2,6 +2,7 @@
 
 import functools
 import math
+import threading
 import time
 from dataclasses import dataclass, field
 
@@ -278,6 +279,16 @@ def fill(town):
         value=44.0,
         episode="level:geheim:1",
     )
+
+
+def follow(latest):
+    """Start what follows the journal, and wait until all who listen have been told what stands there."""
+    told = threading.Event()
+    leave = latest.listen(lambda _: told.set())
+    latest.start()
+    assert told.wait(60), "waited in vain"
+    leave()
+    wait_for(lambda: latest.health.ok)
 
 
 def wait_for(condition, seconds=60.0):
