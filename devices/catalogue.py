@@ -110,7 +110,18 @@ class Catalogue(Mapping[str, DeviceType]):
 
     def joined(self, more: Mapping[str, DeviceType]) -> "Catalogue":
         """These and more; the others win."""
-        return Catalogue({**self._types, **more}, self._find)
+        both = Catalogue({**self._types, **more}, self._find)
+        both._found = self._found  # what one of them finds is the same for the other
+        return both
+
+    def renew(self, newer: "Catalogue") -> None:
+        """Have the types of another one from now on; of each type whoever asks gets the old or the new.
+
+        What the other one lacks stays: whoever is going through the list finds what it names.
+        """
+        self._find, self._found = newer._find, newer._found  # noqa: SLF001 - one of its own kind
+        types = {**self._types, **newer._types}  # noqa: SLF001 - one of its own kind
+        self._types = dict(sorted(types.items()))
 
     def __getitem__(self, id_: str) -> DeviceType:
         known = self._types.get(id_) or self._found.get(id_)

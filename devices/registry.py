@@ -331,6 +331,22 @@ class RegistryFile:
             self._joined = others
             self.current = merged(self._own, others)
 
+    def renew(self) -> bool:
+        """Makes a new snapshot, also of a file that did not change: types have. False: the file is bad.
+
+        Whoever arranges its work by the registry arranges it anew. Of a bad file the old devices stay.
+        """
+        with self._lock:
+            self._seen = self._signature()
+            try:
+                self._own = self._load()
+            except RegistryError as error:
+                self.fault = error
+            else:
+                self.fault = None
+            self.current = merged(self._own, self._joined)
+            return self.fault is None
+
     def refresh(self) -> bool:
         """Loads the file again if it changed; True when `current` is a new registry."""
         with self._lock:

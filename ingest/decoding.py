@@ -71,6 +71,11 @@ class Decoding:
         device_type = self._catalogue.get(device.type) if device else None
         return device_type is not None and device_type.sandboxed
 
+    def version(self, type_id: str) -> str:
+        """What is another one when payloads of this type are read in another way; "" of an unknown type."""
+        device_type = self._catalogue.get(type_id)
+        return device_type.sha256 if device_type else ""
+
     def pace(self, dev_eui: str) -> float:
         """Seconds an uplink of such a device took last, more where one had to be stopped; 0: no sandbox."""
         device = self._registry.current.devices.get(dev_eui)

@@ -38,6 +38,7 @@ class _Looked:
 
     seen: RefusedDevice
     recent: tuple[Uplink, ...]
+    types: tuple[DeviceType, ...]
     search: Search
 
     def told(self) -> Unregistered:
@@ -45,7 +46,9 @@ class _Looked:
 
 
 class Inbox:
-    """Reads the journal; keeps what it worked out until the device is heard again. Thread-safe.
+    """Reads the journal; keeps what it worked out until the device is heard again or a type is another one.
+
+    Thread-safe.
 
     `budget_s`: seconds after which a look takes no further step. A step is one payload and one script at the
     most, so a look takes at most that much longer; the journal is read besides.
@@ -90,8 +93,9 @@ class Inbox:
             if not mine:
                 return Unregistered(seen, self._recent(seen), (), len(self._types))
             kept = self._kept.get(seen.dev_eui)
-            if kept is None or kept.seen != seen:
-                kept = self._begun(seen)
+            types = tuple(self._types.values())
+            if kept is None or kept.seen != seen or kept.types != types:
+                kept = self._begun(seen, types)
             kept.search.go_on(lambda: self._clock() >= until, scripts=scripts)
             return kept.told()
 
@@ -105,11 +109,11 @@ class Inbox:
             if mine:
                 self._lock.release()
 
-    def _begun(self, seen: RefusedDevice) -> _Looked:
+    def _begun(self, seen: RefusedDevice, types: tuple[DeviceType, ...]) -> _Looked:
         recent = self._recent(seen)
         frames = [Frame(each.f_port, each.payload, each.received_us) for each in recent]
         words = {word for each in recent for word in (each.device_name, each.codec_hint)}
-        fresh = _Looked(seen, recent, Search(frames, self._types.values(), words, self._unread))
+        fresh = _Looked(seen, recent, types, Search(frames, types, words, self._unread))
         self._kept.pop(seen.dev_eui, None)
         while len(self._kept) >= _MOST_KEPT:
             del self._kept[next(iter(self._kept))]

@@ -1,5 +1,7 @@
 """Uplinks that were refused because the list of devices was wrong: decoded once somebody has corrected it.
 
+Or because a codec was: decoded once another version of it is in force.
+
 So are those whose codec could not be asked when they came: no time, no worker, held back for what another
 uplink did. They wait in the journal, refused as `codec_waiting`.
 """
@@ -50,6 +52,8 @@ class _Sleep:
 class LateRegistration:
     """Watches the list of devices; decodes the refused uplinks of those that are new or of another type.
 
+    And of those whose type has another version: with the registry's next snapshot it is seen.
+
     The intake thread calls `tick` between its batches, a page of history each, so that history never holds up
     what arrives. `accepted` counts uplinks taken after all.
     """
@@ -60,6 +64,7 @@ class LateRegistration:
         self._decoding = decoding
         self._poll_s = poll_s
         self._seen: Registry | None = None
+        self._versions: dict[str, str] = {}
         self._looked = -math.inf
         self._paused_until = -math.inf
         # by DevEUI, whose turn it is first
@@ -111,18 +116,23 @@ class LateRegistration:
         new, old = self._registry.current, self._seen
         if new is old:
             return
+        types = {device.type for device in new.devices.values()}
+        versions = {type_id: self._decoding.version(type_id) for type_id in types}
         if old is not None:
-            self._add(eui for eui, device in new.devices.items() if _differs(old, eui, device.type))
+            changed = {type_id for type_id in types if versions[type_id] != self._versions.get(type_id)}
+            self._add(
+                eui
+                for eui, device in new.devices.items()
+                if device.type in changed or _differs(old, eui, device.type)
+            )
         elif self._journal.counts().rejected:
             # the list may have changed while we were away
             self._add(new.devices)
-        self._seen = new
+        self._seen, self._versions = new, versions
 
     def _add(self, dev_euis: Iterable[str]) -> None:
-        for eui in dev_euis:
-            walk = self._walks.setdefault(eui, _Walk())
-            if walk.reason is not None:
-                self._walks[eui] = _Walk()
+        """Begin at the newest, also with those of which a walk by what held before is under way."""
+        self._walks.update((eui, _Walk()) for eui in dev_euis)
 
     def _wake(self) -> None:
         """Begin to look through what waits of those whose time has come."""

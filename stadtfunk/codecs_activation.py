@@ -1,9 +1,12 @@
 """`stadtfunk codecs compare` and `activate`: another version of a codec, seen at work before it counts."""
 
 import argparse
+import os
 import re
+import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from devices.catalogue import DeviceType
 from devices.decoded import Frame
 from devices.errors import DevicesError, DeviceTypeError, Fault
 from devices.field_map import parse_map
-from devices.javascript.sandbox import Sandbox
+from devices.javascript.sandbox import Sandbox, Source
 from devices.javascript.shelf import Pair, Shelf
 from devices.javascript.type_files import Candidate
 from devices.registry import load_registry
@@ -89,13 +92,30 @@ def activate(args: argparse.Namespace) -> int:
     pair = _pinned(candidate)
     try:
         if pair.map != candidate.pair.map:
-            candidate.map_file.write_bytes(pair.map.encode())
+            _write(candidate.map_file.resolve(), pair.map)
         change.shelf.activate(args.type, pair)
     except OSError as error:
         print(f"not activated: {error}", file=sys.stderr)
         return 1
-    print(f"{args.type}: {pair.codec_sha256} is in force; restart the service, then `stadtfunk reprocess`")
+    print(
+        f"{args.type}: {pair.codec_sha256} is in force, within seconds also in a running service; "
+        "then `stadtfunk reprocess`"
+    )
     return 0
+
+
+def _write(file: Path, text: str) -> None:
+    """In one step: who is killed meanwhile leaves the old text or the new one. Raises OSError."""
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(text.encode())
+        shutil.copymode(file, beside)
+        about = file.stat()
+        with suppress(PermissionError):  # only root gives files away
+            os.chown(beside, about.st_uid, about.st_gid)
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +140,9 @@ def _change(args: argparse.Namespace) -> _Change | None:
         if candidate is None or catalogue.get(args.type) is None:
             known = ", ".join(sorted(scripts.candidates)) or "there is none"
             print(f"no JavaScript codec with a field map {args.type!r}: {known}", file=sys.stderr)
+            return None
+        if fault := sandbox.load_fault(Source.of(candidate.pair.codec)):
+            print(f"{args.type}: nothing to compare: the codec cannot be loaded: {fault}", file=sys.stderr)
             return None
         shelf = shelf_of(settings)
         in_force = shelf.activated(args.type)

@@ -8,7 +8,6 @@ from devices.javascript.sandbox import Sandbox
 from devices.javascript.shelf import Shelf
 from devices.javascript.type_files import CodecRepository, JavascriptTypes
 from devices.repository.repository import Repository
-from ingest.health import Health
 from ingest.sqlite_file import sqlite_path
 
 if TYPE_CHECKING:
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
 FOLDER = "codecs"
 """Beside the journal: the codecs in force."""
 _REMAPPED = (
-    "its map has changed and is in force with the next start; `stadtfunk codecs compare` shows what differs"
+    "its map has changed and is in force with the next start or reload; "
+    "`stadtfunk codecs compare` shows what differs"
 )
 
 
@@ -62,12 +62,10 @@ def named_types(settings: "Settings") -> Catalogue:
     return examined_types(settings)[0]
 
 
-def keep(scripts: JavascriptTypes) -> Health:
-    """Put on the shelf what is in force; say how that went, and which types wait to be activated."""
+def keep(scripts: JavascriptTypes) -> str:
+    """Put on the shelf what is in force; say why that cannot be, "" where it is done."""
     try:
         scripts.keep()
     except OSError as error:
-        detail = f"the codecs in force cannot be kept: {error}: give the service's user that folder"
-        return Health(ok=False, detail=detail)
-    said = "; ".join(f"{type_id}: {why}" for type_id, why in sorted(scripts.held.items()))
-    return Health(ok=not said, detail=said[:1000])
+        return f"the codecs in force cannot be kept: {error}: give the service's user that folder"
+    return ""

@@ -23,6 +23,7 @@ from devices.device_list import normalise_dev_eui
 from devices.errors import DevicesError
 from devices.instant import rfc3339_us
 from devices.javascript.sandbox import Sandbox
+from devices.javascript.shelf import Shelf
 from devices.registry import Registry, RegistryFile
 from ingest.decoding import Decoding
 from ingest.errors import IngestError
@@ -34,12 +35,13 @@ from ingest.sqlite_file import sqlite_path
 from ingest.sqlite_journal import open_journal
 from ingest.stores import open_store
 from stadtfunk.errors import ConfigError, StartError
-from stadtfunk.javascript_types import city_catalogue, javascript_types_of
+from stadtfunk.javascript_types import city_catalogue, javascript_types_of, shelf_of
 from stadtfunk.settings import Settings
 from stadtfunk.settings_file import load_settings
 from stadtfunk.signals import stop_asked
 
 _EVERY_S = 2.0
+_FOLLOWS_S = 5.0
 _STAGES = {
     "decode": "decoded",
     "wait": "waiting for the store writer and the rule engine at",
@@ -110,6 +112,7 @@ def _reprocess(
     )
     if args.dry_run:
         return work.preview()
+    _let_the_service_follow(shelf_of(settings), stopping)
     opened.enter_context(_alone(file.with_name(FILE).with_suffix(".lock")))
     book = Book(file.with_name(FILE))
     opened.callback(book.close)
@@ -126,6 +129,14 @@ def _reprocess(
     )
     basis = _basis(catalogue, registry.current)
     return work.run(book, _name(selection), basis, settling, anew=args.restart)
+
+
+def _let_the_service_follow(shelf: Shelf, stopping: threading.Event) -> None:
+    """Begin some seconds after the last activation: what a running service reads by then is read with it."""
+    newest_ns = max((at_ns for at_ns, *_ in shelf.marks().values()), default=0)
+    left_s = _FOLLOWS_S - (time.time_ns() - newest_ns) / 1e9
+    if 0 < left_s <= _FOLLOWS_S:
+        stopping.wait(left_s)
 
 
 def _registry(settings: Settings, catalogue: Catalogue, selection: Selection) -> RegistryFile:

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from queue import SimpleQueue
 
 import structlog
 import uvicorn
@@ -15,7 +16,8 @@ from api.app import close_streams
 from stadtfunk.errors import StartError
 from stadtfunk.service import Service
 from stadtfunk.settings_file import load_settings
-from stadtfunk.signals import stop_asked
+from stadtfunk.signals import on_hangup, stop_asked
+from stadtfunk.types_in_force import Ask, Asks
 
 _log = structlog.get_logger(__name__)
 _GRACE_S = 5
@@ -88,15 +90,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run until SIGINT or SIGTERM."""
-    with stop_asked() as asked:
-        _serve(args, asked)
+    """Run until SIGINT or SIGTERM; at SIGHUP read types and devices again."""
+    asks: Asks = SimpleQueue()
+    with stop_asked() as asked, on_hangup(lambda: asks.put(Ask.RELOAD)):
+        _serve(args, asked, asks)
     return 0
 
 
-def _serve(args: argparse.Namespace, asked: threading.Event) -> None:
+def _serve(args: argparse.Namespace, asked: threading.Event, asks: Asks) -> None:
     settings = load_settings(args.config)
-    service = Service(settings)
+    service = Service(settings, asks=asks)
     with bind(settings.api.host, settings.api.port) as listener:
         api = settings.api
         server = Server(service.app(), api.host, api.port, api.trusted_proxies, asked=asked)

@@ -38,7 +38,6 @@ from ingest.health import Health
 from ingest.http_push import PushServer
 from ingest.latest import LatestValues
 from ingest.neighbours.poller import Neighbours
-from ingest.neighbours.uplinks import neighbour_types
 from ingest.neighbours.uplinks import parse as parse_neighbour
 from ingest.neighbours.uplinks import server as neighbour_server
 from ingest.pipeline import Intake
@@ -53,7 +52,6 @@ from stadtfunk.criteria import criteria_of
 from stadtfunk.displays import displays_of
 from stadtfunk.errors import ConfigError, StartError
 from stadtfunk.heartbeats import heartbeats_of
-from stadtfunk.javascript_types import city_catalogue, javascript_types_of, keep
 from stadtfunk.mass_mail import mass_mail_group, mass_mail_of
 from stadtfunk.metrics import Metrics
 from stadtfunk.mobility import mobility_of
@@ -68,6 +66,7 @@ from stadtfunk.sta import cities_of, updates_of
 from stadtfunk.standby import releases_of, standby_of
 from stadtfunk.subscriptions import open_subscriptions
 from stadtfunk.texts import city_texts
+from stadtfunk.types_in_force import Asks, TypesInForce
 from stadtfunk.web import services_of
 from stadtfunk.wording import texts_of
 
@@ -84,11 +83,15 @@ class Service:
 
     Building it opens the files and finds whatever is wrong with the configuration: raises ConfigError with
     every fault, StartError for a journal or store that cannot be used. `start()` and `stop()` once each.
+    `asks`: through which somebody has types and devices read again, also before the start.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], int] = wall_clock_us) -> None:
+    def __init__(
+        self, settings: Settings, clock: Callable[[], int] = wall_clock_us, asks: Asks | None = None
+    ) -> None:
         self.settings = settings
         self.clock = clock
+        self._asks = asks
         self._opened = ExitStack()
         self._groups: list[Group] = []
         try:
@@ -116,10 +119,8 @@ class Service:
         self._sandbox = Sandbox()
         # after everything else has stopped; it starts with the first uplink that needs it
         self._opened.callback(self._sandbox.stop)
-        scripts = javascript_types_of(settings, self._sandbox)
-        self.own_types = city_catalogue(settings, scripts)
-        self.catalogue = self.own_types.joined(neighbour_types())
-        self._codecs = keep(scripts)
+        self._types = TypesInForce(settings, self._sandbox, self._types_renewed, self._asks)
+        self.own_types, self.catalogue = self._types.own, self._types.all
         self.registry = RegistryFile(
             settings.devices.file and settings.path(settings.devices.file),
             settings.device,
@@ -308,7 +309,7 @@ class Service:
 
     def _readers(self) -> tuple[Part, ...]:
         judging = (self.engine, self.required, self.writer)
-        core = (self.latest, self.outbox, *judging, self.retention, self.drills)
+        core = (self.latest, self.outbox, *judging, self.retention, self.drills, self._types)
         return (*core, *(part for group in self._groups for part in group.parts))
 
     def _feeders(self) -> tuple[Part, ...]:
@@ -339,7 +340,7 @@ class Service:
             **{name: health for group in self._groups for name, health in group.health().items()},
             "store": self.writer.health,
             "latest": self.latest.health,
-            "codecs": Health(ok=False, detail=broken[:1000]) if broken else self._codecs,
+            "codecs": Health(ok=False, detail=broken[:1000]) if broken else self._types.health,
             "required": self.required.health,
             "devices": Health(ok=fault is None, detail=f"old list in force: {fault}"[:1000] if fault else ""),
         }
@@ -367,6 +368,10 @@ class Service:
         self.office.wake()
         self.board.catch_up(self.journal)
         self.incidents.catch_up(self.journal)
+
+    def _types_renewed(self) -> None:
+        if not self.registry.renew():
+            _log.warning("devices_not_reloaded", fault=str(self.registry.fault)[:1000])
 
     def _station_name(self, station: str) -> str:
         known = self.registry.current.stations.get(station)

@@ -1,8 +1,8 @@
-"""Ctrl-C and SIGTERM, for the commands that run until somebody stops them."""
+"""Ctrl-C and SIGTERM, for the commands that run until somebody stops them; SIGHUP, for the service."""
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -22,3 +22,16 @@ def stop_asked() -> Iterator[threading.Event]:
     finally:
         for each, handler in zip(SIGNALS, before, strict=True):
             signal.signal(each, handler)
+
+
+@contextmanager
+def on_hangup(then: Callable[[], object]) -> Iterator[None]:
+    """Calls `then` at SIGHUP, which would else end the program.
+
+    It is called between any two steps of the main thread, also of itself: it must take no lock.
+    """
+    before = signal.signal(signal.SIGHUP, lambda *_: then())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -95,6 +95,40 @@ class Sandbox:
         with self._turn:
             self._drop()
 
+    def forget(self, sha256: str) -> None:
+        """Let go of the warm context of a codec that is not in force any more; asked again, it is loaded."""
+        with self._turn:
+            worker = self._worker
+            if sha256 not in self._warm or worker is None or not worker.started:
+                return
+            self._warm.discard(sha256)
+            with contextlib.suppress(LimitReached):  # the next run finds it dead and starts another
+                worker.ask((sha256,), self.limits.call_s)
+
+    def load_fault(self, source: Source) -> str:
+        """Why a script cannot be loaded, "" where it can; without a frame. Never raises."""
+        with self._turn:
+            process = None
+            try:
+                process = self._running(math.inf)
+                process.ask((source.sha256, source.text, [], False, False, math.inf), self.limits.call_s)
+                kind, body = process.answer(self.limits.call_s)
+            except NotNow as why:
+                return why.words
+            except LimitReached as reached:
+                self._let_go(process)
+                return f"{reached.kind}: {reached.words or self._words[reached.kind]}"
+            self._warm.discard(source.sha256)
+            if kind == LOADED:
+                self._warm.add(source.sha256)
+                return ""
+            if kind not in {FAULT, TIMEOUT}:
+                self._drop()
+            if kind == FAULT:
+                return body.decode("utf-8", "replace")
+            limit = {TIMEOUT: "timeout", MEMORY: "memory"}.get(kind, "crash")
+            return f"{limit}: {self._words[limit]}"
+
     @property
     def fault(self) -> str:
         """Why the worker does not start, "" while it does."""

@@ -64,8 +64,9 @@ class JavascriptTypes:
 
     `shelf` has the pairs in force; without one, the map must agree with the text at hand. After loading,
     `held` says for which types another pair than that in the files is in force, and why; `remapped` which
-    types have another map than was kept, of the same text; `candidates` has what lies in the files. `keep`
-    puts on the shelf what is in force for the first time.
+    types have another map than was kept, of the same text; `candidates` has what lies in the files;
+    `in_force` by which pair each type was loaded. `keep` puts on the shelf what is in force for the first
+    time; `activated` loads what somebody else has put there since.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class JavascriptTypes:
         self.held: dict[str, str] = {}
         self.remapped: set[str] = set()
         self.candidates: dict[str, Candidate] = {}
+        self.in_force: dict[str, Pair] = {}
 
     def in_folder(self, folder: Path) -> Iterator[tuple[Path, Callable[[Path], DeviceType]]]:
         """The files of a folder that are types of this kind, each with what loads it."""
@@ -114,6 +116,25 @@ class JavascriptTypes:
         codec = JavascriptCodec(type_id, self._sandbox, Source.of(pair.codec), compile_map(file, map_file))
         return _device_type(type_id, map_file, codec, f_ports, self._required_missing)
 
+    def activated(self, type_id: str) -> DeviceType | None:
+        """The type by the pair that the shelf has now, whatever lies in the files; None: that is in force.
+
+        Raises DeviceTypeError where the pair cannot be used.
+        """
+        pair = None if self._shelf is None else self._shelf.activated(type_id)
+        if pair is None or pair == self.in_force.get(type_id):
+            return None
+        name = parse_map(type_id, pair.map).codec
+        f_ports: tuple[int, ...] = ()
+        if name and self._repository is not None:
+            with suppress(DevicesError):  # it may have lost the device; the codec is on the shelf
+                f_ports = self._repository.find(name).f_ports
+        loaded = self.build(type_id, type_id, pair, f_ports)
+        self.in_force[type_id] = pair
+        self.held.pop(type_id, None)
+        self.remapped.discard(type_id)
+        return loaded
+
     def keep(self) -> None:
         """Put on the shelf what is in force for the first time, or with a changed map. Raises OSError."""
         if self._shelf is not None:
@@ -138,6 +159,7 @@ class JavascriptTypes:
         if pair is None:
             return None
         self.held[type_id] = f"{why}; what was activated last stays in force"
+        self.in_force[type_id] = pair
         return self.build(type_id, type_id, pair)
 
     def _from_files(self, file: Path) -> DeviceType:
@@ -163,7 +185,7 @@ class JavascriptTypes:
         if faults:
             raise DeviceTypeError(*faults)
         self.candidates[type_id] = candidate
-        pair = self._in_force(candidate, in_force)
+        pair = self.in_force[type_id] = self._pair_of(candidate, in_force)
         loaded = self.build(type_id, str(file), pair, f_ports)
         vectors = read_vectors(file.with_name(f"{type_id}.vectors.yaml"))
         return replace(loaded, vectors=vectors)
@@ -184,7 +206,7 @@ class JavascriptTypes:
             raise DeviceTypeError(*(replace(each, file=str(file)) for each in error.faults)) from error
         return found.source.text, found.f_ports
 
-    def _in_force(self, candidate: Candidate, in_force: Pair | None) -> Pair:
+    def _pair_of(self, candidate: Candidate, in_force: Pair | None) -> Pair:
         """The pair to decode with. Never another codec than the one activated last."""
         type_id, given = candidate.type_id, candidate.pair
         if in_force is None:

@@ -5,7 +5,8 @@ stealing: no configuration, no environment, no file besides its two pipes. Each 
 (big endian) and a body. The first one to come in is the marshalled `Setup`, all others are a `Request`, also
 marshalled: (sha256, text or None, frames, normalize, fresh, seconds), a frame being (payload in hex, fPort,
 milliseconds since the epoch); text None: the codec is warm; seconds: after the first, no frame is begun that
-would not be done by then. An answer's first byte is its kind.
+would not be done by then. An answer's first byte is its kind. (sha256,) alone: that codec need not be kept
+warm any longer; it has no answer.
 """
 
 import contextlib
@@ -128,7 +129,11 @@ class _Worker:
     def serve(self) -> None:
         """Answer requests until nobody is left to ask."""
         while message := _receive():
-            self._batch(*marshal.loads(message))  # noqa: S302 - nobody but our parent can write to this pipe
+            request = marshal.loads(message)  # noqa: S302 - nobody but our parent can write to this pipe
+            if len(request) == 1:
+                self._warm.pop(request[0], None)
+            else:
+                self._batch(*request)
 
     def _batch(  # noqa: PLR0913, PLR0917 - a request, as it comes
         self,

@@ -362,3 +362,26 @@ def test_a_reserved_space_is_the_device_s_own(write):
     )
     devices = load_registry(write(text)).devices
     assert [each.reserved for each in devices.values()] == ["disabled", "charging", ""]
+
+
+def test_a_renewed_registry_is_another_snapshot_and_of_a_bad_file_the_old_devices(tmp_path):
+    file = tmp_path / "devices.csv"
+    types = {"one"}
+    good = "dev_eui,type,station,lat,lon\na84041ffff000001,{},bach,51,7\n"
+    file.write_text(good.format("one"))
+    registry_file = RegistryFile(file, catalogue=types)
+    first = registry_file.current
+    assert not registry_file.refresh()
+    assert registry_file.renew()
+    assert (registry_file.current, registry_file.current is first) == (first, False)
+    second = registry_file.current
+    file.write_text(good.format("other"))
+    assert not registry_file.renew()
+    assert (registry_file.current, registry_file.current is second) == (first, False)
+    assert "unknown type other" in str(registry_file.fault)
+    # the file is the same, and the type is there now
+    types.add("other")
+    assert not registry_file.refresh()
+    assert registry_file.renew()
+    assert registry_file.fault is None
+    assert registry_file.current.devices["a84041ffff000001"].type == "other"

@@ -247,3 +247,44 @@ def test_it_starts_again_after_somebody_killed_the_worker_but_not_after_stop():
 def test_whatever_script_and_payload_there_is_an_answer(sandbox, text, payload, port):
     outcome = ask(sandbox, text, payload, port)
     assert outcome.data is not None or outcome.errors
+
+
+def test_a_codec_that_is_let_go_of_is_loaded_again_when_it_is_asked(sandbox):
+    counting = Source.of("var n = 0; function decodeUplink() { return {data: {n: ++n}}; }")
+    other = Source.of("var m = 0; function decodeUplink() { return {data: {m: ++m}}; }")
+    sandbox.forget(counting.sha256)
+    assert [each.data for each in sandbox.run(counting, [Frame(1, b""), Frame(1, b"")])] == [
+        {"n": 1},
+        {"n": 2},
+    ]
+    assert [each.data for each in sandbox.run(other, [Frame(1, b"")])] == [{"m": 1}]
+    worker = sandbox._worker
+    sandbox.forget(counting.sha256)
+    sandbox.forget("no such codec")
+    assert [each.data for each in sandbox.run(counting, [Frame(1, b"")])] == [{"n": 1}]
+    assert [each.data for each in sandbox.run(other, [Frame(1, b"")])] == [{"m": 2}]
+    assert sandbox._worker is worker
+    worker.interrupt()
+    worker.process.wait()
+    sandbox.forget(counting.sha256)
+    assert [each.data for each in sandbox.run(counting, [Frame(1, b"")])] == [{"n": 1}]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("function decodeUplink() { throw 1; }", ""),
+        ("function decodeUplink(", "SyntaxError: "),
+        ("var x = 1;", "no decodeUplink, Decoder or Decode in this script"),
+        ("for (;;);", "timeout: "),
+        ("var a = []; for (;;) a.push(new ArrayBuffer(1 << 24));", "memory: "),
+    ],
+)
+def test_whether_a_script_can_be_loaded_at_all(text, fault):
+    good = Source.of("function decodeUplink() { return {data: {x: 1}}; }")
+    with Sandbox() as sandbox:
+        assert sandbox.load_fault(Source.of(text)).startswith(fault)
+        assert bool(sandbox.load_fault(Source.of(text))) == bool(fault)
+        assert sandbox.load_fault(good) == ""
+        assert sandbox.run(good, [Frame(1, b"")])[0].data == {"x": 1}
+    assert sandbox.load_fault(good) == "the sandbox has stopped"

@@ -344,3 +344,48 @@ def test_a_damaged_shelf_is_a_fault_and_no_other_codec(tmp_path, sandbox):
             load_catalogue, tmp_path / "types", scripts=JavascriptTypes(sandbox, shelf=shelf)
         )
         assert problem.startswith("is damaged")
+
+
+def test_what_is_activated_while_it_is_loaded_comes_from_the_shelf_alone(tmp_path, sandbox):
+    folder, shelf = tmp_path / "types", Shelf(tmp_path / "codecs")
+    write_type(folder, "acme-l1", IN_METRES, level_map(IN_METRES))
+    scripts = JavascriptTypes(sandbox, shelf=shelf)
+    assert scripts.activated("acme-l1") is None
+    types = load_catalogue(folder, scripts=scripts)
+    assert shelf.marks() == {}
+    scripts.keep()
+    marks = shelf.marks()
+    assert marks.keys() == {"acme-l1"}
+    assert scripts.activated("acme-l1") is None, "it is in force already"
+    # whatever lies in the files
+    write_type(folder, "acme-l1", "no script", "no map")
+    scripts.held["acme-l1"] = "another text"
+    shelf.activate("acme-l1", Pair(IN_MILLIMETRES, level_map(IN_MILLIMETRES, unit="cm")))
+    assert shelf.marks() != marks
+    level = scripts.activated("acme-l1")
+    assert [m.value for m in level.decode(85, LEVEL_PAYLOAD) if m.property == "water_distance"] == [300]
+    assert (scripts.activated("acme-l1"), scripts.held) == (None, {})
+    # what cannot be used is said, and is tried again
+    shelf.activate("acme-l1", Pair(IN_MILLIMETRES, level_map(IN_MILLIMETRES, unit="kPa")))
+    for _ in range(2):
+        with pytest.raises(DeviceTypeError, match="kPa cannot become mm"):
+            scripts.activated("acme-l1")
+    # in a catalogue: of this type the new one, of all others the same objects; of its joined ones too
+    joined = types.joined({"neighbour": types["decentlab-dl-tbrg"]})
+    before = dict(joined)
+    types.renew(types.joined({"acme-l1": level}))
+    joined.renew(types.joined({}))
+    assert joined["acme-l1"] is types["acme-l1"] is level
+    assert {id_ for id_, each in joined.items() if each is not before[id_]} == {"acme-l1"}
+    assert list(joined) == sorted(before)
+
+
+def test_a_map_of_the_repository_activated_while_it_is_loaded(tmp_path, sandbox):
+    shelf = Shelf(tmp_path / "codecs")
+    scripts = JavascriptTypes(sandbox, shelf=shelf, repository=Repository(acme_l1=IN_METRES))
+    types = load_catalogue(scripts=scripts)
+    assert types["acme-l1"].properties == ()
+    given = level_map(IN_METRES, more='codec = "acme/l1"')
+    shelf.activate("acme-l1", Pair(IN_METRES, given))
+    types.renew(types.joined({"acme-l1": scripts.activated("acme-l1")}))
+    assert types["acme-l1"].properties == ("water_distance", "battery_level")

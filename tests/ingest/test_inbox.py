@@ -4,7 +4,7 @@ import sqlite3
 import threading
 
 import pytest
-from level_codecs import level_map, write_type
+from level_codecs import IN_METRES, IN_MILLIMETRES, LEVEL_PAYLOAD, level_map, sha256, write_type
 
 from devices.catalogue import load_catalogue
 from devices.guess import MOST_FRAMES
@@ -219,3 +219,24 @@ def test_a_look_does_not_wait_for_another_longer_than_its_time(journal):
     while (found := inbox.look(seen)[0]).untried:
         pass
     assert found.guesses[0].type.id == "decentlab-dl-mbx"
+
+
+def test_a_type_in_another_version_is_tried_anew(journal, tmp_path):
+    with Sandbox() as sandbox:
+        scripts = JavascriptTypes(sandbox)
+        for codec in (IN_METRES, IN_MILLIMETRES):
+            write_type(tmp_path / sha256(codec), "acme-l1", codec, level_map(codec))
+        first, second = (
+            load_catalogue(tmp_path / sha256(codec), scripts=scripts) for codec in (IN_METRES, IN_MILLIMETRES)
+        )
+        inbox = Inbox(journal, Registry, first, budget_s=60)
+        refuse(journal, A, 1, payload=LEVEL_PAYLOAD, name="Acme L1")
+
+        def distance():
+            [device] = inbox.look(inbox.devices())
+            [found] = [each for each in device.guesses if each.type.id == "acme-l1"]
+            return next(each.value for each in found.newest if each.property == "water_distance")
+
+        assert distance() == 30
+        first.renew(second)
+        assert distance() == 30_000

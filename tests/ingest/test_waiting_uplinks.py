@@ -219,3 +219,25 @@ def test_what_a_limit_says_reaches_the_operator(journal, tmp_path):
         intake.take([up(EVIL, bytes([number]), number) for number in range(3)])
     assert journal.counts().by_reason == {"codec_waiting": 3}
     assert {row.rejected.detail for row in journal.rejected()} == {"timeout: no answer within 0.3 s"}
+
+
+def test_another_version_of_a_type_takes_what_was_refused_of_its_devices_and_of_no_others(journal, tmp_path):
+    """Also what had its call, and from the newest on where a walk was under way."""
+    (tmp_path / "acme-evil.js").write_text("function decodeUplink() { throw 'unknown payload'; }")
+    (tmp_path / "acme-slow.js").write_text("function decodeUplink() { throw 'still unknown'; }")
+    with Sandbox() as sandbox:
+        types = load_catalogue(tmp_path, scripts=JavascriptTypes(sandbox))
+        registry = RegistryFile(None, [device(EVIL, "acme-evil"), device(SLOW, "acme-slow")])
+        intake = Intake(journal, registry, types, PARSE, lambda: NOW_US, registry_poll_s=0.0)
+        intake.take([up(eui, bytes([number % 256]), number) for number in range(450) for eui in (EVIL, SLOW)])
+        for _ in range(3):
+            intake.late.tick()
+        assert journal.counts().by_reason == {"codec_error": 900}
+        (tmp_path / "acme-evil.js").write_text("function decodeUplink() { return {data: {}}; }")
+        types.renew(load_catalogue(tmp_path, scripts=JavascriptTypes(sandbox)))
+        registry.renew()
+        intake.start()
+        wait_for(lambda: not intake.late.busy and journal.counts().stored == 450, timeout_s=40)
+        intake.stop()
+    assert {row.uplink.dev_eui for row in journal.rejected(limit=1000)} == {SLOW}
+    assert journal.counts().by_reason == {"codec_error": 450}

@@ -212,7 +212,7 @@ def test_a_map_that_changed_alone_is_told_before_the_next_start(city):
     code, out, _ = city.run("check", "--config", str(city.config))
     assert code == 0
     assert (
-        "advice: codec of acme-l1: its map has changed and is in force with the next start; "
+        "advice: codec of acme-l1: its map has changed and is in force with the next start or reload; "
         "`stadtfunk codecs compare` shows what differs\n"
     ) in out
     code, out, _ = city.codecs("compare", "acme-l1")
