@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -16,7 +17,8 @@ def stop_asked() -> Iterator[threading.Event]:
     be lost in a finaliser, and then the program neither runs nor ends. A second signal changes nothing.
     """
     asked = threading.Event()
-    before = [signal.signal(each, lambda *_: asked.set()) for each in SIGNALS]
+    # in a thread of its own: the main one may be just where it holds the event's lock
+    before = [signal.signal(each, lambda *_: start_new_thread(asked.set, ())) for each in SIGNALS]
     try:
         yield asked
     finally:
