@@ -125,7 +125,7 @@ def test_closing_ends_every_listener(city):
         listener = Listener(hub)
         await listener.until("hello")
         threading.Thread(target=hub.close).start()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await listener._task
 
     run(city, scenario)

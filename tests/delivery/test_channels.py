@@ -11,6 +11,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 from alert_events import make_event
+from servers import free_port
 from servers import wait_for as until
 
 from alerts.delivery.channels import AppriseSender, Channel, Outcome
@@ -51,9 +52,7 @@ class Mailbox(Message):
 @pytest.fixture
 def mail_server():
     mailbox = Mailbox()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     controller = Controller(mailbox, hostname="127.0.0.1", port=port)
     controller.start()
     yield mailbox, port
