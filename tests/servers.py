@@ -48,7 +48,7 @@ def program(name: str) -> str:
     return path
 
 
-def wait_for(condition, timeout_s=60.0, what=""):
+def wait_for(condition, timeout_s=120.0, what=""):
     """Poll until the condition gives something true, and return that."""
     end = time.monotonic() + timeout_s
     while True:
@@ -219,7 +219,7 @@ class HttpServer:
     def start(self):
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self.command, stdout=log, stderr=log)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while True:
             try:
                 urllib.request.urlopen(self._alive, timeout=1).close()

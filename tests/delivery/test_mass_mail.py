@@ -49,7 +49,7 @@ def email_only(server, **options):
 def done(town, event, way="email", state="done"):
     wait_for(
         lambda: (event, way) in town.runs() and town.runs()[event, way].state == state,
-        60,
+        120,
         f"{event} by {way}: {town.runs()}, {town.mass.health}",
     )
 

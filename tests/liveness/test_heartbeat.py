@@ -24,7 +24,7 @@ class Heard:
         self._client.loop_start()
 
     def wait(self, count):
-        wait_for(lambda: len(self.bodies) >= count, 60, f"{count} heartbeats, heard {self.bodies}")
+        wait_for(lambda: len(self.bodies) >= count, 120, f"{count} heartbeats, heard {self.bodies}")
 
     def close(self):
         self._client.disconnect()
