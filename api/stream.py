@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
+import structlog
 
 from alerts.city.city_warning import CityWarning
 from alerts.delivery.city_messages import PUBLIC
@@ -37,6 +38,8 @@ _GATHER_S = 0.25
 _KEPT = 2_000
 _MOST_LISTENERS = 2_000
 
+_log = structlog.get_logger(__name__)
+
 
 @dataclass(slots=True)
 class _Message:
@@ -57,6 +60,7 @@ class _Ring:
         self.run = secrets.token_hex(4)
         self.messages: deque[_Message] = deque(maxlen=_KEPT)
         self.last = 0
+        self._forgotten = 0
 
     def add(
         self,
@@ -69,13 +73,20 @@ class _Ring:
             self.last += 1
             self.messages.append(_Message(self.last, points, warnings, city, congestions))
 
+    def forget(self) -> None:
+        """Something could not be told: everybody reads anew, also who comes back."""
+        self.last += 1
+        self.messages.clear()
+        self._forgotten = self.last
+
     def after(self, position: int) -> list[_Message]:
         newer = self.last - position
         return list(self.messages)[-newer:] if newer else []
 
     def lost(self, position: int) -> bool:
         """Whether something newer than a position is not known any more."""
-        return bool(self.messages) and position < self.messages[0].number - 1
+        oldest = self.messages[0].number - 1 if self.messages else self._forgotten
+        return position < oldest
 
     def position(self, last_event_id: str | None) -> int | None:
         run, _, number = (last_event_id or "").partition("-")
@@ -185,14 +196,19 @@ class Stream:
                 city, self._city = tuple(self._city.values()), {}
                 congestions, self._congestions = tuple(self._congestions.values()), {}
             if points or warnings or city or congestions:
-                view = View(self._services, self._book)
-                self._public.add(
-                    view.arrived(points),
-                    warnings_seen(view, warnings),
-                    [each for each in city if self._is_news(each)],
-                    seen_congestions(view, congestions),
-                )
-                self._operators.add(points, warnings, city, congestions)
+                try:
+                    view = View(self._services, self._book)
+                    self._public.add(
+                        view.arrived(points),
+                        warnings_seen(view, warnings),
+                        [each for each in city if self._is_news(each)],
+                        seen_congestions(view, congestions),
+                    )
+                    self._operators.add(points, warnings, city, congestions)
+                except Exception:  # noqa: BLE001 - whatever it is, what comes after it must be told
+                    _log.exception("stream_failed")
+                    for ring in (self._public, self._operators):
+                        ring.forget()
                 async with self._grown:
                     self._grown.notify_all()
                 await asyncio.sleep(_GATHER_S)

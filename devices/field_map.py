@@ -10,7 +10,6 @@ import tomllib
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -94,14 +93,6 @@ class MapFile(Strict):
         """maker-model in lower case; of the repository's names where it is the repository's codec."""
         name = self.codec.partition("@")[0] or f"{self.maker}-{self.model}"
         return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-
-
-def read_map_file(file: Path) -> MapFile:
-    """The map in a TOML file. Raises DeviceTypeError with every fault found."""
-    try:
-        return parse_map(str(file), file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DeviceTypeError(Fault(str(file), "file", str(error), "give a readable UTF-8 file")) from error
 
 
 def parse_map(file: str, text: str) -> MapFile:

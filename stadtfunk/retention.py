@@ -10,11 +10,12 @@ from ingest.sqlite_journal import SqliteJournal
 
 _DAY_US = 86_400_000_000
 _DAY_S = 86_400.0
+_AGAIN_S = 3_600.0
 _log = structlog.get_logger(__name__)
 
 
 class Retention:
-    """Prunes the journal at the start and once a day; does nothing without a limit."""
+    """Prunes the journal at the start and once a day, an hour after a failure; nothing without a limit."""
 
     def __init__(self, journal: SqliteJournal, days: int | None, clock: Callable[[], int]) -> None:
         self._journal = journal
@@ -38,8 +39,10 @@ class Retention:
         while not self._stopping.is_set():
             try:
                 pruned = self._journal.prune(self._clock() - (self._days or 0) * _DAY_US)
-            except JournalError as fault:
-                _log.warning("retention_failed", error=str(fault))
+            except Exception as fault:  # noqa: BLE001 - whatever it is, the journal must not grow for ever
+                known = isinstance(fault, JournalError)
+                _log.warning("retention_failed", error=str(fault), exc_info=not known)
+                self._stopping.wait(_AGAIN_S)
             else:
                 _log.info("retention", pruned=pruned)
-            self._stopping.wait(_DAY_S)
+                self._stopping.wait(_DAY_S)

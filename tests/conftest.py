@@ -14,6 +14,8 @@ from ingest.sqlite_journal import SqliteJournal
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+os.environ.setdefault("AIOSMTPD_CONTROLLER_TIMEOUT", "60")  # how long a mail server may take to start
+
 ON_CI = os.environ.get("CI") == "true"
 
 

@@ -37,7 +37,7 @@ class MailServer:
         opened = asyncio.run_coroutine_threadsafe(
             asyncio.start_server(self._serve, "127.0.0.1", self.port), self._loop
         )
-        self._server = opened.result(5)
+        self._server = opened.result(60)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def away(self):
@@ -49,12 +49,12 @@ class MailServer:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-        asyncio.run_coroutine_threadsafe(close(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(close(), self._loop).result(60)
 
     def stop(self):
         self.away()
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(60)
         self._loop.close()
 
     async def _serve(self, reader, writer):

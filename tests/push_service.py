@@ -128,7 +128,7 @@ class PushService:
     def stop(self):
         self.sender.close()
         self._server.shutdown()
-        self._thread.join(5)
+        self._thread.join(60)
         self._server.server_close()
 
 

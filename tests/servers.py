@@ -1,5 +1,8 @@
 """Real servers, started by the tests on free loopback ports in temporary folders."""
 
+import itertools
+import os
+import random
 import shutil
 import socket
 import subprocess
@@ -14,10 +17,27 @@ import paho.mqtt.publish
 import pytest
 
 
+def _ports():
+    """A range for each process of the test run, below the ports that the kernel gives to connections.
+
+    One of those could be taken by any connection before the server starts or while it is away: on loopback
+    even by one that asks for this very port, and is then connected to itself.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first, count = 12_000 + worker % 10 * 2_000, 2_000
+    return (first + number % count for number in itertools.count(random.randrange(count)))
+
+
+_PORTS = _ports()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that nobody listens on, and that no other test is given."""
+    for port in itertools.islice(_PORTS, 2_000):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def program(name: str) -> str:
@@ -28,7 +48,7 @@ def program(name: str) -> str:
     return path
 
 
-def wait_for(condition, timeout_s=60.0, what=""):
+def wait_for(condition, timeout_s=120.0, what=""):
     """Poll until the condition gives something true, and return that."""
     end = time.monotonic() + timeout_s
     while True:
@@ -91,7 +111,7 @@ class Mosquitto:
     def stop(self):
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(10)
+            self._process.wait(60)
             self._process = None
 
     def restart(self):
@@ -136,7 +156,7 @@ class Wire:
         self._listener.close()
         self.cut()
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
 
     def _accept(self):
         while True:
@@ -199,7 +219,7 @@ class HttpServer:
     def start(self):
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self.command, stdout=log, stderr=log)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while True:
             try:
                 urllib.request.urlopen(self._alive, timeout=1).close()
@@ -212,7 +232,7 @@ class HttpServer:
 
     def stop(self):
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 def influxd(folder: Path) -> HttpServer:

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import Request, Response
 from fastapi.concurrency import iterate_in_threadpool, run_in_threadpool
-from fastapi.responses import StreamingResponse
 
 from api.aggregates.expected import Spacing, per_second
 from api.aggregates.interval import read_interval
@@ -59,18 +58,16 @@ async def aggregated(
     layout, terms = wanted.layout, view.terms_of(each.property for each in series)
     if query.limit == "all":
         downloads: Downloads = request.app.state.downloads
-        downloads.admit()
 
         async def body() -> AsyncIterator[bytes]:
-            with downloads:
-                writer = encoder(query.f, layout, terms)
-                yield writer.head()
-                async for items in iterate_in_threadpool(wanted.all(after)):
-                    yield writer.chunk(items)
-                yield writer.tail()
+            writer = encoder(query.f, layout, terms)
+            yield writer.head()
+            async for items in iterate_in_threadpool(wanted.all(after)):
+                yield writer.chunk(items)
+            yield writer.tail()
 
         headers = common_headers(view, "no-store", terms=terms)
-        return StreamingResponse(body(), headers=headers, media_type=media_type(query.f))
+        return downloads.answer(body(), headers=headers, media_type=media_type(query.f))
     items, last = await run_in_threadpool(wanted.page, after, query.limit)
     return collection(
         request,

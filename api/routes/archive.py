@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import iterate_in_threadpool, run_in_threadpool
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse
 
 from api.aggregates.interval import day_bounds
 from api.caller import AnyCaller
@@ -98,9 +98,8 @@ async def of_day(
         headers = {"ETag": etag, **common_headers(public, _FOR_EVER, terms=terms)}
         return FileResponse(path, headers=headers, media_type=kind)
     downloads: Downloads = request.app.state.downloads
-    downloads.admit()
-    return StreamingResponse(
-        downloads.held(iterate_in_threadpool(parts)),
+    return downloads.answer(
+        iterate_in_threadpool(parts),
         headers=common_headers(public, "no-cache", terms=terms),
         media_type=kind,
     )

@@ -112,20 +112,18 @@ def _stream(
     store, form, qualities, terms = view.readings, asked.f, flags(asked), _terms(view, wanted)
 
     async def body() -> AsyncIterator[bytes]:
-        with downloads:
-            writer = encoder(form, layout, terms)
-            yield writer.head()
-            query: StoreQuery | None = replace(wanted, limit=_CHUNK)
-            while query is not None:
-                points = await run_in_threadpool(_fetch, store, query)
-                yield writer.chunk(reading_items(view, _of(points, qualities)))
-                full = len(points) == _CHUNK
-                query = replace(query, after=(points[-1].time_us, points[-1].series)) if full else None
-            yield writer.tail()
+        writer = encoder(form, layout, terms)
+        yield writer.head()
+        query: StoreQuery | None = replace(wanted, limit=_CHUNK)
+        while query is not None:
+            points = await run_in_threadpool(_fetch, store, query)
+            yield writer.chunk(reading_items(view, _of(points, qualities)))
+            full = len(points) == _CHUNK
+            query = replace(query, after=(points[-1].time_us, points[-1].series)) if full else None
+        yield writer.tail()
 
-    downloads.admit()
     headers = common_headers(view, "no-store", terms=terms)
-    return StreamingResponse(body(), headers=headers, media_type=media_type(form))
+    return downloads.answer(body(), headers=headers, media_type=media_type(form))
 
 
 def newest_by_place(points: Iterable[Point]) -> dict[tuple[str, str, str], Point]:

@@ -69,7 +69,7 @@ def with_inbox(town, folder):
 
     town.registry = registry.current
     town.changes |= {
-        "inbox": Inbox(town.journal, lambda: town.registry, catalogue),
+        "inbox": Inbox(town.journal, lambda: town.registry, catalogue, budget_s=60.0),
         "registration": Registration(town.list, catalogue=catalogue, added=refreshed),
     }
     town.unknown = Unknown(town)

@@ -175,7 +175,7 @@ class Town:
             "official_public": True,
             "tokens": self.tokens,
             "audit": self.audit,
-            "inbox": Inbox(self.journal, lambda: self.registry, catalogue()),
+            "inbox": Inbox(self.journal, lambda: self.registry, catalogue(), budget_s=60.0),
         }
         return Services(**(known | self.changes))
 
@@ -286,12 +286,12 @@ def follow(latest):
     told = threading.Event()
     leave = latest.listen(lambda _: told.set())
     latest.start()
-    assert told.wait(60), "waited in vain"
+    assert told.wait(120), "waited in vain"
     leave()
     wait_for(lambda: latest.health.ok)
 
 
-def wait_for(condition, seconds=60.0):
+def wait_for(condition, seconds=120.0):
 
     end = time.monotonic() + seconds
     while not condition():

@@ -45,7 +45,7 @@ def served(app):
     def stop():
         close_streams(app)
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
 
     try:
         wait_for(lambda: server.started)
@@ -68,6 +68,7 @@ class Watched:
     def __init__(self, browser, address, locale="de-DE", context=None, **options):
         self.complaints, self.outside = [], []
         self.page = context.new_page() if context else browser.new_page(locale=locale, **options)
+        self.page.set_default_timeout(120_000)  # a busy machine
         self.page.on(
             "console", lambda m: self.complaints.append(m.text) if m.type in {"error", "warning"} else None
         )
@@ -87,10 +88,20 @@ def opened(city, browser):
     with served(city.app()) as (address, _):
         watched = Watched(browser, address, viewport={"width": 1280, "height": 900})
         watched.page.goto(address)
-        watched.page.wait_for_selector(".connection[data-state=live]")
-        watched.page.wait_for_selector(".station")
+        loaded(watched.page)
         yield watched.page
         watched.close()
+
+
+def loaded(page):
+    """The stream runs and everything has been read: the first chart of a wide window comes last."""
+    page.wait_for_selector(".connection[data-state=live]")
+    page.wait_for_selector(".chart canvas")
+
+
+def shows(page, place, text):
+    """Wait for the text, also on the page that a form leads to."""
+    page.locator(place).filter(has_text=text).first.wait_for()
 
 
 def faults(page):
@@ -149,8 +160,7 @@ def test_official_warnings_are_not_shown_any_more_when_their_source_is_silent(ci
     with served(city.app()) as (address, _):
         page = browser.new_page(locale="de-DE")
         page.goto(address)
-        page.wait_for_selector(".connection[data-state=live]")
-        assert "Das ist keine Entwarnung." in page.locator("#official").inner_text()
+        shows(page, "#official", "Das ist keine Entwarnung.")
         assert page.locator(".official-warning").count() == 0
         page.close()
 
@@ -350,7 +360,7 @@ def test_a_lost_connection_is_shown(city, browser):
         watched.page.goto(address)
         watched.page.wait_for_selector(".connection[data-state=live]")
         stop()
-        watched.page.wait_for_selector(".connection[data-state=lost]", timeout=10_000)
+        watched.page.wait_for_selector(".connection[data-state=lost]")
         assert "Verbindung unterbrochen" in watched.page.locator("#connection").inner_text()
         assert watched.page.locator(".warning").count() == 1
         watched.page.close()

@@ -2,7 +2,7 @@
 
 import pytest
 from alerts_areas import AREAS
-from test_page import Watched, browser, faults, pytestmark, served
+from test_page import Watched, browser, faults, loaded, pytestmark, served
 
 __all__ = ["browser", "pytestmark"]
 
@@ -23,8 +23,7 @@ def opened(city, browser):
             "request", lambda request: watched.asked.append(request.url + (request.post_data or ""))
         )
         watched.page.goto(address)
-        watched.page.wait_for_selector(".area-row")
-        watched.page.wait_for_selector(".pin")
+        loaded(watched.page)
         yield watched
         watched.close()
 

@@ -2,7 +2,7 @@
 
 import pytest
 from city_orders import WHO, order, warned
-from test_page import AXE, WCAG, Watched, browser, pytestmark, served  # noqa: F401 - fixtures
+from test_page import AXE, WCAG, Watched, browser, loaded, pytestmark, served  # noqa: F401 - fixtures
 from warned_city import TEXTS
 
 
@@ -11,7 +11,7 @@ def opened(hall, browser):  # noqa: F811 - the fixture
     with served(hall.app()) as (address, _):
         watched = Watched(browser, address, viewport={"width": 1280, "height": 900})
         watched.page.goto(address)
-        watched.page.wait_for_selector(".connection[data-state=live]")
+        loaded(watched.page)
         yield watched.page
         watched.close()
 

@@ -251,7 +251,7 @@ def test_what_somebody_writes_is_not_overwritten(opened, flooded, warning):
     card.get_by_label("Was geschieht").first.fill("Mein Text")
     texts = {"de": CityText("Neu", "Neue Lage", "Neuer Rat")}
     flooded.office.decide(Order("propose", "B", "y", flooded.now_us, warning.id, texts=texts))
-    page.wait_for_selector("#decide [role=alert]:visible", timeout=10_000)
+    page.wait_for_selector("#decide [role=alert]:visible")
     assert "hat sich geändert, während" in card.inner_text()
     assert card.get_by_label("Was geschieht").first.input_value() == "Mein Text"
     card.get_by_role("button", name="Neuen Vorschlag übernehmen").click()

@@ -5,7 +5,7 @@ import re
 import pytest
 from small_town import LEVEL, MINUTE, T0, TOKEN, wait_for
 from starlette.testclient import TestClient
-from test_page import Watched, browser, faults, pytestmark, served
+from test_page import Watched, browser, faults, pytestmark, served, shows
 
 from alerts.event import Event, to_row
 from alerts.witnesses.words import joined
@@ -15,6 +15,15 @@ __all__ = ["browser", "pytestmark"]
 PHONE = {"width": 390, "height": 844}
 NAME = "Anna Meier"
 REFUSED = "Failed to load resource: the server responded with a status of 401 (Unauthorized)"
+
+
+# no button sends, and none has moved for longer than the page asks for
+SETTLED = """() => {
+  const buttons = [...document.querySelectorAll("#board button, #board summary")];
+  const tops = buttons.map((each) => `${each.disabled} ${each.getBoundingClientRect().top}`).join();
+  if (tops !== window.topsBefore) Object.assign(window, { topsBefore: tops, since: performance.now() });
+  return performance.now() - window.since > 800 && !buttons.some((each) => each.disabled);
+}"""
 
 
 @pytest.fixture
@@ -64,11 +73,7 @@ def log_in(watched, path="/console/incidents", token=TOKEN, name=NAME):
 
 def settle(page):
     """Buttons take no tap while the page has just moved: that is one for what stood there before."""
-    page.wait_for_timeout(800)
-
-
-def shows(page, place, text):
-    page.locator(place).filter(has_text=text).first.wait_for()
+    page.wait_for_function(SETTLED)
 
 
 def incident(town):
@@ -81,7 +86,7 @@ def no_sideways_scroll(page):
 
 def test_a_wrong_token_gets_nobody_in_and_is_not_kept(opened):
     page = log_in(opened, token="wrong", name="")
-    assert "nicht bekannt" in page.get_by_role("alert").first.inner_text()
+    shows(page, "[role=alert]", "nicht bekannt")
     assert page.context.cookies() == []
     assert not page.locator("#board").is_visible()
     assert page.get_by_label("Ihr Token").input_value() == ""
@@ -255,7 +260,7 @@ def test_when_the_service_is_away_the_page_says_so_and_keeps_what_it_knows(opene
     page = log_in(opened)
     page.wait_for_selector("#incidents .card")
     page.context.set_offline(True)
-    page.wait_for_selector("#trouble:visible", timeout=10_000)
+    page.wait_for_selector("#trouble:visible")
     assert "Sie sehen den Stand von" in page.locator("#trouble").inner_text()
     assert "Keine Verbindung" in page.locator("#connection").inner_text()
     assert page.locator("#incidents .card").count() == 1
@@ -263,7 +268,7 @@ def test_when_the_service_is_away_the_page_says_so_and_keeps_what_it_knows(opene
     page.wait_for_selector(".told.fault")
     assert "unbekannt" in page.locator("#incidents .told.fault").inner_text()
     page.context.set_offline(False)
-    page.wait_for_selector("#trouble", state="hidden", timeout=10_000)
+    page.wait_for_selector("#trouble", state="hidden")
     opened.complaints[:] = [each for each in opened.complaints if "ERR_INTERNET" not in each]
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from starlette.testclient import TestClient
 from subscription_town import ANNA, mails, subscribed, with_subscriptions
-from test_page import Watched, browser, faults, pytestmark, served
+from test_page import Watched, browser, faults, pytestmark, served, shows
 
 from alerts.subscriptions.subscription import Place
 
@@ -42,15 +42,15 @@ def test_a_resident_subscribes_with_the_map_and_the_address_list(city, browser, 
         page.get_by_label("E-Mail-Adresse").first.fill("anna@example.org")
         assert faults(page) == []
         page.get_by_role("button", name="Anmelden").click()
-        assert "Sehen Sie in Ihre Nachrichten" in page.inner_text("h1")
+        shows(page, "h1", "Sehen Sie in Ihre Nachrichten")
         assert faults(page) == []
         ((_, _, token),) = mails(file)
         page.goto(f"{address}/subscriptions/{token}")
-        assert "Warngebiet Gierath" in page.inner_text("main")
+        shows(page, "main", "Warngebiet Gierath")
         assert file.known(ANNA) is None
         assert faults(page) == []
         page.get_by_role("button", name="Bestätigen").click()
-        assert "Bestätigt" in page.inner_text(".said")
+        shows(page, ".said", "Bestätigt")
         page.wait_for_selector("path.area")
         assert faults(page) == []
         choices = file.known(ANNA).choices
@@ -59,10 +59,10 @@ def test_a_resident_subscribes_with_the_map_and_the_address_list(city, browser, 
         assert (choices.quiet.start_min, choices.quiet.end_min) == (22 * 60, 6 * 60)
         page.get_by_label("Gierath").first.uncheck()
         page.get_by_role("button", name="Änderung speichern").click()
-        assert "Gespeichert." in page.inner_text(".said")
+        shows(page, ".said", "Gespeichert.")
         assert Place("area", "gierath") not in file.known(ANNA).choices.places
         page.get_by_role("button", name="Keine Nachrichten mehr").click()
-        assert "Sie bekommen keine Nachrichten mehr" in page.inner_text("h1")
+        shows(page, "h1", "Sie bekommen keine Nachrichten mehr")
         assert file.known(ANNA) is None
         watched.close()
 
@@ -73,18 +73,19 @@ def test_without_scripts_and_in_english(city, browser, file):
         page = context.new_page()
         page.goto(address)
         page.get_by_role("link", name="Warnungen per Nachricht bekommen").click()
-        assert page.inner_text("h1") == "Get warnings"
+        shows(page, "h1", "Get warnings")
         page.get_by_label("Gierath village").check()
         page.get_by_label("E-mail address").first.fill("anna@example.org")
         page.get_by_role("button", name="Sign up").click()
+        shows(page, "h1", "Look at your messages")
         ((_, _, token),) = mails(file)
         page.goto(f"{address}/subscriptions/{token}")
         page.get_by_role("button", name="Confirm").click()
-        assert "Confirmed" in page.inner_text(".said")
+        shows(page, ".said", "Confirmed")
         assert page.get_by_label("Gierath village").is_checked()
         assert file.known(ANNA).choices.language == "en"
         page.get_by_role("link", name="Deutsch").click()
-        assert page.inner_text("h1") == "Ihre Auswahl"
+        shows(page, "h1", "Ihre Auswahl")
         context.close()
 
 
@@ -96,7 +97,7 @@ def test_what_is_missing_is_said_and_nothing_is_lost(city, browser, file):
         page.get_by_label("E-Mail-Adresse").first.fill("anna@example.org")
         page.get_by_label("Ab welcher Schwere?").select_option("Extreme")
         page.get_by_role("button", name="Anmelden").click()
-        assert "Wählen Sie mindestens ein Gebiet" in page.locator("[role=alert]").inner_text()
+        shows(page, "[role=alert]", "Wählen Sie mindestens ein Gebiet")
         assert page.get_by_label("Ab welcher Schwere?").input_value() == "Extreme"
         assert page.get_by_label("E-Mail-Adresse").first.input_value() == "anna@example.org"
         assert faults(page) == []

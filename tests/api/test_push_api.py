@@ -7,7 +7,7 @@ from push_service import FakeBrowser
 from servers import wait_for
 from starlette.testclient import TestClient
 from subscription_town import mails, with_subscriptions
-from test_page import Watched, browser, faults, pytestmark, served
+from test_page import Watched, browser, faults, pytestmark, served, shows
 
 from alerts.web_push.vapid import Vapid, new_private_key
 from api.services import PushDesk
@@ -153,10 +153,10 @@ def test_a_resident_subscribes_with_this_browser_and_leaves(visitor):
     assert file.find(token).choices.places[0].ref == "gierath"
     assert page.evaluate("navigator.serviceWorker.getRegistration('/').then(r => !!r.active)")
     page.get_by_role("link", name="Auswahl ansehen, ändern oder beenden").click()
-    assert "einen Browser" in page.inner_text("main")
+    shows(page, "main", "einen Browser")
     assert faults(page) == []
     page.get_by_role("button", name="Keine Nachrichten mehr").click()
-    assert "Sie bekommen keine Nachrichten mehr" in page.inner_text("h1")
+    shows(page, "h1", "Sie bekommen keine Nachrichten mehr")
     assert file.find(token) is None
     page.goto(f"{address}/subscribe")
     wait_for(lambda: page.evaluate("localStorage.getItem('stadtfunk-subscription')") is None)

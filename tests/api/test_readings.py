@@ -1,3 +1,4 @@
+import asyncio
 import csv
 import io
 from datetime import UTC, datetime, timedelta
@@ -137,6 +138,62 @@ def test_a_fifth_long_download_is_put_off(city):
         app.state.downloads._running = 4
         answer = client.get(READINGS, params={"limit": "all"})
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+
+
+async def status_of(app, path, query, go_on):
+    """What an answer begins with; its body is not taken before `go_on`."""
+    begun = []
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "root_path": "",
+        "headers": [],
+        "client": ("203.0.113.7", 1),
+        "server": ("city.example", 80),
+    }
+
+    async def receive():
+        await asyncio.Event().wait()
+
+    async def send(message):
+        if message["type"] == "http.response.start":
+            begun.append(message["status"])
+        await go_on.wait()
+
+    await app(scope, receive, send)
+    return begun[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        (READINGS, b"limit=all"),
+        (READINGS, b"limit=all&interval=PT1H"),
+        ("/api/v1/archive/precipitation/2026-07-14.csv", b""),
+    ],
+)
+def test_of_twelve_long_downloads_at_the_same_moment_four_begin(city, path, query):
+    app = city.app()
+
+    async def main():
+        go_on = asyncio.Event()
+        async with app.router.lifespan_context(app):
+            asked = [asyncio.create_task(status_of(app, path, query, go_on)) for _ in range(12)]
+            for _ in range(200):
+                await asyncio.sleep(0.01)
+            go_on.set()
+            first = await asyncio.gather(*asked)
+            return sorted(first), await status_of(app, path, query, go_on)
+
+    first, later = asyncio.run(main())
+    assert first == [200] * 4 + [503] * 8
+    assert later == 200, "a place is free again"
 
 
 def test_csv_follows_rfc_4180(operator):

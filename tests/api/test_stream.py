@@ -6,8 +6,10 @@ from small_town import MINUTE, RAIN, SECRET, T0
 from starlette.testclient import TestClient
 from stream_listener import Listener, parse
 
+from api.routes.warning_item import warnings_seen
 from api.stream import HEARTBEAT_S, Stream
 from api.visibility import SeriesBook
+from ingest.errors import JournalError
 
 
 def run(town, scenario, **options):
@@ -111,13 +113,45 @@ def test_a_heartbeat_comes_in_time_also_when_only_secrets_happen(city):
     async def scenario(hub):
         listener = Listener(hub)
         await listener.until("hello")
-        for i in range(12):
-            city.measure(SECRET, T0 + (i + 1) * MINUTE, ("water_level", 99.0 + i))
+        for i in range(2_000):
+            city.measure(SECRET, T0 + (i + 1) * 1_000_000, ("water_level", 99.0 + i % 100))
             await asyncio.sleep(0.05)
+            if listener.kinds.count("heartbeat") >= 2:
+                break
         assert listener.kinds.count("heartbeat") >= 2
         await listener.leave()
 
     run(city, scenario, heartbeat_s=0.2)
+
+
+def test_a_change_that_cannot_be_told_is_a_reset_and_the_next_one_is_told(city, monkeypatch):
+    """A book that cannot be read for a moment, as when the journal's disk fails."""
+    broken = iter([True])
+
+    def warnings_seen_once_not(*arguments):
+        if next(broken, False):
+            raise JournalError("disk I/O error")
+        return warnings_seen(*arguments)
+
+    monkeypatch.setattr("api.stream.warnings_seen", warnings_seen_once_not)
+
+    async def scenario(hub):
+        public, staff = Listener(hub), Listener(hub, "leitstelle")
+        _, _, before = await public.until("hello")
+        await staff.until("hello")
+        city.warn("strunde-gierath", episode="one")
+        for each in (public, staff):
+            await each.until("reset")
+        city.warn("z-haupt", episode="two")
+        for each in (public, staff):
+            _, warnings, _ = await each.until("warnings")
+            assert [item["id"] for item in warnings["items"]] == ["two"]
+            await each.leave()
+        late = Listener(hub, last=before)
+        await late.until("reset")
+        await late.leave()
+
+    run(city, scenario)
 
 
 def test_closing_ends_every_listener(city):
@@ -125,7 +159,7 @@ def test_closing_ends_every_listener(city):
         listener = Listener(hub)
         await listener.until("hello")
         threading.Thread(target=hub.close).start()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await listener._task
 
     run(city, scenario)

@@ -32,7 +32,7 @@ def read(content):
     return len(pages), pages[0].extract_text()
 
 
-def until(condition, seconds=60):
+def until(condition, seconds=120):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"

@@ -47,7 +47,7 @@ def make_endpoint():
                 message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 endpoint.requests += 1
                 if endpoint.mode == "hang":
-                    endpoint.release.wait(60)
+                    endpoint.release.wait(600)
                     self.close_connection = True
                     return
                 if endpoint.delay_s:

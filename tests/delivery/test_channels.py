@@ -11,6 +11,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 from alert_events import make_event
+from servers import free_port
 from servers import wait_for as until
 
 from alerts.delivery.channels import AppriseSender, Channel, Outcome
@@ -51,9 +52,7 @@ class Mailbox(Message):
 @pytest.fixture
 def mail_server():
     mailbox = Mailbox()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     controller = Controller(mailbox, hostname="127.0.0.1", port=port)
     controller.start()
     yield mailbox, port
@@ -114,7 +113,7 @@ def test_a_hanging_call_is_left_behind_and_its_outcome_unknown(endpoint):
     sender = AppriseSender(Channel("hook", endpoint.url + "?rto=60"), timeout_s=0.3)
     assert send(sender).status == "unknown"
     assert sender.hanging == 1
-    endpoint.mode = "ok"
+    endpoint.mode, sender._calls._timeout_s = "ok", 60.0
     assert send(sender).status == "sent"
     endpoint.release.set()
     until(lambda: sender.hanging == 0)

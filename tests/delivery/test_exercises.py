@@ -23,7 +23,7 @@ class Refusing:
 
     def send(self, text, **_):
         self.busy.set()
-        self.hold.wait(10)
+        self.hold.wait(60)
         if not self.open:
             return Outcome("refused")
         self.texts.append(text)

@@ -29,7 +29,7 @@ def test_one_damaged_subscription_keeps_nobody_else_from_being_told(town, server
         connection.execute("UPDATE subscriptions SET contact = ? WHERE id = ?", (broken, damaged))
     town.start(lambda stopping: {"email": pool(server.port, stopping)})
     town.happens(notice("e1", "raise", severity="Extreme"))
-    wait_for(lambda: town.runs().get(("e1", "email")) and town.runs()["e1", "email"].state == "done", 20)
+    wait_for(lambda: town.runs().get(("e1", "email")) and town.runs()["e1", "email"].state == "done", 120)
     assert set(server.taken) == {*people} - {people[2]}
 
 

@@ -52,7 +52,7 @@ def test_kill_at_random_moments(tmp_path, endpoint):
                         write_events(journal, event)
                 time.sleep(chance.uniform(0, 0.6))
         with running(journal_path, path, endpoint.url):
-            until(lambda: len({number(body) for body in endpoint.bodies()}) == len(sent), timeout_s=60)
+            until(lambda: len({number(body) for body in endpoint.bodies()}) == len(sent), timeout_s=120)
             until(lambda: not _open(path))
     with closing(Deliveries(path)) as deliveries:
         receipts = {receipt.event: receipt for receipt in deliveries.receipts(limit=10_000)}

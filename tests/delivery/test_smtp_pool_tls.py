@@ -45,7 +45,7 @@ def test_everybody_is_told_over_starttls_with_the_login(town, office, tls):
     subscribe(town.subscriptions, people)
     town.start(ways(office, tls[1]))
     town.happens(notice("e1", "raise"))
-    wait_for(lambda: town.runs() and town.runs()["e1", "email"].state == "done", 20, town.mass.health)
+    wait_for(lambda: town.runs() and town.runs()["e1", "email"].state == "done", 120, town.mass.health)
     assert sorted(to for (to,), _ in office.mails) == people
     assert all(mail["From"].addresses[0].addr_spec == SENDER.addr_spec for _, mail in office.mails)
     assert {each.ssl is not None for each in office.sessions} == {True}, "the login goes over TLS only"
@@ -73,5 +73,5 @@ def test_a_wrong_password_is_said_clearly_and_not_repeated(town, office, tls):
     assert health.detail == "the mail server refuses user and password (535)"
     assert office.mails == []
     town.restart(ways(office, tls[1]))
-    wait_for(lambda: town.runs()["e1", "email"].state == "done", 20, town.mass.health)
+    wait_for(lambda: town.runs()["e1", "email"].state == "done", 120, town.mass.health)
     assert sorted(to for (to,), _ in office.mails) == people, "who could not be told is told once it is right"

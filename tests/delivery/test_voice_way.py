@@ -37,7 +37,7 @@ class TelephoneService:
                 service.asked.append(json.loads(body))
                 status = service.answers.pop(0) if service.answers else 202
                 if status == "hang":
-                    service.release.wait(60)
+                    service.release.wait(600)
                     self.close_connection = True
                     return
                 self.send_response(status)
@@ -72,8 +72,9 @@ def service():
 @pytest.fixture
 def town(tmp_path, service):
     town = Town(tmp_path)
+    town.timeout_s = 60.0
     town.ways = lambda stopping: {
-        "voice": VoiceWay(Webhook("voice", service.url, secret=SECRET), stopping, timeout_s=0.3)
+        "voice": VoiceWay(Webhook("voice", service.url, secret=SECRET), stopping, timeout_s=town.timeout_s)
     }
     yield town
     town.close()
@@ -150,6 +151,7 @@ def test_a_number_that_is_not_to_be_called_is_asked_for_once(town, service):
 
 def test_a_service_that_hangs_is_said_and_tried_three_times(town, service):
     service.answers = ["hang"] * 3
+    town.timeout_s = 0.3
     subscribe(town.subscriptions, [BERTA], "voice")
     town.start(town.ways)
     town.happens(notice("e1", "raise"))

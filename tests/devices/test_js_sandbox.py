@@ -2,7 +2,6 @@
 
 import base64
 import threading
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -234,7 +233,7 @@ def test_it_starts_again_after_somebody_killed_the_worker_but_not_after_stop():
     with Sandbox(Limits(call_s=10.0)) as sandbox:
         assert ask(sandbox, TS013 % "{ data: { a: 1 } }").data == {"a": 1}
         sandbox._worker.process.kill()
-        time.sleep(0.1)
+        sandbox._worker.process.wait(60)
         assert ask(sandbox, TS013 % "{ data: { a: 2 } }").data == {"a": 2}
         sandbox.stop()
         sandbox.start()

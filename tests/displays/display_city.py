@@ -70,7 +70,7 @@ class Watched(Listener):
         self.column = Column(area, now=lambda: time.monotonic() + self.ahead_s)
         super().__init__(port, *self.column.topics)
 
-    def shows(self, text, timeout_s=15):
+    def shows(self, text, timeout_s=60):
         wait_for(lambda: text in self.column.shows(), timeout_s, f"{text!r} in {self.messages}")
 
     def _take(self, topic, payload, retained, expiry_s):

@@ -98,7 +98,7 @@ def test_what_stands_there_runs_out_when_we_are_gone(town, mosquitto):
     town.start(f"mqtt://127.0.0.1:{wire.port}")
     wait_for(lambda: {LINE, OBJECT, ALL} <= retained(broker.port, "stadtfunk/#").keys(), what="the lines")
     wire.close()
-    wait_for(lambda: not {LINE, OBJECT, ALL} & retained(broker.port, "stadtfunk/#").keys(), 15, "to run out")
+    wait_for(lambda: not {LINE, OBJECT, ALL} & retained(broker.port, "stadtfunk/#").keys(), what="to run out")
 
 
 def test_signs_go_on_while_the_engine_of_the_warnings_hangs(town, mosquitto, listener):

@@ -158,7 +158,7 @@ def test_a_second_engine_shuts_out_the_first(journal):
     first.stop()
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=120):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "too long"

@@ -74,7 +74,7 @@ def test_flags_are_stored_once_and_right_through_failures_and_restarts(journal, 
         store.failures = number % 3
         writer = StoreWriter(journal, store, judge=flagging(), linger_s=0, pause_s=0.001)
         writer.start()
-        assert writer.drain(10)
+        assert writer.drain(120)
         writer.stop()
     assert stored(store) == list(zip(VALUES, FLAGS, strict=True))
 
@@ -86,7 +86,7 @@ def test_a_batch_that_fails_is_not_judged_twice(journal, store):
     for number in range(len(VALUES)):
         put(journal, number)
         time.sleep(0.002)
-    assert writer.drain(10)
+    assert writer.drain(120)
     writer.stop()
     assert stored(store) == list(zip(VALUES, FLAGS, strict=True))
 
@@ -96,7 +96,7 @@ def test_a_judge_that_fails_stops_nothing(journal, store, monkeypatch):
     put(journal, 0)
     writer = StoreWriter(journal, store, judge=flagging(), linger_s=0)
     writer.start()
-    assert writer.drain(10)
+    assert writer.drain(120)
     writer.stop()
     assert stored(store) == [(20.0, 1)]
 

@@ -5,12 +5,12 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 import pytest
 import yaml
 from paho.mqtt import client as mqtt
+from servers import free_port, wait_for
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
@@ -132,9 +132,7 @@ class Broker:
     """mosquitto with our configuration and ACL, and a port and a folder of its own."""
 
     def __init__(self, folder):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         passwords = folder / "passwords"
         passwords.touch(mode=0o600)
         for user in ("stadtfunk", "chirpstack", "gateway"):
@@ -161,10 +159,7 @@ class Broker:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
         )
-        deadline = time.monotonic() + 10
-        while not self.listens():
-            assert time.monotonic() < deadline, "mosquitto does not listen"
-            time.sleep(0.05)
+        wait_for(self.listens, what="mosquitto")
 
     def listens(self):
         with socket.socket() as knock:
@@ -181,13 +176,13 @@ class Broker:
             ),
             capture_output=True,
             text=True,
-            timeout=10,
+            timeout=60,
             check=False,
         )
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ def body(**changes):
     return json.dumps(chirpstack(**changes)).encode()
 
 
-def collect(sink, count, timeout_s=10.0):
+def collect(sink, count, timeout_s=60.0):
     """The next deliveries with together at least `count` messages."""
     deliveries = []
     end = time.monotonic() + timeout_s

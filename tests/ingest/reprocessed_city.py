@@ -104,7 +104,7 @@ class City:
         writer = StoreWriter(self.journal, self.store, linger_s=0)
         writer.start()
         try:
-            assert writer.drain(30)
+            assert writer.drain(120)
         finally:
             writer.stop()
 

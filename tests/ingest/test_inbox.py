@@ -85,7 +85,7 @@ def test_a_journal_of_before_gets_the_index(journal, tmp_path):
 
 def test_the_inbox_leaves_out_who_is_registered_and_looks_again_when_heard_again(journal):
     registry = Registry()
-    inbox = Inbox(journal, lambda: registry, load_catalogue())
+    inbox = Inbox(journal, lambda: registry, load_catalogue(), budget_s=60.0)
     for at in range(60):
         refuse(journal, A, at)
     refuse(journal, B, 100)

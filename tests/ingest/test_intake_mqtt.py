@@ -41,7 +41,7 @@ class Gate:
         self.open = threading.Event()
 
     def append(self, accepted, refused=()):
-        self.open.wait(10)
+        self.open.wait(60)
         return self._journal.append(accepted, refused)
 
     def __getattr__(self, name):
@@ -83,7 +83,7 @@ def test_two_network_servers_at_once_with_duplicates(mosquitto, consume, take_in
     ]
     for thread in threads:
         thread.start()
-    wait_for(lambda: intake.stats.messages == 880, timeout_s=20)
+    wait_for(lambda: intake.stats.messages == 880)
     for thread in threads:
         thread.join()
     counts = journal.counts()

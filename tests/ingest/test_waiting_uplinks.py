@@ -100,7 +100,7 @@ def test_uplinks_of_a_worker_that_does_not_start_are_taken_once_it_does(
     assert len(starts.read_text()) <= 8, "0.1 s, 0.2 s, 0.4 s ...: no spinning"
     assert journal.counts().by_reason == {"codec_waiting": 3}
     monkeypatch.setattr(process, "_WORKER", program)
-    wait_for(lambda: journal.counts().rejected == 0, timeout_s=40)
+    wait_for(lambda: journal.counts().rejected == 0)
     assert intake.late.accepted == 3
     assert journal.counts().stored == 4
 
@@ -126,9 +126,9 @@ def test_equal_payloads_wait_for_the_end_of_the_quarantine_and_the_one_that_kill
     assert journal.counts().by_reason == {"codec_timeout": 1}
     intake.start()
     hand_over(intake, taken[1:])
-    wait_for(lambda: journal.counts().by_reason == {"codec_timeout": 1, "codec_waiting": 2}, timeout_s=20)
+    wait_for(lambda: journal.counts().by_reason == {"codec_timeout": 1, "codec_waiting": 2})
     assert {uplink.f_cnt for _, uplink, _ in journal.uplinks()} == {4}
-    wait_for(lambda: journal.counts().stored == 3, timeout_s=20)
+    wait_for(lambda: journal.counts().stored == 3)
     assert journal.counts().by_reason == {"codec_timeout": 1}
     [row] = journal.rejected()
     assert row.uplink.f_cnt == 1
@@ -141,7 +141,7 @@ def test_an_equal_payload_that_kills_as_well_is_refused_for_it(intake, journal, 
     intake.take([up(EVIL, b"\x07", number, odd=True) for number in (1, 2)])
     assert journal.counts().by_reason == {"codec_timeout": 1, "codec_waiting": 1}
     intake.start()
-    wait_for(lambda: journal.counts().by_reason == {"codec_timeout": 2}, timeout_s=20)
+    wait_for(lambda: journal.counts().by_reason == {"codec_timeout": 2})
     time.sleep(0.5)
     assert not intake.late.busy
     assert journal.counts().rejected == 2
@@ -153,8 +153,8 @@ def test_a_slow_codec_gets_on_beside_an_endless_one(intake, journal):
     loops = [up(EVIL, bytes([1 + n]), n, odd=True) for n in range(6)]
     intake.start()
     hand_over(intake, [*loops, *slow, up(GOOD, b"\x01", 1), message(chirpstack())])
-    wait_for(lambda: journal.counts().by_reason == {"codec_timeout": 6}, timeout_s=30)
-    wait_for(lambda: journal.counts().stored == 14, timeout_s=30)
+    wait_for(lambda: journal.counts().by_reason == {"codec_timeout": 6})
+    wait_for(lambda: journal.counts().stored == 14)
 
 
 def test_stop_does_not_wait_for_endless_loops(intake, journal):
@@ -188,8 +188,8 @@ def test_a_row_that_somebody_else_took_first_stops_nobody(intake, journal, tmp_p
     monkeypatch.setattr(journal, "rejected", rejected)
     with capture_logs() as logs:
         intake.start()
-        wait_for(lambda: journal.counts().rejected == 0, timeout_s=8)
-        wait_for(lambda: not intake.late.busy, timeout_s=8)
+        wait_for(lambda: journal.counts().rejected == 0)
+        wait_for(lambda: not intake.late.busy)
         intake.stop()
     other.close()
     assert journal.counts().stored == 5

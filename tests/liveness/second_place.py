@@ -29,7 +29,7 @@ class SecondPlace:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 place.received.append((self.path, json.loads(body)))
                 if place.hanging:
-                    place._ended.wait(20)
+                    place._ended.wait(60)
                 self.send_response(place.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()

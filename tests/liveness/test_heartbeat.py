@@ -24,7 +24,7 @@ class Heard:
         self._client.loop_start()
 
     def wait(self, count):
-        wait_for(lambda: len(self.bodies) >= count, 15, f"{count} heartbeats, heard {self.bodies}")
+        wait_for(lambda: len(self.bodies) >= count, 120, f"{count} heartbeats, heard {self.bodies}")
 
     def close(self):
         self._client.disconnect()
@@ -148,7 +148,7 @@ def test_a_place_that_hangs_delays_neither_the_others_nor_the_stop(beating, plac
         wait_for(lambda: other.received and place.received)
         began = time.monotonic()
         slow.stop()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 8  # the request would take ten
     finally:
         other.close()
 

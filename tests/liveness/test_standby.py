@@ -200,7 +200,7 @@ class Ready(SecondPlace):
         self.body, self.status = body, status
 
     def answer(self):
-        return json.dumps(self.body).encode()
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,10 @@ class Ready(SecondPlace):
         ({"parts": {"engine": {"ok": True}, "standby": {"ok": True}}}, 200, False),
         ({"parts": {}}, 200, False),
         ([], 200, False),
+        (b"no json", 200, False),
+        (b"[" * 100_000, 200, False),
     ],
+    ids=["well", "degraded", "stuck", "standby", "nothing", "list", "no json", "too deep"],
 )
 def test_readyz_is_a_sign_of_life_when_the_engine_works(body, status, alive):
     ready = Ready(body, status)

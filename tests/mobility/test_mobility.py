@@ -92,7 +92,7 @@ def told(it):
     return it.traffic(), it.parking()
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=120):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "too long"

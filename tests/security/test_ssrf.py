@@ -115,7 +115,7 @@ class SmsService(ThreadingHTTPServer):
 
     def stop(self):
         self.shutdown()
-        self._thread.join(5)
+        self._thread.join(60)
         self.server_close()
 
 

@@ -202,7 +202,7 @@ def test_too_many_at_a_time_are_told_to_come_back(service, send, stuck, monkeypa
     assert codes == [503, 503, 429, 429]
     assert send("ttn", tts(time_us=NOW_US)).status_code == 503  # another one's room is its own
     stuck()
-    wait_for(lambda: service.intake.stats.messages == 3, 30)
+    wait_for(lambda: service.intake.stats.messages == 3, 120)
     monkeypatch.setattr("api.routes.uplinks.ANSWER_S", 30.0)
     assert send("loriot", loriot(time_us=NOW_US)).status_code == 204
 

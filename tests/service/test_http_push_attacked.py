@@ -224,7 +224,7 @@ def test_killed_just_after_2xx(door):
     threads = [threading.Thread(target=some, args=(1000 * n,)) for n in range(8)]
     for thread in threads:
         thread.start()
-    wait_for(lambda: len(acknowledged) >= 40, 60)
+    wait_for(lambda: len(acknowledged) >= 40, 120)
     door.stop(signal.SIGKILL)
     for thread in threads:
         thread.join()
@@ -248,7 +248,7 @@ def test_a_full_disk_is_never_answered_with_2xx(door):
     resource.prlimit(door.pid, resource.RLIMIT_FSIZE, (hard, hard))
     assert wait_for(lambda: door.push(body)[0] == 204, 90)
     assert door.counters() == [1, 2]
-    wait_for(door.ready, 60)
+    wait_for(door.ready, 120)
 
 
 def test_stopped_while_somebody_waits(door):
@@ -257,7 +257,7 @@ def test_stopped_while_somebody_waits(door):
     codes = []
     waiting = threading.Thread(target=lambda: codes.append(door.push(up(1))[0]))
     waiting.start()
-    wait_for(lambda: not door.ready(), 60)
+    wait_for(lambda: not door.ready(), 120)
     assert door.stop() == 0
     waiting.join()
     assert not 200 <= codes[0] < 300

@@ -133,7 +133,7 @@ def test_hundreds_are_registered_while_they_send(service):
     finally:
         done.set()
         sender.join()
-    wait_for(lambda: not service.get(inbox)[0]["items"], 60, "an empty inbox")
+    wait_for(lambda: not service.get(inbox)[0]["items"], 120, "an empty inbox")
     sample = range(0, COUNT, 5)
     wait_for(lambda: all(levels(service, n) == expected[n] for n in sample), 120, "every reading once")
     assert service.sink.received == [], "nobody is told of the past"

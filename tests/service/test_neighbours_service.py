@@ -161,7 +161,7 @@ def test_while_all_of_them_hang_the_city_s_own_gauge_warns_and_the_service_stops
     text = config[0].read_text()
     own = text[text.index("[[device]]") : text.index("[[api.token]]")]
     config[0].write_text(f'{text.replace(own, "")}{server}[devices]\nfile = "devices.csv"\n')
-    official.pages = {path: Page(b"x" * 50, seconds=0.2) for path in ("/stations.json", "/cap.zip")}
+    official.pages = {path: Page(b"x" * 50, seconds=1.0) for path in ("/stations.json", "/cap.zip")}
     service, _, operator = start()
     wait_for(lambda: service.consumers[0].health.ok and official.asked)
     broker.publish(*level_uplink(gauge, gauge.stages_cm[0] + 3, 1, random.Random(1)))
@@ -174,7 +174,7 @@ def test_while_all_of_them_hang_the_city_s_own_gauge_warns_and_the_service_stops
     assert raised["station"] == gauge.station
     began = time.monotonic()
     service.neighbours.stop()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20  # the request would take 30
 
 
 def test_a_high_value_of_a_gauge_with_an_announced_fault_is_unverified(official, start):

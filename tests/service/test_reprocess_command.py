@@ -116,8 +116,8 @@ class Town:
         return StoreWriter(self.journal, self.store), engine
 
     def catch_up(self, engine):
-        wait_for(lambda: self.journal.cursor("engine") >= self.journal.last_seq(), 60, engine.health)
-        wait_for(lambda: self.journal.cursor("store") >= self.journal.last_seq(), 60, "the store writer")
+        wait_for(lambda: self.journal.cursor("engine") >= self.journal.last_seq(), 120, engine.health)
+        wait_for(lambda: self.journal.cursor("store") >= self.journal.last_seq(), 120, "the store writer")
 
     def start(self, *arguments):
         return subprocess.Popen(
@@ -180,7 +180,7 @@ def test_killed_in_the_middle_beside_the_service_and_gone_on(town):
         town.codec(10, PERCENT)
 
         killed = town.start()
-        wait_for(lambda: town.position() or killed.poll() is not None, 60, "a first page")
+        wait_for(lambda: town.position() or killed.poll() is not None, 120, "a first page")
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
         assert killed.returncode == -signal.SIGKILL
@@ -205,7 +205,7 @@ def test_killed_in_the_middle_beside_the_service_and_gone_on(town):
     # nor after a restart
     writer, engine = town.readers()
     engine.start()
-    wait_for(lambda: engine.stats.batches or engine.cursor == town.journal.last_seq(), 60, engine.health)
+    wait_for(lambda: engine.stats.batches or engine.cursor == town.journal.last_seq(), 120, engine.health)
     engine.stop()
     assert town.journal.events(0, 1000) == []
 

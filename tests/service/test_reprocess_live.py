@@ -223,8 +223,8 @@ def test_killed_interrupted_twice_at_once_while_uplinks_come(town_and_store):  #
     town.start()
     town.send(150, HIGH)
     town.send(30)
-    wait_for(lambda: sink.messages("high"), 60, "an alert about the high water")
-    wait_for(town.caught_up, 60, "the readers")
+    wait_for(lambda: sink.messages("high"), 120, "an alert about the high water")
+    wait_for(town.caught_up, 120, "the readers")
     told, events = len(sink.received), town.events()
     wrong = held(store)
     assert len(wrong) == 2 * HISTORY + 4
@@ -270,7 +270,7 @@ def test_killed_interrupted_twice_at_once_while_uplinks_come(town_and_store):  #
     finally:
         quiet.set()
         life.join()
-    wait_for(town.caught_up, 60, "the readers")
+    wait_for(town.caught_up, 120, "the readers")
     fresh, notes = town.fresh()
     assert len(fresh) > HISTORY
     assert held(store) == fresh

@@ -105,7 +105,7 @@ def test_the_command_serves_it(config, tmp_path):
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        wait_for(answers, 60, "the scratch instance")
+        wait_for(answers, 120, "the scratch instance")
         headers, made = ask("Things", {"name": "a", "description": "b"})
         assert headers["location"] == f"{base}/Things(1)" == made["@iot.selfLink"]
         assert "ratelimit" not in headers, "a suite of tests asks as fast as it can"

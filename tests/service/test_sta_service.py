@@ -61,7 +61,7 @@ def test_an_uplink_becomes_an_observation(tmp_path, mosquitto, gauge):
         topic, payload = level_uplink(gauge, 33.0, 1, random.Random(1))
         broker.publish(topic, payload)
         api = TestClient(service.app(), base_url="http://pegel.example.org")
-        found = wait_for(lambda: api.get("/sta/v1.1/Observations?$filter=result eq 33").json()["value"], 20)
+        found = wait_for(lambda: api.get("/sta/v1.1/Observations?$filter=result eq 33").json()["value"], 120)
         datastream = api.get(f"{found[0]['@iot.selfLink']}/Datastream").json()
         assert datastream["properties"]["property"] == "water_level"
         own = f"v1.1/Datastreams({datastream['@iot.id']})/Observations"

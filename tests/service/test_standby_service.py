@@ -77,8 +77,8 @@ def test_one_speaks_whoever_dies(services, sinks, gauges):
     first.start()
     second.start()
     rises(gauges[0], 0)
-    wait_for(lambda: at_first.received, 20, "the first to speak")
-    wait_for(lambda: any(second.pages("/api/v1/warnings")), 20, "the stand-by to see it")
+    wait_for(lambda: at_first.received, 120, "the first to speak")
+    wait_for(lambda: any(second.pages("/api/v1/warnings")), 120, "the stand-by to see it")
     assert at_second.received == []
 
     first.kill()
@@ -90,14 +90,14 @@ def test_one_speaks_whoever_dies(services, sinks, gauges):
     assert numbers(again) & set().union(*map(numbers, said(at_first)))
 
     rises(gauges[1], 0)
-    wait_for(lambda: len(at_second.received) >= 3, 20, "what the stand-by sees itself")
+    wait_for(lambda: len(at_second.received) >= 3, 120, "what the stand-by sees itself")
 
     first.start()
-    wait_for(lambda: any("wieder da" in text for text in said(at_second)), 20, "the stand-by to hold again")
+    wait_for(lambda: any("wieder da" in text for text in said(at_second)), 120, "the stand-by to hold again")
     before = len(at_second.received), len(at_first.received)
     rises(gauges[1], 2)
-    wait_for(lambda: len(at_first.received) > before[1], 20, "the first to speak again")
-    wait_for(lambda: second.metrics()["stadtfunk_journal_uplinks"] == 3, 20)
+    wait_for(lambda: len(at_first.received) > before[1], 120, "the first to speak again")
+    wait_for(lambda: second.metrics()["stadtfunk_journal_uplinks"] == 3, 120)
     assert len(at_second.received) == before[0]
     request = urllib.request.Request(f"http://127.0.0.1:{second.port}/readyz")
     with urllib.request.urlopen(request) as answer:

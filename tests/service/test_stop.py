@@ -31,7 +31,7 @@ def test_a_signal_under_load_ends_every_part(service, number):
         began = time.monotonic()
         code = service.stop(number)
     assert code == 0
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 40
     assert (service.folder / "service.log").read_text().splitlines()[-1].split("]")[1].split()[0] == "stopped"
 
 

@@ -102,6 +102,6 @@ def test_two_services_do_not_meet(city, gauges):
     assert two_api.get("/metrics", headers=stolen).status_code in {401, 403}
     began = time.monotonic()
     stop(one)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 40
     publish_two(*[calm.stages_cm[0] - 19] * 3)
     wait_for(lambda: two.journal.counts().stored > 2, what="the other service goes on")

@@ -54,7 +54,7 @@ def eventually(question, seconds):
 
 def get(url, token=None):
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
 
 
@@ -141,7 +141,7 @@ def test_the_storm_shows_in_the_api_and_the_demo_ends_cleanly(start, tmp_path, e
     stations = get(f"{url}/api/v1/stations?limit=100")["items"]
     assert len(stations) == 38
     in_force = eventually(
-        lambda: [each for each in get(f"{url}/api/v1/warnings")["items"] if each["status"] == "in_force"], 30
+        lambda: [each for each in get(f"{url}/api/v1/warnings")["items"] if each["status"] == "in_force"], 120
     )
     assert {each["measure"] for each in in_force} <= {
         "dwd_starkregen",

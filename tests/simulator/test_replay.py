@@ -43,7 +43,7 @@ class Listener:
         assert self._subscribed.wait(60)
 
     def wait_for(self, count):
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while len(self.got) < count and time.monotonic() < until:
             time.sleep(0.01)
         return self.got

@@ -143,7 +143,7 @@ def test_a_broker_that_was_away_hears_what_it_missed_and_nothing_twice(town, mos
         wait_for(lambda: not updates.health.ok)
         broker.start()
         with ear_at(broker) as ear:
-            wait_for(lambda: updates.health.ok, 40)
+            wait_for(lambda: updates.health.ok, 120)
             measured(town, 2, 3.0)
             wait_for(lambda: 3.0 in ear.results())
     assert updates.published == 3
@@ -160,7 +160,7 @@ def test_of_more_than_can_wait_the_newest_are_told(town, mosquitto, monkeypatch)
             measured(town, minute, float(minute))
         wait_for(lambda: len(list(town.store.latest())) == 1 and town.store.latest()[0].value == 9.0)
         broker.start()
-        wait_for(lambda: updates.published == 3, 40)
+        wait_for(lambda: updates.published == 3, 120)
         assert updates.skipped == 7
 
 

@@ -185,7 +185,7 @@ class Listener:
     def stop(self):
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        self._thread.join(5)
+        self._thread.join(60)
 
 
 def test_a_name_that_leads_into_the_citys_network_is_never_connected_to(monkeypatch, push):
