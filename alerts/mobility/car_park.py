@@ -112,7 +112,8 @@ class ParkingPlan:
     `cap` most vehicles a minute that are real, `window` minutes in which every counter has its say, `night`
     cars at night or LEARNED or UNKNOWN, `share`: the watched spaces speak for the others; slots in use:
     `tellers` what its number follows from, `watched` single spaces, `apart` reserved ones, by whom they are
-    for; `spaces_for` how many of those there are.
+    for; `spaces_for` how many of those there are. `same[slot]`: others that the running total of the same
+    device tells, of those slots that have such.
     """
 
     slot_of: Slots
@@ -134,6 +135,7 @@ class ParkingPlan:
     watched: Sequence[Slots]
     apart: Sequence[Mapping[Reserved, Slots]]
     spaces_for: Sequence[Mapping[Reserved, int]]
+    same: Mapping[int, Slots]
     zone: tzinfo = UTC
 
 

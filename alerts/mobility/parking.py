@@ -49,11 +49,19 @@ def step(  # noqa: PLR0913, PLR0917 - two tables of state and the clock beside t
     return found
 
 
-def rearrange(sensors: Rows, parks: Rows, plan: ParkingPlan) -> Slots:
-    """Follow a new plan: car parks whose sensors are others now; returns those that changed.
+def rearrange(sensors: Rows, parks: Rows, plan: ParkingPlan) -> tuple[Slots, Slots]:
+    """Follow a new plan: car parks whose sensors are others now; returns sensors and car parks that changed.
 
-    A number from counters stays as it is.
+    A number from counters stays as it is. A counter that was turned round goes on from its last word; one
+    that stood elsewhere in between begins anew.
     """
+    turned = []
+    for slot, others in plan.same.items():
+        newest = int(others[sensors["time"][others].argmax()])
+        if plan.effect[slot] and sensors["time"][slot] < sensors["time"][newest]:
+            same = plan.park[slot] == plan.park[newest]
+            sensors[slot] = sensors[newest] if same else np.zeros_like(sensors[slot])
+            turned.append(slot)
     changed = []
     for park, source in enumerate(plan.source):
         row = parks[park]
@@ -61,7 +69,7 @@ def rearrange(sensors: Rows, parks: Rows, plan: ParkingPlan) -> Slots:
         if source != "counters" and row["mark"] and row["occupied"] != total:
             trust.shift(row, total - int(row["occupied"]))
             changed.append(park)
-    return np.array(changed, np.int64)
+    return np.array(turned, np.int64), np.array(changed, np.int64)
 
 
 def _close(  # noqa: PLR0913, PLR0917 - see step()
