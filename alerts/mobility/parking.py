@@ -143,7 +143,7 @@ def _take(sensors: Rows, parks: Rows, plan: ParkingPlan, readings: Amounts) -> N
         (
             np.where(counter, change, 0)[kept],
             (counter | (role == RESERVED))[kept],
-            first[kept],
+            (first & (role != RESERVED) & (plan.effect[slot] != 0))[kept],
             np.minimum(begin, end - 1)[kept],
             end[kept],
         ),
@@ -151,7 +151,7 @@ def _take(sensors: Rows, parks: Rows, plan: ParkingPlan, readings: Amounts) -> N
 
 
 def _change(parks: Rows, park: Slots, changes: Amounts, how: tuple[Ints, Bools, Bools, Ints, Ints]) -> None:
-    """Let numbers change. `how`: passages, of gates, whether it is a series' first word, from when to when.
+    """Let numbers change. `how`: passages, of gates, whether it is a teller's first word, from when to when.
 
     Cars in and out are spread evenly over the time since the counter's word before, as far as the minutes
     reach back.
@@ -168,7 +168,8 @@ def _change(parks: Rows, park: Slots, changes: Amounts, how: tuple[Ints, Bools, 
     passed = np.clip(minute * MINUTE_US - begin[:, None], 0, length[:, None])
     part = _part(change[:, None], passed, length[:, None])
     state["ring"] += (part - counted[:, None]).astype(np.int32)
-    moved = (change != 0) | first
+    # the first word of all is when the number has been known from
+    moved = (change != counted) | (first & (state["changed"] == 0))
     state["changed"] = np.where(moved, np.maximum(state["changed"], time), state["changed"])
     state["time"] = np.maximum(state["time"], time)
     parks[park] = state
