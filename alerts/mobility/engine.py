@@ -108,7 +108,6 @@ class Mobility:
         self._listeners: tuple[Listener, ...] = ()
         # over the machine: the loop changes it, parking() and traffic() read it
         self._lock = threading.Lock()
-        self._max_ahead_us = round(max_ahead_s * 1_000_000)
         self._machine: Machine | None = None
         self._traffic: tuple[SiteCounts, ...] | None = None
         self._found: list[Found] = []
@@ -144,7 +143,7 @@ class Mobility:
         """What was taken while a clock was ahead keeps out what comes, until that time is reached."""
         machine = self._machine
         ahead_us = 0 if machine is None else machine.newest_us - self._clock()
-        if ahead_us <= self._max_ahead_us:
+        if ahead_us <= self._reader.max_ahead_us:
             return ""
         return (
             f"the newest reading is {ahead_us // 60_000_000} minutes ahead of this machine's clock, and what "

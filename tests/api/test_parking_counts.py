@@ -121,7 +121,7 @@ def test_corrections_come_newest_first_page_by_page(counted):
         of_one = client.get(f"{BASE}/corrections?station=z-haupt").json()["items"]
         assert [each["station"] for each in of_one] == ["z-haupt", "z-haupt"]
         typo = client.get(f"{BASE}/corrections?station=p-typo")
-        assert (typo.status_code, typo.json()["detail"]) == (404, "there is no station 'p-typo'")
+        assert (typo.status_code, typo.json()["detail"]) == (404, "there is no public station 'p-typo'")
         csv = client.get(f"{BASE}/corrections?f=csv").text.splitlines()
         assert csv[0] == "station,time,before,after,reason,detail"
         assert client.get(f"{BASE}/corrections?from=then").status_code == 400
