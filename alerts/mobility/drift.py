@@ -42,7 +42,7 @@ GUESTS = 0.02
 """Share of the capacity by which a number is expected to be wrong after a night: guests may have stayed."""
 
 LOOK_AGAIN = 4
-"""Quarters of an hour after which one that was left out is looked at once more: what MARKS reaches back to."""
+"""So many quarters later one that was left out is looked at once more: what MARKS reaches back to."""
 _EVERY_UNTOLD = (1 << LOOK_AGAIN) - 1
 _HOUR_US = 3_600_000_000
 _FIRST_HOUR, _LAST_HOUR = 1, 5

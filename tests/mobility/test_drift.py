@@ -307,7 +307,7 @@ def test_a_silent_gate_leaves_the_number_as_it_was_and_says_so_until_it_is_back(
 
 
 def held_back(minutes, order):
-    """Gates whose gateway sends nothing for so many minutes and all of it afterwards; a space elsewhere speaks.
+    """Gates whose gateway sends nothing for so many minutes, and all of it afterwards; others speak.
 
     One car comes in a minute. `order` of what was kept.
     """
