@@ -14,6 +14,7 @@ from alerts.incidents.incident import Incident
 from alerts.incidents.incident import fold as fold_incidents
 from alerts.warning import Warning, fold  # noqa: A004 - the field's word, see there
 from ingest.journal import EventRow, Journal
+from ingest.listeners import Listeners
 
 KEPT_US = 24 * 3_600_000_000
 """How long an ended warning stays on the board."""
@@ -47,7 +48,7 @@ class WarningBoard:
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._lock = threading.RLock()
-        self._listeners: list[Listener] = []
+        self._listeners: Listeners[tuple[Warning, ...]] = Listeners("board_listener_failed")
         self._warnings: Mapping[str, Warning] = MappingProxyType({})
         # episodes that ended and left the board: a replay must not bring them back
         self._gone: set[str] = set()
@@ -89,8 +90,7 @@ class WarningBoard:
             self._version += 1
             result = tuple(changed.values())
             # inside the lock, so that listeners hear of changes in their order
-            for listener in tuple(self._listeners):
-                _tell(listener, result)
+            self._listeners.tell(result)
         return result
 
     def snapshot(self) -> Snapshot:
@@ -111,15 +111,7 @@ class WarningBoard:
 
         Keep it short: it holds the board. Returns what ends the listening.
         """
-        with self._lock:
-            self._listeners.append(callback)
-
-        def leave() -> None:
-            with self._lock:
-                if callback in self._listeners:
-                    self._listeners.remove(callback)
-
-        return leave
+        return self._listeners.add(callback)
 
     def _of_incident(self, event: Event, warnings: Mapping[str, Warning]) -> list[Warning]:
         """The warnings that look different because of what an event says about their incident."""
@@ -151,11 +143,3 @@ def _readable(row: EventRow) -> Event | None:
         with suppress(OSError, ValueError):
             _log.error("event_unreadable", event_id=row.id, fault=str(fault))
         return None
-
-
-def _tell(listener: Listener, changed: tuple[Warning, ...]) -> None:
-    try:
-        listener(changed)
-    except Exception:  # noqa: BLE001 - a listener's fault must not stop the board
-        with suppress(OSError, ValueError):
-            _log.exception("board_listener_failed")

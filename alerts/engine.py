@@ -30,6 +30,7 @@ from devices.registry import Registry
 from ingest.gateways import Reception
 from ingest.health import Health
 from ingest.journal import Journal
+from ingest.listeners import Listeners
 from ingest.reading import Readings
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Engine:
         self._listening_us: dict[str, int] = {}
         self._ticked_us = 0
         self._sights: tuple[Sight, ...] = ()
-        self._listeners: list[Listener] = []
+        self._listeners: Listeners[tuple[Event, ...]] = Listeners("engine_listener_failed")
         self._recalled: list[Decision] = []
         self._decisions: Errands[Decision, Event] = Errands(DecisionRefusedError)
         self._reader = JournalReader(
@@ -150,14 +151,7 @@ class Engine:
 
     def listen(self, callback: Listener) -> Callable[[], None]:
         """Call back with new events after their commit, in the engine's thread. Returns what ends it."""
-        with self._lock:
-            self._listeners = [*self._listeners, callback]
-
-        def leave() -> None:
-            with self._lock:
-                self._listeners = [each for each in self._listeners if each is not callback]
-
-        return leave
+        return self._listeners.add(callback)
 
     def levels(self, station: str | None = None) -> tuple[LevelOutlook, ...]:
         """Every level gauge's rise and what it is heading for; of one station or of all."""
@@ -335,12 +329,4 @@ class Engine:
         fresh = tuple(event for event in events if event.id in ids)
         self.stats.events += len(fresh)
         if fresh:
-            for listener in self._listeners:
-                _tell(listener, fresh)
-
-
-def _tell(listener: Listener, events: tuple[Event, ...]) -> None:
-    try:
-        listener(events)
-    except Exception:  # noqa: BLE001 - a listener's fault is not the engine's
-        _log.exception("engine_listener_failed")
+            self._listeners.tell(fresh)

@@ -70,7 +70,7 @@ class JournalReader(Generic[State]):
     what open() gives; `commit` makes durable what there is. `registry` gives the current registry, `clock` µs
     since the epoch: readings dated more than `max_ahead_s` in the future are not sane. A commit is due every
     `checkpoint_s`. start(), stop() and what tells how the reader does are for any thread, the rest for its.
-    `fault`: what keeps it from its work, "" nothing.
+    `fault`: what keeps it from its work, "" nothing. `max_ahead_us` is `max_ahead_s` in µs.
     """
 
     def __init__(  # noqa: PLR0913 - everything is injected
@@ -102,7 +102,7 @@ class JournalReader(Generic[State]):
         self._commit = commit
         self._stats = stats
         self._words = words
-        self._max_ahead_us = round(max_ahead_s * 1_000_000)
+        self.max_ahead_us = round(max_ahead_s * 1_000_000)
         self._checkpoint_s = checkpoint_s
         self._batch_uplinks = batch_uplinks
         self._state: State | None = None
@@ -174,7 +174,7 @@ class JournalReader(Generic[State]):
 
     def sane(self, readings: Readings) -> Readings:
         """Those that are not dated in the future."""
-        sane = readings["time_us"] <= self._clock() + self._max_ahead_us
+        sane = readings["time_us"] <= self._clock() + self.max_ahead_us
         self._stats.ahead += len(readings) - int(sane.sum())
         return readings[sane]
 

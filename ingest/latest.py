@@ -9,6 +9,7 @@ import structlog
 from ingest.errors import IngestError
 from ingest.health import Health
 from ingest.journal import Journal
+from ingest.listeners import Listeners
 from ingest.reading import Readings, Series
 from ingest.store import Point, Store, missing
 from ingest.store_writer import PART
@@ -39,7 +40,7 @@ class LatestValues:
         self._order: list[Series] = []
         self._at: dict[str, list[Series]] = {}
         self._series: list[Series] = []
-        self._listeners: list[Listener] = []
+        self._listeners: Listeners[Sequence[Point]] = Listeners("latest_values_listener_failed")
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._faults = {"journal": "not started", "store": "not read yet"}
@@ -99,15 +100,7 @@ class LatestValues:
 
         Called in the follower's thread: hand the points on, do no work. Filling from the store calls nobody.
         """
-        with self._lock:
-            self._listeners.append(callback)
-
-        def unsubscribe() -> None:
-            with self._lock:
-                if callback in self._listeners:
-                    self._listeners.remove(callback)
-
-        return unsubscribe
+        return self._listeners.add(callback)
 
     def _fill(self) -> None:
         pause_s = self._pause_s
@@ -169,12 +162,8 @@ class LatestValues:
                     self._newest[point.series] = point
                     changed.append(point)
             self.version += len(changed)
-            listeners = tuple(self._listeners) if changed else ()
-        for listener in listeners:
-            try:
-                listener(changed)
-            except Exception:  # noqa: BLE001 - one listener must not take the others down
-                _log.exception("latest_values_listener_failed")
+        if changed:
+            self._listeners.tell(changed)
 
 
 def _newest_points(series: Sequence[Series], readings: Readings) -> list[Point]:

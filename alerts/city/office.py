@@ -27,6 +27,7 @@ from alerts.event import Event, Severity, from_row, to_row
 from ingest.errors import Fenced
 from ingest.health import Health
 from ingest.journal import Journal
+from ingest.listeners import Listeners
 
 PART = "city-office"
 KEPT_US = 24 * 3_600_000_000
@@ -69,7 +70,7 @@ class CityOffice:
         # over everything that is folded and committed; what is handed out is an immutable snapshot
         self._lock = threading.RLock()
         self._warnings: Mapping[str, CityWarning] = MappingProxyType({})
-        self._listeners: tuple[Listener, ...] = ()
+        self._listeners: Listeners[Sequence[CityWarning]] = Listeners("city_listener_failed")
         self._cursor = 0
         self._fence = 0
         self._fault = ""
@@ -107,14 +108,7 @@ class CityOffice:
 
         Returns what ends the listening.
         """
-        with self._lock:
-            self._listeners = (*self._listeners, callback)
-
-        def leave() -> None:
-            with self._lock:
-                self._listeners = tuple(each for each in self._listeners if each is not callback)
-
-        return leave
+        return self._listeners.add(callback)
 
     def warnings(self) -> tuple[CityWarning, ...]:
         """Proposed, in force, and ended or declined in the last 24 hours; the latest change first."""
@@ -188,8 +182,7 @@ class CityOffice:
                     changed[after.id] = after
         if changed:
             self._warnings = MappingProxyType(dict(self._register.warnings))
-            for listener in self._listeners:
-                _call(listener, tuple(changed.values()))
+            self._listeners.tell(tuple(changed.values()))
 
     def _commit(self, events: Sequence[Event]) -> int:
         rows = [to_row(event) for event in events]
@@ -220,10 +213,3 @@ class CityOffice:
                 _log.exception("city_office_failed")
                 self._stopping.wait(pause)
                 pause = min(2 * pause, _BACK_OFF_S[1])
-
-
-def _call(listener: Listener, changed: Sequence[CityWarning]) -> None:
-    try:
-        listener(changed)
-    except Exception:  # noqa: BLE001 - a listener's fault must not stop the office
-        _log.exception("city_listener_failed")

@@ -74,6 +74,7 @@ PARK = np.dtype(
         ("least", "<i8"),
         ("most", "<i8"),
         ("strayed", "<i8"),
+        ("untold", "<i8"),
         ("nights", "<i4", (NIGHTS,)),
         ("ring", "<i4", (MARKS,)),
     ]
@@ -89,7 +90,7 @@ Of drift: `bound_passages` when last the number could be no more than the truth,
 learned drift is taken off, `shifted` by how much the number was moved since all of it was known, `drifted`
 cars in `drifted_passages` learned. Of confidence: `doubt` the error expected at `sure` (0: never), and the
 passages then; `least` and `most` the number was since the night, and by how much it had `strayed` to what is
-impossible."""
+impossible. `untold`: which of the newest closed quarters were left out, bit 0 of the last one."""
 
 
 class HandCount(NamedTuple):
@@ -112,7 +113,8 @@ class ParkingPlan:
     `cap` most vehicles a minute that are real, `window` minutes in which every counter has its say, `night`
     cars at night or LEARNED or UNKNOWN, `share`: the watched spaces speak for the others; slots in use:
     `tellers` what its number follows from, `watched` single spaces, `apart` reserved ones, by whom they are
-    for; `spaces_for` how many of those there are.
+    for; `spaces_for` how many of those there are. `same[slot]`: others that the running total of the same
+    device tells, of those slots that have such.
     """
 
     slot_of: Slots
@@ -134,6 +136,7 @@ class ParkingPlan:
     watched: Sequence[Slots]
     apart: Sequence[Mapping[Reserved, Slots]]
     spaces_for: Sequence[Mapping[Reserved, int]]
+    same: Mapping[int, Slots]
     zone: tzinfo = UTC
 
 

@@ -5,7 +5,7 @@ readings and is spread evenly over it, a single event to its moment; totals stay
 quarter of an hour is one in every German time, too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +29,10 @@ MINUTES = (5, 15, 60)
 class CountsPlan:
     """Slots are count series; `sites[slot]` is None for one that is not used.
 
-    `standing`: its device is at its station now. `settle`: µs after the end of a cell from which on a reading
-    that changes it comes late.
+    `standing`: its device is at its station now. `present`: somebody counts at its site, or is about to.
+    `settle`: µs after the end of a cell from which on a reading that changes it comes late. `same`: other
+    slots that the running total of the same device tells, of those slots that have such, `turns`; `line` is
+    the same for all of one running total.
     """
 
     slot_of: Slots
@@ -38,7 +40,11 @@ class CountsPlan:
     sites: Sequence[Site | None]
     devices: Sequence[str]
     standing: Bools
+    present: Bools
     settle: Ints
+    same: Mapping[int, Slots]
+    turns: Bools
+    line: Slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +130,27 @@ def step(rows: Rows, plan: CountsPlan, batch: Batch, seen: Ints, tally: Tally) -
     """
     slot, time, value = batch
     amount = np.rint(value).astype(np.int64)
-    return joined(
-        [
-            cells
-            for part in rounds(slot)
-            for cells in _take(
-                rows, plan.curves, Amounts(slot[part], time[part], amount[part]), seen[part], tally
-            )
-        ]
-    )
+    found = []
+    for part in rounds(plan.line[slot]):
+        on = part[~_begin_anew(rows, plan, Amounts(slot[part], time[part], amount[part]))]
+        if len(on):
+            found += _take(rows, plan.curves, Amounts(slot[on], time[on], amount[on]), seen[on], tally)
+    return joined(found)
+
+
+def _begin_anew(rows: Rows, plan: CountsPlan, readings: Amounts) -> Bools:
+    """Let counters begin anew that have counted in another direction, or elsewhere, since their last reading.
+
+    What they rose by was counted there. Returns which readings did that.
+    """
+    anew = np.zeros(len(readings.slot), np.bool_)
+    heard = rows["head"]["time"]
+    for i in np.flatnonzero(plan.turns[readings.slot]).tolist():
+        slot, time, amount = (int(each[i]) for each in readings)
+        if heard[slot] < min(time, int(heard[plan.same[slot]].max())):
+            curve.restart(rows[slot], plan.curves, slot, time, amount)
+            anew[i] = True
+    return anew
 
 
 def _take(rows: Rows, plan: CurvePlan, readings: Amounts, seen: Ints, tally: Tally) -> list[Cells]:

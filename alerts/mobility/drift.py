@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from alerts.kernels.rows import Rows
+from alerts.kernels.rows import Ints, Rows
 from alerts.mobility import trust
 from alerts.mobility.car_park import (
     LEARNED,
@@ -41,6 +41,9 @@ NOTICED = 0.02
 GUESTS = 0.02
 """Share of the capacity by which a number is expected to be wrong after a night: guests may have stayed."""
 
+LOOK_AGAIN = 4
+"""So many quarters later one that was left out is looked at once more: what MARKS reaches back to."""
+_EVERY_UNTOLD = (1 << LOOK_AGAIN) - 1
 _HOUR_US = 3_600_000_000
 _FIRST_HOUR, _LAST_HOUR = 1, 5
 _QUARTER_MARKS = QUARTER_US // MINUTE_US
@@ -49,51 +52,68 @@ _QUARTER_MARKS = QUARTER_US // MINUTE_US
 def close(  # noqa: PLR0913, PLR0917 - two tables of state and where to say it
     sensors: Rows, parks: Rows, plan: ParkingPlan, park: int, last: int, found: Concluded
 ) -> None:
-    """Close a car park's quarters up to number `last`; of those of which nothing is known nothing is told."""
+    """Close a car park's quarters up to number `last`; of those of which nothing is known nothing is told.
+
+    They are looked at once more when LOOK_AGAIN others are closed: what its sensors told late, but in its
+    order, is known by then. What was told stays.
+    """
     row = parks[park]
     counters = plan.source[park] == "counters"
-    told_us = told_until(sensors, row, plan, park)
     if counters:
-        _hold(row, told_us)
+        _hold(row, told_until(sensors, row, plan, park))
+    silent = 0
     for quarter in range(int(row["quarter"]) + 1, last + 1):
         end_us = quarter * QUARTER_US
-        told = heard(sensors, plan, plan.tellers[park], end_us)
-        if not len(told.known):
-            break
-        marks = np.arange((quarter - 1) * _QUARTER_MARKS + 1, quarter * _QUARTER_MARKS + 1)
-        if counters:
+        if int(row["untold"]) >> (LOOK_AGAIN - 1) & 1:
+            _tell(sensors, row, plan, park, quarter - LOOK_AGAIN, found)
+        is_heard = bool(len(heard(sensors, plan, plan.tellers[park], end_us).known))
+        if is_heard and counters:
             found.corrections += [
                 *_outside(sensors, row, plan, park, end_us),
                 *_night(sensors, row, plan, park, end_us),
             ]
-        known = known_minutes(sensors, plan, park, marks)
-        if not known.any():
-            continue
-        low, high = (
-            bounds(sensors, plan, park, end_us, QUARTER_US) if counters else (0, int(plan.capacity[park]))
-        )
-        numbers = gates_at(row, told_us, marks) if counters else at_marks(row, marks)
-        if counters:
-            trust.note(row, numbers[known > 0])
+        numbers = _tell(sensors, row, plan, park, quarter, found)
+        if len(numbers) and counters:
+            trust.note(row, numbers)
             trust.even_out(row)
-        numbers = taken(sensors, plan, park, numbers[known > 0], told)
-        numbers = np.minimum(np.maximum(numbers, low), high)
-        found.quarters.append(
-            (
-                plan.stations[park],
-                Occupancy(
-                    begin_us=end_us - QUARTER_US,
-                    end_us=end_us,
-                    mean=round(float(numbers.mean()), 2),
-                    most=int(numbers.max()),
-                    last=int(numbers[-1]),
-                    capacity=int(plan.capacity[park]),
-                    # somebody was heard: it never rounds to nothing, and hours are means weighted by it
-                    completeness=max(round(float(known.mean()), 3), 0.001),
-                ),
-            )
-        )
+        row["untold"] = int(row["untold"]) << 1 & _EVERY_UNTOLD | (not len(numbers))
+        silent = 0 if is_heard else silent + 1
+        if silent > LOOK_AGAIN:
+            # of all that follow nothing is known
+            break
     row["quarter"] = last
+
+
+def _tell(  # noqa: PLR0913, PLR0917 - see close()
+    sensors: Rows, row: np.void, plan: ParkingPlan, park: int, quarter: int, found: Concluded
+) -> Ints:
+    """Tell of a quarter by its number; the car park's numbers in the minutes that somebody spoke for."""
+    end_us = quarter * QUARTER_US
+    marks = np.arange((quarter - 1) * _QUARTER_MARKS + 1, quarter * _QUARTER_MARKS + 1)
+    known = known_minutes(sensors, plan, park, marks)
+    told = heard(sensors, plan, plan.tellers[park], end_us)
+    if not len(told.known) or not known.any():
+        return marks[:0]
+    capacity, low, high = int(plan.capacity[park]), 0, int(plan.capacity[park])
+    if plan.source[park] == "counters":
+        low, high = bounds(sensors, plan, park, end_us, QUARTER_US)
+        every = gates_at(row, told_until(sensors, row, plan, park), marks)[known > 0]
+    else:
+        every = at_marks(row, marks)[known > 0]
+    numbers = taken(sensors, plan, park, every, told)
+    numbers = np.minimum(np.maximum(numbers, low), high)
+    occupancy = Occupancy(
+        begin_us=end_us - QUARTER_US,
+        end_us=end_us,
+        mean=round(float(numbers.mean()), 2),
+        most=int(numbers.max()),
+        last=int(numbers[-1]),
+        capacity=capacity,
+        # somebody was heard: it never rounds to nothing, and hours are means weighted by it
+        completeness=max(round(float(known.mean()), 3), 0.001),
+    )
+    found.quarters.append((plan.stations[park], occupancy))
+    return every
 
 
 def count(row: np.void, counted: HandCount) -> Correction:

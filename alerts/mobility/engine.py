@@ -34,6 +34,7 @@ from devices.catalogue import DeviceType
 from devices.registry import Registry
 from ingest.health import Health
 from ingest.journal import Journal
+from ingest.listeners import Listeners
 from ingest.reading import Readings
 from ingest.sqlite_file import SqliteFile
 
@@ -105,10 +106,9 @@ class Mobility:
         self._by_hand = ByHand(self._parked)
         self._catalogue = catalogue or {}
         self._streets = streets or Streets()
-        self._listeners: tuple[Listener, ...] = ()
+        self._listeners: Listeners[tuple[Congestion, ...]] = Listeners("congestion_listener_failed")
         # over the machine: the loop changes it, parking() and traffic() read it
         self._lock = threading.Lock()
-        self._max_ahead_us = round(max_ahead_s * 1_000_000)
         self._machine: Machine | None = None
         self._traffic: tuple[SiteCounts, ...] | None = None
         self._found: list[Found] = []
@@ -144,7 +144,7 @@ class Mobility:
         """What was taken while a clock was ahead keeps out what comes, until that time is reached."""
         machine = self._machine
         ahead_us = 0 if machine is None else machine.newest_us - self._clock()
-        if ahead_us <= self._max_ahead_us:
+        if ahead_us <= self._reader.max_ahead_us:
             return ""
         return (
             f"the newest reading is {ahead_us // 60_000_000} minutes ahead of this machine's clock, and what "
@@ -198,14 +198,7 @@ class Mobility:
 
         After they are durable, and not while a history is read. Returns what ends it.
         """
-        with self._lock:
-            self._listeners = (*self._listeners, callback)
-
-        def leave() -> None:
-            with self._lock:
-                self._listeners = tuple(each for each in self._listeners if each is not callback)
-
-        return leave
+        return self._listeners.add(callback)
 
     def sites(self) -> tuple[Site, ...]:
         """Every site of which something was counted. Raises MobilityError."""
@@ -396,11 +389,7 @@ class Mobility:
                 begin=stamp(each.begin_us),
                 end=None if each.end_us is None else stamp(each.end_us),
             )
-        for listener in self._listeners:
-            try:
-                listener(congestions)
-            except Exception:  # noqa: BLE001 - a listener's fault is not the counter's
-                _log.exception("congestion_listener_failed")
+        self._listeners.tell(congestions)
 
     def _write(self, found: Found) -> Mapping[str, bytes]:
         """Before the journal's commit: after a crash between the two the same is written again.

@@ -13,6 +13,7 @@ class LocalTime:
     """One time zone. Times are µs since the epoch, UTC."""
 
     def __init__(self, zone: ZoneInfo) -> None:
+        self.name = str(zone)
         self._zone = zone
         # a history comes hour after hour of the same day
         self.day = lru_cache(4096)(self._day)

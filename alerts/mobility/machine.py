@@ -112,7 +112,9 @@ class Machine:
         self._parks.claim(plan.parking.stations)
         self._roads.adopt(plan.roads)
         self._forecasts.adopt(plan.parking, self._streets.calendar)
-        self._parks.touch(parking.rearrange(self._sensors.rows, self._parks.rows, plan.parking))
+        sensors, parks = parking.rearrange(self._sensors.rows, self._parks.rows, plan.parking)
+        self._sensors.touch(sensors)
+        self._parks.touch(parks)
 
     @property
     def series(self) -> int:

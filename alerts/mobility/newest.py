@@ -12,7 +12,7 @@ from typing import overload
 import numpy as np
 
 from alerts.kernels.curve_row import MARK_US
-from alerts.kernels.rows import Floats, Ints, Rows, Slots, rounds
+from alerts.kernels.rows import Bools, Floats, Ints, Rows, Slots, rounds
 from alerts.mobility.counted import Count, Site
 from alerts.mobility.counting import KEPT_MARKS, CountsPlan, SiteCounts
 from alerts.mobility.speeds import SpeedsPlan
@@ -58,9 +58,14 @@ def shown(plan: CountsPlan, speeds: SpeedsPlan) -> Shown:
 def site_counts(counts: Rows, plan: CountsPlan, speeds: Rows, which: Shown) -> tuple[SiteCounts, ...]:
     """Every site's counts and speeds, copied: what is handed out never changes."""
     head = counts["head"][: len(which.site)]
-    used = np.flatnonzero((which.site >= 0) & plan.standing & (head["pushes"] > 0))
+    used = np.flatnonzero((which.site >= 0) & plan.present & (head["pushes"] > 0))
     if not len(used):
         return ()
+    newest = np.zeros(len(which.sites), np.int64)
+    np.maximum.at(newest, which.site[used], head["time"][used])
+    # who was taken away has counted, too, as long as that is shown
+    shown_us = newest[which.site[used]] - SHOWN_MARKS * MARK_US
+    used = used[plan.standing[used] | (head["time"][used] > shown_us)]
     head = head[used]
     _, first, site = np.unique(which.site[used], return_index=True, return_inverse=True)
     # in the order of their first series
@@ -68,8 +73,7 @@ def site_counts(counts: Rows, plan: CountsPlan, speeds: Rows, which: Shown) -> t
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
     site = place[site]
-    newest = np.zeros(len(first), np.int64)
-    np.maximum.at(newest, site, head["time"])
+    newest = newest[which.site[used][first[order]]]
     reported = which.speeds[:, used]
     cells = _Cells(
         site,
@@ -78,6 +82,7 @@ def site_counts(counts: Rows, plan: CountsPlan, speeds: Rows, which: Shown) -> t
             _Ring(head["time"], head["total"], counts["ring"][used]),
             _Ring(head["time"], head["covered"], counts["cover"][used]),
         ),
+        np.where(plan.standing[used], np.iinfo(np.int64).max, -(-head["time"] // MARK_US)),
         tuple(_speeds(speeds, each) for each in reported),
     )
     measured = np.bincount(site, reported[_MEAN] >= 0) > 0
@@ -97,15 +102,15 @@ class _Ring:
     total: Ints
     ring: Ints
 
-    def between(self, marks: Ints) -> Ints:
-        """What the totals grew by between neighbouring marks, (series, marks).
+    def at(self, marks: Ints) -> Ints:
+        """The totals at marks, (series, marks).
 
         After the newest reading it is the total, before what is kept the oldest.
         """
         head = (self.time // MARK_US)[:, None]
         k = np.maximum(marks, head - KEPT_MARKS + 1)
         at = np.take_along_axis(self.ring, k % KEPT_MARKS, axis=1)
-        return np.diff(np.where(k > head, self.total[:, None], at))
+        return np.where(k > head, self.total[:, None], at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +157,17 @@ class _Cells:
     """The cells of all sites, made when they are first asked for."""
 
     def __init__(
-        self, site: Slots, newest: Ints, rings: tuple[_Ring, _Ring], speeds: tuple[_Speeds, ...]
+        self,
+        site: Slots,
+        newest: Ints,
+        rings: tuple[_Ring, _Ring],
+        until: Ints,
+        speeds: tuple[_Speeds, ...],
     ) -> None:
         self._site = site
         self._newest = newest
         self._rings = rings
+        self._until = until
         self._speeds = speeds
 
     @cached_property
@@ -164,15 +175,23 @@ class _Cells:
         """Counts, completeness and speeds of all sites."""
         head = -(-self._newest // MARK_US)
         marks = (head[:, None] + np.arange(-_CELLS, 1))[self._site]
-        passed, seconds = (ring.between(marks) for ring in self._rings)
+        totals, spoken = (ring.at(marks) for ring in self._rings)
+        passed, seconds = np.diff(totals), np.diff(spoken)
         count = self._summed(passed).astype(np.int64)
-        devices = np.bincount(self._site)[:, None]
+        devices = np.maximum(self._summed(self._there(totals, spoken, marks)), 1)
         share = np.clip(self._summed(seconds) / (devices * MARK_US / 1e6), 0, 1).round(3)
         heard = (share > 0) | (count != 0)
         # nothing was heard of the site before
         begin = np.where(heard.any(axis=1), heard.argmax(axis=1), _CELLS)
         kmh = tuple(self._mean(passed, each, marks[:, :-1]) for each in self._speeds)
         return _Columns(head, begin, count, share, kmh)
+
+    def _there(self, totals: Ints, spoken: Ints, marks: Ints) -> Bools:
+        """Which devices are missed where they do not speak: from their first cell until taken away."""
+        told = (np.diff(totals) != 0) | (np.diff(spoken) > 0)
+        told[:, 0] |= (totals[:, 0] != 0) | (spoken[:, 0] > 0)
+        there: Bools = np.maximum.accumulate(told, axis=1) & (marks[:, :-1] < self._until[:, None])
+        return there
 
     def _mean(self, passed: Ints, speeds: _Speeds, marks: Ints) -> Floats:
         """Speeds of all devices by the vehicles each counted."""
@@ -185,7 +204,7 @@ class _Cells:
             mean: Floats = np.where(vehicles != 0, sums / vehicles, np.nan)
         return mean
 
-    def _summed(self, values: Ints | Floats, of: Slots | None = None) -> Floats:
+    def _summed(self, values: Ints | Floats | Bools, of: Slots | None = None) -> Floats:
         """Of all devices of a site, one after the other."""
         site = self._site if of is None else self._site[of]
         found: Floats = np.zeros((len(self._newest), values.shape[1]))

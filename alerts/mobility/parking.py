@@ -49,11 +49,19 @@ def step(  # noqa: PLR0913, PLR0917 - two tables of state and the clock beside t
     return found
 
 
-def rearrange(sensors: Rows, parks: Rows, plan: ParkingPlan) -> Slots:
-    """Follow a new plan: car parks whose sensors are others now; returns those that changed.
+def rearrange(sensors: Rows, parks: Rows, plan: ParkingPlan) -> tuple[Slots, Slots]:
+    """Follow a new plan: car parks whose sensors are others now; returns sensors and car parks that changed.
 
-    A number from counters stays as it is.
+    A number from counters stays as it is. A counter that was turned round goes on from its last word; one
+    that stood elsewhere in between begins anew.
     """
+    turned = []
+    for slot, others in plan.same.items():
+        newest = int(others[sensors["time"][others].argmax()])
+        if plan.effect[slot] and sensors["time"][slot] < sensors["time"][newest]:
+            same = plan.park[slot] == plan.park[newest]
+            sensors[slot] = sensors[newest] if same else np.zeros_like(sensors[slot])
+            turned.append(slot)
     changed = []
     for park, source in enumerate(plan.source):
         row = parks[park]
@@ -61,7 +69,7 @@ def rearrange(sensors: Rows, parks: Rows, plan: ParkingPlan) -> Slots:
         if source != "counters" and row["mark"] and row["occupied"] != total:
             trust.shift(row, total - int(row["occupied"]))
             changed.append(park)
-    return np.array(changed, np.int64)
+    return np.array(turned, np.int64), np.array(changed, np.int64)
 
 
 def _close(  # noqa: PLR0913, PLR0917 - see step()
@@ -135,7 +143,7 @@ def _take(sensors: Rows, parks: Rows, plan: ParkingPlan, readings: Amounts) -> N
         (
             np.where(counter, change, 0)[kept],
             (counter | (role == RESERVED))[kept],
-            first[kept],
+            (first & (role != RESERVED) & (plan.effect[slot] != 0))[kept],
             np.minimum(begin, end - 1)[kept],
             end[kept],
         ),
@@ -143,7 +151,7 @@ def _take(sensors: Rows, parks: Rows, plan: ParkingPlan, readings: Amounts) -> N
 
 
 def _change(parks: Rows, park: Slots, changes: Amounts, how: tuple[Ints, Bools, Bools, Ints, Ints]) -> None:
-    """Let numbers change. `how`: passages, of gates, whether it is a series' first word, from when to when.
+    """Let numbers change. `how`: passages, of gates, whether it is a teller's first word, from when to when.
 
     Cars in and out are spread evenly over the time since the counter's word before, as far as the minutes
     reach back.
@@ -160,7 +168,8 @@ def _change(parks: Rows, park: Slots, changes: Amounts, how: tuple[Ints, Bools, 
     passed = np.clip(minute * MINUTE_US - begin[:, None], 0, length[:, None])
     part = _part(change[:, None], passed, length[:, None])
     state["ring"] += (part - counted[:, None]).astype(np.int32)
-    moved = (change != 0) | first
+    # the first word of all is when the number has been known from
+    moved = (change != counted) | (first & (state["changed"] == 0))
     state["changed"] = np.where(moved, np.maximum(state["changed"], time), state["changed"])
     state["time"] = np.maximum(state["time"], time)
     parks[park] = state

@@ -21,7 +21,7 @@ from alerts.mobility.car_park import (
     UNKNOWN,
     ParkingPlan,
 )
-from alerts.mobility.standing import stands
+from alerts.mobility.standing import awaited, same_counters, stands
 from alerts.mobility.states import Reserved, Truth
 from alerts.rule_kinds import Parking
 from devices.registry import InstalledDevice
@@ -68,11 +68,9 @@ def parking_plan(place: Place, numbers: Sequence[int], zone: tzinfo = UTC) -> Pa
     index = {station: park for park, station in enumerate(stations)}
     park = ints(index[series[n].station] for n in numbers)
     role = ints(_of(_role(series[n], place.device(n))) for n in numbers)
-    standing = [stands(place, n) for n in numbers]
     slots: list[list[int]] = [[] for _ in stations]
-    for slot, of_park in enumerate(park.tolist()):
-        if standing[slot]:
-            slots[of_park].append(slot)
+    for slot in _telling(place, numbers, role):
+        slots[park[slot]].append(slot)
     installed = _spaces(place)
     sites = [_site(place, station, mine, installed) for station, mine in zip(stations, slots, strict=True)]
     sources = [_source(site, role) for site in sites]
@@ -120,7 +118,30 @@ def parking_plan(place: Place, numbers: Sequence[int], zone: tzinfo = UTC) -> Pa
             for mine in members
         ],
         spaces_for=[site.reserved for site in sites],
+        same=same_counters(place, numbers),
         zone=zone,
+    )
+
+
+def _telling(place: Place, numbers: Sequence[int], role: Ints) -> list[int]:
+    """Slots whose devices are where they were; and of a gate or barrier that was exchanged the old one.
+
+    As long as nobody there tells the same, and the new one was not heard: to the car park it is a sensor that
+    has fallen silent.
+    """
+    told: dict[tuple[str, int], list[int]] = {}
+    gone: dict[tuple[str, int], int] = {}
+    expected = awaited(place, {VEHICLES, OCCUPANCY, FREE_SPACES})
+    for slot, number in enumerate(numbers):
+        series = place.series[number]
+        key = series.station, int(role[slot])
+        if stands(place, number):
+            told.setdefault(key, []).append(slot)
+        elif expected.has(series.station, series.property, series.channel):
+            gone[key] = slot
+    return sorted(
+        [slot for slots in told.values() for slot in slots]
+        + [slot for key, slot in gone.items() if key not in told]
     )
 
 

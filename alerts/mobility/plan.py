@@ -21,7 +21,7 @@ from alerts.mobility.counting import CountsPlan
 from alerts.mobility.parking_plan import VEHICLES, parking_plan, parking_series
 from alerts.mobility.roads import RoadsPlan, Streets, roads_plan
 from alerts.mobility.speeds import SpeedsPlan
-from alerts.mobility.standing import stands
+from alerts.mobility.standing import awaited, same_counters, stands
 from alerts.rule_kinds import Counts
 from alerts.rules import Rules
 from devices.catalogue import DeviceType
@@ -103,6 +103,14 @@ def _counts(place: Place, numbers: Sequence[int]) -> CountsPlan:
         for n, rule in zip(numbers, rules, strict=True)
     ]
     interval = [place.interval_us(n) for n in numbers]
+    standing = [stands(place, n) for n in numbers]
+    same = {
+        slot: others
+        for slot, others in same_counters(place, numbers).items()
+        if _way(series[numbers[slot]].property) == 0
+    }
+    here = {site for site, there in zip(sites, standing, strict=True) if there}
+    expected = awaited(place, counted_properties())
     return CountsPlan(
         slot_of=slots_of(len(series), numbers, [site is not None for site in sites]),
         curves=CurvePlan(
@@ -120,8 +128,22 @@ def _counts(place: Place, numbers: Sequence[int]) -> CountsPlan:
         ),
         sites=sites,
         devices=[series[n].dev_eui for n in numbers],
-        standing=np.array([stands(place, n) for n in numbers], np.bool_),
+        standing=np.array(standing, np.bool_),
+        present=np.array(
+            [
+                site is not None
+                and (
+                    site in here
+                    or any(expected.has(site.station, site.property + way, site.channel) for way in _WAYS)
+                )
+                for site in sites
+            ],
+            np.bool_,
+        ),
         settle=ints(SETTLE_US + (us or _HOUR_US) for us in interval),
+        same=same,
+        turns=np.array([slot in same for slot in range(len(numbers))], np.bool_),
+        line=ints(min(slot, *same.get(slot, [slot])) for slot in range(len(numbers))),
     )
 
 

@@ -1,8 +1,8 @@
 """Days and weeks of mobility.db after the city's time zone was changed.
 
 Kept as they were they would overlap with those of the new zone, and a week would have days of both. They are
-made anew from their hours. What ended before the oldest hour kept stays as it is, and where the two meet
-there may be part of a day that belongs to neither.
+made anew from their hours, once: the file says whose days it has. What ended before the oldest hour kept
+stays as it is, and where the two meet there may be part of a day that belongs to neither.
 """
 
 import sqlite3
@@ -27,6 +27,12 @@ _log = structlog.get_logger(__name__)
 def follow_zone(file: SqliteFile, local: LocalTime) -> None:
     """Make days and weeks of another time zone those of this one. Raises MobilityError."""
     with file.write() as connection:
+        # older files have none
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS zone (id INTEGER PRIMARY KEY CHECK (id = 1), name TEXT)"
+        )
+        if connection.execute("SELECT name FROM zone").fetchone() == (local.name,):
+            return
         counted = [
             id_
             for (id_,) in connection.execute("SELECT id FROM site").fetchall()
@@ -40,6 +46,7 @@ def follow_zone(file: SqliteFile, local: LocalTime) -> None:
                 _Sums(connection, "occupancy", "station", station, occupancy_db.COARSER), local, weeks=False
             )
         ]
+        connection.execute("INSERT OR REPLACE INTO zone VALUES (1, ?)", (local.name,))
     if counted or parked:
         _log.warning("days_follow_another_time_zone", sites=len(counted), car_parks=len(parked))
 

@@ -12,7 +12,7 @@ from alerts.mobility.states import CarPark
 from api.citykey.forms import decimal, numbers, plain
 from api.dcat.texts import dataset_texts
 from api.mobility.counts import may_count, newest_counts
-from api.mobility.parks import park_item, shown_parks, trend_of
+from api.mobility.parks import PARKING, park_item, shown_parks, trend_of
 from api.visibility import View
 from devices.measurement import Quality
 from devices.registry import Station
@@ -20,7 +20,6 @@ from ingest.store import Point
 
 _EARTH_M = 6_371_008.8
 _SHOWN = 3
-_PARKING = "parking"
 _NO_DATA = "keine aktuellen Daten"
 _COUNTED = {"vehicle": "Fahrzeuge", "bicycle": "Fahrräder", "people": "Personen"}
 _RAW = {"water_distance": "water_level", "water_depth": "water_level", "fill_distance": "fill_level"}
@@ -40,7 +39,7 @@ class Group(NamedTuple):
 
 GROUPS = (
     Group("1", "Umwelt", "poi_nature_2x.png", {"level": 1, "rain": 2, "weather": 3, "air": 4, "soil": 5}),
-    Group("2", "Mobilität", "icon-category-mobility-2@2x.png", {_PARKING: 11, "traffic": 12}),
+    Group("2", "Mobilität", "icon-category-mobility-2@2x.png", {PARKING: 11, "traffic": 12}),
     Group("3", "Stadt", "poi_life_2x.png", {"waste": 21, "lighting": 22, "climate": 23}),
 )
 _CATEGORIES: Mapping[str, int] = {
@@ -119,7 +118,7 @@ def _places(view: View) -> Iterable[Place]:
         for id_, station in sorted(view.stations.items()):
             if station.lat is None or station.lon is None:
                 continue
-            park = parks.get(id_) if theme == _PARKING else None
+            park = parks.get(id_) if theme == PARKING else None
             measured = points.get((theme, id_), ())
             counted = sites.get(id_, ()) if theme == "traffic" else ()
             if park is not None or measured or counted:

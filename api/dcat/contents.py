@@ -12,7 +12,7 @@ from api.dcat.publisher import Publisher
 from api.dcat.terms import Terms, listed, terms_of
 from api.dcat.texts import OFFICIAL, WARNINGS, DatasetText, dataset_texts
 from api.mobility.counts import may_count
-from api.mobility.parks import shown_parks
+from api.mobility.parks import PARKING, shown_parks
 from api.rfc3339 import EPOCH
 from api.visibility import View
 from devices.registry import Station
@@ -120,7 +120,7 @@ def _themes(view: View, paths: Collection[str], first: FirstReadings) -> Iterabl
         for each in view.services.traffic()
         if each.site.property in view.properties and may_count(view, each.site.property, "PT1H")
     }
-    beside = {"parking": shown_parks(view).keys(), "traffic": counted & view.stations.keys()}
+    beside = {PARKING: shown_parks(view).keys(), "traffic": counted & view.stations.keys()}
     for theme, text in dataset_texts().items():
         group = series.get(theme, [])
         stations = {each.station for each in group} | beside.get(theme, frozenset())

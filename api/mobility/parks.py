@@ -8,6 +8,8 @@ from api.formats import Item
 from api.rfc3339 import format_us
 from api.visibility import View
 
+PARKING = "parking"
+"""The theme of car parks, whatever tells what is taken there."""
 OCCUPANCY = "parking_occupancy"
 """What a car park as a whole tells is public as this property is."""
 FEWEST_SPACES = 2

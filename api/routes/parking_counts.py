@@ -87,17 +87,16 @@ def count(view: Operator, station_id: StationId, body: CountBody) -> Response:
     response_class=Response,
     responses={
         **collection_of(CorrectionItem, geojson=False, open_data=False),
-        **errors(403, 503),
+        **errors(403, 404, 503),
     },
 )
 def corrections(request: Request, view: Operator, query: Annotated[CorrectionsQuery, Query()]) -> Response:
     """What was put right in car parks by counters, newest first."""
+    station = None if query.station is None else view.station(query.station).id
     cursor = decode_cursor(query.cursor, int, str, str)
     before = None if cursor is None else (int(cursor[0]), str(cursor[1]), str(cursor[2]))
     try:
-        rows = view.services.corrections(
-            query.station, moment("from", query.from_) or 0, query.limit + 1, before
-        )
+        rows = view.services.corrections(station, moment("from", query.from_) or 0, query.limit + 1, before)
     except MobilityError as fault:
         raise Problem(503, _AWAY, "see /readyz") from fault
     chosen, last = cut(rows, lambda row: (row.time_us, row.station, row.reason), query.limit)

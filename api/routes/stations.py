@@ -1,6 +1,6 @@
 """/api/v1/stations and /api/v1/properties: what measures here, and what is measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from alerts.kernels.plan import LEVEL
 from api.caller import AnyCaller
 from api.formats import Item, Layout, document
+from api.mobility.parks import PARKING, shown_parks
 from api.paging import decode_cursor, link_next, page
 from api.responses import collection, respond
 from api.routes.level_item import level_items
@@ -38,8 +39,8 @@ def nowhere(_: Item) -> None:
 @router.get("/stations", response_class=Response, responses=collection_of(Station))
 def stations(request: Request, view: AnyCaller, query: Annotated[CollectionQuery, Query()]) -> Response:
     """All stations."""
-    observed = _observed(view)
-    items = [_item(view, id_, observed.get(id_, ())) for id_ in sorted(view.stations)]
+    observed, parks = _observed(view), shown_parks(view)
+    items = [_item(view, id_, observed.get(id_, ()), parks) for id_ in sorted(view.stations)]
     after = decode_cursor(query.cursor, str)
     chosen, last = page(items, lambda item: (item["id"],), after, query.limit)
     columns = _COLUMNS if view.operator is None else (*_COLUMNS, "devices")
@@ -63,7 +64,7 @@ def station(request: Request, view: AnyCaller, station_id: Annotated[str, Path(m
     """One station."""
     view.station(station_id)
     observed = _observed(view).get(station_id, ())
-    item = _item(view, station_id, observed)
+    item = _item(view, station_id, observed, shown_parks(view))
     if LEVEL in observed and view.live(LEVEL):
         item["levels"] = level_items(view.services.levels(station_id), view.services.clock())
     return respond(request, view, document(item, view.terms), cache=_CACHE_LEVELS)
@@ -127,7 +128,7 @@ def _observed(view: View) -> Mapping[str, Sequence[str]]:
     return {id_: sorted(names) for id_, names in found.items()}
 
 
-def _item(view: View, id_: str, observed: Sequence[str]) -> dict[str, Any]:
+def _item(view: View, id_: str, observed: Sequence[str], parks: Container[str]) -> dict[str, Any]:
     station = view.stations[id_]
     registry, catalogue = view.registry, view.services.catalogue
     devices = [registry.devices[eui] for eui in station.devices]
@@ -136,12 +137,16 @@ def _item(view: View, id_: str, observed: Sequence[str]) -> dict[str, Any]:
         device.interval_s or (catalogue[device.type].interval_s if device.type in catalogue else None)
         for device in devices
     ]
+    themes = {each.theme for each in types} or _themes(view, observed)
+    if id_ in parks:
+        # also where it is told by counters, which are of traffic
+        themes.add(PARKING)
     item: dict[str, Any] = {
         "id": station.id,
         "name": station.name,
         "lat": station.lat,
         "lon": station.lon,
-        "themes": sorted({each.theme for each in types} or _themes(view, observed)),
+        "themes": sorted(themes),
         "properties": observed,
         "interval_s": max(filter(None, intervals), default=None),
         "capacity": station.capacity,

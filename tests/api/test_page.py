@@ -250,6 +250,16 @@ def test_parking_keeps_up_with_a_fast_clock(opened, city):
     opened.wait_for_selector("[data-station=p-markt]:not(.stale):has-text('7 frei')")
 
 
+def test_a_car_park_that_is_told_by_counters_is_found_among_the_car_parks(city, browser):
+    city.parks = (*city.parks, CarPark("z-haupt", "counters", 80, 33, 47, city.now_us, city.now_us, 2, 2))
+    with served(city.app()) as (address, _):
+        page = browser.new_page(locale="de-DE")
+        page.goto(address)
+        page.get_by_role("button", name="Parken").click()
+        page.wait_for_selector("[data-station=z-haupt]:has-text('47 frei')")
+        page.close()
+
+
 def test_stations_stand_by_name(opened, city):
     names = opened.locator(".group[data-theme=level] .name").all_inner_texts()
     assert names == ['Strunde, "Gierath"']

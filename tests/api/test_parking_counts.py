@@ -97,7 +97,10 @@ def test_an_unknown_car_park_is_told_before_anybody_is_asked(counted, operator):
 
 
 def test_corrections_come_newest_first_page_by_page(counted):
-    told = [Correction(f"p{i % 2}", i, 90 + i, 87, "over_capacity", f"number {i}") for i in range(5)]
+    told = [
+        Correction(("p-markt", "z-haupt")[i % 2], i, 90 + i, 87, "over_capacity", f"number {i}")
+        for i in range(5)
+    ]
 
     def corrections(station, from_us, limit, before):
         found = [each for each in reversed(told) if station in {None, each.station}]
@@ -115,8 +118,10 @@ def test_corrections_come_newest_first_page_by_page(counted):
         rest = client.get(first.links["next"]["url"])
         assert [each["before"] for each in rest.json()["items"]] == [91, 90]
         assert "next" not in rest.links
-        of_one = client.get(f"{BASE}/corrections?station=p1").json()["items"]
-        assert [each["station"] for each in of_one] == ["p1", "p1"]
+        of_one = client.get(f"{BASE}/corrections?station=z-haupt").json()["items"]
+        assert [each["station"] for each in of_one] == ["z-haupt", "z-haupt"]
+        typo = client.get(f"{BASE}/corrections?station=p-typo")
+        assert (typo.status_code, typo.json()["detail"]) == (404, "there is no public station 'p-typo'")
         csv = client.get(f"{BASE}/corrections?f=csv").text.splitlines()
         assert csv[0] == "station,time,before,after,reason,detail"
         assert client.get(f"{BASE}/corrections?from=then").status_code == 400

@@ -5,6 +5,7 @@ from small_town import MINUTE, T0, TOKEN
 from starlette.testclient import TestClient
 
 from alerts.event import Event
+from alerts.mobility.states import CarPark
 from alerts.scale import load_scale
 from api.app import create_app, openapi
 from api.schemas.measurements import Property, Reading, Station
@@ -79,6 +80,17 @@ def test_stations_say_what_is_measured_there(client):
     assert one.pop("attribution")
     assert one.pop("levels") == []
     assert one == items["strunde-gierath"]
+
+
+def test_a_car_park_that_is_told_by_counters_is_one_of_parking_too(city):
+    city.parks = tuple(
+        CarPark(id_, "counters", 40, 9, 31, T0, T0, 2, 2) for id_ in ("z-haupt", "geheim-pegel")
+    )
+    with TestClient(city.app()) as client:
+        themes = {each["id"]: each["themes"] for each in client.get("/api/v1/stations").json()["items"]}
+        assert client.get("/api/v1/stations/z-haupt").json()["themes"] == ["parking", "traffic"]
+    assert themes["z-haupt"] == ["parking", "traffic"]
+    assert themes["strunde-gierath"] == ["level"]
 
 
 def test_operators_see_every_station_and_its_devices(operator):

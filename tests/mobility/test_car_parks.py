@@ -269,3 +269,27 @@ def test_no_number_leaves_the_car_park(rows):
     for _, each in town.quarters:
         assert 0 <= each.mean <= each.most <= 40
         assert 0 <= each.last <= each.most
+
+
+def test_the_last_change_is_one_of_the_number_for_everybody():
+    series = [*gates(), space(1, "loewe"), space(2, "loewe")]
+    town = Town(series, devices={series[2].dev_eui: {"reserved": "disabled"}}, capacity=10)
+    town.step(*at((0, 0, 0), (1, 0, 0), (0, 10, 4), (1, 10, 0)))
+    assert (town.only().occupied, town.only().changed_us) == (4, T0 + 10 * MIN)
+    # a reserved space and a watched one are heard for the first time
+    town.step(*at((2, 12, 1), (3, 13, 1), (2, 22, 1)))
+    assert (town.only().occupied, town.only().changed_us) == (4, T0 + 10 * MIN)
+    # another gate's first word moves nobody either
+    town.arrange([Series("loewe", "vehicle_count", "in", "00000000000000c1")])
+    town.step(*at((0, 25, 4), (1, 25, 0), (4, 25, 700)))
+    assert (town.only().occupied, town.only().changed_us) == (4, T0 + 10 * MIN)
+    # a car leaves the reserved space for another one
+    town.step(*at((2, 26, 0)))
+    assert (town.only().occupied, town.only().changed_us) == (5, T0 + 26 * MIN)
+
+
+def test_what_a_gate_tells_of_before_a_count_by_hand_is_no_change():
+    town = Town(gates(), capacity=10).step(*at((0, 0, 0), (1, 0, 0), (0, 10, 4), (1, 10, 0)))
+    town.count(T0 + 20 * MIN, 5)
+    town.step(*at((0, 20, 5), (1, 20, 0)))
+    assert (town.only().occupied, town.only().changed_us) == (5, T0 + 10 * MIN)

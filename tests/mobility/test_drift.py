@@ -306,6 +306,48 @@ def test_a_silent_gate_leaves_the_number_as_it_was_and_says_so_until_it_is_back(
     assert [each.last for each in back] == [140, 140]
 
 
+def held_back(minutes, order):
+    """Gates whose gateway sends nothing for so many minutes, and all of it afterwards; others speak.
+
+    One car comes in a minute. `order` of what was kept.
+    """
+    town = Town([*gates(), space(9, "markt")], capacity=400, interval_s=300)
+    words = [[(way, 5 * i, (5 * i, 0)[way]) for way in (0, 1)] for i in range(60)]
+    end = 60 + minutes
+    for i, word in enumerate(words):
+        out = 60 < 5 * i <= end
+        town.step(*at(*([] if out else word), (2, 5 * i, 1)))
+        if 5 * i == end:
+            town.step(*at(*(each for kept in order(words[13 : i + 1]) for each in kept)))
+    quarters = {(each.begin_us - T0) // MIN: each for park, each in town.quarters if park == "loewe"}
+    assert len(quarters) == sum(park == "loewe" for park, _ in town.quarters)
+    assert town.now()[0].station == "loewe"
+    return town, quarters
+
+
+def test_quarters_that_were_left_out_are_told_when_what_was_held_back_comes_in_its_order():
+    town, quarters = held_back(70, list)
+    assert sorted(quarters) == list(range(15, 270, 15))
+    # what was told stays: the minutes after the last word before
+    begun = quarters.pop(60)
+    assert (begun.last, begun.completeness) == (60, pytest.approx(7 / 15, abs=0.001))
+    assert {each.last - begin for begin, each in quarters.items()} == {15}
+    assert town.now()[0].occupied == 295
+    assert {each.completeness for each in quarters.values()} == {1.0}
+
+
+def test_what_was_held_back_is_left_out_when_its_newest_comes_first():
+    town, quarters = held_back(70, lambda words: words[::-1])
+    assert 75 not in quarters
+    assert town.now()[0].occupied == 295
+
+
+def test_what_was_held_back_for_hours_is_told_as_far_as_it_is_remembered():
+    town, quarters = held_back(150, list)
+    assert town.now()[0].occupied == 295
+    assert [begin for begin in range(15, 270, 15) if begin not in quarters] == [75, 90, 105, 120]
+
+
 def test_a_car_park_whose_gates_miss_who_comes_is_not_emptied_by_its_nights():
     """Five stay each night: the number presses against 0 by itself, and the night adds nothing to that."""
     error = {}

@@ -225,10 +225,14 @@ def test_the_newest_speed_of_two_devices_is_of_the_vehicles_of_the_one_that_meas
     (newest,) = it.machine.traffic()
     assert [(each.count, each.speed_kmh) for each in newest.counts(5)] == [(43, 30.0)]
     assert newest.speeds
+    # taken away, it has counted all the same
     it.machine.plan_now.counts.standing[0] = False
+    it.take((3, 10, 41))
     (newest,) = it.machine.traffic()
-    assert [(each.count, each.speed_kmh) for each in newest.counts(5)] == [(40, None)]
-    assert not newest.speeds
+    assert [(each.count, each.speed_kmh) for each in newest.counts(5)] == [(43, 30.0), (41, None)]
+    assert [each.completeness for each in newest.counts(5)] == [1.0, 1.0]
+    it.take((3, 26 * 60, 40))
+    assert not it.machine.traffic()[0].speeds
     it.file.close()
 
 

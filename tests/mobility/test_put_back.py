@@ -120,6 +120,40 @@ def test_days_whose_hours_are_deleted_are_left_alone_at_every_start(journal, ser
     assert service.ask(history)[0]["P1D"] == first[0]["P1D"]
 
 
+def days(file):
+    with file.read() as connection:
+        return connection.execute("SELECT site, begin_us FROM total WHERE level = 3 ORDER BY 1, 2").fetchall()
+
+
+def test_what_follows_the_time_zone_already_is_not_looked_through_at_every_start(journal, service, tmp_path):
+    put(journal, range(0, 9 * 24 * 60, 60))
+    service.ask(history)
+    with closing(open_database(tmp_path / FILE)) as file:
+        kept = days(file)
+        with file.write() as connection:
+            # who looked would find days that are none of this zone
+            connection.execute("UPDATE total SET begin_us = begin_us + 1 WHERE level = 3")
+        follow_zone(file, LocalTime(BERLIN))
+        assert days(file) == [(site, begin + 1) for site, begin in kept]
+        follow_zone(file, LocalTime(ZoneInfo("UTC")))
+        assert days(file) != kept
+        follow_zone(file, LocalTime(BERLIN))
+        assert days(file) == kept
+
+
+def test_a_file_that_says_nothing_of_its_time_zone_is_looked_through_once(journal, service, tmp_path):
+    put(journal, range(0, 9 * 24 * 60, 60))
+    service.ask(history)
+    with closing(open_database(tmp_path / FILE)) as file:
+        berlin = days(file)
+        follow_zone(file, LocalTime(ZoneInfo("UTC")))
+        with file.write() as connection:
+            # as it was written before there was such a note
+            connection.execute("DROP TABLE zone")
+        follow_zone(file, LocalTime(BERLIN))
+        assert days(file) == berlin
+
+
 def test_a_clock_that_was_a_day_ahead_is_said_and_counting_anew_heals_it(journal, service, tmp_path):
     def faults(it):
         return it.health
