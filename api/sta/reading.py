@@ -164,6 +164,10 @@ class Reading:
         return {row[0]: text for row, text in zip(rows, made, strict=True)}
 
     def _count(self, target: Target, selection: Selection) -> int:
+        if selection.filter is None and target.entity_set.name == "Observations":
+            known = self.statements.count(selection.everything)
+            if known is not None:
+                return known
         from_ = self.statements.table(target.entity_set, selection.everything)
         condition = selection.where(target.condition, page=False)
         counted = self.statements.rows(sql("SELECT count(*) FROM ", from_, f" AS {ALIAS} WHERE ", condition))

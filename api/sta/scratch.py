@@ -56,6 +56,10 @@ class ScratchSource:
         """The table of Observations, whatever is wanted of it."""
         return Sql("observations")
 
+    def count(self, _connection: sqlite3.Connection, _scope: Scope) -> int | None:
+        """Nothing is known without counting."""
+        return None
+
     def span(self, datastream: str) -> tuple[Sql, Sql]:
         """First begin and last end of phenomenonTime of the Datastream whose id the SQL expression is."""
         of = f"FROM observations AS s WHERE s.datastream_id = {datastream}"

@@ -56,6 +56,9 @@ class EntitySource(Protocol):
         Raises TooManyError where the source would have to hold more than it can for this scope.
         """
 
+    def count(self, connection: sqlite3.Connection, scope: Scope) -> int | None:
+        """How many Observations are in a scope; None where these would have to be read to tell."""
+
     def span(self, datastream: str) -> tuple[Sql, Sql]:
         """Expressions for the first begin and last end of phenomenonTime of the Datastream whose id the SQL
         expression `datastream` is; NULL without Observations."""  # noqa: D205, D209 - one thought
