@@ -198,6 +198,7 @@ class CitySource:
 
     writable = False
     ids_follow_time = True
+    limits = True
     result_ends = True
 
     def __init__(self, cities: Cities, view: View, ends: Ends) -> None:
@@ -269,7 +270,7 @@ class CitySource:
         if scope.limit is not None and not scope.by_id and of_all(scope):
             statement = edge_of(rows, key, condition, scope, extents)
             found = connection.execute(statement.text, statement.parameters).fetchone()
-            edge = Edge(*found) if found else None
+            edge = Edge(*found) if found and found[0] is not None else None
         return of_scope(rows, key, condition, scope, edge=edge, extents=extents)
 
     @property

@@ -192,7 +192,7 @@ def of_all(scope: Scope) -> bool:
 
 
 def edge_of(rows: str, key: str, condition: str, scope: Scope, extents: str | None = None) -> Sql:
-    """A statement for the Edge, with no row where there are too few series to tell.
+    """A statement for the Edge, with no row or NULL where there are too few series to tell.
 
     The newest reading of each series is one: where there are as many series, none that begins before those
     of the wanted number is needed.
@@ -219,7 +219,7 @@ def edge_of(rows: str, key: str, condition: str, scope: Scope, extents: str | No
     return sql(
         "SELECT a.edge, a.number FROM (SELECT ", edge, " - g.interval_us AS edge, g.number AS number",
         f" FROM city_series AS g{joined} WHERE ", condition.replace("s.", "g."), ") AS a",
-        f" WHERE a.edge IS NOT NULL ORDER BY a.edge {way}, a.number {way} LIMIT 1 OFFSET ",
+        f" ORDER BY a.edge {way} NULLS LAST, a.number {way} LIMIT 1 OFFSET ",
         parameter(max(0, scope.limit - 1)),
     )  # fmt: skip
 

@@ -28,6 +28,7 @@ class ScratchSource:
 
     writable = True
     ids_follow_time = False
+    limits = False
     result_ends = False
 
     def __init__(self, path: Path) -> None:
