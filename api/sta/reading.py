@@ -67,7 +67,10 @@ class Reading:
         more = len(rows) > selection.top
         rows = rows[: selection.top]
         self._take(len(rows))
-        count = self._count(target, selection) if options.count else None
+        count = None
+        if options.count:
+            last = not more and selection.behind is None and (rows or not selection.skip)
+            count = selection.skip + len(rows) if last else self._count(target, selection)
         place = place_behind(selection, options, rows) if more and rows else None
         return Page(selection, rows, count, place)
 
