@@ -46,7 +46,7 @@ LATER = (
             moments = moments + CASE WHEN new.time > last + 999 THEN 1
                 ELSE {_alone("new.time", "new.series")} END
         WHERE series = new.series;
-    END""",
+    END""",  # noqa: S608 - names of ours
     f"""CREATE TRIGGER IF NOT EXISTS reading_gone AFTER DELETE ON readings BEGIN
         UPDATE extents SET
             first = CASE WHEN first = old.time
@@ -55,7 +55,7 @@ LATER = (
                 THEN (SELECT max(time) FROM readings WHERE series = old.series) ELSE last END,
             moments = moments - {_alone("old.time", "old.series")}
         WHERE series = old.series;
-    END""",
+    END""",  # noqa: S608 - names of ours
 )
 """What every file gets when it is opened: a program that knows nothing of it keeps it true all the same."""
 _COUNT = f"""UPDATE extents SET (moments, first, last) = (

@@ -88,7 +88,7 @@ class Attachable(Protocol):
         """
 
     def extents(self, schema: str) -> str:
-        """A (SELECT ...) of series, moments, first_us, last_us: true at every moment for what `rows` has then.
+        """A (SELECT ...) of series, moments, first_us, last_us: in every state true of what `rows` has in it.
 
         `moments`: in how many milliseconds a series has readings. All are NULL where that is not known yet;
         first_us and last_us are too where there is none.

@@ -12,7 +12,6 @@ from api.sta.sql import Sql, parameter, sql
 from api.sta.statements import Statements
 from api.sta.target import ALIAS
 
-
 _ROWS_AT_ONCE = 10_000
 
 

@@ -12,7 +12,17 @@ import orjson
 from api.sta.city_database import READINGS, CityDatabase
 from api.sta.city_ids import read_observation_id
 from api.sta.city_points import Ends, Loader, Wanted
-from api.sta.city_relation import Attached, Edge, OneSeries, counted, edge_of, of_all, of_scope, of_series, span
+from api.sta.city_relation import (
+    Attached,
+    Edge,
+    OneSeries,
+    counted,
+    edge_of,
+    of_all,
+    of_scope,
+    of_series,
+    span,
+)
 from api.sta.city_rows import CityBuilder
 from api.sta.source import Scope
 from api.sta.sql import Sql, sql

@@ -66,7 +66,7 @@ def of_series(rows: str, one: OneSeries, scope: Scope) -> Sql:
     )  # fmt: skip
 
 
-def of_scope(
+def of_scope(  # noqa: PLR0913 - what a statement is made of
     rows: str, key: str, condition: str, scope: Scope, *, edge: Edge | None = None, extents: str | None = None
 ) -> Sql:
     """Observations of the scope: of series for which `condition` holds over `s`, a row of city_series.
@@ -76,13 +76,7 @@ def of_scope(
     """
     conditions = [Sql(condition)]
     first = Sql("city_series AS s")
-    low, high = _bounds(scope)
-    if edge is not None:
-        begin, number = parameter(edge.begin_us), parameter(edge.number)
-        if scope.newest_first:
-            low = sql("max(", low, ", ", begin, " + s.interval_us + (s.number < ", number, "))")
-        else:
-            high = sql("min(", high, ", ", begin, " + s.interval_us - (s.number > ", number, "))")
+    low, high = _within(edge, *_bounds(scope), newest_first=scope.newest_first)
     timed = edge is not None or scope.begin_us is not None or scope.end_us is not None
     if extents is not None and timed and of_all(scope):
         first = sql(first, f" LEFT JOIN {extents} AS x ON x.series = s.{key}")
@@ -98,14 +92,7 @@ def of_scope(
         )  # fmt: skip
         exactly = f"((w.value & {_MASK}) * 1000 + {EPOCH_US})"
         low, high = sql("max(", low, f", {exactly})"), sql("min(", high, f", {exactly} + 999)")
-    for column, wanted in (("datastream_id", scope.datastreams), ("feature_id", scope.features)):
-        if wanted is not None and len(wanted) <= _FEW:
-            marks = separated(", ", [parameter(each) for each in wanted])
-            conditions.append(sql(f"s.{column} IN (", marks, ")"))
-    if scope.id_above is not None:
-        conditions.append(Sql("s.number >= ?", (read_observation_id(max(0, scope.id_above)).series,)))
-    if scope.id_below is not None:
-        conditions.append(Sql("s.number <= ?", (read_observation_id(max(0, scope.id_below)).series,)))
+    conditions += _of_some(scope)
     order = Sql("")
     if scope.limit is not None and scope.ids is None:
         if scope.by_id and scope.datastreams is None and scope.features is None:
@@ -142,7 +129,7 @@ def span(rows: str, key: str, datastream: str, condition: str) -> tuple[Sql, Sql
 
 
 def counted(attached: Attached, condition: str, scope: Scope) -> Sql:
-    """A statement for how many Observations there are of whole series: without reading those that were counted.
+    """A statement for how many Observations whole series have, which reads of no series that was counted.
 
     Of series for which `condition` holds over `s`, a row of city_series.
     """
@@ -150,11 +137,11 @@ def counted(attached: Attached, condition: str, scope: Scope) -> Sql:
     for column, wanted in (("datastream_id", scope.datastreams), ("feature_id", scope.features)):
         if wanted is not None:
             ids = parameter(orjson.dumps(list(wanted)).decode())
-            conditions.append(sql(f"s.{column} IN (SELECT value FROM json_each(", ids, "))"))
+            conditions.append(sql(f"s.{column} IN (SELECT value FROM json_each(", ids, "))"))  # noqa: S608 - columns of ours
     return sql(
         "SELECT coalesce(sum(CASE WHEN x.moments = 0 THEN 0 WHEN x.moments IS NOT NULL",
         f" AND x.first_us >= {FIRST_US} AND x.last_us <= {LAST_US} THEN x.moments",
-        f" ELSE (SELECT count(*) FROM {attached.rows} AS r WHERE r.series = s.stored",
+        f" ELSE (SELECT count(*) FROM {attached.rows} AS r WHERE r.series = s.stored",  # noqa: S608 - of ours
         f" AND r.time_us BETWEEN {FIRST_US} AND {LAST_US}", _alone(attached.rows, "r"), ") END), 0)",
         f" FROM city_series AS s LEFT JOIN {attached.extents} AS x ON x.series = s.stored WHERE ",
         separated(" AND ", conditions),
@@ -186,6 +173,30 @@ def _extreme(function: str, parts: Sequence[Sql]) -> Sql:
     return parts[0] if len(parts) == 1 else sql(f"{function}(", separated(", ", parts), ")")
 
 
+def _of_some(scope: Scope) -> list[Sql]:
+    """What holds, over `s`, for the series of some Datastreams or features, or of some ids."""
+    found = []
+    for column, wanted in (("datastream_id", scope.datastreams), ("feature_id", scope.features)):
+        if wanted is not None and len(wanted) <= _FEW:
+            marks = separated(", ", [parameter(each) for each in wanted])
+            found.append(sql(f"s.{column} IN (", marks, ")"))
+    if scope.id_above is not None:
+        found.append(Sql("s.number >= ?", (read_observation_id(max(0, scope.id_above)).series,)))
+    if scope.id_below is not None:
+        found.append(Sql("s.number <= ?", (read_observation_id(max(0, scope.id_below)).series,)))
+    return found
+
+
+def _within(edge: Edge | None, low: Sql, high: Sql, *, newest_first: bool) -> tuple[Sql, Sql]:
+    """The bounds of readings of `s`, tightened to what can be on the page before the edge."""
+    if edge is None:
+        return low, high
+    begin, number = parameter(edge.begin_us), parameter(edge.number)
+    if newest_first:
+        return sql("max(", low, ", ", begin, " + s.interval_us + (s.number < ", number, "))"), high
+    return low, sql("min(", high, ", ", begin, " + s.interval_us - (s.number > ", number, "))")
+
+
 def of_all(scope: Scope) -> bool:
     """Whether Observations of every series can be in a scope."""
     return scope.datastreams is None and scope.features is None and scope.ids is None
@@ -214,7 +225,13 @@ def edge_of(rows: str, key: str, condition: str, scope: Scope, extents: str | No
         joined = f" LEFT JOIN {extents} AS x ON x.series = g.{key}"
         first = f"{end} / 1000 * 1000" if scope.newest_first else end
         edge = sql(
-            f"CASE WHEN {first}{above}", begin, f" AND {end}{below}", high, f" THEN {first} ELSE ", edge, " END"
+            f"CASE WHEN {first}{above}",
+            begin,
+            f" AND {end}{below}",
+            high,
+            f" THEN {first} ELSE ",
+            edge,
+            " END",
         )
     return sql(
         "SELECT a.edge, a.number FROM (SELECT ", edge, " - g.interval_us AS edge, g.number AS number",

@@ -37,7 +37,7 @@ class EntitySource(Protocol):
     """Entities as tables of schema.sql, for one kind of caller. Thread-safe.
 
     `ids_follow_time`: among the Observations of one Datastream a greater id means a later phenomenonTime.
-    `limits`: what `observations` gives has no more of each series than the scope's limit says, or little more.
+    `limits`: what `observations` gives has no more of each series than a scope's limit says, or little more.
     `result_ends`: the resultTime of every Observation is its phenomenonTime, or the end of that.
     """
 

@@ -15,12 +15,15 @@ from hypothesis import strategies as st
 
 from ingest.influx_store import InfluxStore
 
-# few times, so that rows meet, some in one millisecond; many readings within the interval that a rain gauge's readings are said to end
+# few times, so that rows meet, some in one millisecond; many readings within the interval that a rain gauge's
+# readings are said to end
 ROWS = st.lists(
     st.tuples(
         st.integers(0, len(SERIES) - 1),
         st.builds(
-            lambda minute, us: minute + us / 60e6, st.integers(0, 30), st.sampled_from([0, 0, 0, 1, 400, 1000])
+            lambda minute, us: minute + us / 60e6,
+            st.integers(0, 30),
+            st.sampled_from([0, 0, 0, 1, 400, 1000]),
         ),
         st.integers(0, 9).map(lambda number: number / 2) | st.none(),
         st.sampled_from([1, 3, 4]),

@@ -91,13 +91,17 @@ def test_extents_are_what_counting_finds_after_anything(tmp_path_factory, steps)
 def test_a_file_of_before_is_counted_while_it_is_written_to(tmp_path):
     path = tmp_path / "readings.db"
     store = SqliteStore(path)
-    store.write(SERIES, readings(*((number, time_us, 1) for number in range(4) for time_us in range(0, 9000, 700))))
+    store.write(
+        SERIES, readings(*((number, time_us, 1) for number in range(4) for time_us in range(0, 9000, 700)))
+    )
     store.close()
     with closing(sqlite3.connect(path)) as connection:
         for statement in (*OF_BEFORE, "DROP TABLE extents"):
             connection.execute(statement)
     store = SqliteStore(path)
-    store.write(SERIES, readings(*((number, time_us, 2) for number in range(3) for time_us in range(0, 9500, 350))))
+    store.write(
+        SERIES, readings(*((number, time_us, 2) for number in range(3) for time_us in range(0, 9500, 350)))
+    )
     assert when_counted(store, path) == counted(path)
     store.close()
 
