@@ -114,8 +114,9 @@ class _Of:
         """How many a parent has, without $top and $skip."""
         if self._selection.filter is None:
             scope = self._selection.everything
-            of = "features" if scope.datastreams is None else "datastreams"
-            known = self._statements.count(replace(scope, **{of: (parent,)}))
+            of_feature = scope.datastreams is None
+            one = replace(scope, features=(parent,)) if of_feature else replace(scope, datastreams=(parent,))
+            known = self._statements.count(one)
             if known is not None:
                 return known
         start, rest = self._counted

@@ -260,8 +260,10 @@ def _limited(rows: str, key: str, low: Sql, high: Sql, scope: Scope) -> tuple[Sq
 def _alone(rows: str, alias: str) -> str:
     """Leaves out what shares its series, its millisecond and so its id with an earlier reading."""
     return (
-        f" AND NOT EXISTS (SELECT 1 FROM {rows} AS same WHERE same.series = {alias}.series"  # noqa: S608 - of ours
-        f" AND same.time_us >= {alias}.time_us / 1000 * 1000 AND same.time_us < {alias}.time_us)"
+        # a whole millisecond is the first of its own
+        f" AND ({alias}.time_us % 1000 = 0 OR NOT EXISTS (SELECT 1 FROM {rows} AS same"  # noqa: S608 - of ours
+        f" WHERE same.series = {alias}.series"
+        f" AND same.time_us >= {alias}.time_us / 1000 * 1000 AND same.time_us < {alias}.time_us))"
     )
 
 
