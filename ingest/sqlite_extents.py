@@ -82,7 +82,6 @@ class ExtentsCounter:
                 number for (number,) in connection.execute("SELECT series FROM extents WHERE moments IS NULL")
             ]
         if uncounted:
-            _log.info("store_counts_its_readings", series=len(uncounted))
             self._thread = threading.Thread(
                 target=self._count, args=(uncounted,), name="store-count", daemon=True
             )
