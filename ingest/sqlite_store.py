@@ -12,6 +12,7 @@ import numpy as np
 from devices.measurement import Quality
 from ingest.errors import StoreError
 from ingest.reading import Readings, Series
+from ingest.sqlite_extents import LATER, ExtentsCounter
 from ingest.sqlite_file import SqliteFile
 from ingest.store import Point, Query, missing, time_bounds
 
@@ -51,6 +52,11 @@ class SqliteStore:
         self._file = SqliteFile(
             path, application_id=_APPLICATION_ID, version=_VERSION, schema=_SCHEMA, error=StoreError
         )
+        with self._file.write() as connection:
+            for statement in LATER:
+                connection.execute(statement)
+        self._counter = ExtentsCounter(self._file)
+        self._counter.start()
         # only what is committed stands here; series are never renumbered
         self._numbers: dict[Series, int] = {}
 
@@ -114,6 +120,10 @@ class SqliteStore:
         """What to select readings from where the file is attached as `schema` (see `Attachable`)."""
         return f"(SELECT series, time AS time_us, value, quality FROM {schema}.readings)"  # noqa: S608 - the caller's own name
 
+    def extents(self, schema: str) -> str:
+        """How much each series has, where the file is attached as `schema` (see `Attachable`)."""
+        return f"(SELECT series, moments, first AS first_us, last AS last_us FROM {schema}.extents)"  # noqa: S608 - the caller's own name
+
     def numbers(self) -> Mapping[Series, int]:
         """The number that stands for each series in `rows`."""
         with self._file.read() as connection:
@@ -129,6 +139,7 @@ class SqliteStore:
 
     def close(self) -> None:
         """Release files and connections."""
+        self._counter.stop()
         self._file.close()
 
     def _chunk(self, query: Query, size: int) -> list[Point]:

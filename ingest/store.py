@@ -87,6 +87,13 @@ class Attachable(Protocol):
         Readings are found by series and time, and read in order of time without sorting.
         """
 
+    def extents(self, schema: str) -> str:
+        """A (SELECT ...) of series, moments, first_us, last_us: in every state true of what `rows` has in it.
+
+        `moments`: in how many milliseconds a series has readings. All are NULL where that is not known yet;
+        first_us and last_us are too where there is none.
+        """
+
     def numbers(self) -> Mapping[Series, int]:
         """The number that stands for each series in `rows`; a series keeps it."""
 

@@ -1,7 +1,8 @@
 """What an expansion shows of each of many entities: as many statements as that needs, and no more."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from api.sta.json_texts import numbers
@@ -10,6 +11,8 @@ from api.sta.selection import Selection
 from api.sta.sql import Sql, parameter, sql
 from api.sta.statements import Statements
 from api.sta.target import ALIAS
+
+_ROWS_AT_ONCE = 10_000
 
 
 @dataclass(slots=True)
@@ -40,31 +43,84 @@ def many_by_parent(  # noqa: PLR0913 - what a statement is made of
     *,
     counted: bool,
 ) -> Children:
-    """Of each parent a seek of its own: for Observations, of which a parent has far more than are wanted."""
+    """Of each parent a seek of its own: for Observations, of which a parent has far more than are wanted.
+
+    Of many parents in one statement where the source leaves out what a scope has enough without.
+    """
     found = Children()
     if not parents or not isinstance(link, ToMany):
         return found
-    # built once, not for each parent
-    own = f" AS {ALIAS} WHERE {ALIAS}.{link.column} = "
-    table = statements.table(selection.entity_set, selection.scope)
-    from_ = sql("SELECT ", selection.columns(), " FROM ", table, own)
-    rest = sql(
-        " AND ", selection.where(Sql("1")), " ORDER BY ", selection.order(), " LIMIT ",
-        parameter(selection.top + 1), " OFFSET ", parameter(selection.skip),
-    )  # fmt: skip
-    counting = None
-    if counted:
-        everything = statements.table(selection.entity_set, selection.everything)
-        counting = sql("SELECT count(*) FROM ", everything, own), selection.where(Sql("1"), page=False)
-    for parent in dict.fromkeys(parents):
-        rows = statements.rows(sql(from_, parameter(parent), rest))
-        found.add(parent, rows, selection.top)
-        if counting is not None:
-            count = sql(counting[0], parameter(parent), " AND ", counting[1])
-            found.counts[parent] = statements.rows(count)[0][0]
+    wanted = list(dict.fromkeys(parents))
+    of = _Of(statements, selection, f"{ALIAS}.{link.column}")
+    # else each parent has far more than that
+    bounded = statements.source.limits and selection.scope.limit is not None
+    at_once = max(1, _ROWS_AT_ONCE // (selection.top + selection.skip + 1)) if bounded else 1
+    for start in range(0, len(wanted), at_once):
+        some = wanted[start : start + at_once]
+        if len(some) == 1:
+            found.add(some[0], of.one(some[0]), selection.top)
+        else:
+            of.many(found, some)
         if len(found.rows) > most:
             break
+    if counted:
+        found.counts = {each: of.count(each) for each in found.spans}
     return found
+
+
+class _Of:
+    """Statements for Observations of parents, put together once. `parent`: the column that says whose."""
+
+    def __init__(self, statements: Statements, selection: Selection, parent: str) -> None:
+        self._statements = statements
+        self._selection = selection
+        self._parent = parent
+        self._from = sql(" FROM ", statements.table(selection.entity_set, selection.scope), f" AS {ALIAS}")
+        self._own = sql("SELECT ", selection.columns(), self._from, f" WHERE {parent} = ")
+        self._rest = sql(
+            " AND ", selection.where(Sql("1")), " ORDER BY ", selection.order(), " LIMIT ",
+            parameter(selection.top + 1), " OFFSET ", parameter(selection.skip),
+        )  # fmt: skip
+
+    def one(self, parent: int) -> list[tuple[Any, ...]]:
+        """One more than wanted of one parent, where there are so many."""
+        return self._statements.rows(sql(self._own, parameter(parent), self._rest))
+
+    def many(self, found: Children, parents: Sequence[int]) -> None:
+        """The same of many parents, of which the source leaves out what is too much by far."""
+        skip, top = self._selection.skip, self._selection.top
+        ids = parameter(f"[{','.join(numbers(parents))}]")
+        condition = sql(self._parent, " IN (SELECT value FROM json_each(", ids, "))")
+        rows = self._statements.rows(
+            sql(
+                "SELECT ", self._selection.columns(), ", ", self._parent, " AS parent", self._from, " WHERE ",
+                self._selection.where(condition), " ORDER BY parent, ", self._selection.order(),
+            )
+        )  # fmt: skip
+        of_parent: dict[int, list[tuple[Any, ...]]] = {each: [] for each in parents}
+        for row in rows:
+            of_parent[row[-1]].append(row)
+        for parent, own in of_parent.items():
+            found.add(parent, own[skip : skip + top + 1], top)
+
+    @cached_property
+    def _counted(self) -> tuple[Sql, Sql]:
+        table = self._statements.table(self._selection.entity_set, self._selection.everything)
+        return sql("SELECT count(*) FROM ", table, f" AS {ALIAS} WHERE {self._parent} = "), sql(
+            " AND ", self._selection.where(Sql("1"), page=False)
+        )
+
+    def count(self, parent: int) -> int:
+        """How many a parent has, without $top and $skip."""
+        if self._selection.filter is None:
+            scope = self._selection.everything
+            of_feature = scope.datastreams is None
+            one = replace(scope, features=(parent,)) if of_feature else replace(scope, datastreams=(parent,))
+            known = self._statements.count(one)
+            if known is not None:
+                return known
+        start, rest = self._counted
+        return int(self._statements.rows(sql(start, parameter(parent), rest))[0][0])
 
 
 def few_by_parent(  # noqa: PLR0913 - what a statement is made of

@@ -12,7 +12,17 @@ import orjson
 from api.sta.city_database import READINGS, CityDatabase
 from api.sta.city_ids import read_observation_id
 from api.sta.city_points import Ends, Loader, Wanted
-from api.sta.city_relation import OneSeries, of_scope, of_series, span
+from api.sta.city_relation import (
+    Attached,
+    Edge,
+    OneSeries,
+    counted,
+    edge_of,
+    of_all,
+    of_scope,
+    of_series,
+    span,
+)
 from api.sta.city_rows import CityBuilder
 from api.sta.source import Scope
 from api.sta.sql import Sql, sql
@@ -198,6 +208,7 @@ class CitySource:
 
     writable = False
     ids_follow_time = True
+    limits = True
     result_ends = True
 
     def __init__(self, cities: Cities, view: View, ends: Ends) -> None:
@@ -207,7 +218,9 @@ class CitySource:
         self._specials = cities.has_specials(view)
         self._ends = ends
         self._requests: dict[int, tuple[_Snapshot, Loader]] = {}
-        self._attached = store.rows(READINGS) if isinstance(store, Attachable) else None
+        self._attached = (
+            Attached(store.rows(READINGS), store.extents(READINGS)) if isinstance(store, Attachable) else None
+        )
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -234,19 +247,46 @@ class CitySource:
     def observations(self, connection: sqlite3.Connection, scope: Scope) -> Sql:
         """What to select Observations from."""
         snapshot, loader = self._requests[id(connection)]
-        specials = self._attached is None or self._specials
-        wanted = self._wanted(connection, snapshot, scope) if specials else {}
+        wanted = self._wanted(connection, snapshot, scope)
         parts = []
         if self._attached is not None:
             one = self._one_series(connection, scope)
             if one is not None:
-                return of_series(self._attached, one, scope)
-            parts.append(of_scope(self._attached, "stored", "s.special = 0" if specials else "1", scope))
+                return of_series(self._attached.rows, one, scope)
+            parts.append(self._of_scope(connection, self._attached.rows, scope, self._attached.extents))
         if wanted or self._attached is None:
-            parts.append(of_scope(loader.load(wanted, scope), "number", "s.special = 1", scope))
+            parts.append(self._of_scope(connection, loader.load(wanted, scope), scope))
         if len(parts) == 1:
             return parts[0]
         return sql("(SELECT * FROM ", parts[0], " UNION ALL SELECT * FROM ", parts[1], ")")
+
+    def count(self, connection: sqlite3.Connection, scope: Scope) -> int | None:
+        """How many Observations are in a scope of whole series; None of others, or where a store is asked."""
+        whole = Scope(datastreams=scope.datastreams, features=scope.features)
+        if self._attached is None or scope != whole:
+            return None
+        snapshot, _ = self._requests[id(connection)]
+        if self._wanted(connection, snapshot, scope):
+            return None
+        statement = counted(self._attached, self._stored, scope)
+        return int(connection.execute(statement.text, statement.parameters).fetchone()[0])
+
+    def _of_scope(
+        self, connection: sqlite3.Connection, rows: str, scope: Scope, extents: str | None = None
+    ) -> Sql:
+        """Of an attached store, which keeps `extents`, or of what has been loaded, which has none."""
+        key, condition = ("number", "s.special = 1") if extents is None else ("stored", self._stored)
+        edge = None
+        if scope.limit is not None and not scope.by_id and of_all(scope):
+            statement = edge_of(rows, key, condition, scope, extents)
+            found = connection.execute(statement.text, statement.parameters).fetchone()
+            edge = Edge(*found) if found and found[0] is not None else None
+        return of_scope(rows, key, condition, scope, edge=edge, extents=extents)
+
+    @property
+    def _stored(self) -> str:
+        """What holds over a row of city_series that is read from the attached store."""
+        return "s.special = 0" if self._specials else "1"
 
     def tables(self, connection: sqlite3.Connection) -> object:
         """Which tables a connection reads: the same object as long as nothing in them changes."""
@@ -270,7 +310,7 @@ class CitySource:
         if self._attached is None:
             return Sql(first), Sql(last)
         # of the others their times as they are stored may tell what is not public
-        stored = span(self._attached, "stored", datastream, "s.special = 0")
+        stored = span(self._attached.rows, "stored", datastream, "s.special = 0")
         if not self._specials:
             return stored
         return _either("min", first, stored[0].text), _either("max", last, stored[1].text)
@@ -307,9 +347,10 @@ class CitySource:
             return None
         return OneSeries(*rows[0][:5])
 
-    @staticmethod
-    def _wanted(connection: sqlite3.Connection, snapshot: _Snapshot, scope: Scope) -> Wanted:
+    def _wanted(self, connection: sqlite3.Connection, snapshot: _Snapshot, scope: Scope) -> Wanted:
         """Series of the scope that are read through Store.query."""
+        if self._attached is not None and not self._specials:
+            return {}
         conditions, parameters = ["special = 1"], []
         asked = {
             "datastream_id": scope.datastreams,

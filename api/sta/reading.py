@@ -67,7 +67,10 @@ class Reading:
         more = len(rows) > selection.top
         rows = rows[: selection.top]
         self._take(len(rows))
-        count = self._count(target, selection) if options.count else None
+        count = None
+        if options.count:
+            last = not more and selection.behind is None and (rows or not selection.skip)
+            count = selection.skip + len(rows) if last else self._count(target, selection)
         place = place_behind(selection, options, rows) if more and rows else None
         return Page(selection, rows, count, place)
 
@@ -164,6 +167,10 @@ class Reading:
         return {row[0]: text for row, text in zip(rows, made, strict=True)}
 
     def _count(self, target: Target, selection: Selection) -> int:
+        if selection.filter is None and target.entity_set.name == "Observations":
+            known = self.statements.count(selection.everything)
+            if known is not None:
+                return known
         from_ = self.statements.table(target.entity_set, selection.everything)
         condition = selection.where(target.condition, page=False)
         counted = self.statements.rows(sql("SELECT count(*) FROM ", from_, f" AS {ALIAS} WHERE ", condition))

@@ -28,6 +28,7 @@ class ScratchSource:
 
     writable = True
     ids_follow_time = False
+    limits = False
     result_ends = False
 
     def __init__(self, path: Path) -> None:
@@ -55,6 +56,10 @@ class ScratchSource:
     def observations(self, _connection: sqlite3.Connection, _scope: Scope) -> Sql:
         """The table of Observations, whatever is wanted of it."""
         return Sql("observations")
+
+    def count(self, _connection: sqlite3.Connection, _scope: Scope) -> int | None:
+        """Nothing is known without counting."""
+        return None
 
     def span(self, datastream: str) -> tuple[Sql, Sql]:
         """First begin and last end of phenomenonTime of the Datastream whose id the SQL expression is."""

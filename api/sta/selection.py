@@ -38,12 +38,14 @@ class Selection:
     skip: int
     behind: Sequence[Any] | None
     _columns: Sequence[Sql] = field(init=False)
+    _keys_at: Sequence[int] = field(init=False)
 
     def __post_init__(self) -> None:
         """Put the columns together once, for any number of rows."""
         shown = self.shown.columns
         behind_them = (each.value for each in self.keys if each.value not in shown)
         object.__setattr__(self, "_columns", [*shown, *behind_them])
+        object.__setattr__(self, "_keys_at", [self._columns.index(each.value) for each in self.keys])
 
     @property
     def entity_set(self) -> EntitySet:
@@ -78,7 +80,7 @@ class Selection:
 
     def key_values(self, row: Sequence[Any]) -> Sequence[Any]:
         """The keys of a selected row."""
-        return [row[self._columns.index(each.value)] for each in self.keys]
+        return [row[at] for at in self._keys_at]
 
     def token(self, row: Sequence[Any]) -> str | None:
         """Token of the page that follows a row; None where it can have none."""

@@ -37,11 +37,13 @@ class EntitySource(Protocol):
     """Entities as tables of schema.sql, for one kind of caller. Thread-safe.
 
     `ids_follow_time`: among the Observations of one Datastream a greater id means a later phenomenonTime.
+    `limits`: what `observations` gives has no more of each series than a scope's limit says, or little more.
     `result_ends`: the resultTime of every Observation is its phenomenonTime, or the end of that.
     """
 
     writable: bool
     ids_follow_time: bool
+    limits: bool
     result_ends: bool
 
     def read(self) -> AbstractContextManager[sqlite3.Connection]:
@@ -55,6 +57,9 @@ class EntitySource(Protocol):
 
         Raises TooManyError where the source would have to hold more than it can for this scope.
         """
+
+    def count(self, connection: sqlite3.Connection, scope: Scope) -> int | None:
+        """How many Observations are in a scope; None where these would have to be read to tell."""
 
     def span(self, datastream: str) -> tuple[Sql, Sql]:
         """Expressions for the first begin and last end of phenomenonTime of the Datastream whose id the SQL

@@ -29,6 +29,10 @@ class Statements:
         """What a set is selected from."""
         return table(self.connection, self.source, entity_set, scope)
 
+    def count(self, scope: Scope) -> int | None:
+        """How many Observations are in a scope; None where these would have to be read to tell."""
+        return self.source.count(self.connection, scope)
+
     def filter(self, expression: Expression, entity_set: EntitySet) -> Sql:
         """A $filter's condition."""
         try:

@@ -35,6 +35,7 @@ class Scratch:
 
     writable = False
     ids_follow_time = False
+    limits = False
     result_ends = False
 
     def __init__(self, path):
@@ -58,6 +59,9 @@ class Scratch:
 
     def observations(self, _connection, _scope):
         return Sql("observations")
+
+    def count(self, _connection, _scope):
+        return None
 
     def span(self, datastream):
         of = f"FROM observations AS s WHERE s.datastream_id = {datastream}"

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import sqlite3
 import tempfile
 from pathlib import Path
 
@@ -14,11 +15,16 @@ from hypothesis import strategies as st
 
 from ingest.influx_store import InfluxStore
 
-# few times, so that rows meet; many readings within the interval that a rain gauge's readings are said to end
+# few times, so that rows meet, some in one millisecond; many readings within the interval that a rain gauge's
+# readings are said to end
 ROWS = st.lists(
     st.tuples(
         st.integers(0, len(SERIES) - 1),
-        st.integers(0, 30),
+        st.builds(
+            lambda minute, us: minute + us / 60e6,
+            st.integers(0, 30),
+            st.sampled_from([0, 0, 0, 1, 400, 1000]),
+        ),
         st.integers(0, 9).map(lambda number: number / 2) | st.none(),
         st.sampled_from([1, 3, 4]),
     ),
@@ -31,6 +37,8 @@ ASKED = [
     ("Observations", "$top=3"),
     ("Observations", "$top=4&$count=true&$orderby=phenomenonTime desc"),
     ("Observations", "$top=4&$orderby=phenomenonTime"),
+    ("Observations", "$top=1&$skip=2&$orderby=phenomenonTime desc"),
+    ("Observations", "$top=3&$count=true"),
     ("Observations", "$top=3&$orderby=id desc"),
     ("Observations", "$top=2&$skip=3"),
     ("Observations", "$top=3&$filter=result gt 2&$count=true"),
@@ -50,6 +58,11 @@ ASKED = [
     ("Datastreams", f"$filter=phenomenonTime gt {WHEN}"),
     ("Datastreams", "$expand=Observations($top=2;$orderby=phenomenonTime desc;$count=true)"),
     ("Datastreams", "$expand=Observations($top=2)"),
+    ("Datastreams", "$expand=Observations($top=1;$skip=1;$orderby=phenomenonTime desc)"),
+    ("Datastreams", "$expand=Observations($top=0;$count=true)"),
+    ("Datastreams({Datastreams})/Observations", "$top=2&$count=true"),
+    ("FeaturesOfInterest({FeaturesOfInterest})/Observations", "$top=2&$count=true"),
+    ("FeaturesOfInterest", "$expand=Observations($top=1;$count=true;$orderby=phenomenonTime desc)"),
     ("Datastreams", "$expand=Observations($top=2;$filter=result lt 2;$orderby=phenomenonTime)"),
     ("Things", "$expand=Datastreams($expand=Observations($top=1;$orderby=phenomenonTime desc))&$top=2"),
     ("FeaturesOfInterest", "$expand=Observations($top=3;$orderby=phenomenonTime desc)"),
@@ -92,6 +105,21 @@ def test_series_apart_are_answered_like_those_of_the_file(rows, asked, operator)
         )
 
     same(rows, asked, operator, other)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@given(ROWS, st.lists(st.sampled_from(ASKED), min_size=1, max_size=4), st.sets(st.integers(1, len(SERIES))))
+def test_a_store_that_has_not_counted_everything_answers_like_one_that_has(rows, asked, uncounted):
+    @contextlib.contextmanager
+    def other(town, view):
+        with contextlib.closing(sqlite3.connect(town.store.path)) as connection, connection:
+            connection.executemany(
+                "UPDATE extents SET moments = NULL, first = NULL, last = NULL WHERE series = ?",
+                [(number,) for number in uncounted],
+            )
+        yield source_of(view)
+
+    same(rows, asked, None, other)
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])

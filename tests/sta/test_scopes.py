@@ -18,6 +18,7 @@ class Frugal(Scratch):
     """Takes every scope at its word."""
 
     ids_follow_time = True
+    limits = True
     result_ends = True
 
     def observations(self, _connection, scope):
@@ -49,6 +50,7 @@ class Frugal(Scratch):
 
 class Whole(Scratch):
     ids_follow_time = True
+    limits = True
     result_ends = True
 
 
