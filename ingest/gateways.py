@@ -92,7 +92,10 @@ class GatewayBook:
     def _resumed(self, dev_eui: str, way: Way | None, *, told: bool) -> Way | None:
         """From where a device's way goes on with an uplink that names gateways, or that does not."""
         if told:
-            return self._before.pop(dev_eui, way)
+            before = self._before.pop(dev_eui, way)
+            if before is not None:
+                self._ways[dev_eui] = before
+            return before
         if dev_eui in self._before:
             # the second in a row: nobody will name the gateways of the first
             del self._before[dev_eui]
