@@ -75,7 +75,7 @@ def uplinks(request: Request, view: Operator, query: Annotated[UplinksQuery, Que
 
 @router.get("/devices", response_class=Response, responses=_admin(AdminDevice))
 def devices(request: Request, view: Operator, query: Annotated[CollectionQuery, Query()]) -> Response:
-    """Installed devices and when each was last heard."""
+    """Installed devices, when each was last heard, and how many uplinks were lost on the air."""
     heard: dict[str, int] = {}
     for point in view.services.latest.latest():
         eui = point.series.dev_eui
