@@ -28,12 +28,13 @@ KEPT_DAYS = 8
 MOST_PENDING = 200_000
 REBUILT_FROM = 10_000
 _APPLICATION_ID = 0x53464C42
+# a device's rows stand together, and are short enough to stand in the tree itself
 _SCHEMA = (
     """CREATE TABLE frames(
-        dev_eui TEXT NOT NULL, day INTEGER NOT NULL, frames BLOB NOT NULL,
-        PRIMARY KEY(dev_eui, day)) WITHOUT ROWID""",
-    "CREATE INDEX frames_by_day ON frames(day)",
+        dev_eui TEXT NOT NULL, part INTEGER NOT NULL, frames BLOB NOT NULL,
+        PRIMARY KEY(dev_eui, part)) WITHOUT ROWID""",
 )
+_PART_S = 6 * 3600
 _EVERY_S = 30.0
 _DAY_S = 86_400
 _US = 1_000_000
@@ -73,7 +74,6 @@ class LossBook:
         self._pending: list[Sequence[Uplink]] = []
         self._count = 0
         self._writing = threading.Lock()
-        self._pruned = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="losses", daemon=True)
         self.lost = 0
@@ -116,7 +116,7 @@ class LossBook:
         found: dict[str, Losses] = {}
         with self._file.read() as connection:
             for dev_eui in dev_euis:
-                frames = _read(connection, dev_eui, (now_s - 7 * _DAY_S) // _DAY_S, now_s // _DAY_S)
+                frames = _read(connection, dev_eui, (now_s - 7 * _DAY_S) // _PART_S, now_s // _PART_S)
                 frames = frames[frames["time_s"] > now_s - 7 * _DAY_S]
                 if len(frames):
                     today = frames[frames["time_s"] > now_s - _DAY_S]
@@ -128,15 +128,18 @@ class LossBook:
         with self._writing:
             with self._lock:
                 pending, self._pending, self._count = self._pending, [], 0
+            before = (self._clock() // _US - KEPT_DAYS * _DAY_S) // _PART_S
             try:
                 fresh = sorted(self._fresh(uplink for some in pending for uplink in some).items())
                 for first in range(0, len(fresh), _PORTION):
                     with self._file.write() as connection:
-                        lost = sum(
-                            _add(connection, *key, frames) for key, frames in fresh[first : first + _PORTION]
-                        )
+                        lost = 0
+                        for (dev_eui, part), frames in fresh[first : first + _PORTION]:
+                            lost += _add(connection, dev_eui, part, frames)
+                            connection.execute(
+                                "DELETE FROM frames WHERE dev_eui = ? AND part < ?", (dev_eui, before)
+                            )
                     self.lost += lost
-                self._prune()
             except JournalError:
                 with self._lock:
                     self._pending = pending + self._pending
@@ -144,7 +147,7 @@ class LossBook:
                 raise
 
     def _fresh(self, uplinks: Iterable[Uplink]) -> Mapping[tuple[str, int], list[tuple[int, int, int]]]:
-        """Frames by device and day (since 1970, UTC), of what can be counted."""
+        """Frames by device and part of a day, of what can be counted."""
         devices, now_s = self._registry().devices, self._clock() // _US
         found: dict[tuple[str, int], list[tuple[int, int, int]]] = {}
         for uplink in uplinks:
@@ -155,15 +158,8 @@ class LossBook:
             time_s = min(uplink.received_us, uplink.arrived_us) // _US
             if now_s - (KEPT_DAYS - 1) * _DAY_S < time_s <= now_s + _DAY_S:
                 frame = (time_s, uplink.f_cnt & 0xFFFF_FFFF, crc32(session.encode()))
-                found.setdefault((uplink.dev_eui, time_s // _DAY_S), []).append(frame)
+                found.setdefault((uplink.dev_eui, time_s // _PART_S), []).append(frame)
         return found
-
-    def _prune(self) -> None:
-        before = self._clock() // _US // _DAY_S - KEPT_DAYS
-        if before > self._pruned:
-            with self._file.write() as connection:
-                connection.execute("DELETE FROM frames WHERE day < ?", (before,))
-            self._pruned = before
 
     def _run(self) -> None:
         stopping = False
@@ -176,29 +172,30 @@ class LossBook:
 
 
 def _read(connection: Connection, dev_eui: str, first: int, last: int) -> Frames:
-    blobs = [
-        blob
-        for (blob,) in connection.execute(
-            "SELECT frames FROM frames WHERE dev_eui = ? AND day BETWEEN ? AND ? ORDER BY day",
-            (dev_eui, first, last),
-        )
-    ]
-    return np.frombuffer(b"".join(blobs), FRAME)
+    rows = connection.execute(
+        "SELECT frames FROM frames WHERE dev_eui = ? AND part BETWEEN ? AND ? ORDER BY part",
+        (dev_eui, first, last),
+    )
+    return np.frombuffer(b"".join(blob for (blob,) in rows), FRAME)
 
 
-def _add(connection: Connection, dev_eui: str, day: int, more: Sequence[tuple[int, int, int]]) -> int:
-    """Add frames to a day of a device; how many more are missing by then."""
-    before = _read(connection, dev_eui, day, day)
+def _add(connection: Connection, dev_eui: str, part: int, more: Sequence[tuple[int, int, int]]) -> int:
+    """Add frames to a part of a device's day; how many more are missing by then."""
+    before = _read(connection, dev_eui, part, part)
     known = set(before.tolist())
     fresh = sorted({each for each in more if each not in known})
     if not fresh:
         return 0
     after = np.concatenate([before, np.array(fresh, FRAME)])
     connection.execute(
-        "INSERT INTO frames VALUES(?, ?, ?) ON CONFLICT(dev_eui, day) DO UPDATE SET frames = excluded.frames",
-        (dev_eui, day, after.tobytes()),
+        "INSERT INTO frames VALUES(?, ?, ?) "
+        "ON CONFLICT(dev_eui, part) DO UPDATE SET frames = excluded.frames",
+        (dev_eui, part, after.tobytes()),
     )
-    # a gap over midnight begins with the last one of the day before
-    last = _read(connection, dev_eui, day - 1, day - 1)[-1:]
+    # a gap may begin in a part before
+    row = connection.execute(
+        "SELECT frames FROM frames WHERE dev_eui = ? AND part < ? ORDER BY part DESC LIMIT 1", (dev_eui, part)
+    ).fetchone()
+    last = np.frombuffer(row[0] if row else b"", FRAME)[-1:]
     missing = [tally(np.concatenate([last, each])).lost for each in (before, after)]
     return max(0, missing[1] - missing[0])
