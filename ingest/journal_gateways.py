@@ -1,14 +1,13 @@
 """The other half of an uplink in the SQLite journal: recorded without a gateway, its gateways told later."""
 
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ingest.dedup import keys, unheard
 from ingest.errors import JournalError
 from ingest.journal import Accepted, Heard
-from ingest.journal_record import pack_keys, pack_uplinks, unpack_keys, unpack_uplinks
+from ingest.journal_record import change_uplinks, pack_keys, unpack_keys, unpack_uplinks
 from ingest.uplink import Uplink
 
 _EARLIER_US = 600_000_000
@@ -68,20 +67,14 @@ def _batches(connection: sqlite3.Connection, wanted: Mapping[int, Heard]) -> lis
     return found
 
 
-def _heard(packed: bytes, wanted: Mapping[int, Heard]) -> tuple[bytes, Collection[Uplink]]:
+def _heard(packed: bytes, wanted: Mapping[int, Heard]) -> tuple[bytes, Sequence[Uplink]]:
     """Uplinks with gateways where they are wanted, and those that have changed."""
-    changed: list[Uplink] = []
-    # a damaged row keeps nobody from going on
-    with suppress(JournalError):
-        uplinks = unpack_uplinks(packed)
-        devices = {row.uplink.dev_eui for row in wanted.values()}
-        for i, uplink in enumerate(uplinks):
-            if uplink.gateways or uplink.dev_eui not in devices:
-                continue
-            other = wanted.get(unheard(keys(uplink)))
-            if other is not None:
-                uplinks[i] = replace(uplink, gateways=other.uplink.gateways)
-                changed.append(uplinks[i])
-        if changed:
-            packed = pack_uplinks(uplinks)
-    return packed, changed
+
+    def heard(uplink: Uplink) -> Uplink | None:
+        other = None if uplink.gateways else wanted.get(unheard(keys(uplink)))
+        return None if other is None else replace(uplink, gateways=other.uplink.gateways)
+
+    try:
+        return change_uplinks(packed, {row.uplink.dev_eui for row in wanted.values()}, heard)
+    except JournalError:
+        return packed, ()  # a damaged row keeps nobody from going on
