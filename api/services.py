@@ -1,6 +1,6 @@
 """What the API is given: every collaborator injected, none looked up."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,7 @@ from ingest.http_push import PushServer
 from ingest.inbox import Inbox
 from ingest.journal import Journal
 from ingest.latest import LatestValues
+from ingest.loss_book import Losses
 from ingest.neighbours.official_warning import Official
 from ingest.store import Store
 
@@ -134,6 +135,7 @@ class Services:
     other links do, see `base`.
     `mailings(limit, before)`: what residents were sent, newest first, on from an id.
     `pushes`: network servers that send by HTTP, by name. `device_events`: what they tell beside uplinks.
+    `losses(devices)`: how many uplinks of some devices arrived, and how many were lost on the air.
     `audit`: where decisions and operators' entries are noted.
     `inbox`: devices that nobody has registered; `registration`: where they are.
     `publisher`: what the catalogue of the open data says of the city.
@@ -189,6 +191,7 @@ class Services:
     url: str = ""
     pushes: Mapping[str, PushDoor] = field(default_factory=dict)
     device_events: DeviceEventLog | None = None
+    losses: Callable[[Iterable[str]], Mapping[str, Losses]] = lambda _: {}
     inbox: Inbox | None = None
     registration: Registration | None = None
     publisher: Publisher = field(default_factory=Publisher)

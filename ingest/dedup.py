@@ -3,9 +3,12 @@
 Two keys: what the network server calls this reception (equal when MQTT delivers again), and what the device
 sent (equal when a network server, or a second one, hands out the same frame under another id). The same
 session and counter with another payload is no duplicate: 16-bit counters wrap, ABP devices restart theirs.
+
+A third key while no gateway is known of an uplink. By it a duplicate that names some (LORIOT's other half) is
+told from the many that bring nothing new, without a look into the journal, also after a restart.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from itertools import islice, takewhile
 
@@ -15,18 +18,28 @@ HOUR_US = 3_600_000_000
 WINDOW_US = 48 * HOUR_US
 MAX_KEYS = 2_000_000
 """About 180 MB; two keys an uplink, so 48 h of 20,000 uplinks an hour."""
+_UNHEARD = 0x51_6E_7A_1D_0C_39_B5_27
 
 
 def keys(uplink: Uplink) -> tuple[int, ...]:
-    """Signed 64-bit keys: transport (where the network server gave an id) and semantic."""
+    """Signed 64-bit keys: transport (where the network server gave an id), semantic, and maybe `unheard`."""
     payload = uplink.payload
     semantic = _digest(
         b"semantic",
         f"{uplink.dev_eui} {uplink.f_cnt} {uplink.f_port} {len(payload)} {uplink.session}".encode() + payload,
     )
     if not uplink.transport_id:
-        return (semantic,)
-    return _digest(b"transport", f"{uplink.server}\0{uplink.transport_id}".encode()), semantic
+        return (semantic,) if uplink.gateways else (semantic, semantic ^ _UNHEARD)
+    transport = _digest(b"transport", f"{uplink.server}\0{uplink.transport_id}".encode())
+    return (transport, semantic) if uplink.gateways else (transport, semantic, transport ^ _UNHEARD)
+
+
+def unheard(some: Sequence[int]) -> int:
+    """Of an uplink's keys, the one that it has while no gateway is known of it.
+
+    It follows the transport key: a gateway's name means something at its own network server only.
+    """
+    return some[0] ^ _UNHEARD
 
 
 def message_keys(message: Message) -> tuple[int, ...]:
@@ -78,6 +91,11 @@ class RecentKeys:
             oldest = list(islice(self._arrived, len(self._arrived) - self._most + self._most // 10))
             self._forget(oldest)
             self.forgotten_early += len(oldest)
+
+    def forget(self, some: Iterable[int]) -> None:
+        """Let go of some keys, known or not."""
+        for key in some:
+            self._arrived.pop(key, None)
 
     def _expire(self, before_us: int) -> None:
         self._forget([key for key, _ in takewhile(lambda item: item[1] < before_us, self._arrived.items())])

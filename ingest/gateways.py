@@ -50,6 +50,8 @@ class GatewayBook:
         self._lock = threading.Lock()
         self._heard: dict[GatewayKey, int] = {}
         self._ways: dict[str, Way] = {}
+        # ways before an uplink that names no gateway: if its other half does, it goes on from there
+        self._before: dict[str, Way | None] = {}
 
     def rebuild(self, journal: Journal, uplinks: int = REBUILT_FROM) -> None:
         """Take the journal's newest uplinks. Raises JournalError."""
@@ -57,9 +59,12 @@ class GatewayBook:
         self.hear(uplink for _, uplink, _ in journal.uplinks(after, uplinks))
 
     def hear(self, uplinks: Iterable[Uplink]) -> None:
-        """Take uplinks in the order they came; also of devices that nobody has registered."""
+        """Take uplinks in the order they came; also of devices that nobody has registered.
+
+        An uplink that names no gateway, and then again with its gateways, counts once.
+        """
         with self._lock:
-            heard, ways = self._heard, self._ways
+            heard, ways, before = self._heard, self._ways, self._before
             for uplink in uplinks:
                 server, time = uplink.server, uplink.received_us
                 if time > uplink.arrived_us:  # noqa: PLR1730 - min() takes as long as all the rest
@@ -73,6 +78,8 @@ class GatewayBook:
                     # one gateway with several antennas appears several times
                     only = name if only is None or only == name else ""
                 way = ways.get(uplink.dev_eui)
+                if only is None or before:
+                    way = self._resumed(uplink.dev_eui, way, told=only is not None)
                 if way is None:
                     ways[uplink.dev_eui] = Way(server, only or "", only or "", ALONE)
                 elif way.server != server or way.newest != (only or ""):
@@ -80,10 +87,28 @@ class GatewayBook:
                 elif way.times < ALONE:
                     alone = way.newest if way.times + 1 == ALONE else ""
                     ways[uplink.dev_eui] = Way(server, alone, way.newest, way.times + 1)
-            if len(heard) > self._gateways:
-                self._heard = dict(sorted(heard.items(), key=_time)[-(self._gateways * 9 // 10) :])
-            while len(ways) > self._devices:
-                ways.pop(next(iter(ways)))
+            self._forget()
+
+    def _resumed(self, dev_eui: str, way: Way | None, *, told: bool) -> Way | None:
+        """From where a device's way goes on with an uplink that names gateways, or that does not."""
+        if told:
+            before = self._before.pop(dev_eui, way)
+            if before is not None:
+                self._ways[dev_eui] = before
+            return before
+        if dev_eui in self._before:
+            # the second in a row: nobody will name the gateways of the first
+            del self._before[dev_eui]
+        else:
+            self._before[dev_eui] = way
+        return way
+
+    def _forget(self) -> None:
+        if len(self._heard) > self._gateways:
+            self._heard = dict(sorted(self._heard.items(), key=_time)[-(self._gateways * 9 // 10) :])
+        for each in (self._ways, self._before):
+            while len(each) > self._devices:
+                each.pop(next(iter(each)))
 
     def reception(self) -> Reception:
         """What is known now."""

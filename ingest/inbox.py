@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devices.catalogue import DeviceType
 from devices.decoded import Frame
@@ -96,6 +96,9 @@ class Inbox:
             types = tuple(self._types.values())
             if kept is None or kept.seen != seen or kept.types != types:
                 kept = self._begun(seen, types)
+            elif not all(each.gateways for each in kept.recent):
+                # their gateways may have been told since
+                kept = self._kept[seen.dev_eui] = replace(kept, recent=self._recent(seen))
             kept.search.go_on(lambda: self._clock() >= until, scripts=scripts)
             return kept.told()
 

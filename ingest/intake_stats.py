@@ -19,8 +19,9 @@ class Taken:
 class IntakeStats:
     """Totals since the start. `time_sources`: how often which clock was believed (`arrival`: none could be).
 
-    `events`: of devices, by kind; `events_lost`: those that could not be recorded. `qos0` and
-    `last_message_us` are by network server, `lost` should stay 0 for ever.
+    `completed`: uplinks whose gateways a duplicate told later. `events`: of devices, by kind; `events_lost`:
+    those that could not be recorded. `qos0` and `last_message_us` are by network server, `lost` should stay 0
+    for ever.
     """
 
     messages: int = 0
@@ -29,6 +30,7 @@ class IntakeStats:
     accepted: int = 0
     readings: int = 0
     duplicates: int = 0
+    completed: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)

@@ -46,6 +46,14 @@ class Corrected:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """A duplicate that names the gateways of an uplink recorded without any; `key`: its `dedup.unheard`."""
+
+    uplink: Uplink
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
 class RejectedRow:
     """A refused message as the operator sees it; `id` grows with time."""
 
@@ -98,6 +106,13 @@ class Journal(Protocol):
 
     def append(self, accepted: Sequence[Accepted], refused: Sequence[Refused] = ()) -> int:
         """Make a batch durable, all or nothing; return the last seq. Empty input is allowed."""
+
+    def hear(self, rows: Sequence[Heard]) -> Sequence[Uplink]:
+        """Add gateways to recorded uplinks that know none, stored or refused, durably, all or nothing.
+
+        Returns those uplinks as they are now; passes over those that know some or have left the journal. No
+        reader sees them again: seq, readings and keys stay.
+        """
 
     def read(self, after: int, limit: int) -> tuple[int, Readings]:
         """Readings of about `limit` uplinks after seq `after`, in seq order, and the last seq covered."""

@@ -4,7 +4,7 @@ Uplinks are msgpack arrays in field order, without names: a third of the size. S
 Uplink, Gateway and Message is a file format: new fields go to the end and have a default.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from struct import Struct
@@ -24,8 +24,18 @@ _GATEWAYS = _UPLINK.index("gateways")
 _uplink_fields = attrgetter(*_UPLINK)
 _gateway_fields = attrgetter(*(field.name for field in fields(Gateway)))
 _message_fields = attrgetter(*(field.name for field in fields(Message)))
+_ONE = b"\x91"  # the head of an array with one item
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[list[Any]]).decode
+_split = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+
+
+class _Head(msgspec.Struct, array_like=True):
+    server: str
+    dev_eui: str
+
+
+_heads = msgspec.msgpack.Decoder(list[_Head]).decode
 pack_reading = Struct("<qiBqd").pack
 """One READING record from seq, series, quality, time_us, value."""
 
@@ -44,6 +54,28 @@ def pack_uplinks(uplinks: Iterable[Uplink]) -> bytes:
 def unpack_uplinks(blob: bytes) -> list[Uplink]:
     """Uplinks of `pack_uplinks`. Raises JournalError when the bytes are damaged."""
     return [_uplink(row) for row in _rows(blob)]
+
+
+def change_uplinks(
+    blob: bytes, dev_euis: Collection[str], change: Callable[[Uplink], Uplink | None]
+) -> tuple[bytes, list[Uplink]]:
+    """Bytes with other uplinks where `change` gives one, and those; it is asked for those of some devices.
+
+    The others are not even unpacked. Raises JournalError when the bytes are damaged.
+    """
+    changed: list[Uplink] = []
+    try:
+        rows, heads = _split(blob), _heads(blob)
+    except msgspec.DecodeError as fault:
+        raise _damaged(fault) from fault
+    for i, head in enumerate(heads):
+        if head.dev_eui in dev_euis:
+            [uplink] = unpack_uplinks(_ONE + bytes(rows[i]))
+            other = change(uplink)
+            if other is not None:
+                rows[i] = msgspec.Raw(pack_uplinks([other])[len(_ONE) :])
+                changed.append(other)
+    return (_encode(rows), changed) if changed else (blob, changed)
 
 
 def pack_message(message: Message) -> bytes:
@@ -75,9 +107,11 @@ def _rows(blob: bytes) -> list[list[Any]]:
     try:
         return _decode(blob)
     except msgspec.DecodeError as fault:
-        raise JournalError(
-            f"a journal row is damaged ({fault}): restore the journal from a backup"
-        ) from fault
+        raise _damaged(fault) from fault
+
+
+def _damaged(fault: Exception) -> JournalError:
+    return JournalError(f"a journal row is damaged ({fault}): restore the journal from a backup")
 
 
 def _uplink(row: list[Any]) -> Uplink:

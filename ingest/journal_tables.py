@@ -3,6 +3,7 @@
 import sqlite3
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -146,7 +147,9 @@ def _correct_batch(
         low, high = np.searchsorted(before["seq"], (row.seq, row.seq + 1))
         parts += [before[start:low], row.readings]
         start = high
-        uplinks[row.seq - first] = row.uplink
+        # who decoded it anew read it before, maybe before its gateways were known
+        known = row.uplink.gateways or uplinks[row.seq - first].gateways
+        uplinks[row.seq - first] = replace(row.uplink, gateways=known)
     readings = np.concatenate([*parts, before[start:]])
     connection.execute(
         "UPDATE batches SET readings = ?, uplinks = ? WHERE first_seq = ?",

@@ -15,13 +15,13 @@ from devices.catalogue import DeviceType
 from devices.measurement import Rejected, Waiting
 from devices.registry import RegistryFile
 from ingest.decoding import SANDBOX_S, Decoding
-from ingest.dedup import WINDOW_US, RecentKeys, keys, message_keys
+from ingest.dedup import WINDOW_US, RecentKeys, keys, message_keys, unheard
 from ingest.device_event import DeviceEvent
 from ingest.errors import IngestError
 from ingest.hand_over import Delivery, HandOver
 from ingest.health import Health
 from ingest.intake_stats import IntakeStats, Taken
-from ingest.journal import Accepted, Journal, Refused
+from ingest.journal import Accepted, Heard, Journal, Refused
 from ingest.late_registration import LateRegistration
 from ingest.network_servers import Found, Ignored
 from ingest.uplink import Message, Uplink
@@ -59,8 +59,9 @@ class Intake:
     """Takes messages from the hand-over (or `take`'s caller) into the journal.
 
     `parsers` maps the name of a network server to its `parse`. `clock` gives µs since the epoch, UTC.
-    `heard` is told of every new uplink once it is durable, also of those of unknown devices; `record` keeps
-    what else network servers tell of devices. What it cannot keep is lost: no uplink waits for it.
+    `heard` is told of every new uplink once it is durable, also of those of unknown devices, and again of one
+    whose gateways are told later; `record` keeps what else network servers tell of devices. What it cannot
+    keep is lost: no uplink waits for it.
     """
 
     def __init__(  # noqa: PLR0913 - everything it works with is given to it
@@ -118,7 +119,7 @@ class Intake:
         Raises JournalError when nothing, or not everything, is durable: call it again with the same messages.
         """
         parsed, ignored, events = self._parse(messages)
-        fresh = self._without_duplicates(parsed)
+        fresh, halves = self._without_duplicates(parsed)
         accepted = refused = 0
         for some in self._rounds(fresh):
             decoded = self._decode(some)
@@ -127,6 +128,7 @@ class Intake:
             self._count(decoded)
             accepted += len(decoded.accepted)
             refused += len(decoded.refused)
+        self._complete(halves)
         self._keep(events)
         duplicates = len(parsed) - len(fresh)
         self._count_messages(messages, ignored, duplicates)
@@ -184,15 +186,41 @@ class Intake:
             return message
         return replace(message, payload=message.payload[: self._max_message_bytes])
 
-    def _without_duplicates(self, parsed: Iterable[_Parsed]) -> list[_Parsed]:
-        """Those not seen before, neither in the journal's last 48 h nor earlier in this batch."""
+    def _without_duplicates(self, parsed: Iterable[_Parsed]) -> tuple[list[_Parsed], list[Heard]]:
+        """Those not seen before, neither in the journal's last 48 h nor earlier in this batch.
+
+        And duplicates that name the gateways of an uplink of which the journal knows none.
+        """
         fresh: list[_Parsed] = []
         here: set[int] = set()
+        halves: dict[int, Heard] = {}
         for each in parsed:
             if here.isdisjoint(each.keys) and not self.recent.seen(each.keys):
                 fresh.append(each)
                 here.update(each.keys)
-        return fresh
+            elif isinstance(each.found, Uplink) and each.found.gateways:
+                key = unheard(each.keys)
+                if key in here or key in self.recent:
+                    halves.setdefault(key, Heard(each.found, key))
+        if not here.isdisjoint(halves):
+            fresh = [_with_gateways(each, halves) for each in fresh]
+        return fresh, [each for each in halves.values() if each.key not in here]
+
+    def _complete(self, halves: Sequence[Heard]) -> None:
+        """Add what other halves tell to uplinks that are recorded already. Raises JournalError."""
+        if not halves:
+            return
+        try:
+            heard = self._journal.hear(halves)
+        except IngestError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, uplinks go on
+            _log.exception("gateways_not_storable", uplinks=len(halves))
+        else:
+            self.stats.completed += len(heard)
+            self._heard(heard)
+        # what is found, or is not there, need not be looked for again
+        self.recent.forget(each.key for each in halves)
 
     def _rounds(self, fresh: list[_Parsed]) -> Iterator[list[_Parsed]]:
         boxed = [isinstance(each.found, Uplink) and self.decoding.is_sandboxed(each.found) for each in fresh]
@@ -324,6 +352,15 @@ class Intake:
             if self._stopping.wait(pause_s):
                 return False
             pause_s = min(pause_s * 2, longest_s)
+
+
+def _with_gateways(each: _Parsed, halves: Mapping[int, Heard]) -> _Parsed:
+    """A message with the gateways that its other half, in the same batch, has told."""
+    other = halves.get(unheard(each.keys))
+    if other is None or not isinstance(each.found, Uplink) or each.found.gateways:
+        return each
+    uplink = replace(each.found, gateways=other.uplink.gateways)
+    return _Parsed(each.message, uplink, keys(uplink))
 
 
 def _not_storable(error: Exception) -> Rejected:

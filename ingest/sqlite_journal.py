@@ -17,11 +17,13 @@ from ingest.journal import (
     Corrected,
     Counts,
     EventRow,
+    Heard,
     Part,
     Refused,
     RefusedDevice,
     RejectedRow,
 )
+from ingest.journal_gateways import add_gateways, with_gateways
 from ingest.journal_record import (
     pack_uplinks,
     unpack_keys,
@@ -90,6 +92,13 @@ class SqliteJournal:
             refuse(connection, refused)
         self._wake()
         return last
+
+    def hear(self, rows: Sequence[Heard]) -> Sequence[Uplink]:
+        """Add gateways to recorded uplinks that know none; return those uplinks as they are now."""
+        if not rows:
+            return ()
+        with self._file.write() as connection:
+            return add_gateways(connection, rows)
 
     def read(self, after: int, limit: int) -> tuple[int, Readings]:
         """Readings of about `limit` uplinks after seq `after`, in seq order, and the last seq covered."""
@@ -278,17 +287,18 @@ class SqliteJournal:
             raise ValueError(f"{len(ids)} ids for {len(accepted)} uplinks")
         if not ids:
             return self.last_seq()
-        uplinks = pack_uplinks(row.uplink for row in accepted)
+        rows: list[Accepted] = []
         with self._write() as (connection, numbers):
-            for number in ids:
+            for number, accept in zip(ids, accepted, strict=True):
                 row = connection.execute(
-                    "DELETE FROM refused WHERE id = ? RETURNING reason", (number,)
+                    "DELETE FROM refused WHERE id = ? RETURNING reason, uplink", (number,)
                 ).fetchone()
                 if row is None:
                     raise NoLongerRefusedError(f"message {number} is no longer refused: read the list again")
-                connection.execute("UPDATE reasons SET count = count - 1 WHERE reason = ?", row)
+                connection.execute("UPDATE reasons SET count = count - 1 WHERE reason = ?", row[:1])
+                rows.append(with_gateways(accept, row[1]))
             connection.execute("UPDATE totals SET rejected = rejected - ?", (len(ids),))
-            last = add(connection, numbers, accepted, uplinks)
+            last = add(connection, numbers, rows, pack_uplinks(row.uplink for row in rows))
         self._wake()
         return last
 

@@ -56,6 +56,8 @@ class Metrics(Collector):
         yield _counter("uplinks_accepted", "Uplinks decoded and stored in the journal", stats.accepted)
         yield _counter("readings", "Readings stored in the journal", stats.readings)
         yield _counter("uplinks_duplicate", "Uplinks that had arrived before", stats.duplicates)
+        yield _counter("uplinks_completed", "Uplinks whose gateways were told later", stats.completed)
+        yield _counter("uplinks_lost", "Uplinks missing by their counters", self._service.losses.lost)
         yield _counters("uplinks_rejected", "Uplinks rejected", "reason", stats.refused)
         yield _counters("messages_ignored", "Messages that carry nothing for us", "reason", stats.ignored)
         yield _counters("device_events", "What network servers told of devices", "kind", stats.events)

@@ -1,7 +1,7 @@
 """The wiring: which parts there are, who gets whom, in which order they start and stop."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -37,6 +37,8 @@ from ingest.hand_over import HandOver
 from ingest.health import Health
 from ingest.http_push import PushServer
 from ingest.latest import LatestValues
+from ingest.loss_book import FILE as RECEPTION_FILE
+from ingest.loss_book import LossBook
 from ingest.neighbours.poller import Neighbours
 from ingest.neighbours.uplinks import parse as parse_neighbour
 from ingest.neighbours.uplinks import server as neighbour_server
@@ -45,6 +47,7 @@ from ingest.sqlite_file import sqlite_path
 from ingest.sqlite_journal import open_journal
 from ingest.store_writer import StoreWriter
 from ingest.stores import open_store
+from ingest.uplink import Uplink
 from stadtfunk.cap import open_cap
 from stadtfunk.channels import outbox_of
 from stadtfunk.check import examine
@@ -162,6 +165,12 @@ class Service:
         }
         self.gateways = GatewayBook()
         self.gateways.rebuild(self.journal)
+        self.losses = LossBook(
+            sqlite_path(settings.journal.url).with_name(RECEPTION_FILE), lambda: self.registry.current, clock
+        )
+        self._opened.callback(self.losses.close)
+        self.losses.rebuild(self.journal)
+        self._groups.append(Group((self.losses,), dict))
         self.intake = Intake(
             self.journal,
             self.registry,
@@ -169,7 +178,7 @@ class Service:
             parsers,
             clock,
             hand_over=self._hand_over,
-            heard=self.gateways.hear,
+            heard=self._heard,
             record=self.device_events.append,
         )
         self.storages = {
@@ -353,6 +362,10 @@ class Service:
             for each in self.consumers
         }
         return {**consumed, **{each.name: each.loss_window for each in self.pushes}}
+
+    def _heard(self, uplinks: Sequence[Uplink]) -> None:
+        self.gateways.hear(uplinks)
+        self.losses.hear(uplinks)
 
     def _hears(self) -> Mapping[str, bool]:
         """Which network servers reach us."""

@@ -76,6 +76,7 @@ def services_of(service: "Service") -> Services:
         unsilence=service.outbox.unsilence,
         pushes=_doors(service),
         device_events=service.device_events,
+        losses=service.losses.losses,
         inbox=Inbox(service.journal, lambda: service.registry.current, service.own_types),
         registration=_registration(service),
         sta=(lambda _: scratch.source) if scratch else service.cities,

@@ -22,6 +22,7 @@ from api.schemas.operations import AdminDevice, AdminUplink, Delivery, RejectedU
 from api.visibility import View
 from ingest.device_event import DeviceEvent, EventKind
 from ingest.journal import RejectedRow
+from ingest.loss_book import Losses
 from ingest.reading import Readings
 from ingest.store import Point
 from ingest.uplink import Uplink
@@ -74,7 +75,7 @@ def uplinks(request: Request, view: Operator, query: Annotated[UplinksQuery, Que
 
 @router.get("/devices", response_class=Response, responses=_admin(AdminDevice))
 def devices(request: Request, view: Operator, query: Annotated[CollectionQuery, Query()]) -> Response:
-    """Installed devices and when each was last heard."""
+    """Installed devices, when each was last heard, and how many uplinks were lost on the air."""
     heard: dict[str, int] = {}
     for point in view.services.latest.latest():
         eui = point.series.dev_eui
@@ -97,6 +98,8 @@ def devices(request: Request, view: Operator, query: Annotated[CollectionQuery, 
     ]
     after = decode_cursor(query.cursor, str)
     chosen, last = page(items, lambda item: (str(item["device"]),), after, query.limit)
+    losses = view.services.losses([str(item["device"]) for item in chosen])
+    chosen = [item | _lost(losses.get(str(item["device"]))) for item in chosen]
     layout = Layout(tuple(AdminDevice.model_fields), nowhere)
     return internal(request, view, query.f, chosen, layout, last)
 
@@ -121,6 +124,16 @@ def _told(told: Mapping[tuple[str, EventKind], DeviceEvent], dev_eui: str) -> di
         "last_join": None if join is None else format_us(join.time_us),
         "battery_percent": None if status is None else status.battery_percent,
         "last_error": None if error is None else f"{format_us(error.time_us)} {error.detail}",
+    }
+
+
+def _lost(losses: Losses | None) -> dict[str, int | None]:
+    """How well a device is heard."""
+    return {
+        "uplinks_24h": None if losses is None else losses.day.arrived,
+        "lost_24h": None if losses is None else losses.day.lost,
+        "uplinks_7d": None if losses is None else losses.week.arrived,
+        "lost_7d": None if losses is None else losses.week.lost,
     }
 
 

@@ -56,6 +56,16 @@ class AdminDevice(BaseModel):
     battery_percent: float | None
     last_error: str | None
     note: str
+    uplinks_24h: int | None = Field(
+        description="Uplinks that arrived in the last 24 hours, refused ones among them; null where none is "
+        "known or they have no counter"
+    )
+    lost_24h: int | None = Field(
+        description="Uplinks lost on the air: missing by their counters between the first and the last of "
+        "those, per session"
+    )
+    uplinks_7d: int | None
+    lost_7d: int | None
 
 
 class DeviceEventItem(BaseModel):

@@ -1,9 +1,14 @@
+import csv
+import io
+
 import pytest
 from small_town import RAIN, T0, TOKEN
 from starlette.testclient import TestClient
 
 from ingest.device_event import DeviceEvent, EventKind
 from ingest.device_event_log import DeviceEventLog
+from ingest.loss_book import LossBook
+from ingest.uplink import TimeSource, Uplink
 
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -67,3 +72,24 @@ def test_without_events_it_is_an_empty_list(city):
         assert client.get("/api/v1/admin/events").json()["items"] == []
         device = client.get("/api/v1/admin/devices").json()["items"][0]
         assert device["last_join"] is device["battery_percent"] is device["last_error"] is None
+
+
+def test_devices_show_how_well_each_is_heard(city, tmp_path):
+    book = LossBook(tmp_path / "reception.db", lambda: city.registry, lambda: T0 + 60_000_000)
+    book.hear(
+        [
+            Uplink("ns", RAIN, 1, f_cnt, "a", b"", T0 + f_cnt, T0 + f_cnt, T0, TimeSource.SERVER)
+            for f_cnt in (1, 2, 5)
+        ]
+    )
+    city.changes["losses"] = book.losses
+    names = ["uplinks_24h", "lost_24h", "uplinks_7d", "lost_7d"]
+    with TestClient(city.app(), headers=HEADERS) as client:
+        devices = client.get("/api/v1/admin/devices").json()["items"]
+        rows = list(csv.DictReader(io.StringIO(client.get("/api/v1/admin/devices?f=csv").text)))
+    book.close()
+    for each, row in zip(devices, rows, strict=True):
+        expected = [3, 2, 3, 2] if each["device"] == RAIN else [None] * 4
+        assert [each[name] for name in names] == expected
+        assert [row[name] for name in names] == ["" if e is None else str(e) for e in expected]
+    assert len(devices) > 1

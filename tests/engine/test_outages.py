@@ -1,5 +1,7 @@
 """One dead gateway is one cause; a catchment with too few live gauges is blind; each server for itself."""
 
+from dataclasses import replace
+
 from engine_city import MIN, T0, kernels, readings, registry
 from hypothesis import given
 from hypothesis import strategies as st
@@ -302,6 +304,27 @@ def test_several_antennas_of_one_gateway_are_one_gateway():
     book = GatewayBook()
     book.hear([uplink(CITY[0], 0, "a", "a")])
     assert book.reception().devices[CITY[0].dev_eui].alone == "a"
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sets(st.sampled_from("ab"), min_size=1)), min_size=1))
+def test_an_uplink_whose_gateways_are_told_later_counts_once(heard):
+    one, other = GatewayBook(), GatewayBook()
+    for minute, (in_halves, gateways) in enumerate(heard):
+        whole = uplink(CITY[0], minute, *sorted(gateways))
+        one.hear([whole])
+        if in_halves:
+            other.hear([replace(whole, gateways=())])
+        other.hear([whole])
+        assert one.reception() == other.reception()
+
+
+def test_a_device_of_which_no_gateway_is_told_any_more_is_nobodys():
+    book = GatewayBook()
+    book.hear([uplink(CITY[0], minute, "a") for minute in range(5)])
+    assert book.reception().devices[CITY[0].dev_eui].alone == "a"
+    for minute in range(5, 9):
+        book.hear([uplink(CITY[0], minute)])
+        assert book.reception().devices[CITY[0].dev_eui].alone == ""
 
 
 def test_the_book_is_rebuilt_from_the_journal(journal):
