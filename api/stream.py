@@ -225,9 +225,9 @@ class Stream:
             self._public_steps.pop(warning.id, None)
         return step != known
 
-    def admit(self) -> None:
-        """Raises Problem 503 when more listeners would not be served well."""
-        if self.listeners >= _MOST_LISTENERS:
+    def admit(self, operator: str | None) -> None:
+        """Raises Problem 503 when more listeners would not be served well; operators always are."""
+        if operator is None and self.listeners >= _MOST_LISTENERS:
             raise Problem(503, "too many listeners", "read /api/v1/warnings instead", {"Retry-After": "60"})
 
     async def listen(self, operator: str | None, last_event_id: str | None) -> AsyncIterator[bytes]:

@@ -34,7 +34,7 @@ async def stream(
     collections again.
     """
     hub: Stream = request.app.state.stream
-    hub.admit()
+    hub.admit(view.operator)
     return StreamingResponse(
         hub.listen(view.operator, last_event_id),
         media_type="text/event-stream",

@@ -2,7 +2,7 @@ import asyncio
 import threading
 
 import pytest
-from small_town import MINUTE, RAIN, SECRET, T0
+from small_town import MINUTE, RAIN, SECRET, T0, TOKEN
 from starlette.testclient import TestClient
 from stream_listener import Listener, parse
 
@@ -171,6 +171,17 @@ def test_more_listeners_than_can_be_served_are_sent_away(city):
         app.state.stream.listeners = 2_000
         answer = client.get("/api/v1/stream")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+
+
+def test_operators_are_not_sent_away_for_the_public_that_listens(city):
+    async def scenario():
+        app = city.app()
+        async with app.router.lifespan_context(app):
+            app.state.stream.listeners = 2_000
+            return await asked(app, authorization=f"Bearer {TOKEN}")
+
+    status, _, body = asyncio.run(scenario())
+    assert (status, parse(body)[0][0]) == (200, "hello")
 
 
 async def asked(app, **headers):
