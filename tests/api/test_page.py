@@ -377,6 +377,24 @@ def test_a_lost_connection_is_shown(city, browser):
         assert watched.outside == []
 
 
+def test_a_page_that_the_stream_has_no_room_for_reads_the_warnings_anew(city, browser):
+    app = city.app()
+    with served(app) as (address, _):
+        page = browser.new_page(locale="de-DE")
+        page.set_default_timeout(120_000)  # a busy machine
+        page.clock.install()
+        app.state.stream.listeners = 2_000
+        page.goto(address)
+        page.wait_for_selector(".connection[data-state=lost]")
+        page.wait_for_selector("[data-station=z-haupt]")
+        page.wait_for_selector(".warning")
+        city.warn("z-haupt", 4, episode="flut")
+        page.clock.fast_forward(30_000)
+        page.clock.fast_forward(60_000)
+        page.wait_for_selector(".warning[data-id=flut]")
+        page.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
 @pytest.mark.parametrize("path", ["/", "/?lang=en"])

@@ -53,6 +53,11 @@ function set(next) {
   showConnection();
 }
 
+/** Whether changes arrive as they happen. */
+export function isLive() {
+  return state === "live";
+}
+
 export function showConnection() {
   place.dataset.state = state;
   const clock = heardAt === null ? "" : t().clock(time(state === "live" ? now() : heardAt));

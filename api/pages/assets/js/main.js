@@ -6,7 +6,7 @@ import { readCity, showCity, takeCity } from "./city.js";
 import { openDetail, refreshChart, refreshFigures, refreshOutlook } from "./detail.js";
 import { now } from "./format.js";
 import { showStations, showThemes } from "./list.js";
-import { connect, showConnection } from "./live.js";
+import { connect, isLive, showConnection } from "./live.js";
 import { panTo, relabelMap, showMap, startMap } from "./map.js";
 import { model, takeRain, takeReading, themeOf } from "./model.js";
 import { showOfficial, startOfficial } from "./official.js";
@@ -15,6 +15,7 @@ import { showBlind, showPresent, showWarnings, takeWarnings, worstFirst } from "
 
 const HOUR = 3_600_000;
 const REFRESH_MS = 15_000;
+const ANEW_MS = 60_000;
 const LOOK_MS = 2_000;
 const REDRAW_MS = 1_000;
 const CHART_MS = 5_000;
@@ -22,6 +23,7 @@ let theme = "all";
 let chosen = null;
 let changed = true;
 let loading = null;
+let loadedMs = 0;
 let announced = false;
 let chartOld = false;
 let mobilityMs = null; // of the service's clock, which runs faster in a demo
@@ -30,6 +32,7 @@ let mobilityMs = null; // of the service's clock, which runs faster in a demo
 function load() {
   loading ??= read().finally(() => {
     loading = null;
+    loadedMs = Date.now();
   });
   return loading;
 }
@@ -179,7 +182,8 @@ setInterval(() => {
   showConnection();
   showWarnings(choose);
   showCity();
-  if (!model.stations.size) load();
+  // whom the stream has no room for reads the same a minute later
+  if (!model.stations.size || (!isLive() && Date.now() - loadedMs > ANEW_MS)) load();
   redraw();
 }, REFRESH_MS);
 setInterval(() => {
