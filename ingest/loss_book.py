@@ -108,13 +108,14 @@ class LossBook:
     def losses(self, dev_euis: Iterable[str]) -> Mapping[str, Losses]:
         """What is known of some devices, up to now; those of which nothing is are left out.
 
-        Raises JournalError.
+        Nothing is known while the file cannot be read.
         """
-        with suppress(JournalError):
-            self.write()  # the thread tries again, and says what is in the way
-        now_s = self._clock() // _US
         found: dict[str, Losses] = {}
-        with self._file.read() as connection:
+        # the thread tries again, and says what is in the way
+        with suppress(JournalError):
+            self.write()
+        now_s = self._clock() // _US
+        with suppress(JournalError), self._file.read() as connection:
             for dev_eui in dev_euis:
                 frames = _read(connection, dev_eui, (now_s - 7 * _DAY_S) // _PART_S, now_s // _PART_S)
                 frames = frames[frames["time_s"] > now_s - 7 * _DAY_S]

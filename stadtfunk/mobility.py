@@ -1,13 +1,9 @@
 """Traffic and parking as a part of the service."""
 
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
-
-import structlog
 
 from alerts.errors import MobilityError
 from alerts.mobility.counts_db import Keep
@@ -24,11 +20,10 @@ from ingest.sqlite_file import SqliteFile, sqlite_path
 from stadtfunk.parts import Group
 from stadtfunk.roads import streets_of
 from stadtfunk.settings import Settings
+from stadtfunk.spare_file import open_or_spare
 
 if TYPE_CHECKING:
     from stadtfunk.service import Service
-
-_log = structlog.get_logger(__name__)
 
 
 def mobility_of(service: "Service", opened: ExitStack) -> tuple[Mobility, Group]:
@@ -38,7 +33,8 @@ def mobility_of(service: "Service", opened: ExitStack) -> tuple[Mobility, Group]
     """
     settings = service.settings
     streets = streets_of(settings, service.registry.current, service.catalogue)
-    file, fault = _file(sqlite_path(settings.journal.url).with_name(FILE), opened)
+    path = sqlite_path(settings.journal.url).with_name(FILE)
+    file, fault = open_or_spare(path, open_database, MobilityError, opened)
     opened.callback(file.close)
     mobility = reader_of(
         settings,
@@ -51,7 +47,8 @@ def mobility_of(service: "Service", opened: ExitStack) -> tuple[Mobility, Group]
         service.clock,
     )
     if fault:
-        return mobility, Group((), lambda: {"mobility": Health(ok=False, detail=fault)})
+        told = Health(ok=False, detail=f"traffic and parking are not counted: {fault}")
+        return mobility, Group((), lambda: {"mobility": told})
     return mobility, Group((mobility,), lambda: {"mobility": mobility.health})
 
 
@@ -93,14 +90,3 @@ def reader_of(  # noqa: PLR0913, PLR0917 - what the reader is made from
         catalogue=catalogue,
         checkpoint_s=checkpoint_s,
     )
-
-
-def _file(path: Path, opened: ExitStack) -> tuple[SqliteFile, str]:
-    """mobility.db and ""; or an empty file of this run alone, and what is wrong with mobility.db."""
-    try:
-        return open_database(path), ""
-    except MobilityError as error:
-        fault = f"traffic and parking are not counted: {error}; put it right or move it away, and start again"
-        _log.error("mobility_not_counted", fault=str(error))
-        folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="stadtfunk-mobility-"))
-        return open_database(Path(folder) / FILE), fault

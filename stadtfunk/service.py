@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
 
 import structlog
 from fastapi import FastAPI
@@ -31,7 +33,7 @@ from devices.registry import RegistryFile
 from ingest.consumer import Consumer
 from ingest.device_event_log import FILE as EVENTS_FILE
 from ingest.device_event_log import DeviceEventLog
-from ingest.errors import IngestError
+from ingest.errors import IngestError, JournalError
 from ingest.gateways import GatewayBook
 from ingest.hand_over import HandOver
 from ingest.health import Health
@@ -65,6 +67,7 @@ from stadtfunk.retention import Retention
 from stadtfunk.routing import open_silences
 from stadtfunk.scratch import open_scratch
 from stadtfunk.settings import Settings
+from stadtfunk.spare_file import open_or_spare
 from stadtfunk.sta import cities_of, updates_of
 from stadtfunk.standby import releases_of, standby_of
 from stadtfunk.subscriptions import open_subscriptions
@@ -73,6 +76,7 @@ from stadtfunk.types_in_force import Asks, TypesInForce
 from stadtfunk.web import services_of
 from stadtfunk.wording import texts_of
 
+T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 
 
@@ -149,11 +153,20 @@ class Service:
     def _build_storage(self) -> None:
         self.journal = open_journal(self.settings.journal.url)
         self._opened.callback(self.journal.close)
-        self.device_events = DeviceEventLog(sqlite_path(self.settings.journal.url).with_name(EVENTS_FILE))
+        self.device_events = self._spared(EVENTS_FILE, DeviceEventLog)
         self._opened.callback(self.device_events.close)
         self.store = open_store(self.settings.store.url)
         self._opened.callback(self.store.close)
         self.scratch = open_scratch(self.settings, self.clock, self._opened)
+
+    def _spared(self, name: str, open_: Callable[[Path], T]) -> T:
+        """What is made of a file beside the journal; where that cannot be used `/readyz` says so."""
+        path = sqlite_path(self.settings.journal.url).with_name(name)
+        made, fault = open_or_spare(path, open_, JournalError, self._opened)
+        if fault:
+            told = {name.removesuffix(".db"): Health(ok=False, detail=fault)}
+            self._groups.append(Group((), lambda: told))
+        return made
 
     def _build_intake(self) -> None:
         """From the network servers into the journal."""
@@ -165,8 +178,8 @@ class Service:
         }
         self.gateways = GatewayBook()
         self.gateways.rebuild(self.journal)
-        self.losses = LossBook(
-            sqlite_path(settings.journal.url).with_name(RECEPTION_FILE), lambda: self.registry.current, clock
+        self.losses = self._spared(
+            RECEPTION_FILE, lambda path: LossBook(path, lambda: self.registry.current, clock)
         )
         self._opened.callback(self.losses.close)
         self.losses.rebuild(self.journal)

@@ -77,9 +77,10 @@ def test_what_is_kept_is_configured_by_resolution(tmp_path):
     assert (table.keep_days_days, table.keep_weeks_days) == (None, None)
 
 
+@pytest.mark.parametrize("part", ["mobility", "device_events", "reception"])
 @pytest.mark.parametrize("broken", ["damaged", "a folder in its place"])
-def test_a_file_that_cannot_be_used_stops_counting_and_nothing_else(tmp_path, broken):
-    file = tmp_path / "mobility.db"
+def test_a_file_that_no_warning_needs_stops_nothing_but_what_stands_in_it(tmp_path, broken, part):
+    file = tmp_path / f"{part}.db"
     if broken == "damaged":
         file.write_bytes(b"no database" * 1000)
     else:
@@ -91,10 +92,15 @@ def test_a_file_that_cannot_be_used_stops_counting_and_nothing_else(tmp_path, br
         wait_for(lambda: service.engine.cursor == service.journal.last_seq())
         health = service.health()
         assert health["engine"].ok
-        assert not health["mobility"].ok
-        assert "mobility.db" in health["mobility"].detail
-        assert "move it away" in health["mobility"].detail
-        assert service.mobility.traffic() == ()
+        assert not health[part].ok
+        assert f"{part}.db" in health[part].detail
+        assert "move it away" in health[part].detail
+        if part == "mobility":
+            assert service.mobility.traffic() == ()
+        else:
+            wait_for(service.mobility.traffic)
+        assert service.losses.losses([SERIES.dev_eui]) == {}
+        assert service.device_events.latest() == {}
     finally:
         service.stop()
     if broken == "damaged":
