@@ -1,6 +1,5 @@
 """Adds devices to the CSV list that people edit: checked as the list is, all or nothing."""
 
-import contextlib
 import csv
 import fcntl
 import glob
@@ -8,8 +7,6 @@ import hashlib
 import io
 import os
 import re
-import stat
-import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +17,7 @@ from typing import Any, TypeAlias
 from devices.device_list import DeviceRow, Located, RawRow, csv_rows, delimiter_of, located_rows
 from devices.errors import ChangedListError, ClosedListError, Fault, RegistryError
 from devices.registry import Registry, registry_of
+from devices.whole_file import beginning, beside, sync
 
 MOST_ROWS = 5_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -221,51 +219,21 @@ def _number(value: float) -> str:
 
 def _replace(file: Path, old: bytes, new: bytes) -> None:
     """Put the new list where the old one is, in one step; the old one stays beside it."""
-    _beside(file, old).replace(file.with_name(f"{file.name}.bak"))
-    fresh = _beside(file, new)
+    beside(file, old).replace(file.with_name(f"{file.name}.bak"))
+    fresh = beside(file, new)
     try:
         if file.read_bytes() != old:
             raise _changed(file)
         fresh.replace(file)
     finally:
         fresh.unlink(missing_ok=True)
-    _sync(file.parent)
-
-
-def _beside(file: Path, data: bytes) -> Path:
-    """A durable file of its own name in the same folder, with the rights of `file`."""
-    about = file.stat()
-    handle, name = tempfile.mkstemp(prefix=_beginning(file), dir=file.parent)
-    try:
-        with os.fdopen(handle, "wb") as written:
-            written.write(data)
-            written.flush()
-            os.fchmod(handle, stat.S_IMODE(about.st_mode))
-            with contextlib.suppress(PermissionError):  # only root gives files away
-                os.fchown(handle, about.st_uid, about.st_gid)
-            os.fsync(handle)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return Path(name)
-
-
-def _beginning(file: Path) -> str:
-    return f".{file.name}.new-"
+    sync(file.parent)
 
 
 def _tidy(file: Path) -> None:
     """Remove what a service left that was killed while it wrote. Nobody else writes now."""
-    for left in file.parent.glob(f"{glob.escape(_beginning(file))}*"):
+    for left in file.parent.glob(f"{glob.escape(beginning(file))}*"):
         left.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -1,12 +1,9 @@
 """`stadtfunk codecs compare` and `activate`: another version of a codec, seen at work before it counts."""
 
 import argparse
-import os
 import re
-import shutil
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from devices.javascript.sandbox import Sandbox, Source
 from devices.javascript.shelf import Pair, Shelf
 from devices.javascript.type_files import Candidate
 from devices.registry import load_registry
+from devices.whole_file import rewrite
 from ingest.errors import IngestError
 from ingest.sqlite_file import sqlite_path
 from ingest.sqlite_journal import open_journal
@@ -92,7 +90,7 @@ def activate(args: argparse.Namespace) -> int:
     pair = _pinned(candidate)
     try:
         if pair.map != candidate.pair.map:
-            _write(candidate.map_file.resolve(), pair.map)
+            rewrite(candidate.map_file.resolve(), pair.map.encode())
         change.shelf.activate(args.type, pair)
     except OSError as error:
         print(f"not activated: {error}", file=sys.stderr)
@@ -102,20 +100,6 @@ def activate(args: argparse.Namespace) -> int:
         "then `stadtfunk reprocess`"
     )
     return 0
-
-
-def _write(file: Path, text: str) -> None:
-    """In one step: who is killed meanwhile leaves the old text or the new one. Raises OSError."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(text.encode())
-        shutil.copymode(file, beside)
-        about = file.stat()
-        with suppress(PermissionError):  # only root gives files away
-            os.chown(beside, about.st_uid, about.st_gid)
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
