@@ -23,9 +23,10 @@ _SCHEMA = (
         series INTEGER NOT NULL, time_us INTEGER NOT NULL, quality INTEGER, value REAL,
         PRIMARY KEY(series, time_us)) WITHOUT ROWID""",
 )
-# files of before get it when they are opened
-_LATER = """CREATE TABLE IF NOT EXISTS deleted(
-    series INTEGER NOT NULL, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL)"""
+_LATER = (
+    """CREATE TABLE IF NOT EXISTS deleted(
+        series INTEGER NOT NULL, first_us INTEGER NOT NULL, last_us INTEGER NOT NULL)""",
+)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Report).decode
 
@@ -57,10 +58,13 @@ class Book:
 
     def __init__(self, path: Path) -> None:
         self._file = SqliteFile(
-            path, application_id=_APPLICATION_ID, version=_VERSION, schema=_SCHEMA, error=JournalError
+            path,
+            application_id=_APPLICATION_ID,
+            version=_VERSION,
+            schema=_SCHEMA,
+            later=_LATER,
+            error=JournalError,
         )
-        with self._file.write() as connection:
-            connection.execute(_LATER)
 
     def open(self, run: str, basis: str, *, anew: bool = False) -> Position:
         """Where a run goes on. From the beginning: `anew`, or what it decodes with (`basis`) has changed."""

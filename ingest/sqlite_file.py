@@ -32,17 +32,19 @@ def sqlite_path(url: str) -> Path:
 class SqliteFile:
     """A SQLite database in WAL mode with synchronous=FULL: a committed write survives a power cut.
 
-    `application_id` tells our kinds of file apart, `version` is the schema's. Every sqlite3 error leaves as
+    `application_id` tells our kinds of file apart, `version` is the schema's. `later`: what the schema has
+    got since without another version, executed whenever the file is opened. Every sqlite3 error leaves as
     `error(text)`. One write at a time in this process; other processes wait for the file's own lock.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what makes a file one of a kind
         self,
         path: Path,
         *,
         application_id: int,
         version: int,
         schema: Sequence[str],
+        later: Sequence[str] = (),
         error: Callable[[str], Exception],
     ) -> None:
         self.path = path
@@ -58,7 +60,7 @@ class SqliteFile:
         except sqlite3.Error as fault:
             raise self._failure(fault) from fault
         try:
-            self._prepare(application_id, version, schema)
+            self._prepare(application_id, version, schema, later)
         except BaseException:
             self._writer.close()
             raise
@@ -117,7 +119,9 @@ class SqliteFile:
         connection.execute("PRAGMA synchronous=FULL")
         return connection
 
-    def _prepare(self, application_id: int, version: int, schema: Sequence[str]) -> None:
+    def _prepare(
+        self, application_id: int, version: int, schema: Sequence[str], later: Sequence[str]
+    ) -> None:
         try:
             # before anything is written: somebody else's file stays as it was
             self._check(application_id, version)
@@ -130,6 +134,8 @@ class SqliteFile:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id={application_id}")
                 connection.execute(f"PRAGMA user_version={version}")
+            for statement in later:
+                connection.execute(statement)
 
     def _check(self, application_id: int, version: int) -> int:
         found = _pragma(self._writer, "user_version")

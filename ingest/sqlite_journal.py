@@ -70,11 +70,13 @@ class SqliteJournal:
 
     def __init__(self, path: Path) -> None:
         self._file = SqliteFile(
-            path, application_id=APPLICATION_ID, version=VERSION, schema=SCHEMA, error=JournalError
+            path,
+            application_id=APPLICATION_ID,
+            version=VERSION,
+            schema=SCHEMA,
+            later=LATER,
+            error=JournalError,
         )
-        with self._file.write() as connection:
-            for statement in LATER:
-                connection.execute(statement)
         self._grown = threading.Condition()
         self._closed = False
         self._appending = threading.Lock()

@@ -50,11 +50,13 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = SqliteFile(
-            path, application_id=_APPLICATION_ID, version=_VERSION, schema=_SCHEMA, error=StoreError
+            path,
+            application_id=_APPLICATION_ID,
+            version=_VERSION,
+            schema=_SCHEMA,
+            later=LATER,
+            error=StoreError,
         )
-        with self._file.write() as connection:
-            for statement in LATER:
-                connection.execute(statement)
         self._counter = ExtentsCounter(self._file)
         self._counter.start()
         # only what is committed stands here; series are never renumbered
