@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ingest.journal import Journal
 from ingest.uplink import Uplink
 
 GatewayKey = tuple[str, str]
@@ -19,7 +18,6 @@ ALONE = 3
 """So many uplinks of a device in a row, and none that another gateway heard: it is this gateway's alone."""
 MOST_GATEWAYS = 20_000
 MOST_DEVICES = 200_000
-REBUILT_FROM = 10_000
 
 
 class Way(NamedTuple):
@@ -52,11 +50,6 @@ class GatewayBook:
         self._ways: dict[str, Way] = {}
         # ways before an uplink that names no gateway: if its other half does, it goes on from there
         self._before: dict[str, Way | None] = {}
-
-    def rebuild(self, journal: Journal, uplinks: int = REBUILT_FROM) -> None:
-        """Take the journal's newest uplinks. Raises JournalError."""
-        after = max(journal.last_seq() - uplinks, 0)
-        self.hear(uplink for _, uplink, _ in journal.uplinks(after, uplinks))
 
     def hear(self, uplinks: Iterable[Uplink]) -> None:
         """Take uplinks in the order they came; also of devices that nobody has registered.

@@ -205,6 +205,12 @@ class Journal(Protocol):
         """Release files and wake whoever waits."""
 
 
+def newest_uplinks(journal: Journal, most: int = 10_000) -> Sequence[Uplink]:
+    """The last that were accepted, oldest first. Raises JournalError."""
+    after = max(journal.last_seq() - most, 0)
+    return [uplink for _, uplink, _ in journal.uplinks(after, most)]
+
+
 def accept_still_refused(journal: Journal, ids: Sequence[int], accepted: Sequence[Accepted]) -> int:
     """As `Journal.accept_refused`, without those that somebody else has accepted meanwhile; how many it took.
 

@@ -18,7 +18,6 @@ import structlog
 
 from devices.registry import Registry
 from ingest.errors import JournalError
-from ingest.journal import Journal
 from ingest.losses import FRAME, Frames, Tally, tally
 from ingest.sqlite_file import SqliteFile
 from ingest.uplink import Uplink
@@ -26,7 +25,6 @@ from ingest.uplink import Uplink
 FILE = "reception.db"
 KEPT_DAYS = 8
 MOST_PENDING = 200_000
-REBUILT_FROM = 10_000
 _APPLICATION_ID = 0x53464C42
 # a device's rows stand together, and are short enough to stand in the tree itself
 _SCHEMA = (
@@ -77,11 +75,6 @@ class LossBook:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="losses", daemon=True)
         self.lost = 0
-
-    def rebuild(self, journal: Journal, uplinks: int = REBUILT_FROM) -> None:
-        """Take the journal's newest uplinks: at a crash, some were under way. Raises JournalError."""
-        after = max(journal.last_seq() - uplinks, 0)
-        self.hear([uplink for _, uplink, _ in journal.uplinks(after, uplinks)])
 
     def hear(self, uplinks: Sequence[Uplink]) -> None:
         """Take uplinks; the list must not change any more."""

@@ -38,6 +38,7 @@ from ingest.gateways import GatewayBook
 from ingest.hand_over import HandOver
 from ingest.health import Health
 from ingest.http_push import PushServer
+from ingest.journal import newest_uplinks
 from ingest.latest import LatestValues
 from ingest.loss_book import FILE as RECEPTION_FILE
 from ingest.loss_book import LossBook
@@ -177,13 +178,13 @@ class Service:
             **{neighbour_server(each.kind): parse_neighbour for each in settings.neighbour},
         }
         self.gateways = GatewayBook()
-        self.gateways.rebuild(self.journal)
         self.losses = self._spared(
             RECEPTION_FILE, lambda path: LossBook(path, lambda: self.registry.current, clock)
         )
         self._opened.callback(self.losses.close)
-        self.losses.rebuild(self.journal)
         self._groups.append(Group((self.losses,), dict))
+        # what gateways are known by; and at a crash some were not in the book of losses yet
+        self._heard(newest_uplinks(self.journal))
         self.intake = Intake(
             self.journal,
             self.registry,

@@ -9,6 +9,7 @@ from uplink_messages import EUI, NOW_US, chirpstack, loriot, message
 from devices.catalogue import load_catalogue
 from devices.registry import RegistryFile
 from ingest.errors import JournalError
+from ingest.journal import newest_uplinks
 from ingest.loss_book import KEPT_DAYS, MOST_PENDING, LossBook, Losses
 from ingest.losses import FRAME, MOST_GAP, MOST_LATE, Tally, _one_by_one, tally
 from ingest.network_servers import PARSERS
@@ -251,7 +252,7 @@ def test_what_was_under_way_at_a_crash_is_taken_from_the_journal(tmp_path, books
     books.again()
     assert books.of().day == Tally(3, 1)
     for _ in range(2):
-        books.book.rebuild(journal)
+        books.book.hear(newest_uplinks(journal))
         assert books.of().day == Tally(5, 1)
     journal.close()
 
