@@ -337,31 +337,29 @@ class RegistryFile:
         Whoever arranges its work by the registry arranges it anew. Of a bad file the old devices stay.
         """
         with self._lock:
-            self._seen = self._signature()
-            try:
-                self._own = self._load()
-            except RegistryError as error:
-                self.fault = error
-            else:
-                self.fault = None
+            sound = self._read_again(self._signature())
             self.current = merged(self._own, self._joined)
-            return self.fault is None
+            return sound
 
     def refresh(self) -> bool:
         """Loads the file again if it changed; True when `current` is a new registry."""
         with self._lock:
             signature = self._signature()
-            if signature == self._seen:
-                return False
-            self._seen = signature
-            try:
-                self._own = self._load()
-            except RegistryError as error:
-                self.fault = error
+            if signature == self._seen or not self._read_again(signature):
                 return False
             self.current = merged(self._own, self._joined)
-            self.fault = None
             return True
+
+    def _read_again(self, signature: tuple[int, int, int] | None) -> bool:
+        """Whether the file could be read; of a bad one the old devices stay."""
+        self._seen = signature
+        try:
+            self._own = self._load()
+        except RegistryError as error:
+            self.fault = error
+            return False
+        self.fault = None
+        return True
 
     def _load(self) -> Registry:
         return load_registry(

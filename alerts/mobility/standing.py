@@ -52,11 +52,12 @@ def awaited(place: Place, properties: Collection[str]) -> Awaited:
     known, any_way = set(), set()
     for device in place.registry.devices.values():
         type_ = place.catalogue.get(device.type)
-        for name in () if type_ is None else type_.properties:
-            if type_ is None or name not in properties:
-                continue
+        if type_ is None:
+            continue
+        for name in type_.properties:
             told = _is_told_its_direction(type_, name)
-            if (device.station, device.dev_eui, device.direction if told else None) in heard:
+            channel = device.direction if told else None
+            if name not in properties or (device.station, device.dev_eui, channel) in heard:
                 continue
             if told:
                 known.add((device.station, name, device.direction))
