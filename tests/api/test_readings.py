@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
+from asgi_scope import scope_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_town import LEVEL, MINUTE, RAIN, T0, wait_for
@@ -143,20 +144,6 @@ def test_a_fifth_long_download_is_put_off(city):
 async def status_of(app, path, query, go_on):
     """What an answer begins with; its body is not taken before `go_on`."""
     begun = []
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": query,
-        "root_path": "",
-        "headers": [],
-        "client": ("203.0.113.7", 1),
-        "server": ("city.example", 80),
-    }
 
     async def receive():
         await asyncio.Event().wait()
@@ -166,7 +153,7 @@ async def status_of(app, path, query, go_on):
             begun.append(message["status"])
         await go_on.wait()
 
-    await app(scope, receive, send)
+    await app(scope_of(path, query), receive, send)
     return begun[0]
 
 

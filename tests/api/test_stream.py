@@ -2,6 +2,7 @@ import asyncio
 import threading
 
 import pytest
+from asgi_scope import scope_of
 from small_town import MINUTE, RAIN, SECRET, T0, TOKEN
 from starlette.testclient import TestClient
 from stream_listener import Listener, parse
@@ -186,20 +187,8 @@ def test_operators_are_not_sent_away_for_the_public_that_listens(city):
 
 async def asked(app, **headers):
     """The stream's answer over ASGI: status, headers and the first piece; then the caller is gone."""
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": "/api/v1/stream",
-        "raw_path": b"/api/v1/stream",
-        "root_path": "",
-        "query_string": b"",
-        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 80),
-    }
+    fields = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    scope = scope_of("/api/v1/stream", headers=fields)
     told, gone = asyncio.Queue(), asyncio.Event()
 
     async def receive():
