@@ -1,5 +1,6 @@
 """The seam between a mailing and the ways to thousands of residents: e-mail, SMS, web push."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -15,6 +16,8 @@ Handed = Literal["sent", "refused", "later", "unknown", "lost"]
 arrived, to be tried again · lost: the same, not to be tried again."""
 Report = Callable[[int, Handed], None]
 """Takes a recipient's id and what became of the message, as soon as that is known."""
+
+_MOST_UNANSWERED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +67,26 @@ class BulkWay(Protocol):
 
     def connect(self) -> BulkLine:
         """Raises MailError."""
+
+
+class Unanswered:
+    """How often a service gave no answer about a message to somebody; forgotten once it is asked no more."""
+
+    def __init__(self) -> None:
+        self._times: Counter[tuple[str, int]] = Counter()
+
+    def __len__(self) -> int:
+        """Messages that may be tried again."""
+        return len(self._times)
+
+    def again(self, event: str, to: int) -> Handed:
+        """Once more there was none: "unknown", or "lost" when that was the last attempt."""
+        self._times[event, to] += 1
+        if self._times[event, to] < _MOST_UNANSWERED:
+            return "unknown"
+        self.over(event, to)
+        return "lost"
+
+    def over(self, event: str, to: int) -> None:
+        """There was one."""
+        self._times.pop((event, to), None)

@@ -1,12 +1,11 @@
 """SMS or calls to many residents, one number after the other, through a service of apprise's."""
 
 import threading
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from alerts.city.short_texts import told
-from alerts.delivery.bulk import Bulletin, Report
+from alerts.delivery.bulk import Bulletin, Report, Unanswered
 from alerts.delivery.channels import AppriseSender, Channel
 from alerts.errors import MailError
 from alerts.subscriptions.audiences import Recipient
@@ -15,7 +14,6 @@ from alerts.subscriptions.words import Links
 from alerts.texts.text import Text
 
 _MOST_HANGING = 8
-_MOST_UNANSWERED = 3
 
 
 @dataclass(slots=True)
@@ -28,7 +26,7 @@ class SmsWay:
     timeout_s: float = 20.0
     lines: int = 2
     batch: int = 1
-    unanswered: Counter[tuple[str, int]] = field(default_factory=Counter)
+    unanswered: Unanswered = field(default_factory=Unanswered)
 
     def connect(self) -> "SmsLine":
         """There is nothing to connect to before the first number."""
@@ -58,12 +56,11 @@ class SmsLine:
             text = Text("", told(bulletin.sms, "sms", tail=link))
             outcome = sender.send(text, warns=not bulletin.end, stopping=self._way.stopping)
             if outcome.status == "sent":
+                self._way.unanswered.over(bulletin.event, each.id)
                 report(each.id, "sent")
             elif outcome.status == "unknown":
                 self._left.append(sender)
-                tried = self._way.unanswered
-                tried[bulletin.event, each.id] += 1
-                report(each.id, "lost" if tried[bulletin.event, each.id] >= _MOST_UNANSWERED else "unknown")
+                report(each.id, self._way.unanswered.again(bulletin.event, each.id))
                 # what the service says may repeat the number
                 raise MailError("the SMS service gave no answer in time")
             else:

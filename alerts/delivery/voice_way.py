@@ -6,7 +6,6 @@ Services of apprise's that call read TwiML or one language, so this is a signed 
 
 import hashlib
 import threading
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,13 +13,12 @@ from typing import Any
 
 import orjson
 
-from alerts.delivery.bulk import Bulletin, Report
+from alerts.delivery.bulk import Bulletin, Report, Unanswered
 from alerts.delivery.webhook import Webhook, WebhookSender
 from alerts.errors import MailError
 from alerts.subscriptions.audiences import Recipient
 from alerts.texts.text import Text
 
-_MOST_UNANSWERED = 3
 _ID_DIGITS = 32
 
 
@@ -33,7 +31,7 @@ class VoiceWay:
     timeout_s: float = 20.0
     lines: int = 2
     batch: int = 1
-    unanswered: Counter[tuple[str, int]] = field(default_factory=Counter)
+    unanswered: Unanswered = field(default_factory=Unanswered)
 
     def connect(self) -> "VoiceLine":
         """There is nothing to connect to before the first number."""
@@ -54,19 +52,16 @@ class VoiceLine:
                 return
             body = orjson.dumps(request(bulletin, each)).decode()
             outcome = self._sender.send(Text("", body), warns=not bulletin.end, stopping=self._way.stopping)
-            if outcome.status == "sent":
-                report(each.id, "sent")
-            elif outcome.status == "misconfigured":
-                report(each.id, "refused")
+            if outcome.status in {"sent", "misconfigured"}:
+                self._way.unanswered.over(bulletin.event, each.id)
+                report(each.id, "sent" if outcome.status == "sent" else "refused")
             elif outcome.status == "refused":
                 report(each.id, "later")
             else:
                 if self._way.stopping.is_set():
                     report(each.id, "unknown")
                     return
-                tried = self._way.unanswered
-                tried[bulletin.event, each.id] += 1
-                report(each.id, "lost" if tried[bulletin.event, each.id] >= _MOST_UNANSWERED else "unknown")
+                report(each.id, self._way.unanswered.again(bulletin.event, each.id))
                 raise MailError("the telephone service gave no answer in time")
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from ingest.mqtt_link import Heard, MqttLink, Session
 
 _TIMEOUT_S = 5.0
 _STOP_S = 1.9
+_LONGEST_ANSWER = 1 << 20
 
 
 class Ear(Protocol):
@@ -119,8 +120,12 @@ class HttpEar:
     def _ask(self) -> str:
         """What is wrong with the first; "" when its engine works."""
         try:
-            answer = self._pool.request("GET", self._url, redirect=False)
-            body: Any = msgspec.json.decode(answer.data)
+            answer = self._pool.request("GET", self._url, redirect=False, preload_content=False)
+            try:
+                text = answer.read(_LONGEST_ANSWER)
+            finally:
+                answer.close()
+            body: Any = msgspec.json.decode(text)
         except Exception as fault:  # noqa: BLE001 - whatever answers there, the next one may be the first again
             return type(fault).__name__
         try:

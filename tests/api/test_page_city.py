@@ -1,9 +1,13 @@
 """What residents see of warnings of the city, beside the automatic notices."""
 
+from dataclasses import replace
+
 import pytest
 from city_orders import WHO, order, warned
 from test_page import AXE, WCAG, Watched, browser, loaded, pytestmark, served  # noqa: F401 - fixtures
 from warned_city import TEXTS
+
+READ = "**/api/v1/city-warnings*"
 
 
 @pytest.fixture
@@ -49,6 +53,28 @@ def test_a_release_appears_live_apart_from_the_notices_and_goes_with_its_all_cle
     opened.wait_for_selector(".city-ended[data-end=all_clear]")
     assert opened.locator(".city-warning").count() == 0
     assert "Entwarnung durch C. Wehr" in opened.locator("#city").inner_text()
+
+
+def test_what_the_page_reads_at_first_is_no_news_though_the_stream_was_faster(hall, browser):  # noqa: F811 - the fixture
+    old = warned(hall, texts={"de": replace(TEXTS["de"], headline="Gestern")})
+    held = []
+    with served(hall.app()) as (address, _):
+        watched = Watched(browser, address, viewport={"width": 1280, "height": 900})
+        page = watched.page
+        page.route(READ, lambda route, _: held.append(route))
+        with page.expect_request(READ):
+            page.goto(address)
+        page.wait_for_selector(".connection[data-state=live]")
+        hall.now_us += 60_000_000
+        new = warned(hall, texts={"de": replace(TEXTS["de"], headline="Heute")})
+        page.wait_for_selector(f".city-warning[data-id='{new.id}']")
+        for route in held:
+            route.continue_()
+        page.wait_for_selector(f".city-warning[data-id='{old.id}']")
+        said = page.locator("#announce").text_content()
+        watched.close()
+    assert "Heute" in said
+    assert "Gestern" not in said
 
 
 def test_in_english_what_is_written_in_german_only_says_so(opened, hall):

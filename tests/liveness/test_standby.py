@@ -214,8 +214,9 @@ class Ready(SecondPlace):
         ([], 200, False),
         (b"no json", 200, False),
         (b"[" * 100_000, 200, False),
+        ({"more": "x" * (1 << 21), "parts": {"engine": {"ok": True}}}, 200, False),
     ],
-    ids=["well", "degraded", "stuck", "standby", "nothing", "list", "no json", "too deep"],
+    ids=["well", "degraded", "stuck", "standby", "nothing", "list", "no json", "too deep", "too long"],
 )
 def test_readyz_is_a_sign_of_life_when_the_engine_works(body, status, alive):
     ready = Ready(body, status)

@@ -13,22 +13,24 @@ const SCALE = ["Extreme", "Severe", "Moderate", "Minor"];
 const KEPT_MS = 24 * 3_600_000;
 const items = new Map();
 let known = false; // until then the page's own words stand
+let read = false; // once: what the first reading brings is no news
 let drawn = "";
 
 /** Read them all; what fails leaves what is shown. */
 export async function readCity() {
-  const read = await getAll("/api/v1/city-warnings");
-  const ids = new Set(read.map((item) => item.id));
+  const all = await getAll("/api/v1/city-warnings");
+  const ids = new Set(all.map((item) => item.id));
   for (const id of items.keys()) if (!ids.has(id)) items.delete(id);
-  takeCity(read);
+  takeCity(all, read);
+  read = true;
 }
 
 /** Take changed warnings; say aloud what is new. */
-export function takeCity(changed) {
+export function takeCity(changed, aloud = true) {
   for (const item of changed) {
     const before = items.get(item.id);
     items.set(item.id, item);
-    if (!known || before?.changed === item.changed || item.exercise) continue;
+    if (!aloud || before?.changed === item.changed || item.exercise) continue;
     announcer.append(el("span", {}, `${t().citySaid(say(item.headline))} `));
     while (announcer.childElementCount > 5) announcer.firstElementChild.remove();
   }
