@@ -264,7 +264,11 @@ def test_the_day_before_the_calendar_begins_is_empty(client, to, interval):
     assert client.get(f"{READINGS}?to={to}{interval}").json()["items"] == []
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(st.text(max_size=60))
 def test_no_text_is_taken_for_a_cursor_or_breaks_the_service(client, text):
     answer = client.get(READINGS, params={"cursor": text})
