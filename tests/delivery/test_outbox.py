@@ -4,7 +4,6 @@ from dataclasses import replace
 import pytest
 import structlog
 from alert_events import NOW_US, make_event, write_events
-from outbox_desk import Desk
 from servers import wait_for as until
 
 from alerts.delivery.channel_worker import Retry
@@ -177,23 +176,6 @@ def test_a_fresh_alert_does_not_wait_behind_refused_ones(make_outbox, endpoint, 
     outbox.wake()
     until(lambda: endpoint.messages)
     assert "Meldung new" in endpoint.bodies()[0]
-
-
-def test_older_steps_go_first_and_a_newer_one_makes_them_needless(tmp_path, journal, texts):
-    desk = Desk(tmp_path / "deliveries.db", journal, texts, Channel("wache", "json://x/"))
-    desk.senders["wache"].answers = ["refused"] * 5
-    desk.tell(make_event("e1", level=2))
-    # the raise is tried again before its escalation, which does not wait for it
-    desk.tell(make_event("e2", "escalate", level=3))
-    desk.tell(make_event("e3", "clear"))
-    assert [body.rpartition(" ")[2] for body in desk.bodies()] == ["e1", "e1", "e2", "e1", "e2", "e3"]
-    # a raise after its end would only confuse
-    assert statuses(desk.outbox) == {
-        ("e1", "wache"): "superseded",
-        ("e2", "wache"): "superseded",
-        ("e3", "wache"): "sent",
-    }
-    desk.close()
 
 
 def test_stops_soon_while_a_call_hangs_and_says_so_afterwards(make_outbox, endpoint, journal):

@@ -109,7 +109,7 @@ def storage(server, intake, journal, tmp_path, monkeypatch):
     yield start
     for each in started:
         each.stop()
-        assert not each._thread.is_alive()
+        wait_for(lambda each=each: not each._thread.is_alive())
 
 
 def stored(server, count, seconds_ago=0):

@@ -57,7 +57,7 @@ def intake(journal, sandbox, tmp_path):
     intake = Intake(journal, RegistryFile(None, DEVICES), types, PARSE, lambda: NOW_US)
     yield intake
     intake.stop()
-    assert not intake._thread.is_alive()
+    wait_for(lambda: not intake._thread.is_alive())
 
 
 def up(dev_eui, payload, number, *, odd=False):
@@ -165,7 +165,7 @@ def test_stop_does_not_wait_for_endless_loops(intake, journal):
         hand_over(intake, loops[first : first + 8])
     wait_for(lambda: journal.counts().rejected == 40)
     intake.stop()
-    assert not intake._thread.is_alive()
+    wait_for(lambda: not intake._thread.is_alive(), 10, "an end before that of forty limits")
     assert set(journal.counts().by_reason) == {"codec_timeout", "codec_waiting"}
 
 
