@@ -25,11 +25,10 @@ _STOP_S = 2.0
 
 @dataclass(slots=True)
 class StoreWriterStats:
-    """Readings `written` and `refused` by the store since the start; uplinks `behind` the journal."""
+    """Readings `written` and `refused` by the store since the start."""
 
     written: int = 0
     refused: int = 0
-    behind: int = 0
     failures: int = 0
     last_error: str = ""
 
@@ -96,6 +95,11 @@ class StoreWriter:
         if self._thread is not None:
             self._thread.join(_STOP_S)
 
+    @property
+    def behind(self) -> int:
+        """Uplinks that are in the journal now and not yet in the store. Raises JournalError."""
+        return max(0, self._journal.last_seq() - self._cursor)
+
     def drain(self, timeout_s: float) -> bool:
         """Wait until everything that is in the journal now is in the store; say whether it is."""
         target = self._journal.last_seq()
@@ -129,7 +133,6 @@ class StoreWriter:
 
     def _step(self, fence: int) -> None:
         if not self._journal.wait(self._cursor, 0.5):
-            self._behind()
             return
         if self._journal.last_seq() - self._cursor < _UPLINKS:
             self._stopping.wait(self._linger_s)
@@ -151,7 +154,6 @@ class StoreWriter:
         with self._done:
             self._cursor = covered
             self._done.notify_all()
-        self._behind()
 
     def _read(self) -> tuple[int, Readings]:
         covered, readings = self._journal.read(self._cursor, _UPLINKS)
@@ -161,9 +163,6 @@ class StoreWriter:
             readings = judged(self._judge, self._series, readings)
         return covered, readings
 
-    def _behind(self) -> None:
-        self.stats.behind = max(0, self._journal.last_seq() - self._cursor)
-
     def _failed(self, fault: Exception) -> None:
         self.stats.failures += 1
         self.stats.last_error = str(fault)
@@ -172,11 +171,6 @@ class StoreWriter:
             _log.warning("store_writer_waits", error=str(fault))
         else:
             _log.exception("store_writer_failed")
-        try:
-            self._behind()
-        except IngestError:
-            # the journal itself is away: the figure stays as it was
-            return
 
 
 def judged(judge: Judge, series: Sequence[Series], readings: Readings) -> Readings:

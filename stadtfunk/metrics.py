@@ -115,10 +115,12 @@ class Metrics(Collector):
 
     def _readers(self) -> Iterator[Metric]:
         store, engine = self._service.writer.stats, self._service.engine.stats
+        newest = self._service.journal.last_seq()
         yield _counter("store_readings_written", "Readings written to the store", store.written)
         yield _counter("store_readings_refused", "Readings that the store refused for good", store.refused)
         yield _counter("store_failures", "Failed attempts to write to the store", store.failures)
-        yield _one("store_uplinks_behind", "Uplinks in the journal, not yet in the store", store.behind)
+        behind = self._service.writer.behind
+        yield _one("store_uplinks_behind", "Uplinks in the journal, not yet in the store", behind)
         yield _counter("engine_readings", "Readings judged by the rules", engine.readings)
         yield _counter("engine_events", "Events that the rules concluded", engine.events)
         yield _counter("engine_readings_skipped", "Readings that a kernel could not digest", engine.skipped)
@@ -140,7 +142,8 @@ class Metrics(Collector):
         )
         text = "Devices that report without a property they must give"
         yield _gauge("devices_required_missing", text, "type", types)
-        yield _one("engine_uplinks_behind", "Uplinks in the journal, not yet judged", engine.behind)
+        behind = max(0, newest - self._service.engine.cursor)
+        yield _one("engine_uplinks_behind", "Uplinks in the journal, not yet judged", behind)
         yield from self._mobility(untaken)
 
     def _mobility(self, untaken: Iterable[str]) -> Iterator[Metric]:
@@ -151,7 +154,8 @@ class Metrics(Collector):
         reasons = {reason: getattr(stats, reason) for reason in untaken}
         text = "Readings that changed no count"
         yield _counters("mobility_readings_not_taken", text, "reason", reasons)
-        yield _one("mobility_uplinks_behind", "Uplinks in the journal, not yet counted", stats.behind)
+        behind = max(0, self._service.journal.last_seq() - self._service.mobility.cursor)
+        yield _one("mobility_uplinks_behind", "Uplinks in the journal, not yet counted", behind)
         yield _counter("congestions_told", "Congestions begun, worse or ended", stats.congestions)
         states = Counter[str](each.state for each in self._service.mobility.segments())
         yield _gauge("street_segments", "Street segments by the state of the traffic", "state", states)

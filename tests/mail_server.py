@@ -11,7 +11,8 @@ class MailServer:
     """`answers(address, stage)`: what to say to "rcpt" or "data" instead of 250; "" for 250.
 
     `taken`: how often each address was handed a mail; `mails`: the last one of each. With `pipelining` False
-    it does not offer that. `delay_s` before every answer to a mail.
+    it does not offer that. `delay_s` before every answer to a mail; `most`: how many it takes, None for any
+    number, further ones wait until it is more.
     """
 
     def __init__(
@@ -21,6 +22,7 @@ class MailServer:
         self.pipelining = pipelining
         self.delay_s = delay_s
         self.keep = keep
+        self.most = None
         self.taken = Counter()
         self.order = []
         self.mails = {}
@@ -92,6 +94,8 @@ class MailServer:
                 mail = await reader.readuntil(b"\r\n.\r\n")
                 if self.delay_s:
                     await asyncio.sleep(self.delay_s)
+                while self.most is not None and self.taken.total() >= self.most:  # noqa: ASYNC110 - a test's thread sets it
+                    await asyncio.sleep(0.01)
                 said = self.answers(address, "data")
                 if not said:
                     self.taken[address] += 1

@@ -177,8 +177,11 @@ class ChannelWorker:
         if delivery.outcome is not None:
             self._note(due, delivery.outcome)
 
-    def _pause(self, due: Due) -> None:
+    def _pause(self, due: Due, *, anew: bool = False) -> None:
+        """`anew`: not where arrived() has ended its pause meanwhile."""
         with self._lock:
+            if anew and due.event not in self._paused:
+                return
             pause_s = self._retry.pause_s(due.attempts + 1)
             self._paused[due.event] = (due.group, time.monotonic() + pause_s)
 
@@ -190,7 +193,7 @@ class ChannelWorker:
         if outcome.status == "sent":
             self.health = Health(ok=True)
         else:
-            self._pause(due)
+            self._pause(due, anew=True)
             self.health = Health(ok=False, detail=f"{outcome.status}: {outcome.detail}")
         with suppress(OSError, ValueError):
             _log.info(

@@ -221,7 +221,7 @@ def busy(tmp_path_factory):
 SPAN = f"from=2026-07-01T00:00:00Z&aggregate={','.join(aggregate_answer.FUNCTIONS)}"
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     asked=st.tuples(
         st.sampled_from(["PT1H", "PT6H", "P1D", "P1W", "P1M", "P1Y"]),

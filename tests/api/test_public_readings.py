@@ -42,7 +42,11 @@ readings = st.dictionaries(
     st.tuples(values, st.sampled_from([1, 2, 3, 4, 9])),
     max_size=40,
 )
-world = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+world = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 
 
 @pytest.fixture

@@ -36,7 +36,11 @@ def keys(items):
     return [(each["time"], each["station"], each["property"], each.get("channel", "")) for each in items]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(
     before=st.lists(READINGS, min_size=2, max_size=6),
     meanwhile=st.lists(READINGS, max_size=12),

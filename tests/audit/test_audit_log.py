@@ -149,7 +149,11 @@ def test_names_times_and_values_stay_readable(log, text):
     assert (entry.by, entry.subject, entry.reason, entry.detail) == (text[:100], text, text, text)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(st.lists(st.tuples(*[st.text(max_size=60)] * 5), min_size=1, max_size=4))
 def test_whatever_is_noted_can_be_verified_and_read(log, notes):
     for each in notes:

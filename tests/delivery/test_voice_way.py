@@ -158,7 +158,7 @@ def test_a_service_that_hangs_is_said_and_tried_three_times(town, service):
     wait_for(lambda: not town.mass.health["mass_mail voice"].ok)
     assert town.mass.health["mass_mail voice"].detail == "the telephone service gave no answer in time"
     assert done(town, "e1").sent == 0
-    assert len(service.asked) == 3
+    wait_for(lambda: len(service.asked) == 3)  # a request that was given up may be on its way
 
 
 def test_spoken_text_is_short_sentences_without_anything_to_read():

@@ -184,7 +184,7 @@ def test_gone_is_given_up_and_asked_again_at_the_next_event(make_outbox, receive
     write_events(journal, make_event("e1"))
     outbox.wake()
     until(lambda: statuses(outbox) == {"e1": "failed"})
-    assert "410" in outbox.channel_health["leitsystem"].detail
+    until(lambda: "410" in outbox.channel_health["leitsystem"].detail)
     write_events(journal, make_event("e2", episode="ep2"))
     outbox.wake()
     until(lambda: statuses(outbox) == {"e1": "failed", "e2": "sent"})
@@ -206,6 +206,7 @@ def test_it_comes_back_when_the_receiver_says_and_nobody_else_waits(
         outbox.wake()
     until(lambda: len(other.taken()) == 5)
     worker = next(each for each in outbox._workers if each.channel.name == "leitsystem")
+    until(lambda: worker._held_until)
     assert len(busy.heard) == 1
     assert worker._next()[0] is None
     # an hour later
@@ -250,7 +251,7 @@ def test_a_hanging_receiver_is_left_behind_and_delays_nobody(make_outbox, make_r
     until(lambda: len(alive.taken()) == len(endpoint.messages) == 5)
     assert hanging.taken() == []
     outbox.stop()
-    assert not worker._thread.is_alive()
+    until(lambda: not worker._thread.is_alive(), 5, "an end before the call's")
 
 
 def test_no_answer_in_time_may_have_arrived(receiver):

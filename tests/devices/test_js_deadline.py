@@ -120,7 +120,7 @@ def test_a_run_ends_in_time_whatever_the_worker_sends(tmp_path, monkeypatch):
         with Sandbox(Limits(call_s=0.5)) as sandbox:
             begun = time.monotonic()
             outcomes = sandbox.run(kinds(), frames(*[0] * 5), within_s=1.0)
-            assert time.monotonic() - begun < 30.0
+            assert time.monotonic() - begun < 60.0
             assert len(outcomes) == 5
             assert not any(each.data for each in outcomes)
 
@@ -182,7 +182,7 @@ def test_a_worker_that_is_slow_to_start_is_waited_for_in_several_runs(tmp_path, 
 
 def test_a_worker_that_ends_while_nobody_waits_for_its_start_has_not_started(tmp_path, monkeypatch):
     broken = tmp_path / "worker.py"
-    broken.write_text("import time; time.sleep(0.3)")
+    broken.write_text("import time; time.sleep(3.0)")
     monkeypatch.setattr(process, "_WORKER", broken)
     with Sandbox(PATIENT) as sandbox:
         assert sandbox.run(kinds(), frames(0), within_s=0.0)[0].wait_s == 0.0

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from test_js_worker import ended_at_work
 
 from devices.decoded import Frame
 from devices.javascript.sandbox import Limits, Sandbox, Source
@@ -55,8 +56,8 @@ def test_a_hostile_codec_costs_one_uplink(sandbox, name):
     [outcome] = sandbox.run(source, [Frame(1, b"\x01")])
     took = time.monotonic() - begun
     assert watched.stop() <= LIMITS.memory_bytes
-    # some seconds for a busy machine; an unlimited call would take minutes, or for ever
-    assert took < LIMITS.call_s + 20.0
+    # a minute for a busy machine; an unlimited call would take minutes, or for ever
+    assert took < LIMITS.call_s + 60.0
     if outcome.data is None:
         assert len(outcome.errors) == 1
     [good] = sandbox.run(GOOD, [Frame(1, b"\x01\x02")])
@@ -97,9 +98,8 @@ def test_a_killed_call_says_why(sandbox, body, kind):
 def test_a_crash_of_the_engine_is_told_as_one():
     """Nothing known crashes this version: somebody else ends the process in the middle of a call."""
     with Sandbox(Limits(call_s=60.0)) as sandbox:
-        sandbox.start()
-        killer = threading.Timer(0.1, os.kill, (sandbox._worker.process.pid, 11))
-        killer.start()
+        sandbox.run(GOOD, [Frame(1, b"\x01")])
+        killer = ended_at_work(sandbox._worker.process.pid, 11)
         [outcome] = sandbox.run(Source.of("function decodeUplink(i) { for (;;); }"), [Frame(1, b"\x01")])
         killer.join()
     assert outcome.errors[0].startswith("crash: the worker ended with -11")
@@ -109,7 +109,7 @@ def test_a_loop_at_the_top_of_a_script_costs_one_time_limit_for_all_its_frames(s
     begun = time.monotonic()
     outcomes = sandbox.run(Source.of("for (;;);"), [Frame(1, bytes([i])) for i in range(100)])
     assert {each.killed for each in outcomes} == {"timeout"}
-    assert time.monotonic() - begun < LIMITS.call_s + 20.0  # one for each frame would be 50 s
+    assert time.monotonic() - begun < LIMITS.call_s + 40.0  # one for each frame would be 50 s
 
 
 def test_only_the_frames_that_loop_are_lost(sandbox):

@@ -56,6 +56,19 @@ def status(pid):
     return {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
 
 
+def ended_at_work(pid, number):
+    """A thread that ends a worker while it runs a script; before that it sleeps."""
+
+    def end():
+        while status(pid)["State"][0] != "R":
+            time.sleep(0.001)
+        os.kill(pid, number)
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    return thread
+
+
 # What it may
 
 
@@ -126,8 +139,7 @@ def test_a_worker_ended_by_others_in_a_call_is_an_outcome(number, kind):
     """SIGKILL is what a kernel short of memory sends."""
     with Sandbox(PATIENT) as sandbox:
         one(sandbox, ECHO)
-        killer = threading.Timer(0.3, os.kill, (sandbox._worker.process.pid, number))
-        killer.start()
+        killer = ended_at_work(sandbox._worker.process.pid, number)
         outcome = one(sandbox, codec(NATIVE_LOOP))
         killer.join()
         assert outcome.killed == kind
@@ -195,7 +207,7 @@ def test_a_worker_without_its_service_ends_even_inside_a_native_loop():
         pid = int(service.stdout.readline())
         time.sleep(0.3)
         service.kill()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             if status(pid)["State"][0] == "Z":  # nobody may be there to reap it
@@ -219,7 +231,7 @@ def test_a_script_that_hangs_when_loaded_costs_one_limit_whatever_is_sent():
                 Source.of(LOOP), [Frame(1, bytes([i % 256, 7])) for i in range(first, first + 100)]
             )
             assert {each.killed for each in outcomes} == {"timeout"}
-        assert time.monotonic() - begun < 20.0  # one limit for each frame would be 200 s
+        assert time.monotonic() - begun < 120.0  # one limit for each frame would be 200 s
         # it was not tried a second time: the next quarantine would be the third
         assert [each.next_s for each in sandbox._quarantine._entries.values()] == [240.0]
 
@@ -229,7 +241,7 @@ def test_each_frame_has_a_limit_of_its_own():
     slow = codec("let x = 0; for (let i = 0; i < 5e5; i++) x += i % 7; return { data: { x } };")
     with Sandbox(Limits(call_s=1.0)) as sandbox:
         begun = time.monotonic()
-        outcomes = sandbox.run(slow, [Frame(1, i.to_bytes(2, "big")) for i in range(60)])
+        outcomes = sandbox.run(slow, [Frame(1, i.to_bytes(2, "big")) for i in range(150)])
         assert all(each.data for each in outcomes)
         assert time.monotonic() - begun > sandbox.limits.call_s
 

@@ -364,7 +364,11 @@ _text = st.text(
     columns=st.permutations(["dev_eui", "type", "station", "name", "lat", "lon", "note"]),
     names=st.lists(st.tuples(_text, _text), min_size=1, max_size=3),
 )
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=150,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    deadline=None,
+)
 def test_whatever_the_list_looks_like_it_keeps_every_byte(  # noqa: PLR0913, PLR0917 - a list has many looks
     tmp_path, delimiter, newline, bom, ending, columns, names
 ):

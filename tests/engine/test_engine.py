@@ -175,7 +175,7 @@ def test_a_thread_judges_as_uplinks_come_and_stops(journal):
     wait_for(lambda: journal.cursor(PART) == journal.last_seq() == 3)
     assert it.health.ok
     it.stop()
-    assert not [t for t in set(threading.enumerate()) - others if t.name == "rule-engine"]
+    wait_for(lambda: not [t for t in set(threading.enumerate()) - others if t.name == "rule-engine"])
 
 
 def test_stop_makes_durable_what_was_judged(journal):

@@ -44,7 +44,7 @@ def consume(monkeypatch):
     yield start
     for each in started:
         each.stop()
-        assert not each._thread.is_alive()
+        wait_for(lambda each=each: not each._thread.is_alive())
 
 
 @pytest.fixture

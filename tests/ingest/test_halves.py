@@ -201,7 +201,11 @@ HALVES = st.tuples(st.sampled_from(["rx", "gw"]), st.integers(0, 5), st.sampled_
 
 
 @given(st.lists(HALVES, max_size=30), st.lists(st.tuples(st.integers(1, 8), st.booleans()), max_size=30))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 def test_in_any_order_and_any_batches_each_frame_is_there_once_with_its_gateways(
     tmp_path_factory, halves, splits
 ):

@@ -217,7 +217,11 @@ def test_what_cannot_be_written_is_tried_again_and_bounded(books):
     st.lists(st.tuples(st.integers(1, 6), st.booleans()), max_size=10),
     st.data(),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 def test_any_order_any_portions_and_any_restart_give_the_same(tmp_path_factory, rows, portions, data):
     books = Books(tmp_path_factory.mktemp("book") / "reception.db")
     rest = [uplink(*row[:2], session=row[2]) for row in data.draw(st.permutations(rows))]

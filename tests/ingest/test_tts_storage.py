@@ -109,7 +109,7 @@ def storage(server, intake, journal, tmp_path, monkeypatch):
     yield start
     for each in started:
         each.stop()
-        assert not each._thread.is_alive()
+        wait_for(lambda each=each: not each._thread.is_alive())
 
 
 def stored(server, count, seconds_ago=0):
@@ -262,4 +262,4 @@ def test_after_a_broken_connection_nothing_is_missing(server, storage, intake, b
     line.cut()
     wait_for(lambda: consumer.stats.connections == 2)
     wait_for(lambda: journal.counts().stored == 4)
-    assert intake.stats.duplicates >= 1
+    wait_for(lambda: intake.stats.duplicates)

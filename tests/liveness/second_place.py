@@ -65,16 +65,19 @@ class SecondPlace:
 
 
 class BlockedEngine:
-    """A real engine; its step hangs while `blocked` is set."""
+    """A real engine; its step hangs from block() on. `watches`: who then gives it a second for a step."""
 
     def __init__(self, journal):
         self.free = threading.Event()
         self.free.set()
+        self.watches = []
         self.engine = Engine(journal, load_rules(None), Registry, now_us, hears=self._hears)
         self.engine.start()
 
     def block(self):
         self.free.clear()
+        for watch in self.watches:
+            watch._stuck_s = 1.0
 
     def stop(self):
         self.free.set()

@@ -1,7 +1,6 @@
 """Heartbeats at a real HTTP server and a real broker: they say what the engine does, not that we answer."""
 
 import json
-import time
 
 import pytest
 from paho.mqtt.client import Client
@@ -51,11 +50,12 @@ def place():
 
 @pytest.fixture
 def beating(blockable, journal):
-    """Starts heartbeats of an engine that counts as stuck after a second."""
+    """Starts heartbeats of an engine that counts as stuck after a second, at first after a minute."""
     running = []
 
-    def beat(kind, url, every_s=30.0, **options):
-        watch = EngineWatch(blockable.engine, journal, stuck_s=1.0)
+    def beat(kind, url, every_s=300.0, **options):
+        watch = EngineWatch(blockable.engine, journal)
+        blockable.watches.append(watch)
         channels = {"leitung": Health(ok=False, detail="smtp://secret")}
         config = HeartbeatConfig("zweiter", kind, url, every_s, **options)
         running.append(heartbeat(config, lambda: Pulse(watch.progress(), channels, now_us())))
@@ -77,7 +77,7 @@ def test_a_webhook_carries_the_engine_s_progress(beating, place):
     assert body["engine"] == {
         "newest_reading": None,
         "uplinks_behind": 0,
-        "since_step_s": pytest.approx(0, abs=2),
+        "since_step_s": pytest.approx(0, abs=60),
     }
     assert body["channels"] == {"leitung": False}
     assert "secret" not in json.dumps(body)
@@ -146,9 +146,8 @@ def test_a_place_that_hangs_delays_neither_the_others_nor_the_stop(beating, plac
     try:
         beating("webhook", other.url)
         wait_for(lambda: other.received and place.received)
-        began = time.monotonic()
         slow.stop()
-        assert time.monotonic() - began < 8  # the request would take ten
+        assert slow.health.detail == "not sent yet", "it did not wait for the request, which fails after ten"
     finally:
         other.close()
 
@@ -161,7 +160,7 @@ def test_a_heartbeat_by_mqtt_says_when_the_engine_hangs_and_when_we_die(beating,
         beat = beating("mqtt", f"mqtt://127.0.0.1:{wire.port}")
         heard.wait(1)
         assert heard.bodies[0]["ok"] is True
-        assert heard.expiries[0] == 90
+        assert heard.expiries[0] == 900
         wait_for(lambda: beat.health.ok)
         blockable.block()
         heard.wait(2)

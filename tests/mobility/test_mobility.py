@@ -147,9 +147,9 @@ def test_a_thread_counts_as_uplinks_come_and_stops(journal):
     put(journal, (0, 0, 10), (0, 5, 60))
     wait_for(lambda: journal.cursor(PART) == 2)
     assert it.health.ok
-    assert it.stats.readings == 2
+    wait_for(lambda: it.stats.readings == 2)
     it.stop()
-    assert not [t for t in set(threading.enumerate()) - others if t.name == "mobility"]
+    wait_for(lambda: not [t for t in set(threading.enumerate()) - others if t.name == "mobility"])
 
 
 def test_stop_makes_durable_what_was_counted(journal):
@@ -274,7 +274,7 @@ def test_counts_of_the_past_are_there_while_it_runs(journal):
     wait_for(it.sites)
     site = Site("road", "vehicle_count", "ltr")
     assert it.sites() == (site,)
-    assert [each.count for each in it.counts(site, "PT1H", 0, 1 << 62, 10)] == [50]
+    wait_for(lambda: [each.count for each in it.counts(site, "PT1H", 0, 1 << 62, 10)] == [50])
     it.stop()
 
 

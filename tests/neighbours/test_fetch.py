@@ -11,7 +11,7 @@ from ingest.neighbours.fetch import Away, Body, Fetcher, Unchanged
 
 @pytest.fixture
 def fetch():
-    fetcher = Fetcher("Stadtfunk/0.1 (stadtfunk@example.org)", whole_s=0.4)
+    fetcher = Fetcher("Stadtfunk/0.1 (stadtfunk@example.org)")
     yield fetcher
     fetcher.close()
 
@@ -44,7 +44,6 @@ def test_what_has_not_changed_is_not_sent_again(official, fetch):
             0,
         ),
         (Page(b"x" * 101), "more than 100 bytes", 0),
-        (Page(b"x" * 100, seconds=0.05), "not complete", 0),
     ],
     ids=lambda value: str(value)[:20],
 )
@@ -56,6 +55,15 @@ def test_no_usable_answer(official, fetch, page, why, pause_s):
     assert answer.pause_s == pause_s
     official.pages["/a"] = Page(b"back")
     assert fetch.get(f"{official.url}/a", most_bytes=100) == Body(b"back")
+
+
+def test_an_answer_that_trickles_in_is_given_up(official):
+    official.pages["/a"] = Page(b"x" * 100, seconds=0.5)
+    fetcher = Fetcher("Stadtfunk/0.1", whole_s=2.0)
+    answer = fetcher.get(f"{official.url}/a", most_bytes=100)
+    fetcher.close()
+    assert isinstance(answer, Away)
+    assert "not complete" in answer.detail
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://no-such-host.invalid/", "http://[::1/"])

@@ -244,7 +244,7 @@ def test_a_full_disk_is_never_answered_with_2xx(door):
     assert code == 503
     assert int(headers["Retry-After"]) > 0
     assert door.counters() == [1]
-    assert not door.ready()
+    wait_for(lambda: not door.ready())
     resource.prlimit(door.pid, resource.RLIMIT_FSIZE, (hard, hard))
     assert wait_for(lambda: door.push(body)[0] == 204, 90)
     assert door.counters() == [1, 2]

@@ -76,9 +76,9 @@ def test_a_warning_of_the_city_reaches_a_subscriber(tmp_path):
             assert item["warning"] == "w1"
             assert (item["ways"][0]["way"], item["ways"][0]["sent"]) == ("email", 1)
             assert "anna" not in str(item)
-        figures = service.metrics.render().decode()
-        assert 'stadtfunk_mass_mails_total{outcome="sent",way="email"} 1.0' in figures
-        assert 'stadtfunk_mass_mails_waiting{way="email"} 0.0' in figures
+        for figure in ('total{outcome="sent",way="email"} 1.0', 'waiting{way="email"} 0.0'):
+            told = f"stadtfunk_mass_mails_{figure}"
+            wait_for(lambda told=told: told in service.metrics.render().decode(), what=told)
         assert service.health()["mass_mail email"].ok
     finally:
         service.stop()

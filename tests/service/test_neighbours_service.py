@@ -134,7 +134,8 @@ def test_a_gauge_of_the_rhine_is_seen_and_judged_and_a_warning_is_shown(official
 
 def test_an_outage_of_all_of_them_changes_nothing_else(official, start):
     service, public, operator = start()
-    wait_for(lambda: not service.health()["neighbour dwd-cap"].ok)
+    fails = {"neighbour dwd-cap", "neighbour pegelonline"}
+    wait_for(lambda: {name for name, each in service.health().items() if not each.ok} == fails)
     ready = operator.get("/readyz")
     assert (ready.status_code, ready.json()["state"]) == (200, "degraded")
     assert "never reached" in ready.json()["parts"]["neighbour pegelonline"]["detail"]

@@ -28,4 +28,4 @@ def test_it_goes_on_after_any_fault_and_does_not_wait_a_day(journal, monkeypatch
     finally:
         part.stop()
     assert asked == [93 * DAY_US] * 3
-    assert not part._thread.is_alive()
+    wait_for(lambda: not part._thread.is_alive())

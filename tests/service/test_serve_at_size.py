@@ -25,7 +25,7 @@ from stadtfunk.publisher import Publisher
 UPLINKS = 20_000
 CAPTURES = Path(__file__).parents[3] / "shared" / "data" / "uplinks"
 MINUTE_US = 60_000_000
-ALERT_S = 30.0
+ALERT_S = 90.0
 """A busy machine's measure of "not delayed"; what it takes on a free one is measured in bench/warn."""
 
 
@@ -117,16 +117,21 @@ def told_in(service, station):
     return None
 
 
-def delivered(service):
-    return all(row["status"] not in ("pending", "sending") for row in receipts_of(service))
+def settled(service, sink):
+    """The receipts and what has arrived at one moment, when everything is judged and nothing under way."""
+    behind = service.metrics()["stadtfunk_engine_uplinks_behind"]
+    arrived = len(sink.received)
+    receipts = receipts_of(service)
+    under_way = any(row["status"] in {"pending", "sending"} for row in receipts)
+    if behind or not receipts or under_way or len(sink.received) != arrived:
+        return None
+    return receipts, sink.received[:arrived]
 
 
 def each_alert_once(service, sink):
     """What the sink got is what the receipts say; only an interrupted attempt may have come twice."""
-    wait_for(lambda: delivered(service), 120, "all deliveries to end")
-    receipts = receipts_of(service)
-    assert receipts
-    arrived = Counter(json.dumps(body, sort_keys=True) for _, body in sink.received)
+    receipts, received = wait_for(lambda: settled(service, sink), 120, "all deliveries to end")
+    arrived = Counter(json.dumps(body, sort_keys=True) for _, body in received)
     interrupted = sum(row["interrupted"] for row in receipts)
     sent = sum(row["status"] == "sent" for row in receipts)
     assert sent <= sum(arrived.values()) <= sent + interrupted
@@ -197,8 +202,7 @@ def test_alerts_go_out_while_influxdb_is_away(service, city, broker, own_influxd
         message = wait_for(lambda station=station: told_in(service, station), 120, f"an alert of {station}")
         [(arrived, _)] = service.sink.messages(message)
         assert arrived < published + ALERT_S
-    body, _ = service.get("/readyz")
-    assert body["state"] == "degraded"
+    wait_for(lambda: service.get("/readyz")[0]["state"] == "degraded", 120, "a store that is away")
     own_influxd.start()
     publish(broker, calm[2 * third :])
     everything_arrived(service, distinct(calm) + len(crossed))

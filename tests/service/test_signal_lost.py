@@ -35,7 +35,7 @@ def test_a_signal_is_an_event_and_never_an_exception(number):
 def test_a_signal_during_finalisation_is_not_lost():
     with stop_asked() as asked:
         Finalised()
-        assert asked.wait(5)
+        assert asked.wait(60)
 
 
 def test_a_signal_while_somebody_looks_at_the_event_does_not_wait_for_him_who_was_interrupted():
@@ -44,7 +44,7 @@ def test_a_signal_while_somebody_looks_at_the_event_does_not_wait_for_him_who_wa
             os.kill(os.getpid(), signal.SIGTERM)
             for _ in range(1000):
                 pass
-        assert asked.wait(5)
+        assert asked.wait(60)
 
 
 def test_a_signal_before_the_server_listens_for_signals_ends_it():

@@ -1,6 +1,7 @@
 """A whole service: uplinks come in, and stand as SensorThings entities, over HTTP and MQTT."""
 
 import random
+import threading
 
 import pytest
 from city import demo_registry, level_uplink, write_csv
@@ -51,6 +52,8 @@ def test_an_uplink_becomes_an_observation(tmp_path, mosquitto, gauge):
     heard = []
     client = Client(CallbackAPIVersion.VERSION2)
     client.username_pw_set("stadtfunk", "secret")
+    subscribed = threading.Event()
+    client.on_subscribe = lambda *_: subscribed.set()
     client.on_message = lambda _, __, message: heard.append(message.topic)
     try:
         wait_for(lambda: all(health.ok for health in service.health().values()), what=service.health())
@@ -58,6 +61,7 @@ def test_an_uplink_becomes_an_observation(tmp_path, mosquitto, gauge):
         client.connect("127.0.0.1", broker.port)
         client.loop_start()
         client.subscribe("v1.1/#")
+        assert subscribed.wait(60)
         topic, payload = level_uplink(gauge, 33.0, 1, random.Random(1))
         broker.publish(topic, payload)
         api = TestClient(service.app(), base_url="http://pegel.example.org")

@@ -55,14 +55,25 @@ def test_what_is_counted_is_told_after_a_restart(tmp_path):
             service.journal.append(rows)
             wait_for(lambda it=service: it.journal.cursor("mobility") == it.journal.last_seq())
             assert service.health()["mobility"].ok
-            metrics = service.metrics.render().decode()
-            assert f"stadtfunk_mobility_readings_total {len(rows)}.0" in metrics
+            counted = f"stadtfunk_mobility_readings_total {len(rows)}.0"
+            wait_for(lambda it=service, told=counted: told in it.metrics.render().decode())
             hours = service.mobility.counts(site, "PT1H", MONDAY, MONDAY + 120 * MIN, 9)
             assert [each.count for each in hours] == [60] * (passed + 1)
             assert [each.completeness for each in hours] == [1.0] * (passed + 1)
         finally:
             service.stop()
     assert (tmp_path / "mobility.db").exists()
+
+
+def test_how_far_the_readers_are_behind_is_told_as_it_is_now(tmp_path):
+    service = Service(city(tmp_path))
+    try:
+        service.journal.append([counter(5 * i, i) for i in range(13)])
+        figures = service.metrics.render().decode()
+        for reader in ("store", "engine", "mobility"):
+            assert f"stadtfunk_{reader}_uplinks_behind 13.0" in figures
+    finally:
+        service.stop()
 
 
 @pytest.mark.parametrize("days", ["36", "0", "1.5", "40000"])

@@ -48,7 +48,7 @@ def counted(path):
 
 
 def when_counted(store, path):
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while any(moments is None for moments, _, _ in said(store, path).values()):
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -224,17 +224,17 @@ def test_prune_keeps_what_a_reader_still_needs(journal):
 def test_wait_is_woken_by_an_append_a_close_and_the_time(journal):
     assert not journal.wait(0, 0.05)
     answers = []
-    waiter = threading.Thread(target=lambda: answers.append(journal.wait(0, 20)))
+    waiter = threading.Thread(target=lambda: answers.append(journal.wait(0, 600)))
     waiter.start()
     journal.append([accepted(1)])
-    waiter.join(10)
+    waiter.join(60)
     assert answers == [True]
     assert journal.wait(0, 0)
-    waiter = threading.Thread(target=lambda: answers.append(journal.wait(1, 20)))
+    waiter = threading.Thread(target=lambda: answers.append(journal.wait(1, 600)))
     waiter.start()
     time.sleep(0.05)
     journal.close()
-    waiter.join(10)
+    waiter.join(60)
     assert answers == [True, False]
     with pytest.raises(JournalError, match="closed"):
         journal.append([accepted(2)])
@@ -291,7 +291,7 @@ def test_two_processes_share_numbers_of_series_and_of_uplinks(new_journal):
     assert one.append([accepted(3, LEVEL), accepted(4, RAIN)]) == 4
     assert list(one.series()) == list(two.series()) == [RAIN, LEVEL]
     assert [row[1] for row in read_all(two)] == [RAIN, LEVEL, LEVEL, RAIN]
-    assert one.wait(3, 5)
+    assert one.wait(3, 60)
 
 
 def test_a_full_disk_writes_nothing_half_and_heals(journal):

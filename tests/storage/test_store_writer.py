@@ -78,13 +78,15 @@ def test_what_the_journal_has_the_store_gets_once(journal, store, started):
     assert writer.drain(120)
     assert times(store) == list(range(1, 5001))
     assert times(store, LEVEL) == [6000]
-    assert (writer.stats.written, writer.stats.behind, writer.stats.refused) == (5001, 0, 0)
+    assert (writer.stats.written, writer.behind, writer.stats.refused) == (5001, 0, 0)
     assert writer.health.ok
     writer.stop()
+    journal.append([accepted(5999, LEVEL)])
+    assert writer.behind == 1  # at once, not at the writer's next look
     second = started(fast(journal, store))
     journal.append([accepted(6001, LEVEL)])
     assert second.drain(120)
-    assert second.stats.written == 1
+    assert second.stats.written == 2
 
 
 def test_a_store_that_is_away_is_caught_up_to_the_last_reading(journal, store, started):
@@ -92,7 +94,7 @@ def test_a_store_that_is_away_is_caught_up_to_the_last_reading(journal, store, s
     writer = started(fast(journal, store))
     for number in range(1, 51):
         journal.append([accepted(number)])
-    until(lambda: writer.stats.failures > 3 and writer.stats.behind == 50)
+    until(lambda: writer.stats.failures > 3 and writer.behind == 50)
     assert not writer.health.ok
     assert writer.health.detail == "influx is out: start it"
     assert writer.stats.last_error == "influx is out: start it"
@@ -102,7 +104,7 @@ def test_a_store_that_is_away_is_caught_up_to_the_last_reading(journal, store, s
     store.fault = None
     assert writer.drain(120)
     assert times(store) == list(range(1, 51))
-    until(lambda: writer.health.ok and writer.stats.behind == 0)
+    until(lambda: writer.health.ok and writer.behind == 0)
 
 
 def test_a_write_that_succeeded_unheard_is_repeated_without_harm(journal, store, started):
@@ -129,15 +131,14 @@ def test_a_second_writer_takes_over(journal, store, started):
 
 def test_stop_is_prompt_also_in_a_long_pause(journal, store):
     store.fault = StoreError("away")
-    writer = StoreWriter(journal, store, linger_s=0, pause_s=30)
+    writer = StoreWriter(journal, store, linger_s=0, pause_s=600)
     journal.append([accepted(1)])
     others = set(threading.enumerate())
     writer.start()
     until(lambda: writer.stats.failures)
-    begin = time.monotonic()
     writer.stop()
-    assert time.monotonic() - begin < 20  # the pause is 30 s; a busy machine needs more than the usual 2
-    assert "store-writer" not in {thread.name for thread in set(threading.enumerate()) - others}
+    ours = [each for each in set(threading.enumerate()) - others if each.name == "store-writer"]
+    until(lambda: not any(each.is_alive() for each in ours), 10)  # the pause is 15 s at least
 
 
 def test_influxdb_stopped_in_the_middle(journal, own_influxd, started):
@@ -195,7 +196,7 @@ def test_a_listener_that_fails_stops_nobody(journal, store, started):
     until(lambda: heard)
     journal.append([accepted(2)])
     until(lambda: len(heard) == 2)
-    assert latest.health.ok
+    until(lambda: latest.health.ok)
 
 
 def test_latest_values_start_from_the_store_and_go_on_from_where_it_stood(journal, store, started):
@@ -218,7 +219,7 @@ def test_latest_values_without_a_store(journal, store, started):
     latest = started(LatestValues(journal, store, pause_s=0.01))
     journal.append([accepted(70, RAIN)])
     until(latest.latest)
-    assert "influx is out" in latest.health.detail
+    until(lambda: "influx is out" in latest.health.detail)
     store.fault = None
     until(lambda: latest.health.ok)
     newest = {point.series: point.time_us - T0 for point in latest.latest()}

@@ -93,7 +93,7 @@ def test_a_browser_that_is_gone_is_forgotten(desk, push, mails, status):
     browser = FakeBrowser()
     token = desk.file.begin(contact_of(push, browser), GIERATH, "de-2")
     wait_for(lambda: desk.file.find(token) is None)
-    assert desk.file.counts()["waiting"] == 0
+    wait_for(lambda: desk.file.counts()["waiting"] == 0)
     assert desk.rows("SELECT count(*) FROM consents WHERE ended_us IS NULL") == [(0,)]
     assert mails.health.ok
 
