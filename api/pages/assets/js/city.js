@@ -12,19 +12,27 @@ const announcer = document.getElementById("announce");
 const SCALE = ["Extreme", "Severe", "Moderate", "Minor"];
 const KEPT_MS = 24 * 3_600_000;
 const items = new Map();
+const heard = new Set(); // what the stream told while they were read: newer than what is read
 let known = false; // until then the page's own words stand
 let drawn = "";
 
 /** Read them all; what fails leaves what is shown. */
 export async function readCity() {
+  heard.clear();
   const read = await getAll("/api/v1/city-warnings");
-  const ids = new Set(read.map((item) => item.id));
+  const ids = new Set([...heard, ...read.map((item) => item.id)]);
   for (const id of items.keys()) if (!ids.has(id)) items.delete(id);
-  takeCity(read);
+  take(read.filter((item) => !heard.has(item.id)));
+}
+
+/** Take what the stream tells. */
+export function takeCity(changed) {
+  changed.forEach((item) => heard.add(item.id));
+  take(changed);
 }
 
 /** Take changed warnings; say aloud what is new. */
-export function takeCity(changed) {
+function take(changed) {
   for (const item of changed) {
     const before = items.get(item.id);
     items.set(item.id, item);
