@@ -5,7 +5,7 @@ import re
 import pytest
 from small_town import LEVEL, MINUTE, T0, TOKEN, wait_for
 from starlette.testclient import TestClient
-from test_page import Watched, browser, expect, faults, pytestmark, served, shows
+from test_page import Watched, browser, faults, pytestmark, served, shows
 
 from alerts.event import Event, to_row
 from alerts.witnesses.words import joined
