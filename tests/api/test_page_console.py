@@ -258,8 +258,7 @@ def test_when_the_service_is_away_the_page_says_so_and_keeps_what_it_knows(opene
     page = log_in(opened)
     page.wait_for_selector("#incidents .card")
     page.context.set_offline(True)
-    page.wait_for_selector("#trouble:visible")
-    assert "Sie sehen den Stand von" in page.locator("#trouble").inner_text()
+    shows(page, "#trouble", "Sie sehen den Stand von")
     assert "Keine Verbindung" in page.locator("#connection").inner_text()
     assert page.locator("#incidents .card").count() == 1
     page.get_by_role("button", name="Ich kümmere mich").click()
