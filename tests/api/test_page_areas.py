@@ -120,6 +120,7 @@ def test_axe_finds_no_fault_and_nothing_is_cut_off_on_a_phone(city, browser, sch
         watched = Watched(browser, address, viewport={"width": 390, "height": 844}, color_scheme=scheme)
         watched.page.goto(address)
         watched.page.wait_for_selector(".area-row.warned")
+        watched.page.wait_for_selector(".pin")
         watched.page.locator("#map").click(position={"x": 20, "y": 250})
         watched.page.wait_for_selector("#place-said :first-child")
         assert faults(watched.page) == []

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from city_orders import WHO, order, warned
-from test_page import AXE, WCAG, Watched, browser, loaded, pytestmark, served  # noqa: F401 - fixtures
+from test_page import AXE, WCAG, Watched, browser, loaded, new_page, pytestmark, served, shows  # noqa: F401 - fixtures
 from warned_city import TEXTS
 
 READ = "**/api/v1/city-warnings*"
@@ -88,7 +88,7 @@ def test_in_english_what_is_written_in_german_only_says_so(opened, hall):
 def test_an_exercise_is_marked_and_never_a_warning_of_its_own(hall, browser):  # noqa: F811 - the fixture
     order(hall, "release", severity="Severe", exercise=True)
     with served(hall.app()) as (address, _):
-        page = browser.new_page()
+        page = new_page(browser)
         page.goto(address)
         page.wait_for_selector(".connection[data-state=live]")
         assert page.locator("#city").is_hidden()
@@ -100,7 +100,7 @@ def test_a_page_without_scripts_names_it_and_what_has_ended(hall, browser):  # n
     order(hall, "cancel", over.id)
     warned(hall)
     with served(hall.app()) as (address, _):
-        page = browser.new_page(java_script_enabled=False)
+        page = new_page(browser, java_script_enabled=False)
         page.goto(address)
         said = page.locator("#city").inner_text()
         page.close()
@@ -118,10 +118,10 @@ def test_axe_finds_no_fault_in_it(hall, browser, width, scheme):  # noqa: F811 -
         warned(hall, severity=severity)
     with served(hall.app()) as (address, _):
         size = {"width": width, "height": 900}
-        page = browser.new_page(viewport=size, color_scheme=scheme, bypass_csp=True)
+        page = new_page(browser, viewport=size, color_scheme=scheme, bypass_csp=True)
         page.goto(address)
         page.wait_for_selector(".connection[data-state=live]")
-        page.wait_for_selector(".city-warning .band svg")
+        shows(page, ".city-warning .band", "Schwere sehr hoch")  # the scale is read too
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.add_script_tag(path=AXE)
         found = page.evaluate("o => axe.run('#city', o)", WCAG)

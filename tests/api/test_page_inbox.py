@@ -215,7 +215,7 @@ def test_it_speaks_english(opened):
     page = log_in(opened)
     page.wait_for_selector(".card")
     page.locator("[data-language=en]").click()
-    page.get_by_role("heading", name="Unknown devices").wait_for()
+    assert page.get_by_role("heading", name="Unknown devices").is_visible()
     said = page.locator(f"[data-device='{GAUGE}']").inner_text()
     assert "3 messages" in said
     assert "Probably" in said

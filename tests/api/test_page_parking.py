@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from test_page import Watched, browser, faults, pytestmark, served
+from test_page import Watched, browser, expect, faults, pytestmark, served
 from test_page_console import REFUSED, no_sideways_scroll
 from test_page_inbox import log_in
 
@@ -59,11 +59,11 @@ def test_a_person_counts_on_the_phone(city, browser, tmp_path):
         page.get_by_role("button", name="Melden", exact=True).click()
         page.wait_for_selector("#count .good")
         assert "17" in page.locator("#count .good").inner_text()
-        assert "Selbst gezählt: 17. Die Zähler ergaben 12." in page.locator("#corrections").inner_text()
+        expect(page.locator("#corrections")).to_contain_text("Selbst gezählt: 17. Die Zähler ergaben 12.")
         assert faults(page) == []
         assert no_sideways_scroll(page)
         page.locator("[data-language=en]").click()
-        page.wait_for_selector("text=Taken spaces")
+        assert "Taken spaces" in page.locator("#form").inner_text()
         assert "Erika Muster counted 17 cars" in page.locator("#corrections").inner_text()
         assert faults(page) == []
         # the login and the count that cannot be are refused, as they should be

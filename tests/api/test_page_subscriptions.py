@@ -5,7 +5,7 @@ import re
 import pytest
 from starlette.testclient import TestClient
 from subscription_town import ANNA, mails, subscribed, with_subscriptions
-from test_page import Watched, browser, faults, pytestmark, served, shows
+from test_page import Watched, browser, faults, new_page, pytestmark, served, shows
 
 from alerts.subscriptions.subscription import Place
 
@@ -70,7 +70,7 @@ def test_a_resident_subscribes_with_the_map_and_the_address_list(city, browser, 
 def test_without_scripts_and_in_english(city, browser, file):
     with served(city.app()) as (address, _):
         context = browser.new_context(java_script_enabled=False, locale="en-GB")
-        page = context.new_page()
+        page = new_page(context)
         page.goto(address)
         page.get_by_role("link", name="Warnungen per Nachricht bekommen").click()
         shows(page, "h1", "Get warnings")

@@ -7,7 +7,7 @@ from push_service import FakeBrowser
 from servers import wait_for
 from starlette.testclient import TestClient
 from subscription_town import mails, with_subscriptions
-from test_page import Watched, browser, faults, pytestmark, served, shows
+from test_page import PATIENCE_MS, Watched, browser, faults, pytestmark, served, shows
 
 from alerts.web_push.vapid import Vapid, new_private_key
 from api.services import PushDesk
@@ -187,7 +187,8 @@ def test_the_worker_shows_a_step_in_place_of_the_one_before(visitor):
     page.get_by_label("Gierath").first.check()
     page.get_by_role("button", name="Nachrichten in diesem Browser").click()
     page.wait_for_selector("#push-done:not([hidden])")
-    (worker,) = page.context.service_workers
+    workers = page.context.service_workers
+    worker = workers[0] if workers else page.context.wait_for_event("serviceworker", timeout=PATIENCE_MS)
     said = {"title": "Hochwasser", "body": "Ufer meiden", "tag": "warning-w1", "lang": "de", "urgent": True}
 
     def step(time, **changes):

@@ -9,16 +9,22 @@ const uPlot = window.uPlot;
 const DAY_S = 86_400;
 let plot = null;
 
-export function drawChart(place, station, property, data) {
+export function clearChart(place) {
   plot?.destroy();
   plot = null;
+  place.replaceChildren();
+  place.removeAttribute("role");
+  place.removeAttribute("aria-label");
+}
+
+export function drawChart(place, station, property, data) {
+  clearChart(place);
   const values = data.points.filter((each) => each.value !== null).map((each) => each.value);
   const decimals = model.properties.get(property)?.decimals ?? 1;
   if (!values.length || !uPlot) {
     place.replaceChildren(el("p", { class: "chart-note" }, values.length ? t().noChart : t().noData));
     return;
   }
-  place.replaceChildren();
   const name = label(property, data.everyS);
   const ucum = unitOf(property);
   place.setAttribute("role", "img");

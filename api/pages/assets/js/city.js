@@ -12,21 +12,28 @@ const announcer = document.getElementById("announce");
 const SCALE = ["Extreme", "Severe", "Moderate", "Minor"];
 const KEPT_MS = 24 * 3_600_000;
 const items = new Map();
+const heard = new Set(); // what the stream told while they were read: newer than what is read
 let known = false; // until then the page's own words stand
 let read = false; // once: what the first reading brings is no news
 let drawn = "";
 
 /** Read them all; what fails leaves what is shown. */
 export async function readCity() {
+  heard.clear();
   const all = await getAll("/api/v1/city-warnings");
-  const ids = new Set(all.map((item) => item.id));
+  const ids = new Set([...heard, ...all.map((item) => item.id)]);
   for (const id of items.keys()) if (!ids.has(id)) items.delete(id);
-  takeCity(all, read);
+  take(all.filter((item) => !heard.has(item.id)), read);
   read = true;
 }
 
-/** Take changed warnings; say aloud what is new. */
-export function takeCity(changed, aloud = true) {
+/** Take what the stream tells: it is news. */
+export function takeCity(changed) {
+  changed.forEach((item) => heard.add(item.id));
+  take(changed, true);
+}
+
+function take(changed, aloud) {
   for (const item of changed) {
     const before = items.get(item.id);
     items.set(item.id, item);

@@ -1,7 +1,7 @@
 // The chosen station: its values now, its history, the same as a table and as CSV.
 
 import { getJson } from "./api.js";
-import { drawChart, resizeChart } from "./chart.js";
+import { clearChart, drawChart, resizeChart } from "./chart.js";
 import { el } from "./dom.js";
 import { ago, moment, number, stamp } from "./format.js";
 import { history, mainProperty, spacing } from "./history.js";
@@ -31,8 +31,15 @@ new ResizeObserver(() => resizeChart(chart)).observe(chart);
 
 /** Show a station, or show it anew after the language changed. */
 export function openDetail(id) {
+  const before = station?.id;
   station = model.stations.get(id);
   if (!station) return;
+  if (id !== before) {
+    // another station's values must not stand under this one's name
+    clearChart(chart);
+    rows.replaceChildren();
+    csv.removeAttribute("href");
+  }
   property = mainProperty(station);
   title.textContent = station.name;
   const head = el("div", { class: "detail-head" }, under, outlook, property ? ranges() : null);
@@ -77,7 +84,9 @@ export async function refreshChart() {
     drawChart(chart, station, property, data);
     fillTable(data);
   } catch {
-    if (mine === asked) chart.replaceChildren(el("p", { class: "chart-note" }, t().failed));
+    if (mine !== asked) return;
+    clearChart(chart);
+    chart.append(el("p", { class: "chart-note" }, t().failed));
   }
 }
 

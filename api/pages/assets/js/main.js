@@ -23,8 +23,10 @@ let theme = "all";
 let chosen = null;
 let changed = true;
 let loading = null;
+let behind = false;
 let loadedMs = 0;
 let announced = false;
+const heard = new Set(); // warnings that the stream told while they were read: newer than what is read
 let chartOld = false;
 let mobilityMs = null; // of the service's clock, which runs faster in a demo
 
@@ -41,6 +43,11 @@ async function read() {
   await Promise.allSettled([readCity(), readWarnings(), readCatchments(), readAreas(), readStations().then(() => Promise.allSettled([readLatest(), readRain(), readMobility()]))]);
   redraw();
   chooseFirst();
+  while (behind) {
+    behind = false;
+    await Promise.allSettled([readCity(), readWarnings()]);
+    changed = true;
+  }
 }
 
 /** Where there is room beside the list, a chart from the start: of the most serious warning, else of a gauge. */
@@ -55,14 +62,15 @@ function chooseFirst() {
 }
 
 async function readWarnings() {
+  heard.clear();
   try {
     // its words are good to have; a warning needs none of them to be shown
     const scale = getJson("/api/v1/scale").catch(() => null);
     const items = await getAll("/api/v1/warnings");
     model.scale = (await scale)?.body ?? model.scale;
-    const known = new Set(items.map((item) => item.id));
+    const known = new Set([...heard, ...items.map((item) => item.id)]);
     for (const id of model.warnings.keys()) if (!known.has(id)) model.warnings.delete(id);
-    takeWarnings(items, announced);
+    takeWarnings(items.filter((item) => !heard.has(item.id)), announced);
     model.warningsKnown = true;
     announced = true;
   } finally {
@@ -164,8 +172,12 @@ relabelMap();
 startOfficial();
 load();
 connect({
-  onGap: load,
+  onGap: () => {
+    behind = loading !== null; // what is being read already may be of before the stream began
+    load();
+  },
   onWarnings: (items) => {
+    items.forEach((item) => heard.add(item.id));
     takeWarnings(items, announced);
     showWarnings(choose);
     changed = true;

@@ -43,8 +43,6 @@ export function startMap(tapped) {
 
 export function showMap(theme, chosen, choose) {
   if (!map) return;
-  if (zoom) zoom.remove();
-  zoom = L.control.zoom({ zoomInTitle: t().zoomIn, zoomOutTitle: t().zoomOut }).addTo(map);
   const shown = new Set();
   for (const station of model.stations.values()) {
     if (station.lat === null || station.lon === null) continue;
@@ -162,5 +160,8 @@ function note(at, text, anchor) {
 }
 
 export function relabelMap() {
-  if (map) map.getContainer().setAttribute("aria-label", t().map);
+  if (!map) return;
+  map.getContainer().setAttribute("aria-label", t().map);
+  zoom?.remove();
+  zoom = L.control.zoom({ zoomInTitle: t().zoomIn, zoomOutTitle: t().zoomOut }).addTo(map);
 }

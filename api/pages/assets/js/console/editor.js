@@ -105,6 +105,7 @@ export function handForm({ incident = "", exercise = false }) {
   const place = el("p", { class: "told", role: "status" });
   const reason = el("input", { id: newId("reason"), maxlength: 500, autocomplete: "off", value: exercise ? c().testReason : c().proposeReason });
   const small = el("small");
+  let drafts = 0;
   let written = false; // somebody changed the texts: a new draft must not overwrite them
   const editor = new Editor({ severity: item?.severity ?? (exercise ? "Minor" : "Severe"), areas: [], texts: exercise ? testTexts() : {}, exercise }, (target) => {
     small.textContent = editor.summary();
@@ -115,12 +116,14 @@ export function handForm({ incident = "", exercise = false }) {
 
   async function draft() {
     if (written) return;
+    drafts += 1;
+    const mine = drafts;
     const asked = { ...editor.value() };
     const query = new URLSearchParams({ severity: asked.severity, ...(incident ? { incident } : {}) });
     for (const each of asked.areas) query.append("areas", each);
     try {
       const { body } = await read(`/api/v1/admin/city-warnings/draft?${query}`);
-      if (written) return;
+      if (written || mine !== drafts) return; // somebody wrote or chose another meanwhile
       const open = [...editor.element.querySelectorAll("details")].map((each) => each.open);
       const held = document.activeElement;
       const valid = editor.valid.value;

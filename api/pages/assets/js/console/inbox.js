@@ -15,8 +15,10 @@ const INBOX = "/api/v1/admin/inbox";
 const $ = (id) => document.getElementById(id);
 const only = decodeURIComponent(location.pathname.split("/")[3] ?? "");
 let limit = PAGE;
-let items = [];
 let timer = 0;
+let asked = 0;
+let draw = null; // what is shown, in the language of now
+let drawn = "";
 
 function start() {
   for (const button of document.querySelectorAll("[data-language]"))
@@ -24,7 +26,8 @@ function start() {
       setLanguage(button.dataset.language);
       translateInbox();
       $("import").open = false;
-      load(true);
+      if (draw) draw();
+      else load();
     });
   $("scheme").value = location.protocol; // a proxy may hide it from the service
   $("logout").addEventListener("submit", () => setPerson(""));
@@ -38,10 +41,10 @@ function start() {
   if (!document.documentElement.dataset.refused) load();
 }
 
-async function load(again = false) {
+async function load() {
   clearTimeout(timer);
   try {
-    await (only ? loadDevice() : loadList(again));
+    await (only ? loadDevice() : loadList());
     trouble("");
     $("login").hidden = true;
     $("board").hidden = false;
@@ -66,12 +69,20 @@ function trouble(text) {
   $("trouble").textContent = text;
 }
 
-async function loadList(again) {
-  const { body, fresh } = await read(`${INBOX}?limit=${Math.min(limit, 200)}`);
-  items = body.items;
+async function loadList() {
+  asked += 1;
+  const mine = asked;
+  const { items } = (await read(`${INBOX}?limit=${Math.min(limit, 200)}`)).body;
+  if (mine !== asked) return; // a later answer says it
   $("unknown").hidden = false;
   $("more").hidden = items.length < limit || limit >= 200;
-  if (fresh || again || !$("devices").children.length) $("devices").replaceChildren(...(items.length ? items.map(card) : [el("p", { class: "quiet" }, w().none)]));
+  draw = () => {
+    const shape = JSON.stringify([lang(), items]);
+    if (shape === drawn) return; // a press must not miss
+    drawn = shape;
+    $("devices").replaceChildren(...(items.length ? items.map(card) : [el("p", { class: "quiet" }, w().none)]));
+  };
+  draw();
 }
 
 function card(item) {
@@ -111,29 +122,39 @@ async function loadDevice() {
     item = (await read(`${INBOX}/${encodeURIComponent(only)}`)).body;
   } catch (error) {
     if (error.status !== 404) throw error;
-    return $("device-body").replaceChildren(el("p", { class: "quiet" }, w().gone(only)));
+    return show(() => [el("p", { class: "quiet" }, w().gone(only))]);
   }
   const stations = await read("/api/v1/stations?limit=10000").then(({ body }) => body.items.map((each) => each.id), () => []);
+  show(() => device(item, stations));
+}
+
+/** Show this of the device, in another language too. */
+function show(make) {
+  draw = () => $("device-body").replaceChildren(...make());
+  draw();
+}
+
+function device(item, stations) {
   const form = registerForm({
     device: item.device,
     guesses: item.guesses.map((each) => each.type),
     stations,
     done: (station) => {
-      $("device-body").replaceChildren(el("p", { class: "told good", role: "status" }, w().registered(station)), el("p", {}, el("a", { href: "/console/inbox" }, w().back)));
+      show(() => [el("p", { class: "told good", role: "status" }, w().registered(station)), el("p", {}, el("a", { href: "/console/inbox" }, w().back))]);
       $("device-title").focus();
     },
   });
-  $("device-body").replaceChildren(
+  return [
     el("div", { class: "panel" }, facts(item)),
     el("h3", {}, w().guesses),
-    guessed(item, form),
+    guessed(item, form, stations),
     form.element,
     el("details", { class: "panel" }, el("summary", {}, w().uplinks), uplinkTable(item.uplinks.slice(0, SHOWN_UPLINKS))),
-  );
+  ];
 }
 
 /** What it may be. Where the service had no time for every type, a button asks it to go on. */
-function guessed(item, form) {
+function guessed(item, form, stations) {
   const goOn = el("button", { type: "button" }, w().goOn);
   const found = el(
     "div",
@@ -145,7 +166,9 @@ function guessed(item, form) {
   goOn.addEventListener("click", async () => {
     goOn.disabled = true;
     try {
-      const later = guessed((await read(`${INBOX}/${encodeURIComponent(only)}`)).body, form);
+      const { body } = await read(`${INBOX}/${encodeURIComponent(only)}`);
+      draw = () => $("device-body").replaceChildren(...device(body, stations));
+      const later = guessed(body, form, stations);
       found.replaceWith(later);
       (later.querySelector("[role=status] button") ?? later).focus();
       trouble("");

@@ -42,10 +42,10 @@ function start() {
   });
   $("scheme").value = location.protocol; // a proxy may hide it from the service
   $("logout").addEventListener("submit", () => setPerson(""));
-  $("log").addEventListener("toggle", () => $("log").open && tick());
+  $("log").addEventListener("toggle", () => $("log").open && anew());
   fill("by-hand", () => handForm({}));
   fill("test-alarm", () => handForm({ exercise: true }));
-  onDone(tick);
+  onDone(anew);
   addEventListener("online", tick);
   document.addEventListener("visibilitychange", () => document.hidden || tick());
   say("connecting", c().connecting);
@@ -73,6 +73,12 @@ function tick() {
     if ($("login").hidden) timer = setTimeout(tick, document.hidden ? HIDDEN_MS : POLL_MS);
   });
   return running;
+}
+
+/** Ask after something happened: what is being asked already may be answered as of before. */
+async function anew() {
+  await running;
+  await tick();
 }
 
 async function ask() {

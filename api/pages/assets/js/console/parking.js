@@ -10,7 +10,8 @@ import { p, translateParking } from "./parking_texts.js";
 const PARKING = "/api/v1/admin/parking";
 const SHOWN = 20;
 const MOST_MINUTES = 59;
-let parks = new Map();
+let parks = null; // station -> what is known of it
+let corrections = [];
 const $ = (id) => document.getElementById(id);
 
 function start() {
@@ -18,7 +19,8 @@ function start() {
     button.addEventListener("click", () => {
       setLanguage(button.dataset.language);
       translateParking();
-      load();
+      if (parks) draw();
+      else load();
     });
   $("scheme").value = location.protocol; // a proxy may hide it from the service
   $("logout").addEventListener("submit", () => setPerson(""));
@@ -29,12 +31,7 @@ function start() {
 async function load() {
   try {
     await refresh();
-    const counted = [...parks.values()].filter((each) => each.source === "counters");
-    const others = [...parks.values()].filter((each) => each.source !== "counters").map((each) => each.name);
-    $("form").replaceChildren(
-      counted.length ? countForm(counted) : el("p", { class: "quiet" }, p().noPark),
-      ...(counted.length && others.length ? [el("p", { class: "quiet" }, p().others(others.join(", ")))] : []),
-    );
+    draw();
     trouble("");
     $("login").hidden = true;
     $("board").hidden = false;
@@ -48,12 +45,22 @@ async function load() {
   }
 }
 
+function draw() {
+  const counted = [...parks.values()].filter((each) => each.source === "counters");
+  const others = [...parks.values()].filter((each) => each.source !== "counters").map((each) => each.name);
+  $("form").replaceChildren(
+    counted.length ? countForm(counted) : el("p", { class: "quiet" }, p().noPark),
+    ...(counted.length && others.length ? [el("p", { class: "quiet" }, p().others(others.join(", ")))] : []),
+  );
+  showCorrections();
+}
+
 /** What is known of the car parks, by station, and what was put right there. */
 async function refresh() {
   const made = await read(`${PARKING}/corrections?limit=${SHOWN}`);
   const { body } = await read("/api/v1/parking?limit=10000");
   parks = new Map(body.items.map((each) => [each.station, each]));
-  showCorrections(made.body.items);
+  corrections = made.body.items;
 }
 
 function trouble(text) {
@@ -61,10 +68,10 @@ function trouble(text) {
   $("trouble").textContent = text;
 }
 
-function showCorrections(items) {
+function showCorrections() {
   const line = (each) =>
     el("li", {}, el("b", {}, parks.get(each.station)?.name ?? each.station), ` ${stamp(Date.parse(each.time))}`, el("br"), p().why[each.reason]?.(each) ?? each.detail);
-  $("corrections").replaceChildren(...(items.length ? items.map(line) : [el("li", { class: "quiet" }, p().none)]));
+  $("corrections").replaceChildren(...(corrections.length ? corrections.map(line) : [el("li", { class: "quiet" }, p().none)]));
 }
 
 function countForm(counted) {
@@ -112,7 +119,10 @@ function countForm(counted) {
       button.disabled = false;
     }
     // the count is taken, whatever becomes of this
-    await refresh().then(say, () => trouble(p().lost));
+    await refresh().then(
+      () => (say(), showCorrections()),
+      () => trouble(p().lost),
+    );
   });
   return form;
 }
