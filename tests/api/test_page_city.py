@@ -118,7 +118,7 @@ def test_axe_finds_no_fault_in_it(hall, browser, width, scheme):  # noqa: F811 -
         warned(hall, severity=severity)
     with served(hall.app()) as (address, _):
         size = {"width": width, "height": 900}
-        page = new_page(browser, viewport=size, color_scheme=scheme, bypass_csp=True)
+        page = new_page(browser, locale="de-DE", viewport=size, color_scheme=scheme, bypass_csp=True)
         page.goto(address)
         page.wait_for_selector(".connection[data-state=live]")
         shows(page, ".city-warning .band", "Schwere sehr hoch")  # the scale is read too
