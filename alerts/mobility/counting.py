@@ -178,7 +178,7 @@ def _take(rows: Rows, plan: CurvePlan, readings: Amounts, seen: Ints, tally: Tal
     for span in spans.rare:
         i, begin = span.place, span.start // MARK_US
         first = int(after["time"][i]) // MARK_US - KEPT_MARKS + 1
-        if grown[i] and begin < first:
+        if grown[i] and begin < first and span.start < span.end:
             mark, columns = _beyond(plan, int(slot[i]), span, first)
             if begin == before["time"][i] // MARK_US and known[i]:
                 columns[:, 0] += base[:, i]

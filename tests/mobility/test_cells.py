@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mobility_city import MIN, T0, catalogue, machine_of, readings
 
@@ -82,6 +82,7 @@ def test_one_batch_equals_any_split(rows, data):
 
 @settings(max_examples=150, deadline=None)
 @given(ROWS)
+@example([(0, 0, 1.0), (0, 5, 0.0), (0, 2880, 0.0)])  # began anew as a cell began, then silent for two days
 def test_no_cell_is_negative_and_none_has_more_seconds_than_it_lasts(rows):
     counts, speeds = told(machine(), batch_of(rows))
     assert all(count >= 0 and seconds >= 0 and bridged >= 0 for count, seconds, bridged, _ in counts.values())
