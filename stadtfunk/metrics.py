@@ -144,9 +144,9 @@ class Metrics(Collector):
         yield _gauge("devices_required_missing", text, "type", types)
         behind = max(0, newest - self._service.engine.cursor)
         yield _one("engine_uplinks_behind", "Uplinks in the journal, not yet judged", behind)
-        yield from self._mobility(untaken)
+        yield from self._mobility(untaken, newest)
 
-    def _mobility(self, untaken: Iterable[str]) -> Iterator[Metric]:
+    def _mobility(self, untaken: Iterable[str], newest: int) -> Iterator[Metric]:
         stats = self._service.mobility.stats
         yield _counter("mobility_readings", "Readings that traffic and parking have seen", stats.readings)
         text = "Readings that made the counting of traffic and parking fail"
@@ -154,7 +154,7 @@ class Metrics(Collector):
         reasons = {reason: getattr(stats, reason) for reason in untaken}
         text = "Readings that changed no count"
         yield _counters("mobility_readings_not_taken", text, "reason", reasons)
-        behind = max(0, self._service.journal.last_seq() - self._service.mobility.cursor)
+        behind = max(0, newest - self._service.mobility.cursor)
         yield _one("mobility_uplinks_behind", "Uplinks in the journal, not yet counted", behind)
         yield _counter("congestions_told", "Congestions begun, worse or ended", stats.congestions)
         states = Counter[str](each.state for each in self._service.mobility.segments())

@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 from city_orders import WHO, order, warned
 from test_page import AXE, WCAG, Watched, browser, loaded, new_page, pytestmark, served, shows  # noqa: F401 - fixtures
+from test_page_live import first, hold
 from warned_city import TEXTS
-
-READ = "**/api/v1/city-warnings*"
 
 
 @pytest.fixture
@@ -57,19 +56,18 @@ def test_a_release_appears_live_apart_from_the_notices_and_goes_with_its_all_cle
 
 def test_what_the_page_reads_at_first_is_no_news_though_the_stream_was_faster(hall, browser):  # noqa: F811 - the fixture
     old = warned(hall, texts={"de": replace(TEXTS["de"], headline="Gestern")})
-    held = []
     with served(hall.app()) as (address, _):
         watched = Watched(browser, address, viewport={"width": 1280, "height": 900})
         page = watched.page
-        page.route(READ, lambda route, _: held.append(route))
-        with page.expect_request(READ):
-            page.goto(address)
+        held = hold(page, "/api/v1/city-warnings*")
+        page.goto(address)
+        first(page, held)
         page.wait_for_selector(".connection[data-state=live]")
         hall.now_us += 60_000_000
         new = warned(hall, texts={"de": replace(TEXTS["de"], headline="Heute")})
         page.wait_for_selector(f".city-warning[data-id='{new.id}']")
-        for route in held:
-            route.continue_()
+        for each in held:
+            each.continue_()
         page.wait_for_selector(f".city-warning[data-id='{old.id}']")
         said = page.locator("#announce").text_content()
         watched.close()
